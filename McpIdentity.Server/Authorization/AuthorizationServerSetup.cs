@@ -91,6 +91,7 @@ internal static class AuthorizationServerSetup
             RefuseWiderScope.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
+            AnswerWithScope.Descriptor,
             RedeemRefreshTokenOnce.Descriptor,
             RevokeGrantOnReuse.Descriptor,
             RefuseRevokedGrants.Descriptor,

@@ -1,10 +1,13 @@
 using System.Collections.Immutable;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
@@ -28,7 +31,7 @@ internal static class AuthorizeEndpoint
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,
-        TimeProvider time, CancellationToken cancellationToken)
+        IOptions<McpOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
@@ -39,6 +42,13 @@ internal static class AuthorizeEndpoint
             return request.HasPromptValue(PromptValues.None)
                 ? Refuse(Errors.LoginRequired, "The person is not signed in.")
                 : Results.Redirect(SignInModel.AddressFor(tickets.Protect(pending with { Query = QueryOf(request, afterSignIn: true) })));
+        }
+
+        if (!IsAdministrator(person, mcp.Value))
+        {
+            // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
+            request.Scope = string.Join(' ', ServerScopes.Known(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
+            pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
         }
 
         var decision = tickets.ReadDecision((string?)request[DecisionParameter], person.SessionId, pending.Query);
@@ -88,6 +98,11 @@ internal static class AuthorizeEndpoint
         request.HasPromptValue(PromptValues.Login) ||
         request.HasPromptValue(PromptValues.SelectAccount) ||
         (request.MaxAge is { } maxAge && now - person.SignedInAt >= TimeSpan.FromSeconds(maxAge));
+
+    // By e-mail address only where the provider has verified it, or by our own identifier (Mcp:AdminUsers).
+    private static bool IsAdministrator(SignedInPerson person, McpOptions mcp) =>
+        mcp.AdminUsers.Contains(person.UserId) ||
+        (person is { EmailVerified: true, Email: { } email } && mcp.AdminUsers.Contains(email, StringComparer.OrdinalIgnoreCase));
 
     private static IResult Refuse(string error, string description) => Results.Forbid(
         new AuthenticationProperties(new Dictionary<string, string?>

@@ -29,7 +29,8 @@ internal sealed class NormaliseScopes :
     {
         if (context.Request.IsClientCredentialsGrantType())
         {
-            context.Request.Scope = string.Join(' ', ServerScopes.Known(context.Request.GetScopes()));
+            // A client that registered itself administers nothing, whatever it asks for.
+            context.Request.Scope = string.Join(' ', ServerScopes.Known(context.Request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
         }
         else if (context.Request.IsRefreshTokenGrantType())
         {

@@ -52,6 +52,12 @@ internal sealed class OAuthServerOptions
         public bool Enabled { get; set; } = true;
 
         public int MaxRedirectUris { get; set; } = 20;
+
+        /// <summary>
+        /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
+        /// a token to anyone, so unset means: not in Production, where an operator registers services.
+        /// </summary>
+        public bool? AllowClientCredentials { get; set; }
     }
 }
 

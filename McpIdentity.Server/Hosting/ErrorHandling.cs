@@ -22,10 +22,9 @@ internal static class ErrorHandling
     private static async Task AnswerAsync(HttpContext context)
     {
         var feature = context.Features.Get<IExceptionHandlerFeature>();
-        if (feature?.Error is BadHttpRequestException bad)
+        if (feature?.Error is BadHttpRequestException error)
         {
-            // Kestrel refused the body: too large, or not HTTP.
-            await new OAuthError(Errors.InvalidRequest, "The request body cannot be read.") { StatusCode = bad.StatusCode }.ExecuteAsync(context);
+            await RequestBodies.Refuse(error, Errors.InvalidRequest).ExecuteAsync(context);
         }
         else
         {
@@ -36,6 +35,7 @@ internal static class ErrorHandling
         }
     }
 
-    private static bool IsForPeople(PathString path) =>
+    /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
+    public static bool IsForPeople(PathString path) =>
         path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == "/oauth/callback";
 }

@@ -17,16 +17,19 @@ internal static class ProtocolRequests
     private const int MaxQueryLength = 6 * 1024;
 
     public static void UseProtocolRequestChecks(this WebApplication app) =>
-        app.UseWhen(context => context.Request.Path.StartsWithSegments("/oauth", out var rest) && rest != RegistrationEndpoint.Path, oauth => oauth.Use(async (context, next) =>
+        app.UseWhen(context => TakesForms(context.Request.Path), forms => forms.Use(async (context, next) =>
         {
             if (await CheckAsync(context) is { } error)
             {
-                await (context.Request.Path == AuthorizeEndpoint.Path ? ShowAsync(context, error) : error.ExecuteAsync(context));
+                await (ErrorHandling.IsForPeople(context.Request.Path) ? ShowAsync(context, error) : error.ExecuteAsync(context));
                 return;
             }
 
             await next(context);
         }));
+
+    private static bool TakesForms(PathString path) =>
+        ErrorHandling.IsForPeople(path) || (path.StartsWithSegments("/oauth", out var rest) && rest != RegistrationEndpoint.Path);
 
     private static async Task<OAuthError?> CheckAsync(HttpContext context)
     {
@@ -75,19 +78,9 @@ internal static class ProtocolRequests
         {
             return CheckParameters(await request.ReadFormAsync(context.RequestAborted));
         }
-        catch (InvalidDataException)
+        catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
         {
-            return new OAuthError(Errors.InvalidRequest, "The form has too many or too long fields.");
-        }
-        catch (BadHttpRequestException exception)
-        {
-            return exception.StatusCode == StatusCodes.Status413PayloadTooLarge
-                ? TooLarge
-                : new OAuthError(Errors.InvalidRequest, "The request body cannot be read.");
-        }
-        catch (IOException)
-        {
-            return new OAuthError(Errors.InvalidRequest, "The request body ended early.");
+            return RequestBodies.Refuse(exception, Errors.InvalidRequest);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Protocol;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -16,9 +17,10 @@ internal static class ClientMetadataRules
     private static readonly string[] IgnoredGrantTypes =
         ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
 
-    public static OAuthError? Check(ClientMetadata metadata, int maxRedirectUris) =>
-        CheckRedirectUris(metadata, maxRedirectUris) ??
+    public static OAuthError? Check(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy, bool allowClientCredentials) =>
+        CheckRedirectUris(metadata, policy.MaxRedirectUris) ??
         CheckGrantTypes(metadata) ??
+        CheckClientCredentials(metadata, allowClientCredentials) ??
         CheckResponseTypes(metadata) ??
         CheckAuthMethod(metadata) ??
         CheckApplicationType(metadata) ??
@@ -59,7 +61,22 @@ internal static class ClientMetadataRules
             return RegistrationErrors.InvalidClientMetadata($"grant_types holds none that is served: {string.Join(", ", SupportedGrantTypes)}.");
         }
 
-        return grants.Contains(GrantTypes.ClientCredentials) && metadata.TokenEndpointAuthMethod == ClientAuthenticationMethods.None
+        return null;
+    }
+
+    private static OAuthError? CheckClientCredentials(ClientMetadata metadata, bool allowed)
+    {
+        if (metadata.GrantTypes?.Contains(GrantTypes.ClientCredentials) != true)
+        {
+            return null;
+        }
+
+        if (!allowed)
+        {
+            return RegistrationErrors.InvalidClientMetadata("client_credentials is for clients that the operator of this server registers.");
+        }
+
+        return metadata.TokenEndpointAuthMethod == ClientAuthenticationMethods.None
             ? RegistrationErrors.InvalidClientMetadata("client_credentials needs a client secret (RFC 6749 §4.4).")
             : null;
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -27,7 +28,8 @@ internal static class RegistrationEndpoint
     }
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
-        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, CancellationToken cancellationToken)
+        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
+        CancellationToken cancellationToken)
     {
         var (metadata, problem) = await ReadAsync(request, cancellationToken);
         if (metadata is null)
@@ -35,7 +37,8 @@ internal static class RegistrationEndpoint
             return problem!;
         }
 
-        if (ClientMetadataRules.Check(metadata, options.Value.Registration.MaxRedirectUris) is { } error)
+        var policy = options.Value.Registration;
+        if (ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is { } error)
         {
             return error;
         }
@@ -66,12 +69,9 @@ internal static class RegistrationEndpoint
         {
             return (null, NotAnObject);
         }
-        catch (BadHttpRequestException exception)
+        catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
         {
-            return (null, RegistrationErrors.InvalidClientMetadata($"The request body cannot be read; at most {MaxBodyBytes} bytes are.") with
-            {
-                StatusCode = exception.StatusCode,
-            });
+            return (null, RequestBodies.Refuse(exception, "invalid_client_metadata"));
         }
     }
 

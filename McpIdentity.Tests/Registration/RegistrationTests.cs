@@ -240,6 +240,19 @@ internal sealed class RegistrationTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created), await response.Content.ReadAsStringAsync());
     }
 
+    [Test]
+    public async Task A_service_registers_itself_only_where_that_is_allowed()
+    {
+        await using var strict = await TestServer.StartAsync("OAuth:Registration:AllowClientCredentials=false");
+        var service = new { grant_types = new[] { "client_credentials" } };
+
+        using var refused = await strict.Http.PostAsJsonAsync("/register", service);
+        using var accepted = await RegisterAsync(service);
+
+        Assert.That(await refused.OAuthErrorAsync(), Is.EqualTo("invalid_client_metadata"));
+        Assert.That(accepted.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+    }
+
     private Task<HttpResponseMessage> RegisterAsync(object metadata) => _server.Http.PostAsJsonAsync("/register", metadata);
 
     private Task<HttpResponseMessage> PostAsync(string body) => _server.Http.PostAsync("/register", new StringContent(body, Encoding.UTF8, "application/json"));

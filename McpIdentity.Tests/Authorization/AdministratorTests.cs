@@ -1,0 +1,33 @@
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests.Authorization;
+
+/// <summary>Who gets <c>mcp:admin</c>: SEED-023, LINK-14.</summary>
+internal sealed class AdministratorTests
+{
+    [Test]
+    public async Task Only_the_configured_people_are_granted_mcp_admin()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:AdminUsers:0=ALICE@example.com");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        using var bob = new Person(server, "bob");
+
+        var ofAlice = await client.ConnectAsync(alice, ("scope", "mcp mcp:admin"));
+        var ofBob = await client.ConnectAsync(bob, ("scope", "mcp mcp:admin"));
+
+        Assert.That(ofAlice.Text("scope"), Is.EqualTo("mcp mcp:admin"));
+        Assert.That(ofBob.Text("scope"), Is.EqualTo("mcp"));
+    }
+
+    [Test]
+    public async Task A_service_that_registered_itself_is_never_granted_mcp_admin()
+    {
+        await using var server = await TestServer.StartAsync();
+        var service = await OAuthClient.RegisterServiceAsync(server);
+
+        using var response = await service.TokenAsync(("grant_type", "client_credentials"), ("scope", "mcp:call mcp:admin"));
+
+        Assert.That((await response.JsonAsync()).Text("scope"), Is.EqualTo("mcp:call"));
+    }
+}

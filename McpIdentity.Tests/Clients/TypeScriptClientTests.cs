@@ -1,0 +1,44 @@
+using System.Diagnostics;
+using System.Text.Json;
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests.Clients;
+
+/// <summary>The official TypeScript clients, as processes of their own: SEED-006, SEED-084.</summary>
+[Category("Clients")]
+internal sealed class TypeScriptClientTests
+{
+    [TestCase("connect.mjs")]
+    [TestCase("connect-v2.mjs")]
+    public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string script)
+    {
+        await using var server = await TestServer.StartAsync();
+
+        var result = await RunAsync(script, server.McpUrl, "--user", "bob");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(result.GetProperty("tools").EnumerateArray().Select(tool => tool.GetString()), Is.SupersetOf(["greeting", "ping"]));
+            Assert.That(result.Text("greeting"), Does.Contain("Bob Example"));
+            Assert.That(result.Text("greetingAfterRefresh"), Does.Contain("Bob Example"));
+            Assert.That(result.GetProperty("refreshTokenRotated").GetBoolean(), Is.True);
+        });
+    }
+
+    /// <summary>Runs one of the scripts in <c>Clients/typescript</c>; their last line of output is JSON.</summary>
+    internal static async Task<JsonElement> RunAsync(string script, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("node", [script, .. arguments])
+        {
+            WorkingDirectory = Path.Combine(Repository.Root, "McpIdentity.Tests", "Clients", "typescript"),
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.That(process.ExitCode, Is.Zero, await errors + await output);
+        return JsonDocument.Parse((await output).Trim().Split('\n')[^1]).RootElement;
+    }
+}
