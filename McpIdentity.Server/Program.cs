@@ -1,3 +1,79 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using McpIdentity.Mcp;
+using McpIdentity.Persistence;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Registration;
+using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Tokens;
+
+namespace McpIdentity.Server;
+
+/// <summary>The table of contents: each line is a subject with a folder of its own.</summary>
+internal static class Program
+{
+    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
+
+    /// <summary>The server with everything in it, not yet started.</summary>
+    /// <param name="settings">Configuration in the form <c>--Section:Key=value</c>; it wins over every other source.</param>
+    /// <param name="configure">Changes to make before the server is built: a clock, in tests.</param>
+    /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
+    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath);
+
+        builder.AddListening();
+        builder.AddPersistence();
+        builder.AddKeys();
+        builder.AddAuthorizationServer();
+        builder.AddDynamicClientRegistration();
+        builder.AddDiscovery();
+        builder.AddSignInSessions();
+        builder.AddFederatedSignIn();
+        builder.AddProtectedResource();
+        builder.AddProtocolCors();
+        builder.AddPages();
+        configure?.Invoke(builder);
+
+        var app = builder.Build();
+        ConfigurationProblems.ThrowIfAny(app.Services,
+            (ServerOptions.Section, typeof(ServerOptions)),
+            (DatabaseOptions.Section, typeof(DatabaseOptions)),
+            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
+            ("Mcp", typeof(McpOptions)),
+            ("Jwt", typeof(ExternalJwtOptions)));
+
+        app.UseErrorHandling();
+        app.UseProtocolCors();
+        app.UsePreparedMetadata();
+        app.UseSecurityHeaders();
+        app.UseProtocolRequestChecks();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAntiforgery();
+
+        app.MapDiscovery();
+        app.MapAuthorizeEndpoint();
+        app.MapRegistrationEndpoint();
+        app.MapPages();
+        app.MapMcpModule();
+        return app;
+    }
+
+    /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>
+    /// <returns>The migrations that were applied.</returns>
+    public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        var applied = await app.Services.MigrateAsync(cancellationToken);
+        await app.Services.LoadKeysAsync(cancellationToken);
+        await using var scope = app.Services.CreateAsyncScope();
+        await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
+            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
+        return applied;
+    }
+}

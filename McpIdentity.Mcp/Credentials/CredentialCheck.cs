@@ -1,0 +1,81 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Credentials;
+
+/// <summary>From the credentials of one request to its caller.</summary>
+internal sealed class CredentialCheck
+{
+    private readonly TrustedIssuers _issuers;
+    private readonly TokenVerifier _verifier;
+    private readonly VerifiedTokens _verified;
+    private readonly IMcpSigningKeys? _ownKeys;
+    private readonly IMcpSessionStore? _sessions;
+
+    public CredentialCheck(
+        TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services)
+    {
+        (_issuers, _verifier, _verified) = (issuers, verifier, verified);
+        _ownKeys = services.GetService<IMcpSigningKeys>();
+        var required = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
+        _sessions = required ? services.GetService<IMcpSessionStore>() : null;
+    }
+
+    public async ValueTask<TokenOutcome> CheckAsync(PresentedCredentials credentials, CancellationToken cancellationToken)
+    {
+        if (credentials.Refusal is { } refusal)
+        {
+            return TokenOutcome.Refused(refusal);
+        }
+
+        var first = credentials.First is { } token ? await CheckTokenAsync(token, cancellationToken) : default;
+        if (first.Refusal is not null || credentials.Second is null)
+        {
+            return first;
+        }
+
+        var second = await CheckTokenAsync(credentials.Second, cancellationToken);
+        return second.Caller is null || first.Caller is null ? second : VerifiedCaller.Join(first.Caller, second.Caller);
+    }
+
+    private async ValueTask<TokenOutcome> CheckTokenAsync(string token, CancellationToken cancellationToken)
+    {
+        if (token.Length > UnverifiedToken.MaxLength)
+        {
+            return TokenOutcome.Refused(TokenRefusals.Malformed);
+        }
+
+        var hash = TokenHash.Of(token);
+        var outcome = _verified.Find(hash) is { } known && IsInForce(known.KeyId) ? known : await VerifyAsync(token, hash, cancellationToken);
+        return outcome.Caller is { IsOwn: true } caller && !await IsAliveAsync(caller, cancellationToken)
+            ? TokenOutcome.Refused(TokenRefusals.Session)
+            : outcome;
+    }
+
+    private async ValueTask<TokenOutcome> VerifyAsync(string raw, TokenHash hash, CancellationToken cancellationToken)
+    {
+        using var token = UnverifiedToken.TryRead(raw);
+        if (token is null)
+        {
+            return TokenOutcome.Refused(TokenRefusals.Malformed);
+        }
+
+        if (_issuers.RulesFor(token) is not { } rules)
+        {
+            return TokenOutcome.Refused(TokenRefusals.Issuer);
+        }
+
+        var outcome = await _verifier.VerifyAsync(token, rules, cancellationToken);
+        if (outcome.Caller is { IsOwn: true } caller)
+        {
+            _verified.Add(hash, caller);
+        }
+
+        return outcome;
+    }
+
+    private bool IsInForce(string? keyId) => _ownKeys is null || _ownKeys.SigningKeys.Any(key => key.KeyId == keyId);
+
+    private ValueTask<bool> IsAliveAsync(VerifiedCaller caller, CancellationToken cancellationToken) =>
+        _sessions?.IsAliveAsync(caller.SessionId ?? "", caller.GrantId, caller.TokenId, cancellationToken) ?? new(true);
+}

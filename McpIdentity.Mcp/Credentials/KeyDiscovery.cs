@@ -1,0 +1,65 @@
+using System.Net;
+using Microsoft.IdentityModel.Protocols;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
+
+namespace McpIdentity.Mcp.Credentials;
+
+/// <summary>Fetches the public keys of an issuer: from a JWKS, or through its metadata document.</summary>
+internal sealed class KeyDiscovery(IHttpClientFactory clients)
+{
+    public const string ClientName = "McpIdentity.Mcp.Keys";
+
+    public async Task<IReadOnlyList<SecurityKey>> FromJwksAsync(string jwksUri, CancellationToken cancellationToken) =>
+        Usable(new JsonWebKeySet(await Documents(jwksUri).GetDocumentAsync(jwksUri, cancellationToken)).GetSigningKeys(), jwksUri);
+
+    public async Task<IReadOnlyList<SecurityKey>> FromIssuerAsync(string issuer, CancellationToken cancellationToken)
+    {
+        var url = new Uri(issuer);
+        var authority = url.GetLeftPart(UriPartial.Authority);
+        var path = url.AbsolutePath.TrimEnd('/');
+        // RFC 8414 §3.1 puts the well-known part before the path, OpenID Connect Discovery §4.1 behind it.
+        string[] places = [$"{authority}/.well-known/openid-configuration{path}", $"{authority}/.well-known/oauth-authorization-server{path}"];
+        if (path.Length > 0)
+        {
+            places = [$"{authority}{path}/.well-known/openid-configuration", .. places];
+        }
+
+        foreach (var place in places)
+        {
+            try
+            {
+                var document = await OpenIdConnectConfigurationRetriever.GetAsync(place, Documents(place), cancellationToken);
+                // RFC 8414 §3.3: a document that names another issuer is not this issuer's. Entra and Auth0 differ by a slash.
+                if (document.Issuer?.TrimEnd('/') == issuer.TrimEnd('/'))
+                {
+                    return Usable(document.SigningKeys, place);
+                }
+            }
+            catch (IOException) when (place != places[^1])
+            {
+                // Not published there: the next place.
+            }
+        }
+
+        throw new InvalidOperationException($"No metadata document names the issuer '{issuer}'.");
+    }
+
+    private static SecurityKey[] Usable(IEnumerable<SecurityKey> keys, string place)
+    {
+        SecurityKey[] usable = [.. keys.Where(key => key is not SymmetricSecurityKey)];
+        return usable.Length > 0 ? usable : throw new InvalidOperationException($"'{place}' publishes no signing key.");
+    }
+
+    // The retriever also fetches the jwks_uri that a document names; only loopback may do without TLS.
+    private HttpDocumentRetriever Documents(string url) =>
+        new(clients.CreateClient(ClientName)) { RequireHttps = !new Uri(url).IsLoopback };
+
+    public static HttpMessageHandler CreateHandler() => new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ConnectTimeout = TimeSpan.FromSeconds(3),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+    };
+}

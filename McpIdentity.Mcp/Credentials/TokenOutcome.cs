@@ -1,0 +1,11 @@
+namespace McpIdentity.Mcp.Credentials;
+
+/// <summary>A caller, or why there is none. The reason is for the client's developer and never quotes the token.</summary>
+internal readonly record struct TokenOutcome(VerifiedCaller? Caller, string? Refusal)
+{
+    public static readonly TokenOutcome KeysUnavailable = Refused("The keys of the token issuer are unavailable");
+
+    public static TokenOutcome Refused(string why) => new(null, why);
+
+    public static implicit operator TokenOutcome(VerifiedCaller caller) => new(caller, null);
+}

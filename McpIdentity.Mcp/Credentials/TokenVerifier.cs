@@ -1,0 +1,128 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace McpIdentity.Mcp.Credentials;
+
+/// <summary>Judges one token by the rules of one issuer, in this order: signature, type, lifetime, issuer, audience, subject.</summary>
+internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVerifier> logger)
+{
+    private static readonly JsonWebTokenHandler Handler = new() { MapInboundClaims = false };
+
+    public async ValueTask<TokenOutcome> VerifyAsync(UnverifiedToken token, IssuerRules rules, CancellationToken cancellationToken)
+    {
+        // An algorithm outside the list cannot become right: no key is looked for, and nothing fetched.
+        var (known, key) = IsAllowed(token, rules) ? await FindKeyAsync(token, rules, cancellationToken) : (true, null);
+        if (!known)
+        {
+            return TokenOutcome.KeysUnavailable;
+        }
+
+        if (key is null)
+        {
+            if (rules.RequireValidSignature)
+            {
+                return TokenOutcome.Refused(TokenRefusals.Signature);
+            }
+
+            SignatureNotRequired(rules.Issuer);
+        }
+
+        return Check(token, rules) is { } refusal
+            ? TokenOutcome.Refused(refusal)
+            : CallerReader.Read(token, rules, key?.KeyId);
+    }
+
+    private static bool IsAllowed(UnverifiedToken token, IssuerRules rules) => rules.Algorithms.Contains(token.Algorithm!, StringComparer.Ordinal);
+
+    private string? Check(UnverifiedToken token, IssuerRules rules) =>
+        CheckType(token, rules) ??
+        CheckLifetime(token, rules) ??
+        CheckIssuer(token, rules) ??
+        CheckAudience(token, rules) ??
+        CheckSubject(token, rules);
+
+    private static async ValueTask<(bool Known, SecurityKey? Key)> FindKeyAsync(
+        UnverifiedToken token, IssuerRules rules, CancellationToken cancellationToken)
+    {
+        if (await rules.Keys.GetAsync(token.KeyId, cancellationToken) is not { } keys)
+        {
+            return (false, null);
+        }
+
+        // The key is chosen from the issuer's own set by its id. jku, jwk, x5u and x5c of the header are not looked at (RFC 8725 §3.10).
+        foreach (var key in keys.Where(key => token.KeyId is null || string.IsNullOrEmpty(key.KeyId) || key.KeyId == token.KeyId))
+        {
+            if (await IsSignedByAsync(token, key))
+            {
+                return (true, key);
+            }
+        }
+
+        return (true, null);
+    }
+
+    private static async ValueTask<bool> IsSignedByAsync(UnverifiedToken token, SecurityKey key)
+    {
+        var result = await Handler.ValidateTokenAsync(token.Raw, new TokenValidationParameters
+        {
+            IssuerSigningKey = key,
+            TryAllIssuerSigningKeys = true,
+            ValidAlgorithms = [token.Algorithm!],
+            RequireSignedTokens = true,
+            // The claims are judged above, from the one strict reading of the payload.
+            RequireExpirationTime = false,
+            ValidateLifetime = false,
+            ValidateIssuer = false,
+            ValidateAudience = false,
+        });
+        return result.IsValid;
+    }
+
+    private static string? CheckType(UnverifiedToken token, IssuerRules rules) =>
+        rules.Types.Contains(token.Type, StringComparer.OrdinalIgnoreCase) ? null : TokenRefusals.Type;
+
+    private string? CheckLifetime(UnverifiedToken token, IssuerRules rules)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
+        var skew = rules.ClockSkew.TotalSeconds;
+        if (NumericDate.Of(token.Payload, ClaimNames.Expires) is not { } expires)
+        {
+            return TokenRefusals.NoExpiry;
+        }
+
+        if (NumericDate.Of(token.Payload, ClaimNames.NotBefore) > now + skew || NumericDate.Of(token.Payload, ClaimNames.IssuedAt) > now + skew)
+        {
+            return TokenRefusals.NotYet;
+        }
+
+        // RFC 7519 §4.1.4: on or after this time.
+        if (now < expires + skew)
+        {
+            return null;
+        }
+
+        if (!rules.AllowExpiredTokens)
+        {
+            return TokenRefusals.Expired;
+        }
+
+        ExpiredTokenAccepted(rules.Issuer);
+        return null;
+    }
+
+    private static string? CheckIssuer(UnverifiedToken token, IssuerRules rules) =>
+        string.Equals(token.Issuer, rules.Issuer, StringComparison.Ordinal) ? null : TokenRefusals.Issuer;
+
+    private static string? CheckAudience(UnverifiedToken token, IssuerRules rules) =>
+        CallerReader.Texts(token.Payload, ClaimNames.Audience).Contains(rules.Audience, StringComparer.Ordinal) ? null : TokenRefusals.Audience;
+
+    private static string? CheckSubject(UnverifiedToken token, IssuerRules rules) =>
+        string.IsNullOrEmpty(UnverifiedToken.Text(token.Payload, rules.SubjectClaim)) ? TokenRefusals.Subject : null;
+
+    [LoggerMessage(3111, LogLevel.Warning, "A token of {Issuer} without a valid signature was accepted: Mcp:Auth:Jwt:RequireValidSignature is false.")]
+    private partial void SignatureNotRequired(string issuer);
+
+    [LoggerMessage(3112, LogLevel.Warning, "expired_token_accepted: an expired token of {Issuer}: Mcp:Auth:Jwt:AllowExpiredTokens is true.")]
+    private partial void ExpiredTokenAccepted(string issuer);
+}

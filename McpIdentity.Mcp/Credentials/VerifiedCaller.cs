@@ -1,0 +1,60 @@
+using System.Collections.Frozen;
+using System.Security.Claims;
+
+namespace McpIdentity.Mcp.Credentials;
+
+/// <summary>Who calls, after every check of a token has passed.</summary>
+internal sealed class VerifiedCaller
+{
+    public const string OAuthMethod = "oauth";
+    public const string JwtMethod = "jwt";
+
+    public required ClaimsIdentity Identity { get; init; }
+
+    public required string Subject { get; init; }
+
+    public required FrozenSet<string> Scopes { get; init; }
+
+    /// <summary>The scopes of the foreign JWT alone, if one was presented: what <c>RequiredScopes</c> is compared with.</summary>
+    public FrozenSet<string>? JwtScopes { get; init; }
+
+    public string? ClientId { get; init; }
+
+    public string? SessionId { get; init; }
+
+    public string? GrantId { get; init; }
+
+    public string? TokenId { get; init; }
+
+    public DateTimeOffset Expires { get; init; }
+
+    /// <summary>The key that verified the token; a key that is withdrawn takes its remembered tokens along.</summary>
+    public string? KeyId { get; init; }
+
+    public string Method => Identity.AuthenticationType!;
+
+    public bool IsOwn => Method == OAuthMethod;
+
+    /// <summary>
+    /// Both credentials of one request: the subject of our own token leads, and only what both allow is allowed (seed-checklist D-01).
+    /// </summary>
+    public static VerifiedCaller Join(VerifiedCaller first, VerifiedCaller second)
+    {
+        var (lead, other) = !first.IsOwn && second.IsOwn ? (second, first) : (first, second);
+        var scopes = lead.Scopes.Where(other.Scopes.Contains).ToFrozenSet(StringComparer.Ordinal);
+        var identity = new ClaimsIdentity(
+            lead.Identity.Claims.Where(claim => claim.Type != ClaimNames.Scope).Append(new Claim(ClaimNames.Scope, string.Join(' ', scopes))),
+            lead.Method, ClaimNames.Name, ClaimNames.Roles);
+        return new VerifiedCaller
+        {
+            Identity = identity,
+            Subject = lead.Subject,
+            Scopes = scopes,
+            JwtScopes = lead.JwtScopes ?? other.JwtScopes,
+            ClientId = lead.ClientId,
+            SessionId = lead.SessionId,
+            GrantId = lead.GrantId,
+            TokenId = lead.TokenId,
+        };
+    }
+}

@@ -1,0 +1,70 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>The one place that writes 401 and 403 with <c>WWW-Authenticate</c> (RFC 6750 §3, RFC 9728 §5.1).</summary>
+internal sealed class AccessRefusal(IOptions<McpOptions> options)
+{
+    private const int Unauthorized = -32001;
+    private const int Forbidden = -32003;
+    private const int Unavailable = -32000;
+
+    // RFC 6749 §3.3: the characters of a scope; others would end the quoted string.
+    private static readonly SearchValues<char> ScopeCharacters = SearchValues.Create(
+        [.. Enumerable.Range(0x21, 0x7E - 0x21 + 1).Select(code => (char)code).Where(character => character is not ('"' or '\\'))]);
+
+    private readonly string _metadata = $"Bearer resource_metadata=\"{options.Value.PublicBaseUrl}{Metadata.ResourceMetadata.WellKnown}{options.Value.Path}\"";
+
+    public Task WriteAsync(HttpContext context, McpCall call, McpAccess access) => access.Outcome switch
+    {
+        // No error= when nothing was shown (RFC 6750 §3.1).
+        McpOutcome.AuthenticationRequired =>
+            WriteAsync(context, call, access, StatusCodes.Status401Unauthorized, Unauthorized, "authentication_required", "Authentication required", null),
+        McpOutcome.InvalidToken =>
+            WriteAsync(context, call, access, StatusCodes.Status401Unauthorized, Unauthorized, "invalid_token", access.Description!, "invalid_token"),
+        McpOutcome.InsufficientScopes =>
+            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", "Insufficient scope", "insufficient_scope"),
+        McpOutcome.AdminRequired =>
+            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", "Administrator access required", "insufficient_scope"),
+        _ => WriteUnavailableAsync(context, call),
+    };
+
+    private Task WriteAsync(
+        HttpContext context, McpCall call, McpAccess access, int status, int code, string reason, string message, string? error)
+    {
+        var challenge = $"{_metadata}, scope=\"{string.Join(' ', Scopes(access))}\"";
+        context.Response.Headers.WWWAuthenticate = error is null ? challenge : $"{challenge}, error=\"{error}\", error_description=\"{message}\"";
+        return JsonRpcError.WriteAsync(context, status, code, message, call.Id, writer =>
+        {
+            writer.WriteStartObject("data");
+            writer.WriteString("reason", reason);
+            if (access.Missing.Count > 0)
+            {
+                writer.WriteStartArray("missingScopes");
+                foreach (var scope in access.Missing)
+                {
+                    writer.WriteStringValue(scope);
+                }
+
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndObject();
+        });
+    }
+
+    // Clients replace their scopes by these instead of adding them, and would lose what they had (interop Q30). offline_access is
+    // between client and authorization server (MCP 2026-07-28, authorization).
+    private static IEnumerable<string> Scopes(McpAccess access) => access.Needed
+        .Concat(access.Caller?.Scopes.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>())
+        .Where(scope => scope != "offline_access" && scope.Length > 0 && !scope.AsSpan().ContainsAnyExcept(ScopeCharacters))
+        .Distinct(StringComparer.Ordinal);
+
+    private static Task WriteUnavailableAsync(HttpContext context, McpCall call)
+    {
+        context.Response.Headers.RetryAfter = "30";
+        return JsonRpcError.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, Unavailable, "The token issuer cannot be reached", call.Id);
+    }
+}

@@ -1,0 +1,78 @@
+using McpIdentity.Mcp.Credentials;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>Decides whether a caller may do what a message asks.</summary>
+internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
+{
+    private static readonly string[] UsualScopes = ["mcp", "mcp:call"];
+
+    private readonly McpOptions _options = options.Value;
+
+    private McpAuthOptions Auth => _options.Auth;
+
+    public McpAccess Decide(McpCall call, PresentedCredentials credentials, TokenOutcome token)
+    {
+        if (Auth.AuthType == McpAuthType.None)
+        {
+            return new McpAccess(McpOutcome.Allowed);
+        }
+
+        var toolScopes = call.Tool is { } tool ? tools.ScopesOf(tool) : [];
+        var isProtected = NeedsCredential(call) || toolScopes.Count > 0;
+        if (token.Caller is not { } caller)
+        {
+            return RefuseCredential(credentials, token, isProtected, toolScopes);
+        }
+
+        // What is open to everyone is open to every valid caller; beyond that, a foreign JWT needs RequiredScopes, in full.
+        string[] missing = isProtected
+            ? [.. RequiredOf(caller).Where(scope => !caller.JwtScopes!.Contains(scope)), .. toolScopes.Where(scope => !caller.Scopes.Contains(scope))]
+            : [];
+        if (missing.Length == 0)
+        {
+            return new McpAccess(McpOutcome.Allowed) { Caller = caller };
+        }
+
+        return new McpAccess(missing.Contains(ToolRules.AdminScope) ? McpOutcome.AdminRequired : McpOutcome.InsufficientScopes)
+        {
+            Caller = caller,
+            Needed = [.. RequiredOf(caller), .. toolScopes],
+            Missing = [.. missing.Distinct()],
+        };
+    }
+
+    private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> toolScopes)
+    {
+        // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it (D-05).
+        if (credentials.Any)
+        {
+            return token == TokenOutcome.KeysUnavailable
+                ? new McpAccess(McpOutcome.Unavailable)
+                : new McpAccess(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = Asked(toolScopes) };
+        }
+
+        return isProtected
+            ? new McpAccess(McpOutcome.AuthenticationRequired) { Needed = Asked(toolScopes) }
+            : new McpAccess(McpOutcome.Allowed);
+    }
+
+    private bool NeedsCredential(McpCall call) => McpMethods.KindOf(call.Method) switch
+    {
+        McpMethodKind.Public => false,
+        McpMethodKind.FirstContact => Auth.ChallengeOnFirstContact,
+        McpMethodKind.ToolsList => Auth.RequireAuthForToolsList,
+        McpMethodKind.ToolsCall => Auth.RequireAuthForToolsCall && !tools.IsPublic(call.Tool),
+        _ => _options.AuthEnforcement.RequireAuth,
+    };
+
+    private IEnumerable<string> RequiredOf(VerifiedCaller caller) => caller.JwtScopes is null ? [] : Auth.Jwt.RequiredScopes;
+
+    // What a client should ask for when it has nothing yet.
+    private string[] Asked(IReadOnlyList<string> toolScopes)
+    {
+        IEnumerable<string> usual = Auth.AuthType == McpAuthType.Jwt && Auth.Jwt.RequiredScopes.Count > 0 ? Auth.Jwt.RequiredScopes : UsualScopes;
+        return [.. usual.Concat(toolScopes).Distinct()];
+    }
+}

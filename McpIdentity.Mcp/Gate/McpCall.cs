@@ -1,0 +1,104 @@
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>
+/// One JSON-RPC message as the gate reads it. The SDK reads the same bytes afterwards, so whatever two readers could see
+/// differently is refused: duplicate members, and members that differ from a control name only in case (the SDK binds
+/// parameters without regard to case).
+/// </summary>
+internal sealed class McpCall
+{
+    public const int ParseError = -32700;
+    public const int InvalidRequest = -32600;
+    public const string VersionMember = "io.modelcontextprotocol/protocolVersion";
+
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+    private static readonly string[] MessageMembers = ["jsonrpc", "id", "method", "params", "result", "error"];
+    private static readonly string[] ParamsMembers = ["name", "arguments", "_meta", "uri", "protocolVersion"];
+    private static readonly string[] MetaMembers = [VersionMember];
+
+    /// <summary>The id as it stands in the message: a string or a number; null for everything else.</summary>
+    public JsonElement? Id { get; private init; }
+
+    public string? Method { get; private init; }
+
+    /// <summary>The tool of <c>tools/call</c>.</summary>
+    public string? Tool { get; private init; }
+
+    /// <summary>What <c>Mcp-Name</c> repeats: the name of a tool or prompt, the URI of a resource.</summary>
+    public string? Name { get; private init; }
+
+    /// <summary>What <c>MCP-Protocol-Version</c> repeats since 2026-07-28.</summary>
+    public string? ProtocolVersion { get; private init; }
+
+    /// <summary>Null when the body is no such message; then <paramref name="code"/> and <paramref name="problem"/> say why.</summary>
+    public static McpCall? Read(ReadOnlyMemory<byte> body, out int code, out string problem)
+    {
+        (code, problem) = (ParseError, "Parse error: the body is not valid JSON, or repeats a member");
+        if (!Utf8.IsValid(body.Span))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(body, Strict);
+            (code, problem) = (InvalidRequest, "Invalid request: one JSON-RPC object is expected; batches are not supported");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement, ref problem) : null;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return null; // InvalidOperationException: a string holds half of a surrogate pair
+        }
+    }
+
+    private static McpCall? Read(JsonElement message, ref string problem)
+    {
+        var parameters = Member(message, "params", JsonValueKind.Object);
+        var meta = Member(parameters, "_meta", JsonValueKind.Object);
+        if (IsAmbiguous(message, MessageMembers) || IsAmbiguous(parameters, ParamsMembers) || IsAmbiguous(meta, MetaMembers))
+        {
+            problem = "Invalid request: member names are case-sensitive";
+            return null;
+        }
+
+        var method = Text(message, "method");
+        return new McpCall
+        {
+            Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
+            Method = method,
+            Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
+            Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
+            ProtocolVersion = Text(meta, VersionMember),
+        };
+    }
+
+    private static bool IsAmbiguous(JsonElement element, string[] exact)
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            return false;
+        }
+
+        foreach (var member in element.EnumerateObject())
+        {
+            foreach (var name in exact)
+            {
+                if (!member.NameEquals(name) && member.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static JsonElement Member(JsonElement element, string name, JsonValueKind kind) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == kind ? value : default;
+
+    private static string? Text(JsonElement element, string name) =>
+        Member(element, name, JsonValueKind.String) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+}

@@ -1,0 +1,47 @@
+using System.Collections.Frozen;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>How a method is guarded.</summary>
+internal enum McpMethodKind
+{
+    /// <summary>Needs a credential unless a setting opens it; also every method that is not in the table.</summary>
+    Protected,
+
+    /// <summary>Open: nothing is disclosed or done.</summary>
+    Public,
+
+    /// <summary>Open, except where clients must be challenged at once.</summary>
+    FirstContact,
+
+    /// <summary>Discovery of tools.</summary>
+    ToolsList,
+
+    /// <summary>Execution of a tool.</summary>
+    ToolsCall,
+}
+
+/// <summary>The one table of methods.</summary>
+internal static class McpMethods
+{
+    public const string ToolsList = "tools/list";
+    public const string ToolsCall = "tools/call";
+    public const string ResourcesRead = "resources/read";
+
+    private static readonly FrozenDictionary<string, McpMethodKind> Kinds = new Dictionary<string, McpMethodKind>
+    {
+        ["initialize"] = McpMethodKind.FirstContact,
+        ["server/discover"] = McpMethodKind.FirstContact,
+        ["ping"] = McpMethodKind.Public,
+        ["logging/setLevel"] = McpMethodKind.Public, // clients send it on connecting, because the SDK advertises logging
+        [ToolsList] = McpMethodKind.ToolsList,
+        [ToolsCall] = McpMethodKind.ToolsCall,
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    public static McpMethodKind KindOf(string? method) => method switch
+    {
+        null => McpMethodKind.Protected, // a response: a stateless server has asked nothing
+        _ when method.StartsWith("notifications/", StringComparison.Ordinal) => McpMethodKind.Public,
+        _ => Kinds.GetValueOrDefault(method),
+    };
+}

@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>Reads a request's body once, into memory, and lays it out again for the SDK.</summary>
+internal static class RequestBody
+{
+    public const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>Null when the body is too large.</summary>
+    public static async ValueTask<byte[]?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (request.ContentLength > MaxBytes)
+        {
+            return null;
+        }
+
+        if (request.ContentLength is { } length)
+        {
+            var body = new byte[length];
+            await request.Body.ReadExactlyAsync(body, cancellationToken);
+            return body;
+        }
+
+        using var buffer = new MemoryStream();
+        var chunk = new byte[16 * 1024];
+        while (await request.Body.ReadAsync(chunk, cancellationToken) is var read and > 0)
+        {
+            if (buffer.Length + read > MaxBytes)
+            {
+                return null;
+            }
+
+            buffer.Write(chunk, 0, read);
+        }
+
+        return buffer.ToArray();
+    }
+
+    public static void LayOut(HttpRequest request, byte[] body)
+    {
+        request.Body = new MemoryStream(body, writable: false);
+        request.ContentLength = body.Length;
+        // The bytes were judged as UTF-8: a charset parameter must not make the SDK read others.
+        request.ContentType = "application/json";
+    }
+
+    /// <summary>
+    /// A browser sends a form or plain text across sites without asking; with an Authorization header it must ask first, so
+    /// then any type is read as JSON (seed-checklist D-06).
+    /// </summary>
+    public static bool IsAcceptableType(HttpRequest request) => request.HasJsonContentType() || request.Headers.Authorization.Count > 0;
+}

@@ -1,0 +1,129 @@
+using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.Metadata;
+using McpIdentity.Mcp.Options;
+using McpIdentity.Mcp.Tools;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using ModelContextProtocol.AspNetCore;
+
+namespace McpIdentity.Mcp;
+
+/// <summary>A protected MCP endpoint for any ASP.NET Core host.</summary>
+public static partial class McpModule
+{
+    /// <summary>Registers the endpoint's services and binds the sections <c>Mcp</c> and <c>Jwt</c>.</summary>
+    /// <returns>The SDK's builder, for the host's own tools.</returns>
+    public static IMcpServerBuilder AddMcpModule(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<IConfigureOptions<McpOptions>, McpOptionsSetup>();
+        services.AddSingleton<IValidateOptions<McpOptions>, McpOptionsRules>();
+        services.AddOptions<McpOptions>().ValidateOnStart();
+        services.AddOptions<ExternalJwtOptions>().BindConfiguration(ExternalJwtOptions.Section).ValidateOnStart();
+        services.TryAddSingleton(TimeProvider.System);
+        AddCredentials(services);
+        AddGate(services);
+        services.AddSingleton<ResourceMetadata>();
+
+        // Stateless serves both protocol eras on one path, and no session id can be stolen.
+        return services.AddMcpServer()
+            .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
+            .WithTools<IdentityTools>()
+            .AddToolFilters();
+    }
+
+    /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
+    public static void MapMcpModule(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
+        if (!options.Enabled)
+        {
+            return;
+        }
+
+        WarnOfOpenDoors(app, options);
+        if (options.Auth.AuthType != McpAuthType.None)
+        {
+            // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root (interop Q20).
+            var metadata = app.Services.GetRequiredService<ResourceMetadata>();
+            string[] methods = [HttpMethods.Get, HttpMethods.Head];
+            app.MapMethods(ResourceMetadata.WellKnown, methods, metadata.ServeAsync);
+            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, metadata.ServeAsync);
+        }
+
+        var gate = app.Services.GetRequiredService<McpGate>();
+        // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
+        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, gate));
+    }
+
+    private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
+    {
+        // The gate decides on content types; routing would refuse them first (seed-checklist D-06).
+        foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
+        {
+            endpoint.Metadata.Remove(accepts);
+        }
+
+        var next = endpoint.RequestDelegate ?? throw new InvalidOperationException("The MCP endpoint has no handler.");
+        endpoint.RequestDelegate = context => gate.InvokeAsync(context, next);
+    }
+
+    private static void AddCredentials(IServiceCollection services)
+    {
+        services.AddHttpClient(KeyDiscovery.ClientName, client => client.MaxResponseContentBufferSize = 256 * 1024)
+            .ConfigurePrimaryHttpMessageHandler(KeyDiscovery.CreateHandler);
+        services.AddSingleton<KeyDiscovery>();
+        services.AddSingleton<TrustedIssuers>();
+        services.AddSingleton<TokenVerifier>();
+        services.AddSingleton<VerifiedTokens>();
+        services.AddSingleton<CredentialCheck>();
+    }
+
+    private static void AddGate(IServiceCollection services)
+    {
+        services.AddSingleton<SiteRules>();
+        services.AddSingleton<ToolRules>();
+        services.AddSingleton<AccessRules>();
+        services.AddSingleton<AccessRefusal>();
+        services.AddSingleton<AccessLog>();
+        services.AddSingleton<McpGate>();
+        services.AddScoped<CurrentAccess>();
+    }
+
+    private static void WarnOfOpenDoors(WebApplication app, McpOptions options)
+    {
+        app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
+        if (options.Auth.AuthType == McpAuthType.None)
+        {
+            OpenToEveryone(app.Logger, app.Environment.IsProduction() ? LogLevel.Critical : LogLevel.Warning, options.Path);
+        }
+
+        if (!options.AuthEnforcement.Enabled)
+        {
+            OnlyReporting(app.Logger);
+        }
+
+        if (options.Auth is { AcceptsJwt: true, Jwt.AllowExpiredTokens: true })
+        {
+            ExpiredTokensAllowed(app.Logger);
+        }
+    }
+
+    [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
+    private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);
+
+    [LoggerMessage(3002, LogLevel.Warning, "Mcp:AuthEnforcement:Enabled is false: refusals are only reported.")]
+    private static partial void OnlyReporting(ILogger logger);
+
+    [LoggerMessage(3003, LogLevel.Warning, "Mcp:Auth:Jwt:AllowExpiredTokens is true: expired JWTs are accepted.")]
+    private static partial void ExpiredTokensAllowed(ILogger logger);
+}

@@ -1,0 +1,58 @@
+namespace McpIdentity.Mcp;
+
+/// <summary>The protected MCP endpoint: the section <c>Mcp</c>.</summary>
+public sealed class McpOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Mcp";
+
+    /// <summary>Whether the endpoint and its metadata are served; when not, their URLs are 404.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Where the endpoint is mapped; part of the resource identifier.</summary>
+    public string Path { get; set; } = "/mcp";
+
+    /// <summary>What the host is called from outside, without trailing slash. The host sets it; nothing is derived from a Host header.</summary>
+    public string? PublicBaseUrl { get; set; }
+
+    /// <summary>E-mail addresses or subjects that the authorization server grants <c>mcp:admin</c>.</summary>
+    public IList<string> AdminUsers { get; } = [];
+
+    /// <summary>What a caller must show.</summary>
+    public McpAuthOptions Auth { get; set; } = new();
+
+    /// <summary>How strictly that is enforced.</summary>
+    public AuthEnforcementOptions AuthEnforcement { get; set; } = new();
+
+    /// <summary>Which hosts and origins may reach the endpoint.</summary>
+    public DnsRebindingOptions DnsRebinding { get; set; } = new();
+
+    /// <summary>The canonical resource identifier (RFC 8707): the one audience of our own access tokens.</summary>
+    public string Resource => PublicBaseUrl + Path;
+}
+
+/// <summary>Whether refusals are carried out: the section <c>Mcp:AuthEnforcement</c>.</summary>
+public sealed class AuthEnforcementOptions
+{
+    /// <summary>False reports what would have been refused and lets the call pass; Production refuses to start so.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Whether methods without a rule of their own (resources, prompts, unknown ones) need a credential.</summary>
+    public bool RequireAuth { get; set; } = true;
+
+    /// <summary>Joined by "or" with <see cref="McpOAuthOptions.RequireValidSession"/>.</summary>
+    public bool? RequireValidSession { get; set; }
+}
+
+/// <summary>Protection of a local server against hostile web pages: the section <c>Mcp:DnsRebinding</c>.</summary>
+public sealed class DnsRebindingOptions
+{
+    /// <summary>Whether <c>Host</c> and <c>Origin</c> are compared with what is expected.</summary>
+    public bool EnableDnsRebindingProtection { get; set; } = true;
+
+    /// <summary>Host names accepted beside the public one and the loopback names.</summary>
+    public IList<string> AllowedHosts { get; } = [];
+
+    /// <summary>Origins accepted beside our own and loopback ones, as <c>scheme://host[:port]</c>.</summary>
+    public IList<string> AllowedOrigins { get; } = [];
+}

@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Options;
+
+/// <summary>Refuses contradictions at the start; reports all of them at once, by the names an operator writes.</summary>
+internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<ExternalJwtOptions> jwt) : IValidateOptions<McpOptions>
+{
+    public ValidateOptionsResult Validate(string? name, McpOptions options)
+    {
+        if (!options.Enabled)
+        {
+            return ValidateOptionsResult.Success;
+        }
+
+        string[] problems =
+        [
+            .. CheckAddress(options),
+            .. CheckAuthType(options.Auth),
+            .. CheckWeakening(options),
+            .. options.Auth.AcceptsJwt ? ExternalJwtRules.Check(jwt.Value, options, environment) : [],
+        ];
+        return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+
+    private static IEnumerable<string> CheckAddress(McpOptions options)
+    {
+        if (!options.Path.StartsWith('/') || options.Path.EndsWith('/') || options.Path.AsSpan().ContainsAny("?#{}"))
+        {
+            yield return $"Mcp:Path is '{options.Path}'; it must start with a slash and not end with one.";
+        }
+
+        if (!Uri.TryCreate(options.PublicBaseUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") ||
+            url is not { Query: "", Fragment: "", UserInfo: "" } || options.PublicBaseUrl!.EndsWith('/'))
+        {
+            yield return $"Mcp:PublicBaseUrl is '{options.PublicBaseUrl}'; it must be an absolute http(s) URL without a trailing slash.";
+        }
+
+        if (options.Auth.AcceptsOAuth && string.IsNullOrEmpty(options.Auth.OAuth.Issuer))
+        {
+            yield return "Mcp:Auth:OAuth:Issuer is missing: our own tokens are accepted, but nobody says who issues them.";
+        }
+    }
+
+    private static IEnumerable<string> CheckAuthType(McpAuthOptions auth)
+    {
+        switch (auth.AuthType)
+        {
+            case McpAuthType.OAuth when auth.OAuth.Enabled == false:
+                yield return "Mcp:Auth:AuthType oauth needs Mcp:Auth:OAuth:Enabled.";
+                break;
+            case McpAuthType.Jwt when auth.Jwt.Enabled == false:
+                yield return "Mcp:Auth:AuthType jwt needs Mcp:Auth:Jwt:Enabled.";
+                break;
+            case McpAuthType.Both when auth is { AcceptsOAuth: false, AcceptsJwt: false }:
+                yield return "Mcp:Auth:AuthType both needs Mcp:Auth:OAuth:Enabled or Mcp:Auth:Jwt:Enabled; both are false.";
+                break;
+        }
+
+        if (auth.SecondCredentialHeader.Length == 0 || auth.SecondCredentialHeader.Equals("Authorization", StringComparison.OrdinalIgnoreCase) ||
+            auth.SecondCredentialHeader.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
+        {
+            yield return $"Mcp:Auth:SecondCredentialHeader is '{auth.SecondCredentialHeader}'; it must be a header of its own.";
+        }
+    }
+
+    private IEnumerable<string> CheckWeakening(McpOptions options)
+    {
+        if (!options.Auth.Jwt.RequireValidSignature && !environment.IsDevelopment())
+        {
+            yield return "Mcp:Auth:Jwt:RequireValidSignature=false is for Development only.";
+        }
+
+        if (!environment.IsProduction())
+        {
+            yield break;
+        }
+
+        if (options.Auth is { AuthType: McpAuthType.None, AllowNoneInProduction: false })
+        {
+            yield return "Mcp:Auth:AuthType none opens every tool to everyone; Production refuses it without Mcp:Auth:AllowNoneInProduction=true.";
+        }
+
+        if (!options.AuthEnforcement.Enabled)
+        {
+            yield return "Mcp:AuthEnforcement:Enabled=false only reports what should be refused; Production refuses it.";
+        }
+    }
+}

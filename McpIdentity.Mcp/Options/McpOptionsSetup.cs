@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Options;
+
+/// <summary>Binds the section <c>Mcp</c>, in the words an operator writes it.</summary>
+internal sealed class McpOptionsSetup(IConfiguration configuration) : IConfigureOptions<McpOptions>
+{
+    public void Configure(McpOptions options)
+    {
+        var section = configuration.GetSection(McpOptions.Section);
+        var authType = section["Auth:AuthType"];
+        if (!string.IsNullOrEmpty(authType) && !Enum.GetNames<McpAuthType>().Contains(authType, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new OptionsValidationException(McpOptions.Section, typeof(McpOptions),
+                [$"Mcp:Auth:AuthType is '{authType}'; allowed: oauth, jwt, both, none."]);
+        }
+
+        // The section is shared with the host (rate limits, logging), so an unknown key is not ours to refuse.
+        section.Bind(options);
+        AddWords(section.GetSection("Auth:PublicTools"), options.Auth.PublicTools);
+        AddWords(section.GetSection("Auth:DenyPublicTools"), options.Auth.DenyPublicTools);
+        AddWords(section.GetSection("Auth:PublicCategories"), options.Auth.PublicCategories);
+    }
+
+    // "default", or names separated by commas as an environment variable has them: the binder reads a list only from its children.
+    private static void AddWords(IConfigurationSection section, IList<string> list)
+    {
+        foreach (var word in (section.Value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!list.Contains(word))
+            {
+                list.Add(word);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using McpIdentity.Server.Hosting;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>
+/// One issuer string everywhere: <see cref="Uri"/> would print a trailing slash, and clients compare byte by byte
+/// (RFC 8414 §3.3, RFC 9207 §2.4; seed-checklist D-02). The metadata is <see cref="Discovery.DescribeServer"/>'s.
+/// </summary>
+internal sealed class AttachExactIssuer(PublicAddress address) :
+    IOpenIddictServerHandler<ApplyAuthorizationResponseContext>,
+    IOpenIddictServerHandler<GenerateTokenContext>,
+    IOpenIddictServerHandler<ApplyIntrospectionResponseContext>
+{
+    public static OpenIddictServerHandlerDescriptor ToAuthorizationResponse { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ApplyAuthorizationResponseContext>()
+            .UseSingletonHandler<AttachExactIssuer>()
+            .SetOrder(Authentication.AttachIssuer.Descriptor.Order - 250)
+            .Build();
+
+    public static OpenIddictServerHandlerDescriptor ToToken { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<GenerateTokenContext>()
+            .UseSingletonHandler<AttachExactIssuer>()
+            .SetOrder(Protection.AttachTokenMetadata.Descriptor.Order + 500)
+            .Build();
+
+    public static OpenIddictServerHandlerDescriptor ToIntrospection { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ApplyIntrospectionResponseContext>()
+            .UseSingletonHandler<AttachExactIssuer>()
+            .SetOrder(int.MinValue + 50_000)
+            .Build();
+
+    public ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
+    {
+        if (!string.IsNullOrEmpty(context.RedirectUri))
+        {
+            context.Response.Iss = address.Issuer;
+        }
+
+        return default;
+    }
+
+    public ValueTask HandleAsync(GenerateTokenContext context)
+    {
+        // Codes and refresh tokens are read by OpenIddict alone, which expects its own form in them.
+        if (context.TokenType is TokenTypeIdentifiers.AccessToken or TokenTypeIdentifiers.IdentityToken)
+        {
+            context.SecurityTokenDescriptor.Issuer = address.Issuer;
+        }
+
+        return default;
+    }
+
+    public ValueTask HandleAsync(ApplyIntrospectionResponseContext context)
+    {
+        if (context.Response.HasParameter(Claims.Issuer))
+        {
+            context.Response.SetParameter(Claims.Issuer, address.Issuer);
+        }
+
+        return default;
+    }
+}

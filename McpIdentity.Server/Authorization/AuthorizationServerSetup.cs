@@ -1,0 +1,117 @@
+using McpIdentity.Persistence;
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Registration;
+using McpIdentity.Server.Tokens;
+using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>OpenIddict, with the rules that it leaves to us: one handler class a rule.</summary>
+internal static class AuthorizationServerSetup
+{
+    public static void AddAuthorizationServer(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
+        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<AuthorizationTickets>();
+        services.AddScoped<Consents>();
+        services.AddSingleton<RevokedGrants>();
+
+        services.AddOpenIddict()
+            .AddCore(core =>
+            {
+                core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
+                core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
+            })
+            .AddServer(AddServer);
+
+        services.AddSingleton<ClientCache.Entries>();
+        services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
+
+        services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, TimeProvider>((server, oauth, time) =>
+        {
+            server.TimeProvider = time;
+            server.AccessTokenLifetime = oauth.Value.AccessTokenLifetime;
+            server.RefreshTokenLifetime = oauth.Value.RefreshTokenLifetime;
+            server.AuthorizationCodeLifetime = oauth.Value.AuthorizationCodeLifetime;
+        });
+    }
+
+    private static void AddServer(OpenIddictServerBuilder server)
+    {
+        server.SetAuthorizationEndpointUris("oauth/authorize")
+            .SetTokenEndpointUris("oauth/token")
+            .SetUserInfoEndpointUris("oauth/userinfo")
+            .SetIntrospectionEndpointUris("oauth/introspect")
+            .SetRevocationEndpointUris("oauth/revoke")
+            .SetJsonWebKeySetEndpointUris(".well-known/jwks.json")
+            .SetConfigurationEndpointUris(DiscoveryPaths.ServerMetadata);
+
+        // The MCP revisions ask for PKCE with S256 from every client, public or not (mcp-authorization 13).
+        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
+        server.AllowRefreshTokenFlow().AllowClientCredentialsFlow();
+        server.RegisterScopes([.. ServerScopes.All.Select(scope => scope.Name)]);
+        server.RegisterClaims(Claims.Email, Claims.EmailVerified, Claims.Name);
+        server.Configure(options =>
+        {
+            options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
+            // No registration of keys yet: what is not served is not advertised.
+            options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt);
+            options.ResponseModes.Remove(ResponseModes.Fragment);
+            options.ResponseModes.Remove(ResponseModes.FormPost);
+            options.RefreshTokenReuseLeeway = null;
+        });
+
+        // RFC 9068 access tokens that any resource server can read.
+        server.DisableAccessTokenEncryption();
+
+        // Scopes and resources are checked by NormaliseScopes and NormaliseResources. What a client wrote at its
+        // registration never limits what it may ask later (interop Q7).
+        server.DisableScopeValidation().IgnoreScopePermissions();
+        server.DisableResourceValidation().IgnoreResourcePermissions();
+
+        server.AddRules(
+            UsePublicAddress.Descriptor,
+            DescribeServer.Descriptor,
+            NormaliseScopes.ForAuthorization, NormaliseScopes.ForToken,
+            NormaliseResources.ForAuthorization, NormaliseResources.ForToken,
+            RequireRedirectUri.Descriptor,
+            CheckCodeChallenge.Descriptor,
+            RedirectErrors.Descriptor,
+            AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
+            SkipTokenEntries.Descriptor,
+            RefuseWiderScope.Descriptor,
+            IssueClientCredentials.Descriptor,
+            IssueRefreshTokens.Descriptor,
+            RedeemRefreshTokenOnce.Descriptor,
+            RevokeGrantOnReuse.Descriptor,
+            RefuseRevokedGrants.Descriptor,
+            AnswerUserInfo.Descriptor,
+            IntrospectForResourceServers.Descriptor,
+            RevokeWholeGrant.Descriptor);
+        server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
+            .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        server.UseAspNetCore()
+            .EnableAuthorizationEndpointPassthrough()
+            .EnableStatusCodePagesIntegration()
+            // TLS ends at Kestrel or at the proxy; what clients may use is decided by Server:PublicBaseUrl.
+            .DisableTransportSecurityRequirement();
+    }
+
+    private static void AddRules(this OpenIddictServerBuilder server, params ReadOnlySpan<OpenIddictServerHandlerDescriptor> rules)
+    {
+        foreach (var rule in rules)
+        {
+            server.AddEventHandler(rule);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>Asks a signed-in person whether a client may act for them.</summary>
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents) : PageModel
+{
+    private const string Path = "/consent";
+
+    /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
+    public static string AddressFor(string ticket) => $"{Path}?request={ticket}";
+
+    public PendingAuthorization Pending { get; private set; } = null!;
+
+    public SignedInPerson Person { get; private set; } = null!;
+
+    [BindProperty(Name = "request", SupportsGet = true)]
+    public string? Ticket { get; set; }
+
+    /// <summary>Name and plain words of what is asked for.</summary>
+    public IEnumerable<(string Name, string Meaning)> Scopes =>
+        Pending.Scopes.Split(' ').Select(scope => (scope, ServerScopes.Meaning(scope)));
+
+    public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
+
+    public async Task<IActionResult> OnPostAsync([FromForm] string? decision)
+    {
+        if (await OpenAsync() is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
+        switch (decision)
+        {
+            case "allow":
+                await consents.GrantAsync(Person.UserId, Pending, HttpContext.RequestAborted);
+                return Decide(allow: true);
+            case "deny":
+                return Decide(allow: false);
+            case "other":
+                await HttpContext.SignOutAsync(SessionsSetup.Scheme);
+                return new ContinuePage(AuthorizeEndpoint.Path + Pending.Query, "sign-in");
+            default:
+                return Page();
+        }
+    }
+
+    private ContinuePage Decide(bool allow)
+    {
+        var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
+        return new ContinuePage($"{AuthorizeEndpoint.Path}{Pending.Query}&{AuthorizeEndpoint.DecisionParameter}={ticket}", Pending.ClientName);
+    }
+
+    private async Task<IActionResult?> OpenAsync()
+    {
+        if (tickets.Read(Ticket) is not { } pending)
+        {
+            return new ErrorResult(PersonError.Expired);
+        }
+
+        Pending = pending;
+        if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
+        {
+            // The session ended while the page was open: the authorization endpoint asks to sign in again.
+            return new ContinuePage(AuthorizeEndpoint.Path + pending.Query, "sign-in");
+        }
+
+        Person = person;
+        return null;
+    }
+}

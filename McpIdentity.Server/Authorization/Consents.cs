@@ -1,0 +1,62 @@
+using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>What people have allowed, per user, client, scope and resource.</summary>
+internal sealed class Consents(McpIdentityDbContext db, TimeProvider time)
+{
+    /// <summary>Whether the person has allowed this client all of these scopes at this resource before.</summary>
+    public async Task<bool> CoverAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    {
+        var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+        return granted is not null && request.Scopes.Split(' ').All(granted.Split(' ').Contains);
+    }
+
+    /// <summary>Remembers the request's scopes beside those allowed earlier.</summary>
+    public async Task GrantAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    {
+        var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+        if (granted is null && await TryInsertAsync(userId, request, cancellationToken))
+        {
+            return;
+        }
+
+        var scopes = string.Join(' ', (granted ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Union(request.Scopes.Split(' ')));
+        await Of(userId, request).ExecuteUpdateAsync(set => set
+            .SetProperty(consent => consent.Scopes, scopes)
+            .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken);
+    }
+
+    // False when another tab of the same person was faster.
+    private async Task<bool> TryInsertAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    {
+        db.Consents.Add(new Consent
+        {
+            UserId = userId,
+            ClientId = request.ClientId,
+            Resource = request.Resource,
+            Scopes = request.Scopes,
+            GrantedAt = time.GetUtcNow(),
+        });
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+            return true;
+        }
+        catch (DbUpdateException)
+        {
+            db.ChangeTracker.Clear();
+            if (await Of(userId, request).AnyAsync(cancellationToken))
+            {
+                return false;
+            }
+
+            throw;
+        }
+    }
+
+    private IQueryable<Consent> Of(string userId, PendingAuthorization request) => db.Consents.AsNoTracking().Where(consent =>
+        consent.UserId == userId && consent.ClientId == request.ClientId && consent.Resource == request.Resource);
+}

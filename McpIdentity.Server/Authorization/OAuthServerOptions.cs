@@ -1,0 +1,129 @@
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>The authorization server: the section <c>OAuth</c>. Lifetimes are time spans (<c>01:00:00</c>).</summary>
+internal sealed class OAuthServerOptions
+{
+    public const string Section = "OAuth";
+
+    /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
+    public string? GoogleClientId { get; set; }
+
+    /// <summary><c>GOOGLE_CLIENT_SECRET</c> in the environment.</summary>
+    public string? GoogleClientSecret { get; set; }
+
+    /// <summary>Google's authorization endpoint, when it is reached under another address.</summary>
+    public string? GoogleAuthorizationEndpoint { get; set; }
+
+    /// <summary>Google's token endpoint, when it is reached under another address.</summary>
+    public string? GoogleTokenEndpoint { get; set; }
+
+    /// <summary>Google's userinfo endpoint, when it is reached under another address.</summary>
+    public string? GoogleUserInformationEndpoint { get; set; }
+
+    /// <summary>Where Google sends the browser back to; register <c>{PublicBaseUrl}/oauth/callback</c> there.</summary>
+    public string CallbackPath { get; set; } = "/oauth/callback";
+
+    /// <summary>Refuses people whose provider has not verified their e-mail address.</summary>
+    public bool RequireVerifiedEmail { get; set; } = true;
+
+    /// <summary>At least 32 random characters; <c>ENCRYPTION_KEY</c> in the environment. Development makes its own.</summary>
+    public string? EncryptionKey { get; set; }
+
+    /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
+    public IList<string> PreviousEncryptionKeys { get; } = [];
+
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>At most a minute is sensible: a client redeems its code at once (RFC 6749 §4.1.2).</summary>
+    public TimeSpan AuthorizationCodeLifetime { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a browser stays signed in.</summary>
+    public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
+
+    public RegistrationOptions Registration { get; } = new();
+
+    /// <summary>Dynamic client registration (RFC 7591).</summary>
+    internal sealed class RegistrationOptions
+    {
+        public bool Enabled { get; set; } = true;
+
+        public int MaxRedirectUris { get; set; } = 20;
+    }
+}
+
+/// <summary>Rules across the settings of <see cref="OAuthServerOptions"/>; every problem is reported at once.</summary>
+internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
+{
+    private const int MinimumKeyLength = 32;
+
+    // The literal keys of the guide this product started from: whoever copied them has no secret (seed-checklist D-10).
+    private static readonly string[] KnownKeys =
+    [
+        "dev-key-min-32-chars-required!!",
+        "your-secure-random-key-min-32-chars-required",
+        "from_secrets_manager",
+    ];
+
+    public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
+    {
+        var problems = new List<string>();
+        foreach (var (setting, key) in options.PreviousEncryptionKeys.Select((key, i) => ($"OAuth:PreviousEncryptionKeys:{i}", key))
+            .Prepend(("OAuth:EncryptionKey", options.EncryptionKey ?? "")))
+        {
+            CheckKey(setting, key, problems);
+        }
+
+        CheckPositive("AccessTokenLifetime", options.AccessTokenLifetime, problems);
+        CheckPositive("RefreshTokenLifetime", options.RefreshTokenLifetime, problems);
+        CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
+        CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
+
+        if (options.CallbackPath is not ['/', not '/', ..])
+        {
+            problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
+        }
+
+        if (environment.IsProduction() && !options.HasGoogle())
+        {
+            problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET. The demo users exist in Development only.");
+        }
+
+        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private void CheckKey(string setting, string key, List<string> problems)
+    {
+        if (key.Length == 0)
+        {
+            problems.Add($"{setting} (ENCRYPTION_KEY) must be set in Production: at least {MinimumKeyLength} random characters.");
+        }
+        else if (key.Length < MinimumKeyLength)
+        {
+            problems.Add($"{setting} must be at least {MinimumKeyLength} characters (got {key.Length}).");
+        }
+        else if (environment.IsProduction() && (KnownKeys.Contains(key) || key.Distinct().Count() < 8))
+        {
+            problems.Add($"{setting} is a sample or too regular to be secret: use random characters.");
+        }
+    }
+
+    private static void CheckPositive(string setting, TimeSpan lifetime, List<string> problems)
+    {
+        if (lifetime <= TimeSpan.Zero)
+        {
+            problems.Add($"OAuth:{setting} must be longer than zero (is {lifetime}).");
+        }
+    }
+}
+
+internal static class OAuthServerOptionsExtensions
+{
+    /// <summary>Whether people can sign in with Google; the placeholders of the guide count as unset.</summary>
+    public static bool HasGoogle(this OAuthServerOptions options) =>
+        options is { GoogleClientId.Length: > 0, GoogleClientSecret.Length: > 0 } &&
+        !options.GoogleClientId.StartsWith("your_client_id", StringComparison.Ordinal);
+}

@@ -1,0 +1,29 @@
+using McpIdentity.Server.Hosting;
+using OpenIddict.Server;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>Lets OpenIddict believe that every request came to the public address: no URL it emits follows the Host header.</summary>
+internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServerHandler<ProcessRequestContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessRequestContext>()
+            .UseSingletonHandler<UsePublicAddress>()
+            .SetOrder(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor.Order + 500)
+            .Build();
+
+    private readonly Uri _base = new(address.Issuer + "/");
+
+    public ValueTask HandleAsync(ProcessRequestContext context)
+    {
+        context.BaseUri = _base;
+        if (context.RequestUri is { } uri)
+        {
+            context.RequestUri = new Uri(address.Of(uri.PathAndQuery));
+        }
+
+        return default;
+    }
+}

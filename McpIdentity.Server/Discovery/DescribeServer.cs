@@ -1,0 +1,34 @@
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Registration;
+using Microsoft.Extensions.Options;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace McpIdentity.Server.Discovery;
+
+/// <summary>What RFC 8414 metadata says beyond OpenIddict's: the exact issuer, registration, public clients.</summary>
+internal sealed class DescribeServer(PublicAddress address, IOptions<OAuthServerOptions> options)
+    : IOpenIddictServerHandler<HandleConfigurationRequestContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleConfigurationRequestContext>()
+            .UseSingletonHandler<DescribeServer>()
+            .SetOrder(OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor.Order + 500)
+            .Build();
+
+    public ValueTask HandleAsync(HandleConfigurationRequestContext context)
+    {
+        context.Metadata[Metadata.Issuer] = address.Issuer;
+        if (options.Value.Registration.Enabled)
+        {
+            context.Metadata["registration_endpoint"] = address.Of(RegistrationEndpoint.Path);
+        }
+
+        // Public clients authenticate with nothing but PKCE. Claude takes metadata without it for "no public clients" (interop Q13).
+        context.TokenEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
+        context.RevocationEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
+        return default;
+    }
+}

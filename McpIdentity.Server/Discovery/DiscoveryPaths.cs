@@ -1,0 +1,17 @@
+namespace McpIdentity.Server.Discovery;
+
+/// <summary>Where clients look for metadata: the forms of RFC 8414 §3.1 and OpenID Connect Discovery §4, with and without the resource's path (interop Q20).</summary>
+internal static class DiscoveryPaths
+{
+    public const string KeySet = "/.well-known/jwks.json";
+
+    public static readonly string[] ServerMetadata =
+    [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration/mcp",
+        "/mcp/.well-known/openid-configuration",
+        "/mcp/.well-known/oauth-authorization-server",
+    ];
+}

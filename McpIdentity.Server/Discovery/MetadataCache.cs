@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using Microsoft.Net.Http.Headers;
+
+namespace McpIdentity.Server.Discovery;
+
+/// <summary>
+/// Metadata and key set as prepared bytes: OpenIddict writes each once, every later request is answered from memory
+/// before authentication. Nothing in them depends on the request (<see cref="Authorization.UsePublicAddress"/>).
+/// </summary>
+internal sealed class MetadataCache
+{
+    private static readonly FrozenSet<string> Paths =
+        DiscoveryPaths.ServerMetadata.Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
+
+    private readonly ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
+
+    /// <summary>Called when a key changes: the next request has the documents written anew.</summary>
+    public void Clear() => _documents.Clear();
+
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var path = context.Request.Path.Value ?? "";
+        if (!Paths.Contains(path) || !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)))
+        {
+            await next(context);
+            return;
+        }
+
+        if (!_documents.TryGetValue(path, out var document))
+        {
+            document = await WriteAsync(context, next);
+            if (document is null)
+            {
+                return;
+            }
+
+            _documents[path] = document;
+        }
+
+        await SendAsync(context, document);
+    }
+
+    private static async Task<Document?> WriteAsync(HttpContext context, RequestDelegate next)
+    {
+        var (response, method, query, body) = (context.Response, context.Request.Method, context.Request.QueryString, context.Response.Body);
+        using var buffer = new MemoryStream();
+        response.Body = buffer;
+        // A parameter of one caller must not shape what all others read.
+        (context.Request.Method, context.Request.QueryString) = (HttpMethods.Get, QueryString.Empty);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            (context.Request.Method, context.Request.QueryString, response.Body) = (method, query, body);
+        }
+
+        var bytes = buffer.ToArray();
+        if (response.StatusCode != StatusCodes.Status200OK)
+        {
+            await body.WriteAsync(bytes);
+            return null;
+        }
+
+        return new Document(bytes, $"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))[..16]}\"");
+    }
+
+    private static Task SendAsync(HttpContext context, Document document)
+    {
+        var headers = context.Response.Headers;
+        headers.CacheControl = "public, max-age=300";
+        headers.ETag = document.Tag;
+        if (context.Request.Headers.IfNoneMatch is { Count: > 0 } known && known.ToString().Contains(document.Tag, StringComparison.Ordinal))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            headers.Remove(HeaderNames.ContentType);
+            return Task.CompletedTask;
+        }
+
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = document.Bytes.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(document.Bytes).AsTask();
+    }
+
+    private sealed record Document(byte[] Bytes, string Tag);
+}

@@ -1,0 +1,119 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Reflection;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>Finds every mistake in the configuration, so that an operator reads one list and not one line a try.</summary>
+internal sealed class ConfigurationProblems(IConfiguration configuration)
+{
+    private readonly List<string> _problems = [];
+
+    /// <summary>Thrown at the start with all that is wrong.</summary>
+    public sealed class InvalidConfigurationException(IReadOnlyList<string> problems)
+        : Exception("The configuration is invalid:" + string.Concat(problems.Select(problem => $"{Environment.NewLine}  - {problem}")));
+
+    /// <param name="sections">Each section's name and the options type it binds to.</param>
+    public static void ThrowIfAny(IServiceProvider services, params (string Section, Type Options)[] sections)
+    {
+        var check = new ConfigurationProblems(services.GetRequiredService<IConfiguration>());
+        foreach (var (section, options) in sections)
+        {
+            check.Walk(check.Section(section), options);
+        }
+
+        // A value that cannot be bound would make the validators throw what the walk has said already, in worse words.
+        if (check._problems.Count == 0)
+        {
+            check.Validate(services);
+        }
+
+        if (check._problems.Count > 0)
+        {
+            throw new InvalidConfigurationException(check._problems);
+        }
+    }
+
+    private IConfigurationSection Section(string name) => configuration.GetSection(name);
+
+    private void Walk(IConfigurationSection section, Type type)
+    {
+        foreach (var child in section.GetChildren())
+        {
+            var property = type.GetProperty(child.Key, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase);
+            if (property is null || (property.SetMethod is null && !IsContainer(property.PropertyType)))
+            {
+                _problems.Add($"{child.Path} is not a setting.{Suggestion(child.Key, type)}");
+                continue;
+            }
+
+            Check(child, Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+        }
+    }
+
+    private void Check(IConfigurationSection child, Type type)
+    {
+        if (type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)))
+        {
+            var item = type.IsArray ? type.GetElementType()! : type.GetGenericArguments().LastOrDefault() ?? typeof(string);
+            foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
+            {
+                Walk(element, item);
+            }
+        }
+        else if (type.IsClass && type != typeof(string))
+        {
+            Walk(child, type);
+        }
+        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !CanConvert(value, type))
+        {
+            var allowed = type.IsEnum ? string.Join(", ", Enum.GetNames(type)) : type == typeof(bool) ? "true, false" : $"a value of type {type.Name}";
+            _problems.Add($"{child.Path} is '{value}'; allowed: {allowed}.");
+        }
+    }
+
+    // A nested section or a list is filled in place and needs no setter.
+    private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);
+
+    private static bool CanConvert(string value, Type type)
+    {
+        if (type.IsEnum)
+        {
+            return Enum.GetNames(type).Contains(value, StringComparer.OrdinalIgnoreCase);
+        }
+
+        try
+        {
+            return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException or NotSupportedException)
+        {
+            return false;
+        }
+    }
+
+    private static string Suggestion(string key, Type type)
+    {
+        var near = type.GetProperties(BindingFlags.Instance | BindingFlags.Public).Select(property => property.Name)
+            .FirstOrDefault(name => name.StartsWith(key[..Math.Min(4, key.Length)], StringComparison.OrdinalIgnoreCase));
+        return near is null ? "" : $" Did you mean {near}?";
+    }
+
+    private void Validate(IServiceProvider services)
+    {
+        try
+        {
+            services.GetService<IStartupValidator>()?.Validate();
+        }
+        catch (OptionsValidationException exception)
+        {
+            _problems.AddRange(exception.Failures);
+        }
+        catch (AggregateException exception)
+        {
+            _problems.AddRange(exception.Flatten().InnerExceptions.SelectMany(inner =>
+                inner is OptionsValidationException options ? options.Failures : [inner.Message]));
+        }
+    }
+}

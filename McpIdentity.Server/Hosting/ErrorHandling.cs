@@ -1,0 +1,41 @@
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Diagnostics;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>The last resort: JSON for programs, a page for people, the exception for the log alone.</summary>
+internal static class ErrorHandling
+{
+    public static void UseErrorHandling(this WebApplication app)
+    {
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = AnswerAsync,
+            // The log line carries the trace id that the answer names.
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+        });
+        app.UseWhen(context => IsForPeople(context.Request.Path), people => people.UseStatusCodePagesWithReExecute("/error"));
+    }
+
+    private static async Task AnswerAsync(HttpContext context)
+    {
+        var feature = context.Features.Get<IExceptionHandlerFeature>();
+        if (feature?.Error is BadHttpRequestException bad)
+        {
+            // Kestrel refused the body: too large, or not HTTP.
+            await new OAuthError(Errors.InvalidRequest, "The request body cannot be read.") { StatusCode = bad.StatusCode }.ExecuteAsync(context);
+        }
+        else
+        {
+            await new OAuthError(Errors.ServerError, $"An unexpected error occurred. Reference: {ReferenceId.Of(context)}")
+            {
+                StatusCode = StatusCodes.Status500InternalServerError,
+            }.ExecuteAsync(context);
+        }
+    }
+
+    private static bool IsForPeople(PathString path) =>
+        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == "/oauth/callback";
+}

@@ -1,0 +1,124 @@
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Registration;
+using Microsoft.Extensions.Primitives;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>
+/// Refuses what no parser behind us should see. OpenIddict answers 500 to a NUL or to thousands of form keys, and reads
+/// a doubled parameter as an absent one, where RFC 6749 §3.1 and §3.2 ask for <c>invalid_request</c>.
+/// </summary>
+internal static class ProtocolRequests
+{
+    private const string FormContentType = "application/x-www-form-urlencoded";
+    private const int MaxFormBytes = 64 * 1024;
+    private const int MaxQueryLength = 6 * 1024;
+
+    public static void UseProtocolRequestChecks(this WebApplication app) =>
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/oauth", out var rest) && rest != RegistrationEndpoint.Path, oauth => oauth.Use(async (context, next) =>
+        {
+            if (await CheckAsync(context) is { } error)
+            {
+                await (context.Request.Path == AuthorizeEndpoint.Path ? ShowAsync(context, error) : error.ExecuteAsync(context));
+                return;
+            }
+
+            await next(context);
+        }));
+
+    private static async Task<OAuthError?> CheckAsync(HttpContext context)
+    {
+        var request = context.Request;
+        if (request.QueryString.Value is { Length: > MaxQueryLength })
+        {
+            return new OAuthError(Errors.InvalidRequest, $"The query string is longer than {MaxQueryLength} characters.");
+        }
+
+        if (request.Query.ContainsKey(Parameters.AccessToken))
+        {
+            // MCP authorization, "Access Token Usage": never in the query, where logs and histories keep it.
+            return new OAuthError(Errors.InvalidRequest, "An access token must not be sent in the query string.");
+        }
+
+        return CheckParameters(request.Query) ?? (HttpMethods.IsPost(request.Method) ? await CheckFormAsync(context) : null);
+    }
+
+    private static async Task<OAuthError?> CheckFormAsync(HttpContext context)
+    {
+        var request = context.Request;
+        if (request.ContentLength == 0 || (request.ContentLength is null && request.ContentType is null && !request.Headers.ContainsKey("Transfer-Encoding")))
+        {
+            // Nothing was sent: userinfo by POST, or a request whose missing parameters OpenIddict will name. It wants to
+            // see a form all the same.
+            request.ContentType = FormContentType;
+            return null;
+        }
+
+        if (request.ContentType?.Split(';')[0].Trim().Equals(FormContentType, StringComparison.OrdinalIgnoreCase) != true)
+        {
+            return new OAuthError(Errors.InvalidRequest, $"The Content-Type must be {FormContentType}.");
+        }
+
+        if (request.ContentLength > MaxFormBytes)
+        {
+            return TooLarge;
+        }
+
+        if (context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxFormBytes;
+        }
+
+        try
+        {
+            return CheckParameters(await request.ReadFormAsync(context.RequestAborted));
+        }
+        catch (InvalidDataException)
+        {
+            return new OAuthError(Errors.InvalidRequest, "The form has too many or too long fields.");
+        }
+        catch (BadHttpRequestException exception)
+        {
+            return exception.StatusCode == StatusCodes.Status413PayloadTooLarge
+                ? TooLarge
+                : new OAuthError(Errors.InvalidRequest, "The request body cannot be read.");
+        }
+        catch (IOException)
+        {
+            return new OAuthError(Errors.InvalidRequest, "The request body ended early.");
+        }
+    }
+
+    private static OAuthError TooLarge => new(Errors.InvalidRequest, $"The request body is larger than {MaxFormBytes} bytes.")
+    {
+        StatusCode = StatusCodes.Status413PayloadTooLarge,
+    };
+
+    private static OAuthError? CheckParameters(IEnumerable<KeyValuePair<string, StringValues>> parameters)
+    {
+        foreach (var (name, values) in parameters)
+        {
+            // RFC 8707 §2: resource alone may be repeated.
+            if (values.Count > 1 && name != Parameters.Resource)
+            {
+                return new OAuthError(Errors.InvalidRequest, "A parameter must not be sent twice.");
+            }
+
+            if (name.Contains('\0') || values.Any(value => value?.Contains('\0') == true))
+            {
+                return new OAuthError(Errors.InvalidRequest, "A parameter must not contain a NUL character.");
+            }
+        }
+
+        return null;
+    }
+
+    private static Task ShowAsync(HttpContext context, OAuthError error)
+    {
+        context.Features.Set(PersonError.BadRequest(error.Error, error.Description));
+        context.Response.StatusCode = error.StatusCode;
+        return Task.CompletedTask;
+    }
+}

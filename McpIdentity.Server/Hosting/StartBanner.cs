@@ -1,0 +1,35 @@
+using System.Reflection;
+using McpIdentity.Mcp;
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Persistence;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>Tells whoever started the server what it is doing, and how a client connects.</summary>
+internal static class StartBanner
+{
+    public static void PrintBanner(this WebApplication app, IReadOnlyList<string> applied)
+    {
+        var address = app.Services.GetRequiredService<PublicAddress>();
+        var providers = app.Services.GetRequiredService<SignInProviders>();
+        var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
+        var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+        var endpoint = address.Of(mcp.Path);
+        Console.WriteLine($"""
+            McpIdentity {version}  {app.Environment.EnvironmentName}  {address.Issuer}
+              Database        {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
+              Sign-in         {SignIn(providers)}
+              MCP endpoint    {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
+              Metadata        {address.Of("/.well-known/oauth-authorization-server")}
+              Connect         claude mcp add --transport http mcpidentity {endpoint}
+            """);
+    }
+
+    private static string SignIn(SignInProviders providers) => providers switch
+    {
+        { Google: true } => "Google",
+        { Demo: true } => "demo users alice and bob, no password (set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for Google)",
+        _ => "nobody: no provider is configured",
+    };
+}

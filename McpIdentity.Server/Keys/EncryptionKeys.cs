@@ -1,0 +1,73 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using McpIdentity.Server.Authorization;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Keys;
+
+/// <summary>
+/// What keeps stored secrets unreadable: AES-256-GCM under keys derived (HKDF, one a purpose) from <c>OAuth:EncryptionKey</c>.
+/// A protected value names its key, so that an earlier key still decrypts after a change.
+/// </summary>
+internal sealed class EncryptionKeys
+{
+    private const int NonceSize = 12;
+    private const int TagSize = 16;
+    private const int KeyIdSize = 4;
+
+    private readonly List<(byte[] Id, byte[] Root)> _keys;
+
+    public EncryptionKeys(IOptions<OAuthServerOptions> options)
+    {
+        _keys = [.. new[] { options.Value.EncryptionKey! }.Concat(options.Value.PreviousEncryptionKeys).Select(key =>
+        {
+            var root = Encoding.UTF8.GetBytes(key);
+            return (HKDF.DeriveKey(HashAlgorithmName.SHA256, root, KeyIdSize, info: "key id"u8.ToArray()), root);
+        })];
+    }
+
+    /// <summary>A 256-bit key for one purpose, of the current encryption key and then of the previous ones.</summary>
+    public IEnumerable<byte[]> Derive(string purpose) => _keys.Select(key => Derive(key.Root, purpose));
+
+    public string Protect(string purpose, ReadOnlySpan<byte> plaintext)
+    {
+        var (id, root) = _keys[0];
+        var output = new byte[KeyIdSize + NonceSize + plaintext.Length + TagSize];
+        id.CopyTo(output, 0);
+        var nonce = output.AsSpan(KeyIdSize, NonceSize);
+        RandomNumberGenerator.Fill(nonce);
+        using var aes = new AesGcm(Derive(root, purpose), TagSize);
+        aes.Encrypt(nonce, plaintext, output.AsSpan(KeyIdSize + NonceSize, plaintext.Length), output.AsSpan(^TagSize..));
+        return Base64Url.EncodeToString(output);
+    }
+
+    /// <returns>The plaintext, or null when the value was made under another key or was changed.</returns>
+    public byte[]? Unprotect(string purpose, string value)
+    {
+        if (!Base64Url.IsValid(value) || Base64Url.DecodeFromChars(value) is not { Length: >= KeyIdSize + NonceSize + TagSize } input)
+        {
+            return null;
+        }
+
+        foreach (var (_, root) in _keys.Where(key => input.AsSpan(0, KeyIdSize).SequenceEqual(key.Id)))
+        {
+            var plaintext = new byte[input.Length - KeyIdSize - NonceSize - TagSize];
+            using var aes = new AesGcm(Derive(root, purpose), TagSize);
+            try
+            {
+                aes.Decrypt(input.AsSpan(KeyIdSize, NonceSize), input.AsSpan(KeyIdSize + NonceSize, plaintext.Length), input.AsSpan(^TagSize..), plaintext);
+                return plaintext;
+            }
+            catch (AuthenticationTagMismatchException)
+            {
+                // Another key with the same four-byte id, or a changed value: the next key may fit.
+            }
+        }
+
+        return null;
+    }
+
+    private static byte[] Derive(byte[] root, string purpose) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, root, 32, info: Encoding.UTF8.GetBytes(purpose));
+}

@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Registration;
+
+namespace McpIdentity.Server.Protocol;
+
+/// <summary>How our own JSON looks on the wire: snake_case, absent instead of null, a duplicate member is an error.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(OAuthError.Body))]
+[JsonSerializable(typeof(ClientMetadata))]
+[JsonSerializable(typeof(ClientInformation))]
+[JsonSerializable(typeof(PendingAuthorization))]
+internal sealed partial class ProtocolJson : JsonSerializerContext;

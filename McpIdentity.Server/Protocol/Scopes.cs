@@ -1,0 +1,36 @@
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Protocol;
+
+/// <summary>The scopes this server grants, and what they mean to a person.</summary>
+internal static class ServerScopes
+{
+    public const string Mcp = "mcp";
+    public const string McpCall = "mcp:call";
+    public const string McpAdmin = "mcp:admin";
+
+    /// <summary>Name and plain words, in the order of the consent page.</summary>
+    public static readonly IReadOnlyList<(string Name, string Meaning)> All =
+    [
+        (Mcp, "Connect to the MCP server and see what it offers"),
+        (McpCall, "Run the MCP server's tools in your name"),
+        (McpAdmin, "Administer the MCP server"),
+        (Scopes.OpenId, "Know that it is you"),
+        (Scopes.Profile, "See your name"),
+        (Scopes.Email, "See your e-mail address"),
+        (Scopes.OfflineAccess, "Stay connected until you disconnect it"),
+    ];
+
+    /// <summary>What a client gets that asks for nothing, or for nothing we know (seed-checklist D-15).</summary>
+    public static readonly IReadOnlyList<string> Default = [Mcp, McpCall];
+
+    /// <summary>The known ones of what was asked, without doubles, in the order of <see cref="All"/>; the default when none is left.</summary>
+    public static IReadOnlyList<string> Known(IEnumerable<string> requested)
+    {
+        var set = requested.ToHashSet(StringComparer.Ordinal);
+        var known = All.Where(scope => set.Contains(scope.Name)).Select(scope => scope.Name).ToList();
+        return known.Count > 0 ? known : Default;
+    }
+
+    public static string Meaning(string scope) => All.FirstOrDefault(known => known.Name == scope).Meaning ?? scope;
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Registration;
+
+/// <summary>Dynamic client registration (RFC 7591).</summary>
+internal static class RegistrationEndpoint
+{
+    public const string Path = "/register";
+
+    private const int MaxBodyBytes = 64 * 1024;
+
+    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder) => builder.Services.AddScoped<ClientRegistrar>();
+
+    public static void MapRegistrationEndpoint(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
+        {
+            app.MapPost(Path, RegisterAsync);
+            // The path of set-ups that came before this server (seed-checklist D-12); not advertised.
+            app.MapPost("/oauth" + Path, RegisterAsync);
+        }
+    }
+
+    private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
+        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, CancellationToken cancellationToken)
+    {
+        var (metadata, problem) = await ReadAsync(request, cancellationToken);
+        if (metadata is null)
+        {
+            return problem!;
+        }
+
+        if (ClientMetadataRules.Check(metadata, options.Value.Registration.MaxRedirectUris) is { } error)
+        {
+            return error;
+        }
+
+        var client = await registrar.RegisterAsync(metadata, cancellationToken);
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Json(client, ProtocolJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
+    }
+
+    private static async Task<(ClientMetadata?, OAuthError?)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!request.HasJsonContentType())
+        {
+            return (null, RegistrationErrors.InvalidClientMetadata("The Content-Type must be application/json."));
+        }
+
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxBodyBytes;
+        }
+
+        try
+        {
+            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ProtocolJson.Default.ClientMetadata, cancellationToken);
+            return metadata is null ? (null, NotAnObject) : (metadata, null);
+        }
+        catch (JsonException)
+        {
+            return (null, NotAnObject);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            return (null, RegistrationErrors.InvalidClientMetadata($"The request body cannot be read; at most {MaxBodyBytes} bytes are.") with
+            {
+                StatusCode = exception.StatusCode,
+            });
+        }
+    }
+
+    private static OAuthError NotAnObject => RegistrationErrors.InvalidClientMetadata(
+        "The request body must be a JSON object with the members of RFC 7591, each of its type and none twice.");
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Security.Claims;
+using Microsoft.IdentityModel.JsonWebTokens;
+using McpIdentity.Persistence.Entities;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Sessions;
+
+/// <summary>Who sits at the browser, as the session store knows them.</summary>
+internal sealed record SignedInPerson(string UserId, string SessionId, string? Name, string? Email, bool EmailVerified, DateTimeOffset SignedInAt)
+{
+    /// <summary>How the pages address them.</summary>
+    public string DisplayName => Name ?? Email ?? UserId;
+
+    public static SignedInPerson? From(ClaimsPrincipal? principal) =>
+        principal?.FindFirstValue(JwtRegisteredClaimNames.Sid) is { } sessionId
+            ? new SignedInPerson(
+                principal.FindFirstValue(Claims.Subject)!,
+                sessionId,
+                principal.FindFirstValue(Claims.Name),
+                principal.FindFirstValue(Claims.Email),
+                principal.HasClaim(Claims.EmailVerified, "true"),
+                DateTimeOffset.FromUnixTimeSeconds(long.Parse(principal.FindFirstValue(Claims.AuthenticationTime)!, CultureInfo.InvariantCulture)))
+            : null;
+
+    /// <summary>The principal of a stored session.</summary>
+    public static ClaimsPrincipal ToPrincipal(SignInSession session, User user)
+    {
+        var identity = new ClaimsIdentity(SessionsSetup.Scheme, Claims.Name, Claims.Role);
+        identity.AddClaims(
+        [
+            new Claim(Claims.Subject, user.Id),
+            new Claim(JwtRegisteredClaimNames.Sid, session.Id),
+            new Claim(Claims.AuthenticationTime, session.CreatedAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)),
+            new Claim(Claims.EmailVerified, user.EmailVerified ? "true" : "false"),
+        ]);
+        if (user.Name is not null)
+        {
+            identity.AddClaim(new Claim(Claims.Name, user.Name));
+        }
+
+        if (user.Email is not null)
+        {
+            identity.AddClaim(new Claim(Claims.Email, user.Email));
+        }
+
+        return new ClaimsPrincipal(identity);
+    }
+}

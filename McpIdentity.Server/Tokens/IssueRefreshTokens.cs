@@ -1,0 +1,33 @@
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
+
+namespace McpIdentity.Server.Tokens;
+
+/// <summary>
+/// A refresh token for every client that registered the grant, whether or not it knew to ask for <c>offline_access</c>:
+/// many do not, and their people would sign in every hour (interop Q24).
+/// </summary>
+internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ProcessSignInContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
+            .UseScopedHandler<IssueRefreshTokens>()
+            .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500)
+            .Build();
+
+    public async ValueTask HandleAsync(ProcessSignInContext context)
+    {
+        if (context.EndpointType != OpenIddictServerEndpointType.Token || context.Request.IsClientCredentialsGrantType())
+        {
+            return;
+        }
+
+        var client = await clients.FindByClientIdAsync(context.ClientId!, context.CancellationToken);
+        var mayRefresh = client is not null &&
+            await clients.HasPermissionAsync(client, Permissions.GrantTypes.RefreshToken, context.CancellationToken);
+        (context.GenerateRefreshToken, context.IncludeRefreshToken) = (mayRefresh, mayRefresh);
+    }
+}

@@ -1,0 +1,24 @@
+namespace McpIdentity.Persistence.Entities;
+
+/// <summary>A person as one upstream provider knows them; the token claim <c>sub</c> is <see cref="Id"/>.</summary>
+public sealed class User
+{
+    /// <summary>Random and never reused, so that a subject says nothing about the person.</summary>
+    public required string Id { get; set; }
+
+    /// <summary>The provider's name in our configuration: <c>google</c>, <c>demo</c>.</summary>
+    public required string Provider { get; set; }
+
+    /// <summary>The provider's own stable identifier; never the e-mail address, which can change hands.</summary>
+    public required string ProviderSubject { get; set; }
+
+    public string? Name { get; set; }
+
+    public string? Email { get; set; }
+
+    public bool EmailVerified { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    public DateTimeOffset LastSignInAt { get; set; }
+}

@@ -1,0 +1,73 @@
+using McpIdentity.Persistence.Entities;
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.EntityFrameworkCore.Models;
+
+namespace McpIdentity.Persistence;
+
+/// <summary>Everything the server remembers. One subclass a provider, because each has its own migrations.</summary>
+public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext
+{
+    public DbSet<User> Users => Set<User>();
+
+    public DbSet<SignInSession> SignInSessions => Set<SignInSession>();
+
+    public DbSet<Consent> Consents => Set<Consent>();
+
+    public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
+
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        base.OnModelCreating(modelBuilder);
+        modelBuilder.UseOpenIddict();
+
+        // A client ID metadata document's address is the client_id; OpenIddict's 100 characters are too few for it.
+        modelBuilder.Entity<OpenIddictEntityFrameworkCoreApplication>()
+            .Property(application => application.ClientId).HasMaxLength(Lengths.ClientId);
+
+        modelBuilder.Entity<User>(user =>
+        {
+            user.Property(u => u.Id).HasMaxLength(Lengths.Id);
+            user.Property(u => u.Provider).HasMaxLength(Lengths.Name);
+            user.Property(u => u.ProviderSubject).HasMaxLength(Lengths.Text);
+            user.Property(u => u.Name).HasMaxLength(Lengths.Text);
+            user.Property(u => u.Email).HasMaxLength(Lengths.Text);
+            user.HasIndex(u => new { u.Provider, u.ProviderSubject }).IsUnique();
+        });
+
+        modelBuilder.Entity<SignInSession>(session =>
+        {
+            session.Property(s => s.Id).HasMaxLength(Lengths.Id);
+            session.Property(s => s.CookieHash).HasMaxLength(Lengths.Id);
+            session.Property(s => s.UserId).HasMaxLength(Lengths.Id);
+            session.Property(s => s.DeviceHint).HasMaxLength(Lengths.Text);
+            session.HasIndex(s => s.CookieHash).IsUnique();
+            session.HasIndex(s => s.ExpiresAt);
+        });
+
+        modelBuilder.Entity<Consent>(consent =>
+        {
+            consent.HasKey(c => new { c.UserId, c.ClientId, c.Resource });
+            consent.Property(c => c.UserId).HasMaxLength(Lengths.Id);
+            consent.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
+            consent.Property(c => c.Resource).HasMaxLength(Lengths.ClientId);
+            consent.Property(c => c.Scopes).HasMaxLength(Lengths.ClientId);
+        });
+
+        modelBuilder.Entity<SigningKey>(key =>
+        {
+            key.Property(k => k.Id).HasMaxLength(Lengths.Id);
+            key.Property(k => k.Algorithm).HasMaxLength(Lengths.Name);
+        });
+    }
+
+    private static class Lengths
+    {
+        public const int Name = 50;
+        public const int Id = 64;
+        public const int Text = 400;
+        public const int ClientId = 2048;
+    }
+}
