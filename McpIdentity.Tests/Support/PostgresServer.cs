@@ -1,0 +1,178 @@
+using Npgsql;
+
+namespace McpIdentity.Tests.Support;
+
+/// <summary>A private PostgreSQL on a loopback port, with its data in a temporary folder and fsync on.</summary>
+internal sealed class PostgresServer : IAsyncDisposable
+{
+    private static readonly Lazy<Task<PostgresServer>> TheShared = new(StartAsync);
+
+    private readonly DirectoryInfo _folder;
+    private ChildProcess? _process;
+    private int _databases;
+
+    private PostgresServer(DirectoryInfo folder) => _folder = folder;
+
+    public int Port { get; } = Ports.Next();
+
+    /// <summary>What the running server has logged.</summary>
+    public string Output => _process?.Output ?? "";
+
+    private string Data => Path.Combine(_folder.FullName, "data");
+
+    /// <summary>One server for all tests of the run that neither stop nor reconfigure it.</summary>
+    public static Task<PostgresServer> SharedAsync() => TheShared.Value;
+
+    public static async Task<PostgresServer> StartAsync()
+    {
+        var server = new PostgresServer(Directory.CreateTempSubdirectory("mcpidentity-postgres-"));
+        try
+        {
+            await server.InitializeAsync();
+            await server.StartAgainAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A new, empty database.</summary>
+    /// <returns>Its connection string.</returns>
+    public async Task<string> CreateDatabaseAsync()
+    {
+        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        await using var connection = new NpgsqlConnection(ConnectionString("postgres", pooling: false));
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        // FILE_COPY is the quicker way to copy the small template.
+        command.CommandText = $"CREATE DATABASE {name} STRATEGY file_copy";
+        await command.ExecuteNonQueryAsync();
+        return ConnectionString(name);
+    }
+
+    /// <summary>The same database as the URL that DATABASE_URL takes.</summary>
+    public static string UrlOf(string connectionString)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(connectionString);
+        return $"postgres://{parts.Username}@{parts.Host}:{parts.Port}/{parts.Database}";
+    }
+
+    /// <summary>Starts with the data that the last run left.</summary>
+    public async Task StartAgainAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            _process = StartProcess();
+            try
+            {
+                await _process.WaitUntilAsync(AcceptsAsync, "PostgreSQL");
+                return;
+            }
+            catch (InvalidOperationException) when (WaitsForTheKilled(_process.Output) && !deadline.IsCancellationRequested)
+            {
+                await _process.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>The "fast" shutdown: open transactions are rolled back, connections closed.</summary>
+    public async Task StopAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.StopAsync(ChildProcess.Interrupt);
+        }
+    }
+
+    /// <summary>Ends the server as a power cut would; what was committed has to be there after <see cref="StartAgainAsync"/>.</summary>
+    public async Task KillAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.KillAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.StopAsync(ChildProcess.Interrupt);
+            await _process.DisposeAsync();
+        }
+
+        _folder.Delete(recursive: true);
+    }
+
+    internal static async Task DisposeSharedAsync()
+    {
+        if (TheShared.IsValueCreated)
+        {
+            await (await TheShared.Value).DisposeAsync();
+        }
+    }
+
+    // The children of a killed server notice its end a moment later; until then the new one refuses to start.
+    private static bool WaitsForTheKilled(string output) => output.Contains("is still in use", StringComparison.Ordinal)
+        || output.Contains("lock file \"postmaster.pid\" already exists", StringComparison.Ordinal);
+
+    private async Task InitializeAsync()
+    {
+        if (Environment.IsPrivilegedProcess)
+        {
+            await ChildProcess.RunAsync("chown", ["postgres", _folder.FullName], "/");
+        }
+
+        var (program, arguments) = AsItsUser("initdb", "--pgdata", Data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync");
+        await ChildProcess.RunAsync(program, arguments, "/");
+    }
+
+    private ChildProcess StartProcess()
+    {
+        var (program, arguments) = AsItsUser(
+            "postgres", "-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=200");
+        return ChildProcess.Start(program, arguments, "/");
+    }
+
+    // PostgreSQL refuses to run as root. setpriv becomes the program instead of its parent, so that signals reach it.
+    private static (string Program, string[] Arguments) AsItsUser(string name, params string[] arguments)
+    {
+        var program = Path.Combine(BinFolder(), name);
+        return Environment.IsPrivilegedProcess
+            ? ("setpriv", ["--reuid=postgres", "--regid=postgres", "--init-groups", "--", program, .. arguments])
+            : (program, arguments);
+    }
+
+    private static string BinFolder() => Directory.GetDirectories("/usr/lib/postgresql")
+        .Select(version => Path.Combine(version, "bin"))
+        .Where(bin => File.Exists(Path.Combine(bin, "postgres")))
+        .OrderDescending(StringComparer.Ordinal)
+        .First();
+
+    private async Task<bool> AcceptsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(ConnectionString("postgres", pooling: false));
+            await connection.OpenAsync(cancellationToken);
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    private string ConnectionString(string database, bool pooling = true) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = Port,
+        Database = database,
+        Username = "postgres",
+        Pooling = pooling,
+    }.ConnectionString;
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace McpIdentity.Tests.Support;
+
+/// <summary>The built server as an operator runs it: a process of its own, with its own folder, environment and command line.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private const string Assembly = "McpIdentity.Server.dll";
+
+    private readonly ChildProcess _process;
+    private readonly DirectoryInfo? _ownFolder;
+
+    private ServerProcess(ChildProcess process, int port, string folder, DirectoryInfo? ownFolder)
+    {
+        (_process, Port, Folder, _ownFolder) = (process, port, folder, ownFolder);
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(BaseUrl) };
+    }
+
+    public int Port { get; }
+
+    public string BaseUrl => $"http://localhost:{Port}";
+
+    public string McpUrl => BaseUrl + "/mcp";
+
+    /// <summary>The working directory. A second process started in it continues with the same SQLite file.</summary>
+    public string Folder { get; }
+
+    /// <summary>Follows no redirect and keeps no cookie.</summary>
+    public HttpClient Http { get; }
+
+    public int? ExitCode => _process.ExitCode;
+
+    public string Output => _process.Output;
+
+    /// <summary>Where the build put the server: beside the tests' own output, in its own project.</summary>
+    public static string AssemblyPath { get; } = FindAssembly();
+
+    /// <summary>Starts with a port and an SQLite file of its own, and waits until the discovery document is served.</summary>
+    /// <param name="arguments">The command line, such as <c>--Server:Port=8082</c>; what it says replaces the defaults.</param>
+    public static Task<ServerProcess> StartAsync(params string[] arguments) => StartAsync(new ServerStart { Arguments = arguments });
+
+    public static async Task<ServerProcess> StartAsync(ServerStart start)
+    {
+        var server = Launch(start);
+        try
+        {
+            await server.WaitUntilReadyAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts without waiting: for a start that is meant to fail, or to be interrupted.</summary>
+    [SuppressMessage("Reliability", "CA2000", Justification = "The process belongs to the server that is returned.")]
+    public static ServerProcess Launch(ServerStart start)
+    {
+        var ownFolder = start.Folder is null ? Directory.CreateTempSubdirectory("mcpidentity-server-") : null;
+        var folder = start.Folder ?? ownFolder!.FullName;
+        var port = start.ChoosePort();
+        var process = Run(folder, start, [.. start.DefaultArguments(port, folder), .. start.Arguments]);
+        return new ServerProcess(process, port, folder, ownFolder);
+    }
+
+    /// <summary>Runs one verb of the command line, such as <c>doctor</c>, to its end.</summary>
+    public static async Task<(int ExitCode, string Output)> RunAsync(ServerStart start)
+    {
+        var ownFolder = start.Folder is null ? Directory.CreateTempSubdirectory("mcpidentity-verb-") : null;
+        try
+        {
+            await using var process = Run(start.Folder ?? ownFolder!.FullName, start, start.Arguments);
+            return (await process.WaitForExitAsync(), process.Output);
+        }
+        finally
+        {
+            ownFolder?.Delete(recursive: true);
+        }
+    }
+
+    public Task WaitUntilReadyAsync() => _process.WaitUntilAsync(async cancellationToken =>
+    {
+        try
+        {
+            using var response = await Http.GetAsync("/.well-known/oauth-authorization-server", cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }, $"The server at {BaseUrl}");
+
+    /// <summary>Waits for an end that comes by itself.</summary>
+    public Task<int> WaitForExitAsync() => _process.WaitForExitAsync();
+
+    /// <summary>SIGTERM, as a service manager or a container engine sends it.</summary>
+    /// <returns>The exit code.</returns>
+    public Task<int> StopAsync() => _process.StopAsync();
+
+    /// <summary>SIGKILL: no line of the server runs after it.</summary>
+    public Task KillAsync() => _process.KillAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _process.DisposeAsync();
+        _ownFolder?.Delete(recursive: true);
+    }
+
+    private static ChildProcess Run(string folder, ServerStart start, IEnumerable<string> arguments)
+    {
+        var environment = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = start.EnvironmentName,
+            ["ASPNETCORE_URLS"] = null,
+            ["DOTNET_ENVIRONMENT"] = null,
+        };
+        foreach (var (name, value) in start.Environment)
+        {
+            environment[name] = value;
+        }
+
+        return ChildProcess.Start("dotnet", [AssemblyPath, .. arguments], folder, environment);
+    }
+
+    private static string FindAssembly()
+    {
+        // …/McpIdentity.Tests/bin/Release/net10.0/
+        var output = new DirectoryInfo(AppContext.BaseDirectory);
+        var (framework, configuration, root) = (output.Name, output.Parent!.Name, output.Parent.Parent!.Parent!.Parent!.FullName);
+        var path = Path.Combine(root, "McpIdentity.Server", "bin", configuration, framework, Assembly);
+        return File.Exists(path) ? path : throw new FileNotFoundException("The server has not been built.", path);
+    }
+}

@@ -1,0 +1,16 @@
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests;
+
+/// <summary>Ends what the tests of a run share, after the last of them.</summary>
+[SetUpFixture]
+internal sealed class SharedServers
+{
+    [OneTimeTearDown]
+    public async Task EndAsync()
+    {
+        await Chromium.DisposeSharedAsync();
+        await PostgresServer.DisposeSharedAsync();
+        await RedisServer.DisposeSharedAsync();
+    }
+}
