@@ -26,6 +26,12 @@ internal static class Program
     {
         var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
         builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath);
+        var problems = ConfigurationProblems.Find(builder.Configuration,
+            (ServerOptions.Section, typeof(ServerOptions)),
+            (DatabaseOptions.Section, typeof(DatabaseOptions)),
+            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
+            (McpOptions.Section, typeof(McpOptions)),
+            (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)));
 
         builder.AddListening();
         builder.AddPersistence();
@@ -41,12 +47,7 @@ internal static class Program
         configure?.Invoke(builder);
 
         var app = builder.Build();
-        ConfigurationProblems.ThrowIfAny(app.Services,
-            (ServerOptions.Section, typeof(ServerOptions)),
-            (DatabaseOptions.Section, typeof(DatabaseOptions)),
-            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
-            ("Mcp", typeof(McpOptions)),
-            ("Jwt", typeof(ExternalJwtOptions)));
+        problems.ThrowIfAny(app.Services);
 
         app.UseErrorHandling();
         app.UseProtocolCors();

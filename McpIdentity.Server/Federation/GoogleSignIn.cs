@@ -63,6 +63,13 @@ internal static class GoogleSignIn
         var google = context.Principal!;
         var verified = google.HasClaim(claim => claim.Type == EmailVerifiedClaim && bool.TryParse(claim.Value, out var value) && value);
         var services = context.HttpContext.RequestServices;
+        if (google.FindFirstValue(ClaimTypes.NameIdentifier) is not { Length: > 0 } subject)
+        {
+            SignInFailure.Show(context.HttpContext, SignInFailure.Unreachable);
+            context.HandleResponse();
+            return;
+        }
+
         if (!verified && services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.RequireVerifiedEmail)
         {
             SignInFailure.Show(context.HttpContext, SignInFailure.UnverifiedEmail);
@@ -73,7 +80,7 @@ internal static class GoogleSignIn
         context.Principal = await services.GetRequiredService<UserDirectory>().RecogniseAsync(
             new UpstreamIdentity(
                 Scheme,
-                google.FindFirstValue(ClaimTypes.NameIdentifier)!,
+                subject,
                 google.FindFirstValue(ClaimTypes.Name),
                 google.FindFirstValue(ClaimTypes.Email),
                 verified),

@@ -28,7 +28,8 @@ internal static class SignInFailure
         "The answer from Google carries no state of ours, or was started in another browser or too long ago.",
         "Go back to the app and start again.");
 
-    private static readonly PersonError Unreachable = new(
+    /// <summary>Also for an answer without a subject: nobody can be recognised by it.</summary>
+    public static readonly PersonError Unreachable = new(
         "provider_unavailable", "Google did not answer as expected",
         "Signing in with Google failed.", "Try again in a minute; if it stays so, give the reference below to the operator.");
 

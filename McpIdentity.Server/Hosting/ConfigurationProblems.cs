@@ -6,36 +6,43 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>Finds every mistake in the configuration, so that an operator reads one list and not one line a try.</summary>
-internal sealed class ConfigurationProblems(IConfiguration configuration)
+internal sealed class ConfigurationProblems
 {
     private readonly List<string> _problems = [];
+    private bool _hasUnreadableValue;
 
     /// <summary>Thrown at the start with all that is wrong.</summary>
     public sealed class InvalidConfigurationException(IReadOnlyList<string> problems)
         : Exception("The configuration is invalid:" + string.Concat(problems.Select(problem => $"{Environment.NewLine}  - {problem}")));
 
+    /// <summary>The settings that do not exist. A value that does not fit its type ends the start here: nothing could be built from it.</summary>
+    /// <param name="configuration">All sources together.</param>
     /// <param name="sections">Each section's name and the options type it binds to.</param>
-    public static void ThrowIfAny(IServiceProvider services, params (string Section, Type Options)[] sections)
+    public static ConfigurationProblems Find(IConfiguration configuration, params ReadOnlySpan<(string Section, Type Options)> sections)
     {
-        var check = new ConfigurationProblems(services.GetRequiredService<IConfiguration>());
+        var found = new ConfigurationProblems();
         foreach (var (section, options) in sections)
         {
-            check.Walk(check.Section(section), options);
+            found.Walk(configuration.GetSection(section), options);
         }
 
-        // A value that cannot be bound would make the validators throw what the walk has said already, in worse words.
-        if (check._problems.Count == 0)
+        if (found._hasUnreadableValue)
         {
-            check.Validate(services);
+            throw new InvalidConfigurationException(found._problems);
         }
 
-        if (check._problems.Count > 0)
-        {
-            throw new InvalidConfigurationException(check._problems);
-        }
+        return found;
     }
 
-    private IConfigurationSection Section(string name) => configuration.GetSection(name);
+    /// <summary>Adds what the options' own rules say, and ends the start when anything is wrong.</summary>
+    public void ThrowIfAny(IServiceProvider services)
+    {
+        Validate(services);
+        if (_problems.Count > 0)
+        {
+            throw new InvalidConfigurationException([.. _problems.Distinct()]);
+        }
+    }
 
     private void Walk(IConfigurationSection section, Type type)
     {
@@ -70,6 +77,7 @@ internal sealed class ConfigurationProblems(IConfiguration configuration)
         {
             var allowed = type.IsEnum ? string.Join(", ", Enum.GetNames(type)) : type == typeof(bool) ? "true, false" : $"a value of type {type.Name}";
             _problems.Add($"{child.Path} is '{value}'; allowed: {allowed}.");
+            _hasUnreadableValue = true;
         }
     }
 

@@ -26,6 +26,7 @@ internal sealed class ContinuePage(string url, string destination) : IActionResu
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta http-equiv="refresh" content="0;url={link}">
             <title>Continue</title>
+            <link rel="icon" href="data:,">
             <link rel="stylesheet" href="/site.css">
             </head>
             <body><main><h1>One moment</h1><p>You are being sent on to <bdi>{HtmlEncoder.Default.Encode(destination)}</bdi>. <a href="{link}">Continue</a></p></main></body>

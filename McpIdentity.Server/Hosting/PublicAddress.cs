@@ -6,7 +6,7 @@ namespace McpIdentity.Server.Hosting;
 internal sealed class PublicAddress(IOptions<ServerOptions> options)
 {
     /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2, seed-checklist D-02).</summary>
-    public string Issuer { get; } = options.Value.PublicBaseUrl!;
+    public string Issuer => options.Value.PublicBaseUrl!;
 
     public bool IsHttps => Issuer.StartsWith("https://", StringComparison.Ordinal);
 

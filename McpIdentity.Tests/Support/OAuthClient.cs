@@ -14,11 +14,11 @@ internal sealed class OAuthClient
 {
     public const string DefaultRedirectUri = "http://127.0.0.1:4711/callback";
 
-    private readonly TestServer _server;
+    private readonly HttpClient _http;
 
-    private OAuthClient(TestServer server, string clientId, string? secret, string redirectUri)
+    private OAuthClient(HttpClient http, string clientId, string? secret, string redirectUri)
     {
-        (_server, ClientId, Secret, RedirectUri) = (server, clientId, secret, redirectUri);
+        (_http, ClientId, Secret, RedirectUri) = (http, clientId, secret, redirectUri);
     }
 
     public string ClientId { get; }
@@ -32,18 +32,23 @@ internal sealed class OAuthClient
     public string Challenge => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
     public static Task<OAuthClient> RegisterPublicAsync(TestServer server, string redirectUri = DefaultRedirectUri) =>
-        RegisterAsync(server, new { redirect_uris = new[] { redirectUri }, client_name = "Test client", token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code", "refresh_token" } });
+        RegisterPublicAsync(server.Http, redirectUri);
+
+    public static Task<OAuthClient> RegisterPublicAsync(HttpClient http, string redirectUri = DefaultRedirectUri) =>
+        RegisterAsync(http, new { redirect_uris = new[] { redirectUri }, client_name = "Test client", token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code", "refresh_token" } });
 
     public static Task<OAuthClient> RegisterServiceAsync(TestServer server) =>
         RegisterAsync(server, new { client_name = "Test service", grant_types = new[] { "client_credentials" } });
 
-    public static async Task<OAuthClient> RegisterAsync(TestServer server, object metadata)
+    public static Task<OAuthClient> RegisterAsync(TestServer server, object metadata) => RegisterAsync(server.Http, metadata);
+
+    public static async Task<OAuthClient> RegisterAsync(HttpClient http, object metadata)
     {
-        using var response = await server.Http.PostAsJsonAsync("/register", metadata);
+        using var response = await http.PostAsJsonAsync("/register", metadata);
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created), await response.Content.ReadAsStringAsync());
         var client = await response.JsonAsync();
         var redirectUri = client.TryGetProperty("redirect_uris", out var uris) ? uris[0].GetString()! : "";
-        return new OAuthClient(server, client.Text("client_id")!, client.Text("client_secret"), redirectUri);
+        return new OAuthClient(http, client.Text("client_id")!, client.Text("client_secret"), redirectUri);
     }
 
     /// <summary>The address to open in a browser; <paramref name="changes"/> replace parameters, a null removes one.</summary>
@@ -63,7 +68,7 @@ internal sealed class OAuthClient
             parameters[name] = value;
         }
 
-        return QueryHelpers.AddQueryString(_server.BaseUrl + "/oauth/authorize", parameters.Where(parameter => parameter.Value is not null));
+        return QueryHelpers.AddQueryString(new Uri(_http.BaseAddress!, "/oauth/authorize").AbsoluteUri, parameters.Where(parameter => parameter.Value is not null));
     }
 
     /// <summary>Walks sign-in and consent and returns the code.</summary>
@@ -115,6 +120,6 @@ internal sealed class OAuthClient
             request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes($"{ClientId}:{Secret}")));
         }
 
-        return await _server.Http.SendAsync(request);
+        return await _http.SendAsync(request);
     }
 }
