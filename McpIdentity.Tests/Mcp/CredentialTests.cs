@@ -91,6 +91,17 @@ internal sealed class CredentialTests
         }
     }
 
+    // SEED-021, LINK-05.
+    [TestCase("greeting", "{}", "Hello, stranger!"), TestCase("greeting", """{"name":"Bob"}""", "Hello, Bob!"), TestCase("ping", "{}", "pong")]
+    [TestCase("whoami", "{}", "anonymous")]
+    public async Task Tools_know_that_nobody_is_calling(string tool, string arguments, string text)
+    {
+        await using var host = await McpHost.StartAsync(new Dictionary<string, string?> { ["Mcp:Auth:RequireAuthForToolsCall"] = "false" });
+        var answer = await host.CallToolAsync(tool, arguments: JsonDocument.Parse(arguments).RootElement);
+
+        Assert.That(answer.Text, Is.EqualTo(text));
+    }
+
     // SEED-022.
     [TestCase("scopes", new[] { "a", "b" }), TestCase("scope", "a b"), TestCase("scp", "a b"), TestCase("scp", new[] { "a", "b" })]
     public async Task Scopes_are_read_from_every_usual_claim(string claim, object value)

@@ -41,7 +41,7 @@ internal sealed class McpHost : IAsyncDisposable
 
     public static async Task<McpHost> StartAsync(
         IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder, IMcpServerBuilder>? configure = null,
-        string environment = "Development")
+        string environment = "Development", Action<WebApplication>? route = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
@@ -68,6 +68,7 @@ internal sealed class McpHost : IAsyncDisposable
         var app = builder.Build();
         app.UseRouting();
         app.MapMcpModule();
+        route?.Invoke(app);
         await app.StartAsync();
         return new McpHost(app, time, keys, sessions, logs);
     }

@@ -204,18 +204,30 @@ internal sealed class MessageTests
         Assert.That((int)response.StatusCode, Is.EqualTo(405));
     }
 
-    [TestCase("Content-Length: 50\r\n\r\n{}"), TestCase("Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")]
-    public async Task Broken_framing_is_no_server_error(string rest)
+    [TestCase("Content-Length: 5", "{"), TestCase("Transfer-Encoding: chunked", "FFFFFFFFFFFFFFFF\r\n"), TestCase("Transfer-Encoding: chunked", "x\r\n")]
+    public async Task Broken_framing_is_no_server_error(string header, string body)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(_host.Client.BaseAddress!.Host, _host.Client.BaseAddress.Port);
         var stream = client.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{rest}"));
-        client.Client.Shutdown(SocketShutdown.Send);
-        using var reader = new StreamReader(stream);
-        var answer = await reader.ReadToEndAsync();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{header}\r\n\r\n{body}"));
+        if (body == "{")
+        {
+            client.Client.Shutdown(SocketShutdown.Send);
+        }
 
-        Assert.That(answer, Does.StartWith("HTTP/1.1 4").Or.Empty);
+        var answer = new byte[12];
+        try
+        {
+            await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
+        }
+        catch (IOException)
+        {
+            return; // reset: as good an answer to half a request
+        }
+
+        Assert.That(Encoding.ASCII.GetString(answer), Does.StartWith("HTTP/1.1 4").Or.StartWith("\0"));
     }
 
     private static ByteArrayContent Json(byte[] body) => new(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
