@@ -27,6 +27,9 @@ internal sealed class McpCall
     /// <summary>The tool of <c>tools/call</c>.</summary>
     public string? Tool { get; private init; }
 
+    /// <summary>Whether <c>Mcp-Name</c> repeats <see cref="Name"/>; of other methods it may repeat what only the SDK knows.</summary>
+    public bool IsNamed { get; private init; }
+
     /// <summary>What <c>Mcp-Name</c> repeats: the name of a tool or prompt, the URI of a resource.</summary>
     public string? Name { get; private init; }
 
@@ -70,6 +73,7 @@ internal sealed class McpCall
             Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
             Method = method,
             Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
+            IsNamed = method is McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead,
             Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
             ProtocolVersion = Text(meta, VersionMember),
         };

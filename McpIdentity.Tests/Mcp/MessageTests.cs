@@ -180,6 +180,14 @@ internal sealed class MessageTests
     }
 
     [Test]
+    public async Task A_name_header_is_compared_only_where_the_body_has_a_name()
+    {
+        var answer = await _host.CallAsync("tools/list", bearer: _token, change: request => request.Headers.Add("Mcp-Name", "anything"));
+
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Body);
+    }
+
+    [Test]
     public async Task The_modern_era_is_served_too([Values("echo", "=?base64?ZWNobw==?=")] string name)
     {
         var answer = await _host.PostAsync(

@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 
@@ -92,8 +94,33 @@ internal sealed class ResourceTests
         Assert.That(await _host.RawAsync(header), Does.StartWith($"HTTP/1.1 {status}"));
 
     [Test]
-    public async Task A_foreign_origin_is_told_so() =>
-        Assert.That(await _host.RawAsync("Origin: https://evil.example"), Does.Contain("Invalid Origin header: https://evil.example"));
+    public async Task A_foreign_origin_is_told_so_and_logged()
+    {
+        var answer = await _host.RawAsync("Origin: https://evil.example");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(answer, Does.Contain("Invalid Origin header: https://evil.example"));
+            Assert.That(_host.Logs.At(LogLevel.Warning), Has.Some.Contains("WrongSite"));
+        }
+    }
+
+    // security.md 16.
+    [Test]
+    public async Task A_caller_who_hangs_up_leaves_no_error_behind()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(_host.Client.BaseAddress!.Host, _host.Client.BaseAddress.Port);
+            await client.GetStream().WriteAsync("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"u8.ToArray());
+            client.LingerState = new LingerOption(true, 0);
+        }
+
+        await _host.CallAsync("ping");
+
+        Assert.That(_host.Logs.At(LogLevel.Error).Concat(_host.Logs.At(LogLevel.Critical)), Is.Empty);
+    }
 
     [Test]
     public async Task The_official_client_lists_and_calls()
