@@ -88,12 +88,23 @@ internal sealed class McpCall
 
         foreach (var member in element.EnumerateObject())
         {
-            foreach (var name in exact)
+            if (!IsOneOf(member, exact) && exact.Contains(member.Name, StringComparer.OrdinalIgnoreCase))
             {
-                if (!member.NameEquals(name) && member.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // NameEquals compares the bytes; the name becomes a string only for members that we do not know.
+    private static bool IsOneOf(JsonProperty member, string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (member.NameEquals(name))
+            {
+                return true;
             }
         }
 

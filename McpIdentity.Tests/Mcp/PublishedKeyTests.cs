@@ -162,7 +162,9 @@ internal sealed class PublishedKeyTests
     {
         var settings = new Dictionary<string, string?>
         {
-            ["Mcp:Auth:AuthType"] = "jwt", ["Jwt:Secret"] = null, ["Jwt:Issuer"] = _issuer.Name,
+            ["Mcp:Auth:AuthType"] = "jwt",
+            ["Jwt:Secret"] = null,
+            ["Jwt:Issuer"] = _issuer.Name,
             ["Jwt:" + by] = by == "JwksUri" ? _issuer.Url + "/jwks" : _issuer.Url,
         };
         foreach (var (name, value) in more)
