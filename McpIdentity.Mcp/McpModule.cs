@@ -50,7 +50,7 @@ public static partial class McpModule
             return;
         }
 
-        WarnOfOpenDoors(app, options);
+        SayWhatIsServed(app, options);
         if (options.Auth.AuthType != McpAuthType.None)
         {
             // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root (interop Q20).
@@ -99,8 +99,9 @@ public static partial class McpModule
         services.AddScoped<CurrentAccess>();
     }
 
-    private static void WarnOfOpenDoors(WebApplication app, McpOptions options)
+    private static void SayWhatIsServed(WebApplication app, McpOptions options)
     {
+        Serving(app.Logger, options.Resource, options.Auth.AuthType);
         app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
         if (options.Auth.AuthType == McpAuthType.None)
         {
@@ -117,6 +118,9 @@ public static partial class McpModule
             ExpiredTokensAllowed(app.Logger);
         }
     }
+
+    [LoggerMessage(3000, LogLevel.Information, "The MCP endpoint is {Resource}; its auth type is {AuthType}.")]
+    private static partial void Serving(ILogger logger, string resource, McpAuthType authType);
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);

@@ -14,18 +14,21 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
 {
     private const int MaxLength = 128;
 
-    public void Decided(HttpContext context, McpCall call, McpAccess access)
+    /// <param name="context">The request.</param>
+    /// <param name="call">Null when it was refused unread.</param>
+    /// <param name="access">What was decided.</param>
+    public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
         var level = access.IsAllowed ? LogLevel.Information : LogLevel.Warning;
         if (logger.IsEnabled(level))
         {
             Write(level, new McpAccessDecision(
                 access.Outcome,
-                access.Description ?? (access.Missing.Count > 0 ? "missing " + string.Join(' ', access.Missing) : null),
+                Clean(access.Description) ?? (access.Missing.Count > 0 ? "missing " + string.Join(' ', access.Missing) : null),
                 Clean(access.Caller?.ClientId),
                 Clean(access.Caller?.Subject),
-                Clean(call.Method),
-                Clean(call.Tool),
+                Clean(call?.Method),
+                Clean(call?.Tool),
                 context.Connection.RemoteIpAddress?.ToString(),
                 access.Caller?.Method,
                 Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier));

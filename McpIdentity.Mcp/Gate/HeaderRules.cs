@@ -14,7 +14,7 @@ internal static class HeaderRules
     public static string? Check(IHeaderDictionary headers, McpCall call) =>
         CheckVersion(headers, call) ??
         CheckSame(headers, "Mcp-Method", call.Method) ??
-        CheckSame(headers, "Mcp-Name", call.Name);
+        (call.IsNamed ? CheckSame(headers, "Mcp-Name", call.Name) : null);
 
     private static string? CheckVersion(IHeaderDictionary headers, McpCall call) =>
         call.ProtocolVersion is null || headers["MCP-Protocol-Version"].ToString() == call.ProtocolVersion

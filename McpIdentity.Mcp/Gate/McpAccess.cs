@@ -11,6 +11,7 @@ internal enum McpOutcome
     InsufficientScopes,
     AdminRequired,
     Unavailable,
+    WrongSite,
 }
 
 /// <summary>The decision about one request, and everything its answer needs to say.</summary>
@@ -23,7 +24,7 @@ internal sealed record McpAccess(McpOutcome Outcome)
 
     public IReadOnlyList<string> Missing { get; init; } = [];
 
-    /// <summary>The text of a bad credential.</summary>
+    /// <summary>What is wrong with a credential or a site.</summary>
     public string? Description { get; init; }
 
     public bool IsAllowed => Outcome == McpOutcome.Allowed;

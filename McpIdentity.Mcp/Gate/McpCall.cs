@@ -27,6 +27,9 @@ internal sealed class McpCall
     /// <summary>The tool of <c>tools/call</c>.</summary>
     public string? Tool { get; private init; }
 
+    /// <summary>Whether <c>Mcp-Name</c> repeats <see cref="Name"/>; of other methods it may repeat what only the SDK knows.</summary>
+    public bool IsNamed { get; private init; }
+
     /// <summary>What <c>Mcp-Name</c> repeats: the name of a tool or prompt, the URI of a resource.</summary>
     public string? Name { get; private init; }
 
@@ -70,6 +73,7 @@ internal sealed class McpCall
             Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
             Method = method,
             Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
+            IsNamed = method is McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead,
             Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
             ProtocolVersion = Text(meta, VersionMember),
         };
@@ -84,12 +88,23 @@ internal sealed class McpCall
 
         foreach (var member in element.EnumerateObject())
         {
-            foreach (var name in exact)
+            if (!IsOneOf(member, exact) && exact.Contains(member.Name, StringComparer.OrdinalIgnoreCase))
             {
-                if (!member.NameEquals(name) && member.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-                {
-                    return true;
-                }
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // NameEquals compares the bytes; the name becomes a string only for members that we do not know.
+    private static bool IsOneOf(JsonProperty member, string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (member.NameEquals(name))
+            {
+                return true;
             }
         }
 

@@ -52,6 +52,7 @@ internal sealed class McpGate(
         var request = context.Request;
         if (site.Check(request) is { } wrongSite)
         {
+            log.Decided(context, null, new McpAccess(McpOutcome.WrongSite) { Description = wrongSite });
             await JsonRpcError.WriteAsync(context, StatusCodes.Status403Forbidden, McpCall.InvalidRequest, wrongSite);
             return null;
         }
@@ -80,8 +81,13 @@ internal sealed class McpGate(
         {
             body = await RequestBody.ReadAsync(context.Request, context.RequestAborted);
         }
-        catch (Exception exception) when (exception is IOException && !context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
+            if (context.RequestAborted.IsCancellationRequested)
+            {
+                return null; // nobody is left to answer
+            }
+
             // Broken framing: Kestrel's BadHttpRequestException is an IOException that knows its status.
             var status = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
             await JsonRpcError.WriteAsync(context, status, McpCall.ParseError, "The body could not be read");

@@ -26,6 +26,7 @@ internal static class McpMethods
 {
     public const string ToolsList = "tools/list";
     public const string ToolsCall = "tools/call";
+    public const string PromptsGet = "prompts/get";
     public const string ResourcesRead = "resources/read";
 
     private static readonly FrozenDictionary<string, McpMethodKind> Kinds = new Dictionary<string, McpMethodKind>

@@ -14,7 +14,7 @@ internal sealed class IdentityTools
 {
     [McpServerTool(Name = "greeting", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Public = true, Category = "demo")]
     [Description("Greets the caller by name.")]
-    public static string Greeting(ClaimsPrincipal? user, [Description("Another name to greet.")] string? name = null) =>
+    public static string Greeting(ClaimsPrincipal? user = null, [Description("Another name to greet.")] string? name = null) =>
         $"Hello, {(string.IsNullOrWhiteSpace(name) ? NameOf(user) : name)}!";
 
     [McpServerTool(Name = "ping", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Public = true, Category = "diagnostics")]
@@ -27,7 +27,7 @@ internal sealed class IdentityTools
 
     [McpServerTool(Name = "whoami", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Category = "diagnostics")]
     [Description("Tells who is calling: subject, e-mail address, scopes and how they signed in.")]
-    public static string WhoAmI(ClaimsPrincipal? user) => CallerDescription.Of(user);
+    public static string WhoAmI(ClaimsPrincipal? user = null) => CallerDescription.Of(user);
 
     [McpServerTool(Name = "admin_status", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Scopes = ToolRules.AdminScope, Category = "admin")]
     [Description("Tells administrators how the server is doing.")]

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp;
@@ -40,7 +41,7 @@ internal sealed class McpHost : IAsyncDisposable
 
     public static async Task<McpHost> StartAsync(
         IReadOnlyDictionary<string, string?>? settings = null, Action<WebApplicationBuilder, IMcpServerBuilder>? configure = null,
-        string environment = "Development")
+        string environment = "Development", Action<WebApplication>? route = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment });
         builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
@@ -67,6 +68,7 @@ internal sealed class McpHost : IAsyncDisposable
         var app = builder.Build();
         app.UseRouting();
         app.MapMcpModule();
+        route?.Invoke(app);
         await app.StartAsync();
         return new McpHost(app, time, keys, sessions, logs);
     }
@@ -94,6 +96,19 @@ internal sealed class McpHost : IAsyncDisposable
         change?.Invoke(request);
         using var response = await Client.SendAsync(request);
         return await McpAnswer.ReadAsync(response);
+    }
+
+    /// <summary>Sends headers that HttpClient would not.</summary>
+    public async Task<string> RawAsync(string headers, string body = """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""")
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(Client.BaseAddress!.Host, Client.BaseAddress.Port);
+        var stream = client.GetStream();
+        var host = headers.Contains("Host:", StringComparison.Ordinal) ? "" : "Host: localhost\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /mcp HTTP/1.1\r\n{host}Connection: close\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n{headers}\r\n\r\n{body}"));
+        using var reader = new StreamReader(stream);
+        return await reader.ReadToEndAsync();
     }
 
     public async ValueTask DisposeAsync()

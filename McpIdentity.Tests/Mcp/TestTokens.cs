@@ -36,9 +36,18 @@ internal static class TestTokens
         new() { ["alg"] = "ES256", ["typ"] = "at+jwt", ["kid"] = key.KeyId },
         new()
         {
-            ["iss"] = OwnIssuer, ["aud"] = McpHost.Resource, ["sub"] = "alice", ["client_id"] = "client-1", ["scope"] = scope, ["sid"] = "session-1",
-            ["jti"] = "token-1", ["oi_au_id"] = "grant-1", ["name"] = "Alice", ["email"] = "alice@example.com",
-            ["iat"] = Now.ToUnixTimeSeconds(), ["exp"] = Now.AddHours(1).ToUnixTimeSeconds(),
+            ["iss"] = OwnIssuer,
+            ["aud"] = McpHost.Resource,
+            ["sub"] = "alice",
+            ["client_id"] = "client-1",
+            ["scope"] = scope,
+            ["sid"] = "session-1",
+            ["jti"] = "token-1",
+            ["oi_au_id"] = "grant-1",
+            ["name"] = "Alice",
+            ["email"] = "alice@example.com",
+            ["iat"] = Now.ToUnixTimeSeconds(),
+            ["exp"] = Now.AddHours(1).ToUnixTimeSeconds(),
         },
         changes, key);
 
@@ -87,7 +96,12 @@ internal static class TestTokens
 
     private static Dictionary<string, object?> ForeignClaims() => new()
     {
-        ["iss"] = ForeignIssuer, ["aud"] = ForeignAudience, ["sub"] = "robot", ["email"] = "robot@example.com", ["scopes"] = new[] { "mcp", "mcp:call" },
-        ["iat"] = Now.ToUnixTimeSeconds(), ["exp"] = Now.AddHours(1).ToUnixTimeSeconds(),
+        ["iss"] = ForeignIssuer,
+        ["aud"] = ForeignAudience,
+        ["sub"] = "robot",
+        ["email"] = "robot@example.com",
+        ["scopes"] = new[] { "mcp", "mcp:call" },
+        ["iat"] = Now.ToUnixTimeSeconds(),
+        ["exp"] = Now.AddHours(1).ToUnixTimeSeconds(),
     };
 }

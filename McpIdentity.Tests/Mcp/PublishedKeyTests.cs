@@ -1,0 +1,239 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using McpIdentity.Mcp.Credentials;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.IdentityModel.Tokens;
+
+namespace McpIdentity.Tests.Mcp;
+
+/// <summary>JWTs of an issuer that publishes its keys: a real server on loopback, whose keys rotate and which fails.</summary>
+[Category("RFC 7517")]
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+internal sealed class PublishedKeyTests
+{
+    private static readonly RsaSecurityKey Rsa = new(RSA.Create(2048)) { KeyId = "rsa" };
+
+    private Issuer _issuer = null!;
+    private McpHost _host = null!;
+
+    [SetUp]
+    public async Task StartAsync() => _issuer = await Issuer.StartAsync(Rsa, TestKeys.New("ec"));
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await (_host?.DisposeAsync() ?? default);
+        await _issuer.DisposeAsync();
+    }
+
+    [TestCase("RS256"), TestCase("PS256"), TestCase("ES256")]
+    public async Task A_token_signed_with_a_published_key_is_accepted(string algorithm)
+    {
+        await TrustAsync("JwksUri");
+
+        Assert.That((await CallAsync(Sign(algorithm))).Status, Is.EqualTo(200));
+    }
+
+    [Test]
+    public async Task Keys_are_found_through_discovery_and_remembered()
+    {
+        await TrustAsync("Authority");
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.That((await CallAsync(Sign("ES256"))).Status, Is.EqualTo(200));
+        }
+
+        Assert.That(_issuer.JwksFetches, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_discovery_document_of_another_issuer_is_not_believed()
+    {
+        _issuer.Name = "https://other.example";
+        await TrustAsync("Authority");
+
+        Assert.That((await CallAsync(Sign("ES256"))).Status, Is.EqualTo(503));
+    }
+
+    [Test]
+    public async Task A_rotated_key_is_fetched_by_the_first_who_meets_it_and_invented_keys_cost_one_fetch()
+    {
+        await TrustAsync("JwksUri");
+        await CallAsync(Sign("ES256"));
+        _host.Time.Advance(PublishedKeys.Pause);
+        _issuer.Keys = [TestKeys.New("ec-2")];
+        var rotated = await CallAsync(Sign("ES256"));
+        for (var i = 0; i < 20; i++)
+        {
+            var invented = await CallAsync(TestTokens.Foreign(TestKeys.New($"invented-{i}"), "ES256", ("iss", _issuer.Name)));
+            Assert.That(invented.Challenge, Does.Contain("Invalid signature"));
+        }
+
+        Assert.That((rotated.Status, _issuer.JwksFetches), Is.EqualTo((200, 2)));
+    }
+
+    [Test]
+    public async Task Known_keys_stay_in_force_while_the_issuer_is_down()
+    {
+        await TrustAsync("JwksUri");
+        await CallAsync(Sign("RS256"));
+        _issuer.IsDown = true;
+        _host.Time.Advance(PublishedKeys.MaxAge);
+        var token = TestTokens.Foreign(Rsa, "RS256", ("iss", _issuer.Name), ("exp", _host.Time.GetUtcNow().AddHours(1).ToUnixTimeSeconds()));
+
+        Assert.That((await CallAsync(token)).Status, Is.EqualTo(200));
+    }
+
+    [Test]
+    public async Task Without_any_key_the_answer_is_503_and_the_next_try_waits()
+    {
+        _issuer.IsDown = true;
+        await TrustAsync("JwksUri");
+        var first = await CallAsync(Sign("RS256"));
+        _issuer.IsDown = false;
+        var second = await CallAsync(Sign("RS256"));
+        _host.Time.Advance(PublishedKeys.Pause);
+        var third = await CallAsync(Sign("RS256"));
+
+        Assert.That((first.Status, second.Status, third.Status), Is.EqualTo((503, 503, 200)));
+    }
+
+    // security.md 7: refused without any fetch.
+    [TestCase("HS256"), TestCase("none"), TestCase("RS1"), TestCase("dir")]
+    public async Task An_algorithm_outside_the_list_causes_no_fetch(string algorithm)
+    {
+        await TrustAsync("JwksUri");
+        var answer = await CallAsync(TestTokens.Foreign(("@alg", algorithm), ("@kid", "rsa"), ("iss", _issuer.Name), ("@jku", _issuer.Url + "/evil")));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(answer.Challenge, Does.Contain("Invalid signature"));
+            Assert.That(_issuer.JwksFetches, Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task A_key_in_the_header_is_not_looked_at([Values("jku", "jwk", "x5u")] string member)
+    {
+        await TrustAsync("JwksUri");
+        var mine = TestKeys.New("rsa");
+        var token = TestTokens.Foreign(mine, "ES256", ("iss", _issuer.Name), ("@" + member, member == "jwk" ? Issuer.Jwk(mine) : _issuer.Url + "/evil"));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((await CallAsync(token)).Challenge, Does.Contain("Invalid signature"));
+            Assert.That(_issuer.EvilFetches, Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task Each_issuer_is_judged_by_its_own_keys()
+    {
+        await TrustAsync("JwksUri", ("Jwt:TrustedIssuers:0:Issuer", "second"), ("Jwt:TrustedIssuers:0:Secret", TestTokens.Secret), ("Jwt:TrustedIssuers:0:Audience", "mcp-api"));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((await CallAsync(Sign("ES256"))).Status, Is.EqualTo(200));
+            Assert.That((await CallAsync(TestTokens.Foreign(("iss", "second")))).Status, Is.EqualTo(200));
+            Assert.That((await CallAsync(TestTokens.Foreign(("iss", _issuer.Name)))).Challenge, Does.Contain("Invalid signature"));
+            Assert.That((await CallAsync(TestTokens.Foreign(("iss", "third")))).Challenge, Does.Contain("Invalid issuer"));
+        }
+    }
+
+    [Test]
+    public async Task A_host_without_keys_of_its_own_discovers_them_from_the_issuer()
+    {
+        var key = TestKeys.New("ec");
+        _issuer.Keys = [key];
+        _host = await McpHost.StartAsync(
+            new Dictionary<string, string?> { ["Mcp:Auth:OAuth:Issuer"] = _issuer.Name },
+            (builder, _) => builder.Services.RemoveAll<McpIdentity.Mcp.IMcpSigningKeys>());
+
+        Assert.That((await CallAsync(TestTokens.Own(key, changes: ("iss", _issuer.Name)))).Status, Is.EqualTo(200));
+    }
+
+    private async Task TrustAsync(string by, params (string, string?)[] more)
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["Mcp:Auth:AuthType"] = "jwt",
+            ["Jwt:Secret"] = null,
+            ["Jwt:Issuer"] = _issuer.Name,
+            ["Jwt:" + by] = by == "JwksUri" ? _issuer.Url + "/jwks" : _issuer.Url,
+        };
+        foreach (var (name, value) in more)
+        {
+            settings[name] = value;
+        }
+
+        _host = await McpHost.StartAsync(settings);
+    }
+
+    private Task<McpAnswer> CallAsync(string token) => _host.CallToolAsync("whoami", token);
+
+    private string Sign(string algorithm) =>
+        TestTokens.Foreign(_issuer.Keys.First(key => key is RsaSecurityKey != algorithm.StartsWith('E')), algorithm, ("iss", _issuer.Name));
+
+    private sealed class Issuer(WebApplication app) : IAsyncDisposable
+    {
+        public string Url { get; private set; } = "";
+
+        public string Name { get; set; } = "";
+
+        public AsymmetricSecurityKey[] Keys { get; set; } = [];
+
+        public bool IsDown { get; set; }
+
+        public int JwksFetches { get; private set; }
+
+        public int EvilFetches { get; private set; }
+
+        public static async Task<Issuer> StartAsync(params AsymmetricSecurityKey[] keys)
+        {
+            var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+            builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
+            var app = builder.Build();
+            var issuer = new Issuer(app) { Keys = keys };
+            app.Run(issuer.AnswerAsync);
+            await app.StartAsync();
+            issuer.Url = issuer.Name = app.Urls.First();
+            return issuer;
+        }
+
+        public static Dictionary<string, object> Jwk(AsymmetricSecurityKey key)
+        {
+            var jwk = key is RsaSecurityKey rsa ? JsonWebKeyConverter.ConvertFromRSASecurityKey(rsa) : JsonWebKeyConverter.ConvertFromECDsaSecurityKey((ECDsaSecurityKey)key);
+            return key is RsaSecurityKey
+                ? new() { ["kty"] = "RSA", ["kid"] = jwk.Kid, ["n"] = jwk.N, ["e"] = jwk.E }
+                : new() { ["kty"] = "EC", ["kid"] = jwk.Kid, ["crv"] = jwk.Crv, ["x"] = jwk.X, ["y"] = jwk.Y };
+        }
+
+        public ValueTask DisposeAsync() => app.DisposeAsync();
+
+        private async Task AnswerAsync(HttpContext context)
+        {
+            if (IsDown)
+            {
+                context.Response.StatusCode = (int)HttpStatusCode.ServiceUnavailable;
+                return;
+            }
+
+            object? answer = context.Request.Path.Value switch
+            {
+                "/.well-known/openid-configuration" => new { issuer = Name, jwks_uri = Url + "/jwks" },
+                "/jwks" => new { keys = Keys.Select(Jwk) },
+                _ => null,
+            };
+            JwksFetches += context.Request.Path == "/jwks" ? 1 : 0;
+            EvilFetches += context.Request.Path == "/evil" ? 1 : 0;
+            context.Response.StatusCode = answer is null ? 404 : 200;
+            await context.Response.WriteAsync(JsonSerializer.Serialize(answer));
+        }
+    }
+}
