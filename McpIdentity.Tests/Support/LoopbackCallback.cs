@@ -38,11 +38,16 @@ internal sealed class LoopbackCallback : IDisposable
             {
                 var context = await _listener.GetContextAsync();
                 var isCallback = context.Request.Url!.AbsolutePath == "/callback";
-                context.Response.StatusCode = isCallback ? 200 : 404;
-                context.Response.ContentType = "text/html";
-                context.Response.Close("<!doctype html><title>Done</title><h1>You can go back to the program</h1>"u8.ToArray(), willBlock: false);
-                if (isCallback)
+                if (!isCallback)
                 {
+                    // A browser also asks for an icon, and would log its absence as an error.
+                    context.Response.StatusCode = 204;
+                    context.Response.Close();
+                }
+                else
+                {
+                    context.Response.ContentType = "text/html";
+                    context.Response.Close("<!doctype html><title>Done</title><h1>You can go back to the program</h1>"u8.ToArray(), willBlock: false);
                     var query = QueryHelpers.ParseQuery(context.Request.Url.Query);
                     _arrival.TrySetResult(query.ToDictionary(parameter => parameter.Key, parameter => (string?)parameter.Value));
                 }

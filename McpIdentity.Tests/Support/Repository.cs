@@ -1,16 +1,19 @@
 namespace McpIdentity.Tests.Support;
 
-/// <summary>Where the sources are: tests read documents and scripts from there.</summary>
+/// <summary>Where the tests were built from.</summary>
 internal static class Repository
 {
-    public static string Root { get; } = Find();
+    public static string Root { get; } = FindRoot();
 
-    private static string Find()
+    /// <summary>A file or folder by its path from the root.</summary>
+    public static string PathOf(params string[] parts) => Path.Combine([Root, .. parts]);
+
+    private static string FindRoot()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "McpIdentity.sln")))
         {
-            folder = folder.Parent ?? throw new InvalidOperationException("The tests do not run inside a checkout.");
+            folder = folder.Parent ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory} is not in the repository.");
         }
 
         return folder.FullName;

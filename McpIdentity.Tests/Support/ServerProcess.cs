@@ -129,9 +129,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static string FindAssembly()
     {
         // …/McpIdentity.Tests/bin/Release/net10.0/
-        var output = new DirectoryInfo(AppContext.BaseDirectory);
-        var (framework, configuration, root) = (output.Name, output.Parent!.Name, output.Parent.Parent!.Parent!.Parent!.FullName);
-        var path = Path.Combine(root, "McpIdentity.Server", "bin", configuration, framework, Assembly);
+        var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        var path = Repository.PathOf("McpIdentity.Server", "bin", output.Parent!.Name, output.Name, Assembly);
         return File.Exists(path) ? path : throw new FileNotFoundException("The server has not been built.", path);
     }
 }
