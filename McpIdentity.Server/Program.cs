@@ -70,7 +70,7 @@ internal static class Program
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
-        var applied = await app.Services.MigrateAsync(cancellationToken);
+        var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
         await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(

@@ -16,11 +16,11 @@ internal static class CommandLine
             Verb("serve", "Runs the server (the default).", ServeAsync),
             Verb("migrate", "Creates the database and applies pending migrations.", MigrateAsync),
         };
-        // Settings belong to the configuration and not to the parser: only a leading verb is looked for.
-        var named = args.Length > 0 && (root.Subcommands.Any(verb => verb.Name == args[0]) || args[0] is "--help" or "-h" or "-?" or "--version");
+        // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
+        var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
         try
         {
-            return await root.Parse(named ? args : ["serve", .. args])
+            return await root.Parse(isVerb ? args : ["serve", .. args])
                 .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException)

@@ -31,9 +31,18 @@ internal static class PersistenceSetup
         }
     }
 
+    /// <summary>Applies what is pending, or refuses to start with it where <c>Database:MigrateOnStart</c> is off.</summary>
+    /// <returns>The names of the migrations applied.</returns>
+    /// <exception cref="InvalidOperationException">Migrations are pending and may not be applied.</exception>
+    public static Task<IReadOnlyList<string>> MigrateOnStartAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        services.MigrateAsync(services.GetRequiredService<IOptions<DatabaseOptions>>().Value.MigrateOnStart, cancellationToken);
+
     /// <summary>Creates the database and applies what is pending.</summary>
     /// <returns>The names of the migrations applied.</returns>
-    public static async Task<IReadOnlyList<string>> MigrateAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    public static Task<IReadOnlyList<string>> MigrateAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        services.MigrateAsync(apply: true, cancellationToken);
+
+    private static async Task<IReadOnlyList<string>> MigrateAsync(this IServiceProvider services, bool apply, CancellationToken cancellationToken)
     {
         await using var scope = services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
@@ -46,6 +55,12 @@ internal static class PersistenceSetup
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         if (pending.Count > 0)
         {
+            if (!apply)
+            {
+                throw new InvalidOperationException(
+                    $"The database is not up to date ({string.Join(", ", pending)}) and Database:MigrateOnStart is off. Run the verb migrate.");
+            }
+
             await db.Database.MigrateAsync(cancellationToken);
         }
 

@@ -1,0 +1,89 @@
+using System.Net;
+using McpIdentity.Persistence;
+using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace McpIdentity.Tests.Persistence;
+
+/// <summary>The same server on PostgreSQL, and the migrations of both providers.</summary>
+[Category("Storage")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class PostgresTests
+{
+    [Test]
+    public async Task Sign_in_consent_tokens_refresh_and_revocation_work_on_postgresql()
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        await using var server = await TestServer.StartAsync($"Database:Url={PostgresServer.UrlOf(await postgres.CreateDatabaseAsync())}");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+
+        var tokens = await client.ConnectAsync(alice);
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+        Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
+        using var reuse = await client.RefreshAsync(tokens.Text("refresh_token")!);
+        Assert.That(await reuse.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        alice.PagesSeen.Clear();
+        await client.AuthorizeAsync(alice);
+        Assert.That(alice.PagesSeen, Is.Empty, "session and consent are stored");
+    }
+
+    [Test]
+    public async Task Races_on_postgresql_have_one_winner()   // security 3 and 4
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        await using var server = await TestServer.StartAsync($"Database:Url={PostgresServer.UrlOf(await postgres.CreateDatabaseAsync())}");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        for (var round = 0; round < 10; round++)
+        {
+            var code = await client.AuthorizeAsync(alice);
+            var redemptions = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => client.RedeemAsync(code)));
+            Assert.That(redemptions.Count(answer => answer.IsSuccessStatusCode), Is.EqualTo(1), $"code, round {round}");
+
+            var tokens = await client.ConnectAsync(alice);
+            var refreshes = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => client.RefreshAsync(tokens.Text("refresh_token")!)));
+            Assert.That(refreshes.Count(answer => answer.IsSuccessStatusCode), Is.EqualTo(1), $"refresh, round {round}");
+        }
+    }
+
+    [Test]
+    public void Neither_provider_has_a_model_without_a_migration()
+    {
+        using var sqlite = new SqliteMcpIdentityDbContext(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite("Data Source=:memory:").Options);
+        using var postgres = new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql("Host=localhost").Options);
+
+        Assert.That(sqlite.Database.HasPendingModelChanges(), Is.False);
+        Assert.That(postgres.Database.HasPendingModelChanges(), Is.False);
+    }
+
+    [Test]
+    public async Task Sqlite_runs_in_wal_with_a_busy_timeout_and_full_durability()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var scope = server.Services.CreateAsyncScope();
+        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
+        await database.OpenConnectionAsync();
+
+        Assert.That(await PragmaAsync("journal_mode"), Is.EqualTo("wal"));
+        Assert.That(await PragmaAsync("busy_timeout"), Is.EqualTo("2000"));
+        Assert.That(await PragmaAsync("synchronous"), Is.EqualTo("2"), "FULL");
+
+        async Task<string?> PragmaAsync(string name)
+        {
+            await using var command = database.GetDbConnection().CreateCommand();
+            command.CommandText = $"PRAGMA {name}";
+            return (await command.ExecuteScalarAsync())?.ToString();
+        }
+    }
+
+    [Test]
+    public async Task Where_the_start_may_not_migrate_it_says_so_and_ends()
+    {
+        await using var server = ServerProcess.Launch(new ServerStart { Arguments = ["--Database:MigrateOnStart=false"] });
+
+        Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
+        Assert.That(server.Output, Does.Contain("migrate").And.Contain("Initial"));
+    }
+}
