@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace McpIdentity.Bench;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed class BenchOptions
+{
+    public const string Usage = """
+        dotnet run -c Release --project bench -- [--seconds N] [--only metadata,refresh,...] [--database sqlite|postgres] [--server FOLDER]
+          --seconds   how long each operation is measured (default 5)
+          --only      operations whose key contains one of these words
+          --database  where the server keeps its state (default sqlite)
+          --server    a published server to measure, in place of a fresh publish
+        """;
+
+    public TimeSpan Duration { get; private set; } = TimeSpan.FromSeconds(5);
+
+    public bool UsePostgres { get; private set; }
+
+    /// <summary>The server's program file, when it is not to be published first.</summary>
+    public string? Server { get; private set; }
+
+    private string[] Only { get; set; } = [];
+
+    public bool IsWanted(string key) => Only.Length == 0 || Only.Any(word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    public static BenchOptions? Parse(string[] args, out string problem)
+    {
+        var options = new BenchOptions();
+        problem = "Each option has one value.";
+        foreach (var option in args.Chunk(2))
+        {
+            if (option is not [var name, var value] || !options.Set(name, value, ref problem))
+            {
+                return null;
+            }
+        }
+
+        return options;
+    }
+
+    private bool Set(string name, string value, ref string problem)
+    {
+        problem = $"{name} {value} is not understood.";
+        switch (name)
+        {
+            case "--seconds" when double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds > 0:
+                Duration = TimeSpan.FromSeconds(seconds);
+                return true;
+            case "--only":
+                Only = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+                // A misspelt word must not make a run that measures nothing and succeeds.
+                return Only.All(word => Operations.All.Any(operation => operation.Key.Contains(word, StringComparison.OrdinalIgnoreCase)));
+            case "--database" when value is "sqlite" or "postgres":
+                UsePostgres = value == "postgres";
+                return true;
+            case "--server":
+                Server = Path.Combine(Path.GetFullPath(value), ServerUnderTest.ProgramFile);
+                return File.Exists(Server);
+            default:
+                return false;
+        }
+    }
+}

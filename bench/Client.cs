@@ -1,0 +1,70 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace McpIdentity.Bench;
+
+/// <summary>A client that registered itself and speaks OAuth by hand.</summary>
+internal sealed class Client
+{
+    public const string RedirectUri = "http://127.0.0.1:4711/callback";
+
+    private static readonly byte[] ForPeople = Encoding.ASCII.GetBytes($$"""
+        {"redirect_uris":["{{RedirectUri}}"],"client_name":"Bench","token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"response_types":["code"]}
+        """);
+
+    private static readonly byte[] Service = """{"client_name":"Bench service","grant_types":["client_credentials"]}"""u8.ToArray();
+
+    private Client(Wire wire, string id, string? secret)
+    {
+        (Wire, Id) = (wire, id);
+        Authorization = secret is null ? null : "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"{id}:{secret}"));
+        var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
+        AuthorizeUrl = $"/oauth/authorize?response_type=code&client_id={id}&redirect_uri={Uri.EscapeDataString(RedirectUri)}" +
+            $"&code_challenge={challenge}&code_challenge_method=S256&state=0123456789abcdef&scope=mcp%20mcp%3Acall" +
+            $"&resource={Uri.EscapeDataString(new Uri(wire.Server, "/mcp").AbsoluteUri)}";
+    }
+
+    public Wire Wire { get; }
+
+    public string Id { get; }
+
+    /// <summary>The header of a confidential client.</summary>
+    public string? Authorization { get; }
+
+    // One for all its requests: a random one each time would measure our own generator.
+    public string Verifier { get; } = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+
+    public string AuthorizeUrl { get; }
+
+    public static async Task<Client> RegisterForPeopleAsync(Wire wire)
+    {
+        var answer = (await wire.PostJsonAsync("/register", ForPeople)).MustBe(201);
+        return new Client(wire, answer.Member("client_id"), secret: null);
+    }
+
+    public static async Task<Client> RegisterServiceAsync(Wire wire)
+    {
+        var answer = (await wire.PostJsonAsync("/register", Service)).MustBe(201);
+        return new Client(wire, answer.Member("client_id"), answer.Member("client_secret"));
+    }
+
+    public Task<Answer> TokenAsync(params (string Name, string Value)[] fields) =>
+        Wire.PostFormAsync("/oauth/token", Wire.Form(Authorization is null ? [("client_id", Id), .. fields] : fields), Authorization);
+
+    public async Task<string> ServiceTokenAsync() => (await TokenAsync(("grant_type", "client_credentials"))).MustBe(200).Member("access_token");
+
+    /// <summary>Exchanges the code that the browser was sent back with.</summary>
+    public async Task<Answer> RedeemAsync(Browser.Return back)
+    {
+        var parameters = back.Address.Query.TrimStart('?').Split('&').Select(parameter => parameter.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        if (!parameters.TryGetValue("code", out var code))
+        {
+            throw new WrongAnswerException($"no code in {back.Address}");
+        }
+
+        return (await TokenAsync(
+            ("grant_type", "authorization_code"), ("code", WebUtility.UrlDecode(code)), ("redirect_uri", RedirectUri), ("code_verifier", Verifier))).MustBe(200);
+    }
+}

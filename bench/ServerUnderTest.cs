@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.CompilerServices;
+
+namespace McpIdentity.Bench;
+
+/// <summary>The server as it would be deployed, except that it runs in Development: only there are people to sign in without a provider.</summary>
+internal sealed class ServerUnderTest : IAsyncDisposable
+{
+    public const string ProgramFile = "McpIdentity.Server.dll";
+
+    private readonly ChildProcess _process;
+
+    private ServerUnderTest(ChildProcess process, Uri address) => (_process, Address) = (process, address);
+
+    public Uri Address { get; }
+
+    public ProcessTree Tree => _process.Tree;
+
+    /// <summary>From the start of the process to the first 200 of the metadata.</summary>
+    public TimeSpan Ready { get; private set; }
+
+    /// <returns>The path of the program file.</returns>
+    public static async Task<string> PublishAsync(string folder)
+    {
+        Console.Error.WriteLine("publishing the server");
+        var output = Path.Combine(folder, "server");
+        await ChildProcess.RunAsync("dotnet", "publish", Path.Combine(RepositoryRoot(), "McpIdentity.Server"), "-c", "Release", "-o", output);
+        return Path.Combine(output, ProgramFile);
+    }
+
+    public static async Task<ServerUnderTest> StartAsync(string program, string folder, int port, PostgresServer? database)
+    {
+        var address = new Uri($"http://localhost:{port}");
+        string[] storage = database is null
+            ? [$"--Database:ConnectionString=Data Source={Path.Combine(folder, "bench.db")}"]
+            : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
+        var clock = Stopwatch.StartNew();
+        var process = ChildProcess.Start(folder, "server", ["dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage]);
+        var server = new ServerUnderTest(process, address);
+        using var http = new HttpClient { BaseAddress = address };
+        await process.WaitUntilAsync(() => IsUpAsync(http));
+        server.Ready = clock.Elapsed;
+        return server;
+    }
+
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    private static async Task<bool> IsUpAsync(HttpClient http)
+    {
+        try
+        {
+            using var response = await http.GetAsync(Operations.Metadata);
+            return response.StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false; // nobody listens yet
+        }
+    }
+
+    // The working directory is the caller's; where this file was compiled is the repository's.
+    private static string RepositoryRoot([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, ".."));
+}

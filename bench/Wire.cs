@@ -1,0 +1,102 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace McpIdentity.Bench;
+
+/// <summary>Plain HTTP over as many keep-alive connections as there are lanes; no cookie jar, no redirects, little work of its own.</summary>
+internal sealed class Wire(Uri server) : IDisposable
+{
+    // Below HttpClient: its extras would be CPU of the load generator.
+    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        MaxConnectionsPerServer = Load.Connections,
+        ActivityHeadersPropagator = null,
+    });
+
+    public Uri Server => server;
+
+    public Task<Answer> GetAsync(string path, string? cookie = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server, path));
+        if (cookie is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Cookie", cookie);
+        }
+
+        return SendAsync(request);
+    }
+
+    public Task<Answer> PostFormAsync(string path, byte[] form, string? authorization = null, string? cookie = null)
+    {
+        var request = Post(path, form, "application/x-www-form-urlencoded", authorization);
+        if (cookie is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Cookie", cookie);
+        }
+
+        return SendAsync(request);
+    }
+
+    public Task<Answer> PostJsonAsync(string path, byte[] json, string? authorization = null, params ReadOnlySpan<(string Name, string Value)> headers)
+    {
+        var request = Post(path, json, "application/json", authorization);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return SendAsync(request);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>A form's bytes; the values are escaped here.</summary>
+    public static byte[] Form(params (string Name, string Value)[] fields) =>
+        Encoding.ASCII.GetBytes(string.Join('&', fields.Select(field => $"{field.Name}={Uri.EscapeDataString(field.Value)}")));
+
+    private HttpRequestMessage Post(string path, byte[] body, string type, string? authorization)
+    {
+        var content = new ByteArrayContent(body);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server, path)) { Content = content };
+        if (authorization is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
+        return request;
+    }
+
+    private async Task<Answer> SendAsync(HttpRequestMessage request)
+    {
+        using (request)
+        using (var response = await _http.SendAsync(request, CancellationToken.None))
+        {
+            return new Answer((int)response.StatusCode, response.Headers, await response.Content.ReadAsByteArrayAsync());
+        }
+    }
+}
+
+/// <summary>What came back. The checks throw, and a throw is what the load counts as an error.</summary>
+internal sealed record Answer(int Status, HttpResponseHeaders Headers, byte[] Body)
+{
+    public string Text => Encoding.UTF8.GetString(Body);
+
+    public Answer MustBe(int status) => Status == status ? this : throw new WrongAnswerException($"{Status} in place of {status}: {Text}");
+
+    /// <summary>A 200 with the wrong content is as wrong as a 500.</summary>
+    public Answer MustContain(ReadOnlySpan<byte> text) =>
+        Body.AsSpan().IndexOf(text) >= 0 ? this : throw new WrongAnswerException($"'{Encoding.UTF8.GetString(text)}' is not in: {Text}");
+
+    public string Member(string name)
+    {
+        using var document = JsonDocument.Parse(Body);
+        return document.RootElement.TryGetProperty(name, out var value) ? value.GetString()! : throw new WrongAnswerException($"no {name} in: {Text}");
+    }
+}
+
+internal sealed class WrongAnswerException(string message) : Exception(message);
