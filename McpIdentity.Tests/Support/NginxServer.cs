@@ -24,7 +24,6 @@ internal sealed class NginxServer : IAsyncDisposable
 
     public string Output => _process?.Output ?? "";
 
-    public string AccessLog => File.ReadAllText(InFolder("access.log"));
 
     private string Config => InFolder("nginx.conf");
 
