@@ -44,6 +44,7 @@ internal sealed class BrowserTests
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
         await first.ArrivesWithin(Patience);
+        await chromium.Page.WaitForURLAsync(first.RedirectUri + "**");
 
         // The sign-in form is answered, and everything after it is a redirect to another origin: the chain that form-action breaks.
         using var second = new LoopbackCallback();
@@ -93,6 +94,9 @@ internal sealed class BrowserTests
 
         Assert.That((await callback.ArrivesWithin(Patience))["code"], Is.Not.Empty);
         Assert.That(chromium.CspViolations, Is.Empty);
+
+        // The program has its answer while the browser still loads the last page; a second navigation would collide with it.
+        await page.WaitForURLAsync(callback.RedirectUri + "**");
 
         // Google has a session now and answers at once: form, Google and the program in one chain.
         google.AutoSubmit = true;
