@@ -14,6 +14,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<Consent> Consents => Set<Consent>();
 
+    public DbSet<Grant> Grants => Set<Grant>();
+
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
@@ -54,6 +56,18 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             consent.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.Resource).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.Scopes).HasMaxLength(Lengths.ClientId);
+        });
+
+        modelBuilder.Entity<Grant>(grant =>
+        {
+            grant.Property(g => g.Id).HasMaxLength(16);
+            grant.Property(g => g.UserId).HasMaxLength(Lengths.Id);
+            grant.Property(g => g.ClientId).HasMaxLength(Lengths.ClientId);
+            grant.Property(g => g.SessionId).HasMaxLength(Lengths.Id);
+            grant.HasIndex(g => new { g.UserId, g.ClientId });
+            grant.HasIndex(g => g.SessionId);
+            grant.HasIndex(g => g.ExpiresAt);
+            grant.HasIndex(g => g.RevokedAt);
         });
 
         modelBuilder.Entity<SigningKey>(key =>

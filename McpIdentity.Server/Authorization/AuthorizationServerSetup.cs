@@ -23,7 +23,11 @@ internal static class AuthorizationServerSetup
         services.AddSingleton<ProtectedResource>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
+        services.AddSingleton<GrantTokens>();
+        services.AddSingleton<GrantClaims>();
         services.AddSingleton<RevokedGrants>();
+        services.AddScoped<Grants>();
+        services.AddHostedService<FollowRevocations>();
 
         services.AddOpenIddict()
             .AddCore(core =>
@@ -67,8 +71,10 @@ internal static class AuthorizationServerSetup
             options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt);
             options.ResponseModes.Remove(ResponseModes.Fragment);
             options.ResponseModes.Remove(ResponseModes.FormPost);
-            options.RefreshTokenReuseLeeway = null;
         });
+
+        // Codes and refresh tokens live in the Grants table; access tokens carry their own proof and have no row at all.
+        server.DisableTokenStorage().DisableAuthorizationStorage();
 
         // RFC 9068 access tokens that any resource server can read.
         server.DisableAccessTokenEncryption();
@@ -87,13 +93,11 @@ internal static class AuthorizationServerSetup
             CheckCodeChallenge.Descriptor,
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
-            SkipTokenEntries.Descriptor,
+            StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
             RefuseWiderScope.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
-            RedeemRefreshTokenOnce.Descriptor,
-            RevokeGrantOnReuse.Descriptor,
             RefuseRevokedGrants.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,

@@ -36,7 +36,17 @@ internal sealed class OAuthServerOptions
 
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
+    /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
     public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>After this time since the consent nothing is refreshed any more, however often it was: the person signs in again.</summary>
+    public TimeSpan RefreshTokenFamilyLifetime { get; set; } = TimeSpan.FromDays(90);
+
+    /// <summary>
+    /// For so many seconds (0 to 300) after a refresh the same request gets the same successor again; later, or with 0 at
+    /// once, a used refresh token ends its whole grant.
+    /// </summary>
+    public int RefreshTokenReuseGraceSeconds { get; set; } = 30;
 
     /// <summary>At most a minute is sensible: a client redeems its code at once (RFC 6749 §4.1.2).</summary>
     public TimeSpan AuthorizationCodeLifetime { get; set; } = TimeSpan.FromMinutes(1);
@@ -85,8 +95,14 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
 
         CheckPositive("AccessTokenLifetime", options.AccessTokenLifetime, problems);
         CheckPositive("RefreshTokenLifetime", options.RefreshTokenLifetime, problems);
+        CheckPositive("RefreshTokenFamilyLifetime", options.RefreshTokenFamilyLifetime, problems);
         CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
         CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
+
+        if (options.RefreshTokenReuseGraceSeconds is < 0 or > 300)
+        {
+            problems.Add($"OAuth:RefreshTokenReuseGraceSeconds must be between 0 and 300 (is {options.RefreshTokenReuseGraceSeconds}).");
+        }
 
         if (options.CallbackPath is not ['/', not '/', ..])
         {

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Registration;
+using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server.Protocol;
 
@@ -13,4 +14,5 @@ namespace McpIdentity.Server.Protocol;
 [JsonSerializable(typeof(ClientMetadata))]
 [JsonSerializable(typeof(ClientInformation))]
 [JsonSerializable(typeof(PendingAuthorization))]
+[JsonSerializable(typeof(List<GrantClaims.Stored>))]
 internal sealed partial class ProtocolJson : JsonSerializerContext;

@@ -9,9 +9,7 @@ namespace McpIdentity.Server.Tokens;
 /// RFC 7009 §2.1: revoking a refresh token also ends the access tokens of its grant. Revoking an access token ends the
 /// grant too: it has no row of its own, and a client that gives one up has no use for the rest.
 /// </summary>
-internal sealed class RevokeWholeGrant(
-    IOpenIddictTokenManager tokens, IOpenIddictAuthorizationManager authorizations, RevokedGrants revoked)
-    : IOpenIddictServerHandler<HandleRevocationRequestContext>
+internal sealed class RevokeWholeGrant(Grants grants) : IOpenIddictServerHandler<HandleRevocationRequestContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
         OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
@@ -22,9 +20,9 @@ internal sealed class RevokeWholeGrant(
     public async ValueTask HandleAsync(HandleRevocationRequestContext context)
     {
         // A client credentials token belongs to no grant: it lives out its hour.
-        if (context.GenericTokenPrincipal?.GetAuthorizationId() is { } grantId)
+        if (GrantTokens.ParseName(context.GenericTokenPrincipal?.GetAuthorizationId()) is { } grantId)
         {
-            await revoked.RevokeAsync(grantId, tokens, authorizations, context.CancellationToken);
+            await grants.RevokeAsync(grantId, context.CancellationToken);
         }
     }
 }

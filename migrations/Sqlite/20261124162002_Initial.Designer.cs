@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace McpIdentity.Persistence.Sqlite
 {
     [DbContext(typeof(SqliteMcpIdentityDbContext))]
-    [Migration("20261124135035_Initial")]
+    [Migration("20261124162002_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -45,6 +45,59 @@ namespace McpIdentity.Persistence.Sqlite
                     b.HasKey("UserId", "ClientId", "Resource");
 
                     b.ToTable("Consents");
+                });
+
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Grant", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasMaxLength(16)
+                        .HasColumnType("BLOB");
+
+                    b.Property<string>("ClientId")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Generation")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ProtectedClaims")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("RotatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("UserId")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.HasIndex("SessionId");
+
+                    b.HasIndex("UserId", "ClientId");
+
+                    b.ToTable("Grants");
                 });
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>

@@ -1,0 +1,40 @@
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
+
+namespace McpIdentity.Server.Tokens;
+
+/// <summary>
+/// Spends the code or refresh token once everything else of the request is known to be right, before anything is signed:
+/// the one write of a refresh.
+/// </summary>
+internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler<ProcessSignInContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
+            .UseScopedHandler<SpendGrantTokens>()
+            .SetOrder(RedeemTokenEntry.Descriptor.Order - 500)
+            .Build();
+
+    public async ValueTask HandleAsync(ProcessSignInContext context)
+    {
+        if (context.EndpointType != OpenIddictServerEndpointType.Token ||
+            context.Transaction.GetProperty<SpentToken>(nameof(SpentToken)) is not var (grant, generation) ||
+            grants.MayRepeat(grant, generation) ||
+            await grants.SpendAsync(grant, generation, context.CancellationToken))
+        {
+            return;
+        }
+
+        // Another request was faster. Within the grace of a refresh both get the same answer; else this one came second.
+        if (await grants.FindAsync(grant.Id, context.CancellationToken) is { RevokedAt: null } now && grants.MayRepeat(now, generation))
+        {
+            return;
+        }
+
+        await grants.RevokeAsync(grant.Id, context.CancellationToken);
+        context.Reject(Errors.InvalidGrant, "The token has already been used.");
+    }
+}

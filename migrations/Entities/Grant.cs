@@ -1,0 +1,35 @@
+namespace McpIdentity.Persistence.Entities;
+
+/// <summary>
+/// One authorization that a person gave to one client: its code, and the family of refresh tokens that follows. The one
+/// row is all that is stored of them; spending a code or a refresh token is one conditional update of it.
+/// </summary>
+public sealed class Grant
+{
+    /// <summary>Sixteen random bytes; in access tokens as <c>oi_au_id</c>.</summary>
+    public required byte[] Id { get; set; }
+
+    public required string UserId { get; set; }
+
+    public required string ClientId { get; set; }
+
+    /// <summary>The sign-in session that it belongs to, the <c>sid</c> of its tokens.</summary>
+    public required string SessionId { get; set; }
+
+    /// <summary>0 while the code waits to be redeemed; then the number of the refresh token that is current.</summary>
+    public int Generation { get; set; }
+
+    /// <summary>When <see cref="Generation"/> last changed: the grace for a repeated refresh counts from here.</summary>
+    public DateTimeOffset RotatedAt { get; set; }
+
+    /// <summary>When the code, and then the current refresh token, can no longer be used.</summary>
+    public DateTimeOffset ExpiresAt { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>When it was ended early: by revocation, or because a code or refresh token came twice.</summary>
+    public DateTimeOffset? RevokedAt { get; set; }
+
+    /// <summary>The claims that its tokens are made of, encrypted under the encryption key.</summary>
+    public required string ProtectedClaims { get; set; }
+}
