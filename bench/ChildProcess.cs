@@ -23,6 +23,8 @@ internal sealed class ChildProcess : IAsyncDisposable
             start.Environment.Remove(variable);
         }
 
+        // With one core .NET waits ten times as long before it compiles hot methods: a warm-up of minutes for the same code.
+        start.Environment["DOTNET_TC_DelaySingleProcMultiplier"] = "1";
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start.");
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Kill(process);
         return new ChildProcess(process, log);

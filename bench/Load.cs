@@ -7,39 +7,42 @@ internal static class Load
 {
     public const int Connections = 16;
 
-    private const int FewestBursts = 12;
-    private const int MostBursts = 40;
-    private static readonly TimeSpan Burst = TimeSpan.FromSeconds(0.25);
+    private const int FewestBursts = 6;
+    private const int MostBursts = 60;
+    private const double LittleCompilation = 10_000;
+    private static readonly TimeSpan Burst = TimeSpan.FromSeconds(0.4);
 
     /// <summary>
-    /// Bursts with pauses, until they get no cheaper: .NET compiles a hot method anew in the background, in steps, and on
-    /// a saturated core the compiler does not come to its turn (seen: 223 operations a second in place of 900).
+    /// Bursts with pauses, until two in a row give the runtime nothing more to compile: it compiles hot methods anew in
+    /// the background, in steps, and on a saturated core the compiler does not come to its turn (seen: 223 operations a
+    /// second in place of 900).
     /// </summary>
     public static async Task WarmUpAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees)
     {
-        var (cheapest, notCheaper) = (double.MaxValue, 0);
-        for (var burst = 0; burst < FewestBursts || (notCheaper < 4 && burst < MostBursts); burst++)
+        var quietBursts = 0;
+        for (var burst = 0; burst < FewestBursts || (quietBursts < 2 && burst < MostBursts); burst++)
         {
-            var cost = (await MeasureAsync(lanes, trees, Burst)).CpuMicroseconds;
-            notCheaper = cost > cheapest * 0.95 ? notCheaper + 1 : 0;
-            cheapest = Math.Min(cheapest, cost);
+            var before = Compiler(trees);
+            await RunAsync(lanes, Burst);
             await SettleAsync(trees);
+            quietBursts = Compiler(trees) - before < LittleCompilation ? quietBursts + 1 : 0;
         }
     }
 
     public static async Task<Figures> MeasureAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees, TimeSpan duration)
     {
-        var cpu = Cpu(trees);
+        var (cpu, compiler) = (Cpu(trees), Compiler(trees));
         var clock = Stopwatch.StartNew();
         var results = await RunAsync(lanes, duration);
         var (used, elapsed) = (Cpu(trees) - cpu, clock.Elapsed);
+        var compiled = Math.Max(0, Compiler(trees) - compiler) / Math.Max(used, 1);
 
         var latencies = results.SelectMany(lane => lane.Latencies).Order().ToList();
         var errors = results.Sum(lane => lane.Errors);
         var done = latencies.Count;
         return new Figures(
             used / Math.Max(done, 1), done / elapsed.TotalSeconds, Percentile(latencies, 0.50), Percentile(latencies, 0.99),
-            errors, results.Select(lane => lane.FirstError).FirstOrDefault(error => error is not null));
+            compiled, errors, results.Select(lane => lane.FirstError).FirstOrDefault(error => error is not null));
     }
 
     private static Task<LaneResult[]> RunAsync(IReadOnlyList<Func<Task>> lanes, TimeSpan duration)
@@ -75,13 +78,15 @@ internal static class Load
     private static async Task SettleAsync(IReadOnlyList<ProcessTree> trees)
     {
         var patience = Stopwatch.StartNew();
-        for (var quiet = 0; quiet < 4 && patience.Elapsed < TimeSpan.FromSeconds(5);)
+        for (var quiet = 0; quiet < 2 && patience.Elapsed < TimeSpan.FromSeconds(5);)
         {
-            var before = Cpu(trees);
-            await Task.Delay(150);
-            quiet = Cpu(trees) - before <= 10_000 ? quiet + 1 : 0;
+            var before = Compiler(trees);
+            await Task.Delay(200);
+            quiet = Math.Abs(Compiler(trees) - before) < 1 ? quiet + 1 : 0;
         }
     }
+
+    private static double Compiler(IReadOnlyList<ProcessTree> trees) => trees.Sum(tree => tree.CompilerMicroseconds());
 
     private static double Cpu(IReadOnlyList<ProcessTree> trees) => trees.Sum(tree => tree.CpuMicroseconds());
 
@@ -103,6 +108,7 @@ internal static class Load
 /// <param name="PerSecond">Operations that succeeded.</param>
 /// <param name="Median">Of their latencies.</param>
 /// <param name="P99">Of their latencies.</param>
+/// <param name="Compiled">The part of the CPU that went into compilation: what the warm-up left.</param>
 /// <param name="Errors">Requests whose answer was not the right one.</param>
 /// <param name="FirstError">One of them.</param>
-internal sealed record Figures(double CpuMicroseconds, double PerSecond, TimeSpan Median, TimeSpan P99, int Errors, string? FirstError);
+internal sealed record Figures(double CpuMicroseconds, double PerSecond, TimeSpan Median, TimeSpan P99, double Compiled, int Errors, string? FirstError);

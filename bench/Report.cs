@@ -17,6 +17,11 @@ internal sealed class Report(BenchOptions options, Floor floor)
         _rows.Add(string.Create(CultureInfo.InvariantCulture,
             $"| {operation.Name} | {figures.CpuMicroseconds:N0} | {aim:N0} | {figures.CpuMicroseconds / operation.Bare(floor):N1} | {figures.PerSecond:N0} | {figures.Median.TotalMilliseconds:N1} | {figures.P99.TotalMilliseconds:N1} | {figures.Errors} |"));
         Errors += figures.Errors;
+        if (figures.Compiled > 0.03)
+        {
+            _notes.Add(string.Create(CultureInfo.InvariantCulture, $"{operation.Name}: {figures.Compiled:P0} of the CPU was still compilation."));
+        }
+
         if (figures.FirstError is { } error)
         {
             _notes.Add($"{operation.Name}, first error: {error.ReplaceLineEndings(" ")}");
