@@ -44,7 +44,7 @@ internal sealed class BrowserTests
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
         await first.ArrivesWithin(Patience);
-        await chromium.Page.WaitForURLAsync(first.RedirectUri + "**");
+        await AssertProgramIsShownAsync(chromium.Page);
 
         // The sign-in form is answered, and everything after it is a redirect to another origin: the chain that form-action breaks.
         using var second = new LoopbackCallback();
@@ -87,7 +87,6 @@ internal sealed class BrowserTests
 
         await page.GotoAsync(client.AuthorizeUrl());
         await page.GetByRole(AriaRole.Button, new() { Name = "Continue with Google" }).ClickAsync();
-        await page.WaitForURLAsync(google.Origin + "/**");
         await page.Locator("[name=email]").FillAsync("alice@example.com");
         await page.GetByRole(AriaRole.Button).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
@@ -96,7 +95,7 @@ internal sealed class BrowserTests
         Assert.That(chromium.CspViolations, Is.Empty);
 
         // The program has its answer while the browser still loads the last page; a second navigation would collide with it.
-        await page.WaitForURLAsync(callback.RedirectUri + "**");
+        await AssertProgramIsShownAsync(page);
 
         // Google has a session now and answers at once: form, Google and the program in one chain.
         google.AutoSubmit = true;
@@ -126,6 +125,10 @@ internal sealed class BrowserTests
         await AssertFitsAsync(chromium.Page);
         Assert.That(chromium.ConsoleErrors, Is.Empty);
     }
+
+    // Asked of the browser again and again: Playwright's wait for an address can miss a navigation that happens as the wait begins.
+    private static Task AssertProgramIsShownAsync(IPage page) =>
+        Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = LoopbackCallback.Heading })).ToBeVisibleAsync();
 
     private static async Task AssertFitsAsync(IPage page)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace McpIdentity.Tests.Support;
@@ -6,6 +7,11 @@ namespace McpIdentity.Tests.Support;
 /// <summary>The web server of a native client: waits on a loopback port for the browser to bring the answer (RFC 8252 §7.3).</summary>
 internal sealed class LoopbackCallback : IDisposable
 {
+    /// <summary>What the person reads at last.</summary>
+    public const string Heading = "You can go back to the program";
+
+    private static readonly byte[] Page = Encoding.UTF8.GetBytes($"<!doctype html><title>Done</title><h1>{Heading}</h1>");
+
     private readonly HttpListener _listener = new();
     private readonly TaskCompletionSource<IReadOnlyDictionary<string, string?>> _arrival = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -47,7 +53,7 @@ internal sealed class LoopbackCallback : IDisposable
                 else
                 {
                     context.Response.ContentType = "text/html";
-                    context.Response.Close("<!doctype html><title>Done</title><h1>You can go back to the program</h1>"u8.ToArray(), willBlock: false);
+                    context.Response.Close(Page, willBlock: false);
                     var query = QueryHelpers.ParseQuery(context.Request.Url.Query);
                     _arrival.TrySetResult(query.ToDictionary(parameter => parameter.Key, parameter => (string?)parameter.Value));
                 }
