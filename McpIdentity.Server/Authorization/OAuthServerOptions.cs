@@ -1,3 +1,4 @@
+using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Authorization;
@@ -53,6 +54,8 @@ internal sealed class OAuthServerOptions
 
     /// <summary>How long a browser stays signed in.</summary>
     public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
+
+    public SessionStorageOptions SessionStorage { get; } = new();
 
     public RegistrationOptions Registration { get; } = new();
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Operations;
 
@@ -9,18 +8,20 @@ internal static class CommandLine
 {
     private const int Failed = 1;
 
+    // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
+    private static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
+    {
+        ServeCommand.Create(),
+        MigrateCommand.Create(),
+    };
+
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
-        {
-            Verb("serve", "Runs the server (the default).", ServeAsync),
-            Verb("migrate", "Creates the database and applies pending migrations.", MigrateAsync),
-        };
         // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
         try
         {
-            return await root.Parse(isVerb ? args : ["serve", .. args])
+            return await Root.Parse(isVerb ? args : ["serve", .. args])
                 .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException)
@@ -31,31 +32,12 @@ internal static class CommandLine
         }
     }
 
-    private static Command Verb(string name, string description, Func<string[], CancellationToken, Task> run)
+    /// <summary>A verb that reads settings from whatever it does not know itself.</summary>
+    /// <param name="run">Given the parsed options and the settings; returns the exit code.</param>
+    public static Command Verb(string name, string description, Func<ParseResult, string[], CancellationToken, Task<int>> run)
     {
         var verb = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
-        verb.SetAction(async (parsed, cancellationToken) =>
-        {
-            await run([.. parsed.UnmatchedTokens], cancellationToken);
-            return 0;
-        });
+        verb.SetAction((parsed, cancellationToken) => run(parsed, [.. parsed.UnmatchedTokens], cancellationToken));
         return verb;
-    }
-
-    private static async Task ServeAsync(string[] settings, CancellationToken cancellationToken)
-    {
-        await using var app = Program.Build(settings);
-        var applied = await Program.PrepareAsync(app, cancellationToken);
-        await app.StartAsync(cancellationToken);
-        app.PrintBanner(applied);
-        await app.WaitForShutdownAsync(cancellationToken);
-    }
-
-    private static async Task MigrateAsync(string[] settings, CancellationToken cancellationToken)
-    {
-        await using var app = Program.Build(settings);
-        Console.WriteLine($"Migrating {app.Services.DescribeDatabase()} ...");
-        var applied = await app.Services.MigrateAsync(cancellationToken);
-        Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
     }
 }
