@@ -28,8 +28,8 @@ internal static class StartBanner
 
     private static string SignIn(SignInProviders providers) => providers switch
     {
-        { Google: true } => "Google",
-        { Demo: true } => "demo users alice and bob, no password (set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for Google)",
+        { All.Count: > 0 } => string.Join(", ", providers.All.Select(provider => $"{provider.DisplayName} (redirect URI {providers.CallbackOf(provider)})")),
+        { Demo: true } => "demo users alice and bob, no password (set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for Google; docs/sign-in-providers.md for others)",
         _ => "nobody: no provider is configured",
     };
 }
