@@ -11,7 +11,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
         var providers = UpstreamProvider.Of(options);
-        var problems = providers.Where(provider => provider.Id != GoogleSignIn.Scheme || provider.Type != "Google").SelectMany(Check).ToList();
+        var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(Check).ToList();
         problems.AddRange(providers.GroupBy(provider => provider.CallbackPath, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1)
             .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))

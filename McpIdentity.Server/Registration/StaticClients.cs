@@ -15,7 +15,12 @@ namespace McpIdentity.Server.Registration;
 /// the database is made to say what the configuration says; nothing is registered that nobody configured (B-01).
 /// </summary>
 internal sealed partial class StaticClients(
-    IOpenIddictApplicationManager clients, McpIdentityDbContext db, IOptions<OAuthServerOptions> options, TimeProvider time, ILogger<StaticClients> logger)
+    IOpenIddictApplicationManager clients,
+    IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
+    McpIdentityDbContext db,
+    IOptions<OAuthServerOptions> options,
+    TimeProvider time,
+    ILogger<StaticClients> logger)
 {
     // True while it is configured, false once it is not any more. A client that registered itself has no such property.
     private const string ConfiguredProperty = "configured";
@@ -82,7 +87,8 @@ internal sealed partial class StaticClients(
     private async Task UpsertAsync(string setting, StaticClientOptions client, CancellationToken cancellationToken)
     {
         var descriptor = Describe(client);
-        if (await clients.FindByClientIdAsync(client.ClientId!, cancellationToken) is not { } stored)
+        // By the store: the manager hands out remembered copies, which cannot be written.
+        if (await store.FindByClientIdAsync(client.ClientId!, cancellationToken) is not { } stored)
         {
             await clients.CreateAsync(descriptor, cancellationToken);
             ClientConfigured(client.ClientId!);
@@ -139,7 +145,7 @@ internal sealed partial class StaticClients(
     // It stays known, so that a page can say who it was, and may do nothing any more.
     private async Task DisableAsync(string clientId, CancellationToken cancellationToken)
     {
-        var stored = await clients.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
+        var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
         var descriptor = new OpenIddictApplicationDescriptor();
         await clients.PopulateAsync(descriptor, stored, cancellationToken);
         descriptor.Permissions.Clear();
