@@ -18,7 +18,7 @@ internal static class GoogleSignIn
     public static void AddGoogleSignIn(this WebApplicationBuilder builder)
     {
         var oauth = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>() ?? new OAuthServerOptions();
-        if (!oauth.HasGoogle())
+        if (!oauth.Enabled || !oauth.HasGoogle())
         {
             return;
         }
