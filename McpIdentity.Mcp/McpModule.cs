@@ -38,7 +38,7 @@ public static partial class McpModule
         return services.AddMcpServer()
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .WithTools<IdentityTools>()
-            .AddToolFilters();
+            .AddAccessFilters();
     }
 
     /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
@@ -64,6 +64,11 @@ public static partial class McpModule
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
         app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, gate));
     }
+
+    /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
+    /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
+        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
 
     private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
     {

@@ -6,31 +6,39 @@ using ModelContextProtocol.Server;
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>
-/// The second layer, inside the SDK: a tool runs only if the gate has allowed this very call, and a list shows only what its
-/// reader may have. Without a decision nothing happens, so a route around the gate leads nowhere.
+/// The second layer, inside the SDK: a message is handled only if the gate has allowed this very one, and a list shows only
+/// what its reader may have. Without a decision nothing happens, so a route around the gate, whatever its own settings say,
+/// leads nowhere (SEED-064 to SEED-066).
 /// </summary>
-internal static class ToolFilters
+internal static class AccessFilters
 {
-    public static IMcpServerBuilder AddToolFilters(this IMcpServerBuilder builder) => builder.WithRequestFilters(filters => filters
-        .AddCallToolFilter(next => (request, cancellationToken) =>
-        {
-            var current = Current(request.Services);
-            return current is { Access.IsAllowed: true, Call.Method: McpMethods.ToolsCall } && current.Call.Tool == request.Params?.Name
-                ? next(request, cancellationToken)
-                : throw new McpProtocolException("Not authorized", McpErrorCode.InvalidRequest);
-        })
-        .AddListToolsFilter(next => async (request, cancellationToken) =>
-        {
-            if (Current(request.Services) is not { Access: { IsAllowed: true } access, Call.Method: McpMethods.ToolsList })
+    public static IMcpServerBuilder AddAccessFilters(this IMcpServerBuilder builder) => builder
+        .WithMessageFilters(filters => filters.AddIncomingFilter(next => (message, cancellationToken) =>
+            IsAllowed(message) ? next(message, cancellationToken)
+            : message.JsonRpcMessage is JsonRpcRequest ? throw NotAuthorized()
+            : Task.CompletedTask))
+        .WithRequestFilters(filters => filters
+            .AddCallToolFilter(next => (request, cancellationToken) =>
+                Current(request.Services)?.Call?.Tool == request.Params?.Name ? next(request, cancellationToken) : throw NotAuthorized())
+            .AddListToolsFilter(next => async (request, cancellationToken) =>
             {
-                throw new McpProtocolException("Not authorized", McpErrorCode.InvalidRequest);
-            }
+                var (rules, access) = (request.Services!.GetRequiredService<ToolRules>(), Current(request.Services)!.Access!);
+                var result = await next(request, cancellationToken);
+                result.Tools = [.. result.Tools.Where(tool => rules.IsVisible(tool.Name, access.Caller))];
+                return result;
+            }));
 
-            var rules = request.Services!.GetRequiredService<ToolRules>();
-            var result = await next(request, cancellationToken);
-            result.Tools = [.. result.Tools.Where(tool => rules.IsVisible(tool.Name, access.Caller))];
-            return result;
-        }));
+    private static bool IsAllowed(MessageContext message) =>
+        Current(message.Services) is { Access.IsAllowed: true, Call: { } call } && call.Method == MethodOf(message.JsonRpcMessage);
+
+    private static string? MethodOf(JsonRpcMessage message) => message switch
+    {
+        JsonRpcRequest request => request.Method,
+        JsonRpcNotification notification => notification.Method,
+        _ => null,
+    };
+
+    private static McpProtocolException NotAuthorized() => new("Not authorized", McpErrorCode.InvalidRequest);
 
     private static CurrentAccess? Current(IServiceProvider? services) => services?.GetService<CurrentAccess>();
 }
