@@ -106,7 +106,8 @@ public static partial class McpModule
 
     private static void SayWhatIsServed(WebApplication app, McpOptions options)
     {
-        Serving(app.Logger, options.Resource, options.Auth.AuthType);
+        var authType = options.Auth.AuthType.ToString().ToLowerInvariant();
+        Serving(app.Logger, options.Resource, authType);
         app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
         if (options.Auth.AuthType == McpAuthType.None)
         {
@@ -125,7 +126,7 @@ public static partial class McpModule
     }
 
     [LoggerMessage(3000, LogLevel.Information, "The MCP endpoint is {Resource}; its auth type is {AuthType}.")]
-    private static partial void Serving(ILogger logger, string resource, McpAuthType authType);
+    private static partial void Serving(ILogger logger, string resource, string authType);
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);

@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Clients;
 
 /// <summary>The official TypeScript clients, as processes of their own: SEED-006, SEED-084.</summary>
-[Category("Clients")]
+[Category("Clients"), Category("SEED-006"), Category("SEED-084")]
 internal sealed class TypeScriptClientTests
 {
     [TestCase("connect.mjs")]

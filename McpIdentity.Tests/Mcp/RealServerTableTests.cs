@@ -62,7 +62,7 @@ internal sealed class RealServerTableTests(McpAuthType authType)
             "none", "own", "own admin", "own, no scope", "own, expired", "own, wrong key", "own, wrong audience", "own, wrong issuer", "own, revoked",
             "own, ID token", "own, refresh token", "jwt", "jwt admin", "jwt, no scope", "jwt, expired", "jwt, wrong key", "jwt, wrong audience",
             "jwt, wrong issuer", "jwt, alg none", "jwt, no expiry", "both", "both, JWT first", "both, JWT expired", "both, own revoked",
-            "both, JWT without scope", "garbage")]
+            "both, JWT without scope", "both, only ours admin", "garbage")]
         string name)
     {
         var credential = _credentials[name];
@@ -184,6 +184,7 @@ internal sealed class RealServerTableTests(McpAuthType authType)
         _credentials["garbage"] = new("garbage", 'x') { Flaw = "Malformed token" };
         _credentials["both"] = new(own, 'o') { Second = jwt };
         _credentials["both, JWT first"] = new(jwt, 'j') { Second = own };
+        _credentials["both, only ours admin"] = new(_credentials["own admin"].First, 'o') { Scopes = ["mcp", "mcp:call", "mcp:admin"], Second = jwt };
         _credentials["both, JWT expired"] = new(own, 'o') { Second = _credentials["jwt, expired"].First, SecondFlaw = "Token has expired" };
         _credentials["both, own revoked"] = new(jwt, 'j') { Second = revoked, SecondFlaw = "Session not found" };
         _credentials["both, JWT without scope"] = new(own, 'o') { Second = _credentials["jwt, no scope"].First, SecondScopes = ["other"] };
