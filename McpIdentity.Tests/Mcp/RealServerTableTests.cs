@@ -132,6 +132,7 @@ internal sealed class RealServerTableTests(McpAuthType authType)
             Assert.That(answer.Challenge, Does.Contain("error=\"insufficient_scope\""), what);
             var asked = answer.Challenge.Split("scope=\"")[1].Split('"')[0].Split(' ');
             Assert.That(asked, Is.SupersetOf(expected.Scopes!), what);
+            Assert.That(answer.Challenge, Does.Match("error_description=\"[^\"]*missing scope (mcp|mcp:admin)\\b"), what);
             return;
         }
 
