@@ -51,6 +51,7 @@ internal static class Program
 
         app.UseErrorHandling();
         app.UseProtocolCors();
+        app.UseOAuthSwitch();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
         app.UseProtocolRequestChecks();

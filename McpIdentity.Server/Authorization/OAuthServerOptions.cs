@@ -10,6 +10,12 @@ internal sealed class OAuthServerOptions
 {
     public const string Section = "OAuth";
 
+    /// <summary>
+    /// Whether this is an authorization server at all; <c>OAUTH_ENABLED</c> in the environment. Off, its endpoints, pages and
+    /// metadata are 404, and what is left is the MCP endpoint for JWTs of other issuers.
+    /// </summary>
+    public bool Enabled { get; set; } = true;
+
     /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
     public string? GoogleClientId { get; set; }
 

@@ -34,6 +34,11 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     /// <summary>Everything that somebody has begun to configure, Google first; see <see cref="IsUsable"/>.</summary>
     public static IReadOnlyList<UpstreamProvider> Of(OAuthServerOptions oauth)
     {
+        if (!oauth.Enabled)
+        {
+            return []; // nobody signs in here (seed-checklist D-14)
+        }
+
         var providers = new List<UpstreamProvider>();
         if (!string.IsNullOrEmpty(oauth.GoogleClientId) || !string.IsNullOrEmpty(oauth.GoogleClientSecret))
         {

@@ -17,7 +17,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
             .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
 
-        if (environment.IsProduction() && !providers.Any(provider => provider.IsUsable))
+        if (environment.IsProduction() && options.Enabled && !providers.Any(provider => provider.IsUsable))
         {
             problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET, GITHUB_CLIENT_ID and " +
                 "GITHUB_CLIENT_SECRET, MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET, or OAuth:Providers. The demo users exist in Development only.");
