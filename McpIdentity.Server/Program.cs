@@ -5,6 +5,7 @@ using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -42,6 +43,7 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
+        builder.AddRateLimits();
         builder.AddProtocolCors();
         builder.AddPages();
         configure?.Invoke(builder);
@@ -54,6 +56,7 @@ internal static class Program
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
         app.UseProtocolRequestChecks();
+        app.UseRateLimits();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();
