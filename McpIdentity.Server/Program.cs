@@ -1,5 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Persistence;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
@@ -44,6 +45,7 @@ internal static class Program
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
         builder.AddRateLimits();
+        builder.AddAudit();
         builder.AddProtocolCors();
         builder.AddPages();
         configure?.Invoke(builder);
@@ -55,6 +57,7 @@ internal static class Program
         app.UseProtocolCors();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseSignInAudit();
         app.UseProtocolRequestChecks();
         app.UseRateLimits();
         app.UseRouting();
