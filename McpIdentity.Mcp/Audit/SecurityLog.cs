@@ -15,7 +15,6 @@ public sealed partial class SecurityLog : IAsyncDisposable
 {
     private const int Capacity = 10_000;
     private const int MaxBatch = 500;
-    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(5);
 
     private readonly Channel<SecurityEvent> _queue = Channel.CreateBounded<SecurityEvent>(new BoundedChannelOptions(Capacity) { SingleReader = true });
     private readonly SecurityLoggingOptions _options;
@@ -37,6 +36,9 @@ public sealed partial class SecurityLog : IAsyncDisposable
 
     /// <summary>Whether there is a security log at all.</summary>
     public bool IsOn => _options.Enabled == true;
+
+    /// <summary>How long the end of the host waits for a disk that does not answer.</summary>
+    internal TimeSpan EndsWithin { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Events that were lost and whose number has not been written yet.</summary>
     internal long Lost => Interlocked.Read(ref _dropped);

@@ -57,15 +57,21 @@ internal sealed class NoSecretsTests
         }
     }
 
-    [Test]
-    public async Task Without_a_file_the_log_is_standard_output_and_the_last_event_is_there_after_a_stop()
+    [Test, Category("SEED-061"), Category("SEED-063")]
+    public async Task Switched_on_and_no_more_said_the_log_is_standard_output_and_complete_after_a_stop()
     {
-        await using var server = await ServerProcess.StartAsync("--Mcp:SecurityLogging:Enabled=true", "--Mcp:SecurityLogging:LogToFile=false");
+        await using var server = await ServerProcess.StartAsync(new ServerStart
+        {
+            Arguments = ["--Mcp:SecurityLogging:Enabled=true"],
+            Environment = new Dictionary<string, string?> { ["LOG_LEVEL"] = "warn" },
+        });
+        using var refused = await server.Http.GetAsync("/oauth/authorize");
+        await OAuthClient.RegisterPublicAsync(server.Http); // a success: below this level
         using var called = await CallAsync(server, "marker-bearer");
         Assert.That(await server.StopAsync(), Is.Zero);
 
         var lines = LogLines.Parse(string.Concat(server.Output.Split('\n').Where(line => line.StartsWith("{\"time\":", StringComparison.Ordinal)).Select(line => line + "\n")));
-        Assert.That(lines.Select(line => line.Text("event")), Is.EqualTo(["mcp_auth_failure"]));
+        Assert.That(lines.Select(line => line.Text("event")), Is.EqualTo(["authorization_refused", "mcp_auth_failure"]), "LOG_LEVEL is the default of this log too");
         Assert.That(server.Output, Does.Not.Contain("marker-bearer"));
         Assert.That(Directory.Exists(Path.Combine(server.Folder, "logs")), Is.False);
     }

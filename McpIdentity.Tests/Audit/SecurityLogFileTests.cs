@@ -185,7 +185,7 @@ internal sealed class SecurityLogFileTests
         {
             Enabled = true, LogToFile = true, LogFilePath = path, MaxFileSizeBytes = maxBytes, MaxFiles = maxFiles, LogLevel = level,
         };
-        return new SecurityLog(Options.Create(options), new FakeTimeProvider(TestTokens.Now), NullLogger<SecurityLog>.Instance);
+        return new SecurityLog(Options.Create(options), new FakeTimeProvider(TestTokens.Now), NullLogger<SecurityLog>.Instance) { EndsWithin = TimeSpan.FromMinutes(2) };
     }
 
     private sealed class TemporaryFolder : IDisposable
