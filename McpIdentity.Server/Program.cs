@@ -1,10 +1,12 @@
 using McpIdentity.Mcp;
 using McpIdentity.Persistence;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -42,6 +44,8 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
+        builder.AddRateLimits();
+        builder.AddAudit();
         builder.AddProtocolCors();
         builder.AddPages();
         configure?.Invoke(builder);
@@ -54,7 +58,9 @@ internal static class Program
         app.UseOAuthSwitch();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseSignInAudit();
         app.UseProtocolRequestChecks();
+        app.UseRateLimits();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();

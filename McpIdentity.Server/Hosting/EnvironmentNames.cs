@@ -81,8 +81,20 @@ internal static class EnvironmentNames
             {
                 values[key] = name == "LOG_LEVEL" ? LogLevelOf(value) : value;
             }
+
+            if (name == "LOG_LEVEL" && SecurityLogLevelOf(value) is { } level)
+            {
+                values["Mcp:SecurityLogging:LogLevel"] = level;
+            }
         }
     }
+
+    private static string? SecurityLogLevelOf(string? word) => word?.ToUpperInvariant() switch
+    {
+        "ERROR" or "WARN" or "INFO" or "DEBUG" => word,
+        "TRACE" => "Debug",
+        _ => null,
+    };
 
     // The seed's words are Node's; an unknown one is left to the logging configuration to refuse.
     private static string LogLevelOf(string word) => word.ToUpperInvariant() switch
