@@ -23,7 +23,7 @@ internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler
         if (context.EndpointType != OpenIddictServerEndpointType.Token ||
             context.Transaction.GetProperty<SpentToken>(nameof(SpentToken)) is not var (grant, generation) ||
             grants.MayRepeat(grant, generation) ||
-            await grants.SpendAsync(grant, generation, context.CancellationToken))
+            await grants.SpendAsync(grant, generation))
         {
             return;
         }
@@ -34,7 +34,7 @@ internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler
             return;
         }
 
-        await grants.RevokeAsync(grant.Id, context.CancellationToken);
+        await grants.RevokeAsync(grant.Id);
         context.Reject(Errors.InvalidGrant, "The token has already been used.");
     }
 }
