@@ -49,6 +49,7 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
 
+        app.UseDraining();
         app.UseErrorHandling();
         app.UseProtocolCors();
         app.UsePreparedMetadata();
