@@ -40,6 +40,44 @@ internal sealed class FaultTests
     }
 
     [Test]
+    public async Task Sqlite_on_a_full_disk_is_503_until_there_is_room()
+    {
+        var disk = Directory.CreateTempSubdirectory("mcpidentity-disk-");
+        try
+        {
+            await ChildProcess.RunAsync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk.FullName], "/");
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            disk.Delete();
+            Assert.Ignore("Only root may mount the small disk that this test fills.");
+        }
+
+        try
+        {
+            await using var server = await TestServer.StartAsync($"Database:ConnectionString=Data Source={Path.Combine(disk.FullName, "test.db")}");
+            var client = await OAuthClient.RegisterPublicAsync(server);
+            using var alice = new Person(server);
+            var tokens = await client.ConnectAsync(alice);
+            var filler = Path.Combine(disk.FullName, "filler");
+            Fill(filler);
+
+            await AssertUnavailableAsync(() => client.RefreshAsync(tokens.Text("refresh_token")!));
+            await AssertUnavailableAsync(() => RegisterAsync(server));
+            await AssertGoesOnAsync(server, tokens.Text("access_token")!);
+
+            File.Delete(filler);
+            using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+            Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing was spent");
+        }
+        finally
+        {
+            await ChildProcess.RunAsync("umount", ["--lazy", disk.FullName], "/");
+            disk.Delete();
+        }
+    }
+
+    [Test]
     public async Task Postgresql_away_is_503_until_it_is_back()
     {
         await using var postgres = await PostgresServer.StartAsync();
@@ -81,6 +119,23 @@ internal sealed class FaultTests
 
         proxy.Thaw();
         await UntilAsync(() => client.RefreshAsync(tokens.Text("refresh_token")!));
+    }
+
+    private static void Fill(string path)
+    {
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        var block = new byte[1024];
+        try
+        {
+            while (true)
+            {
+                file.Write(block);
+            }
+        }
+        catch (IOException)
+        {
+            // Full: that was the aim.
+        }
     }
 
     // More at once than the machine has cores: a fault that held threads would be seen here.
