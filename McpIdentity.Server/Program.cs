@@ -53,6 +53,7 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
 
+        app.UseDraining();
         app.UseErrorHandling();
         app.UseProtocolCors();
         app.UseOAuthSwitch();

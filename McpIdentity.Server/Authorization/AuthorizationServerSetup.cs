@@ -26,7 +26,7 @@ internal static class AuthorizationServerSetup
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
         services.AddSingleton<RevokedGrants>();
-        services.AddScoped<Grants>();
+        services.AddSingleton<Grants>();
         services.AddHostedService<FollowRevocations>();
 
         services.AddOpenIddict()
