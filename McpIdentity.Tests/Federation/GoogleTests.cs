@@ -78,6 +78,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-025"), Category("SEED-041"), Category("B-10")]
     public async Task Google_is_asked_with_state_pkce_and_our_own_address()   // SEED-041
     {
         using var alice = Visitor();
@@ -96,6 +97,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-042"), Category("B-06")]
     public async Task The_answer_belongs_to_the_browser_that_asked()   // SEED-042, B-06: login CSRF
     {
         using var alice = Visitor();
@@ -113,6 +115,7 @@ internal sealed class GoogleTests
     [TestCase("/oauth/callback")]
     [TestCase("/oauth/callback?code=x")]
     [TestCase("/oauth/callback?code=x&state=forged")]
+    [Category("SEED-042")]
     public async Task A_callback_without_our_state_is_a_page(string url)   // SEED-042
     {
         using var alice = Visitor();
@@ -131,6 +134,7 @@ internal sealed class GoogleTests
     [TestCase(GoogleFailure.UserInfoUnauthorized, "provider_unavailable")]
     [TestCase(GoogleFailure.UserInfoUnavailable, "provider_unavailable")]
     [TestCase(GoogleFailure.UserInfoWithoutSubject, "provider_unavailable")]
+    [Category("SEED-088")]
     public async Task What_google_refuses_is_told_in_words_with_a_reference(GoogleFailure failure, string code)   // SEED-088
     {
         _google.Failure = failure;
@@ -145,6 +149,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-042"), Category("B-06")]
     public async Task An_address_that_google_has_not_verified_is_not_admitted()   // SEED-042
     {
         _google.Add(new GoogleAccount("eve@example.com", "Eve", "Example") { EmailVerified = false });
