@@ -9,9 +9,20 @@ internal sealed class SeedCoverageTests
     // LINK-18, and whatever else no program can prove. A longer list needs a better reason than haste.
     private const int MostThatOnlyATextFulfils = 3;
 
+    private const string Regenerate = "UPDATE_COVERAGE=1 dotnet test McpIdentity.Tests -c Release --filter FullyQualifiedName~SeedCoverageTests";
+
     private static IEnumerable<string> Every => Enumerable.Range(1, 96).Select(n => $"SEED-{n:000}")
         .Concat(Enumerable.Range(1, 18).Select(n => $"LINK-{n:00}"))
         .Concat(Enumerable.Range(1, 24).Select(n => $"B-{n:00}"));
+
+    [OneTimeSetUp]
+    public void UpdateWhereAsked()
+    {
+        if (Environment.GetEnvironmentVariable("UPDATE_COVERAGE") is { Length: > 0 })
+        {
+            SeedCoverage.Update();
+        }
+    }
 
     [Test]
     public void The_list_holds_every_number_once() =>
@@ -34,7 +45,15 @@ internal sealed class SeedCoverageTests
     [Test]
     public void An_exception_says_which_kind_it_is() =>
         Assert.That(
-            SeedCoverage.Requirements.Select(requirement => requirement.Exception).OfType<string>(), Is.All.StartsWith("documentation: ").Or.StartsWith("open: "));
+            SeedCoverage.Requirements.Select(requirement => requirement.Exception).OfType<string>(),
+            Is.All.StartsWith("documentation: ").Or.StartsWith(SeedCoverage.Open));
+
+    [Test]
+    public void What_has_a_test_is_not_called_open_any_more() =>
+        Assert.That(
+            SeedCoverage.Requirements.Where(requirement => requirement.Exception?.StartsWith(SeedCoverage.Open, StringComparison.Ordinal) is true && SeedCoverage.Tests.Contains(requirement.Number))
+                .Select(requirement => requirement.Number),
+            Is.Empty, $"The marks are taken away by\n  {Regenerate}");
 
     [Test]
     public void No_test_carries_a_number_that_does_not_exist() =>
@@ -44,13 +63,9 @@ internal sealed class SeedCoverageTests
     public void The_document_is_what_the_tests_say()
     {
         var path = Repository.PathOf(SeedCoverage.Document);
-        if (Environment.GetEnvironmentVariable("UPDATE_COVERAGE") is { Length: > 0 })
-        {
-            File.WriteAllText(path, SeedCoverage.Write());
-        }
 
         Assert.That(
             File.Exists(path) ? File.ReadAllText(path).ReplaceLineEndings("\n") : "", Is.EqualTo(SeedCoverage.Write()),
-            $"{SeedCoverage.Document} is out of date; it is written by\n  UPDATE_COVERAGE=1 dotnet test McpIdentity.Tests -c Release --filter FullyQualifiedName~SeedCoverageTests");
+            $"{SeedCoverage.Document} is out of date; it is written by\n  {Regenerate}");
     }
 }
