@@ -72,8 +72,15 @@ public static partial class McpModule
 
     /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
     /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
-    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
-        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken)
+    {
+        if (services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.None)
+        {
+            return null; // nobody looks at it
+        }
+
+        return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    }
 
     private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
     {
