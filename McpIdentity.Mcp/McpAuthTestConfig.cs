@@ -39,6 +39,8 @@ public static class McpAuthTestConfig
         {
             ["Mcp:Auth:RequireAuthForToolsList"] = "true",
             ["Mcp:Auth:RequireAuthForToolsCall"] = "true",
+            ["Mcp:RateLimiting:Enabled"] = "false",
+            ["Mcp:SecurityLogging:Enabled"] = "false",
         };
         foreach (var (key, value) in settings)
         {
