@@ -53,8 +53,10 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
 
+        app.UseDraining();
         app.UseErrorHandling();
         app.UseProtocolCors();
+        app.UseOAuthSwitch();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
         app.UseSignInAudit();
@@ -66,19 +68,21 @@ internal static class Program
 
         app.MapDiscovery();
         app.MapAuthorizeEndpoint();
+        app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
         app.MapMcpModule();
         return app;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, the keys, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
         await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
             scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
         return applied;

@@ -20,13 +20,13 @@ internal static class AuthorizationServerSetup
         var services = builder.Services;
         services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<ProtectedResources>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
         services.AddSingleton<RevokedGrants>();
-        services.AddScoped<Grants>();
+        services.AddSingleton<Grants>();
         services.AddHostedService<FollowRevocations>();
 
         services.AddOpenIddict()
@@ -35,7 +35,7 @@ internal static class AuthorizationServerSetup
                 core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
                 core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
             })
-            .AddServer(AddServer);
+            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
 
         services.AddSingleton<ClientCache.Entries>();
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
@@ -49,7 +49,7 @@ internal static class AuthorizationServerSetup
         });
     }
 
-    private static void AddServer(OpenIddictServerBuilder server)
+    private static void AddServer(OpenIddictServerBuilder server, bool isServed)
     {
         server.SetAuthorizationEndpointUris("oauth/authorize")
             .SetTokenEndpointUris("oauth/token")
@@ -94,7 +94,7 @@ internal static class AuthorizationServerSetup
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
@@ -104,6 +104,11 @@ internal static class AuthorizationServerSetup
             RevokeWholeGrant.Descriptor);
         server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
             .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        if (!isServed)
+        {
+            return; // OpenIddict would look at every request, and miss its keys
+        }
 
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()

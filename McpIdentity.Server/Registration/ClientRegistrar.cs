@@ -54,7 +54,8 @@ internal sealed partial class ClientRegistrar(IOpenIddictApplicationManager clie
         };
     }
 
-    private static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
+    /// <summary>What is stored of a client; of its secret, a hash.</summary>
+    public static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
     {
         var descriptor = new OpenIddictApplicationDescriptor
         {
@@ -98,7 +99,7 @@ internal sealed partial class ClientRegistrar(IOpenIddictApplicationManager clie
         return descriptor;
     }
 
-    private static bool IsNative(string redirectUri)
+    public static bool IsNative(string redirectUri)
     {
         var uri = new Uri(redirectUri, UriKind.Absolute);
         return uri.Scheme is not ("http" or "https") || RedirectUris.IsLoopback(uri);

@@ -51,7 +51,7 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
 
         if (isSpent && context.EndpointType == OpenIddictServerEndpointType.Token && !grants.MayRepeat(grant, generation))
         {
-            await grants.RevokeAsync(id, context.CancellationToken);
+            await grants.RevokeAsync(id);
             GrantRevoked(GrantTokens.Name(id), generation);
             log.WriteReuse(context, grant, generation);
             context.Reject(Errors.InvalidToken, "The token has already been used.");

@@ -25,7 +25,7 @@ internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenId
         if (context.EndpointType != OpenIddictServerEndpointType.Token ||
             context.Transaction.GetProperty<SpentToken>(nameof(SpentToken)) is not var (grant, generation) ||
             grants.MayRepeat(grant, generation) ||
-            await grants.SpendAsync(grant, generation, context.CancellationToken))
+            await grants.SpendAsync(grant, generation))
         {
             return;
         }
@@ -36,7 +36,7 @@ internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenId
             return;
         }
 
-        await grants.RevokeAsync(grant.Id, context.CancellationToken);
+        await grants.RevokeAsync(grant.Id);
         log.WriteReuse(context, grant, generation);
         context.Reject(Errors.InvalidGrant, "The token has already been used.");
     }
