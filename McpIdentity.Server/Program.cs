@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
@@ -72,9 +71,7 @@ internal static class Program
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
-        await using var scope = app.Services.CreateAsyncScope();
-        await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
+        await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
         return applied;
     }
 }

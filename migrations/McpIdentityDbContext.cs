@@ -16,6 +16,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<Grant> Grants => Set<Grant>();
 
+    public DbSet<Revocation> Revocations => Set<Revocation>();
+
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
@@ -65,9 +67,16 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             grant.Property(g => g.ClientId).HasMaxLength(Lengths.ClientId);
             grant.Property(g => g.SessionId).HasMaxLength(Lengths.Id);
             grant.HasIndex(g => new { g.UserId, g.ClientId });
+            grant.HasIndex(g => g.ClientId);
             grant.HasIndex(g => g.SessionId);
             grant.HasIndex(g => g.ExpiresAt);
-            grant.HasIndex(g => g.RevokedAt);
+        });
+
+        modelBuilder.Entity<Revocation>(revocation =>
+        {
+            revocation.Property(r => r.Target).HasMaxLength(Lengths.ClientId);
+            revocation.HasIndex(r => r.RevokedAt);
+            revocation.HasIndex(r => r.ExpiresAt);
         });
 
         modelBuilder.Entity<SigningKey>(key =>

@@ -11,14 +11,15 @@ internal sealed class CredentialCheck
     private readonly VerifiedTokens _verified;
     private readonly IMcpSigningKeys? _ownKeys;
     private readonly IMcpSessionStore? _sessions;
+    private readonly bool _requireValidSession;
 
     public CredentialCheck(
         TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services)
     {
         (_issuers, _verifier, _verified) = (issuers, verifier, verified);
         _ownKeys = services.GetService<IMcpSigningKeys>();
-        var required = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
-        _sessions = required ? services.GetService<IMcpSessionStore>() : null;
+        _requireValidSession = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
+        _sessions = services.GetService<IMcpSessionStore>();
     }
 
     public async ValueTask<TokenOutcome> CheckAsync(PresentedCredentials credentials, CancellationToken cancellationToken)
@@ -77,5 +78,8 @@ internal sealed class CredentialCheck
     private bool IsInForce(string? keyId) => _ownKeys is null || _ownKeys.SigningKeys.Any(key => key.KeyId == keyId);
 
     private ValueTask<bool> IsAliveAsync(VerifiedCaller caller, CancellationToken cancellationToken) =>
-        _sessions?.IsAliveAsync(caller.SessionId ?? "", caller.GrantId, caller.TokenId, cancellationToken) ?? new(true);
+        _sessions?.IsAliveAsync(
+            new McpTokenIdentity(
+                caller.TokenId, caller.GrantId, _requireValidSession ? caller.SessionId : null, caller.ClientId, caller.Subject, caller.IssuedAt),
+            cancellationToken) ?? new(true);
 }

@@ -25,9 +25,12 @@ internal static class AuthorizationServerSetup
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
-        services.AddSingleton<RevokedGrants>();
+        services.AddSingleton<RevocationList>();
+        services.AddSingleton<RevocationSignals>();
+        services.AddSingleton<RevocationFeed>();
+        services.AddScoped<Revocations>();
         services.AddScoped<Grants>();
-        services.AddHostedService<FollowRevocations>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
 
         services.AddOpenIddict()
             .AddCore(core =>
@@ -98,7 +101,7 @@ internal static class AuthorizationServerSetup
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
-            RefuseRevokedGrants.Descriptor,
+            RefuseRevokedTokens.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,
             RevokeWholeGrant.Descriptor);

@@ -15,6 +15,6 @@ internal static class McpResourceSetup
             mcp.PublicBaseUrl = address.Issuer;
             mcp.Auth.OAuth.Issuer = address.Issuer;
         });
-        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<RevokedGrants>());
+        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<RevocationList>());
     }
 }

@@ -11,7 +11,7 @@ namespace McpIdentity.Server.Tokens;
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants(McpIdentityDbContext db, RevokedGrants revoked, TimeProvider time, IOptions<OAuthServerOptions> options)
+internal sealed class Grants(McpIdentityDbContext db, Revocations revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     public async Task StartAsync(Grant grant, CancellationToken cancellationToken)
     {
@@ -47,11 +47,5 @@ internal sealed class Grants(McpIdentityDbContext db, RevokedGrants revoked, Tim
     }
 
     /// <summary>Ends a grant: its refresh token in the database, its access tokens on this node now and on the others within a second.</summary>
-    public async Task RevokeAsync(byte[] id, CancellationToken cancellationToken)
-    {
-        var now = time.GetUtcNow();
-        await db.Grants.Where(row => row.Id == id && row.RevokedAt == null)
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
-        revoked.Add(GrantTokens.Name(id), now);
-    }
+    public Task RevokeAsync(byte[] id) => revocations.RevokeGrantAsync(id);
 }

@@ -49,7 +49,7 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
 
         if (isSpent && context.EndpointType == OpenIddictServerEndpointType.Token && !grants.MayRepeat(grant, generation))
         {
-            await grants.RevokeAsync(id, context.CancellationToken);
+            await grants.RevokeAsync(id);
             GrantRevoked(GrantTokens.Name(id), generation);
             context.Reject(Errors.InvalidToken, "The token has already been used.");
             return;

@@ -34,7 +34,7 @@ internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler
             return;
         }
 
-        await grants.RevokeAsync(grant.Id, context.CancellationToken);
+        await grants.RevokeAsync(grant.Id);
         context.Reject(Errors.InvalidGrant, "The token has already been used.");
     }
 }

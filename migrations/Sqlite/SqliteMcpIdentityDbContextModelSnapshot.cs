@@ -86,15 +86,44 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ClientId");
 
-                    b.HasIndex("RevokedAt");
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("SessionId");
 
                     b.HasIndex("UserId", "ClientId");
 
                     b.ToTable("Grants");
+                });
+
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Revocation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.ToTable("Revocations");
                 });
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>

@@ -107,6 +107,22 @@ namespace McpIdentity.Persistence.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "Revocations",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    Kind = table.Column<int>(type: "integer", nullable: false),
+                    Target = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    RevokedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Revocations", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "SigningKeys",
                 columns: table => new
                 {
@@ -218,14 +234,14 @@ namespace McpIdentity.Persistence.Postgres
                 });
 
             migrationBuilder.CreateIndex(
+                name: "IX_Grants_ClientId",
+                table: "Grants",
+                column: "ClientId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Grants_ExpiresAt",
                 table: "Grants",
                 column: "ExpiresAt");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_Grants_RevokedAt",
-                table: "Grants",
-                column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Grants_SessionId",
@@ -271,6 +287,16 @@ namespace McpIdentity.Persistence.Postgres
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_Revocations_ExpiresAt",
+                table: "Revocations",
+                column: "ExpiresAt");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Revocations_RevokedAt",
+                table: "Revocations",
+                column: "RevokedAt");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_CookieHash",
                 table: "SignInSessions",
                 column: "CookieHash",
@@ -310,6 +336,9 @@ namespace McpIdentity.Persistence.Postgres
 
             migrationBuilder.DropTable(
                 name: "OpenIddictTokens");
+
+            migrationBuilder.DropTable(
+                name: "Revocations");
 
             migrationBuilder.DropTable(
                 name: "SignInSessions");

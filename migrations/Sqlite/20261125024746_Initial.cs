@@ -106,6 +106,22 @@ namespace McpIdentity.Persistence.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "Revocations",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    Kind = table.Column<int>(type: "INTEGER", nullable: false),
+                    Target = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    RevokedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Revocations", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "SigningKeys",
                 columns: table => new
                 {
@@ -217,14 +233,14 @@ namespace McpIdentity.Persistence.Sqlite
                 });
 
             migrationBuilder.CreateIndex(
+                name: "IX_Grants_ClientId",
+                table: "Grants",
+                column: "ClientId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Grants_ExpiresAt",
                 table: "Grants",
                 column: "ExpiresAt");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_Grants_RevokedAt",
-                table: "Grants",
-                column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Grants_SessionId",
@@ -270,6 +286,16 @@ namespace McpIdentity.Persistence.Sqlite
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_Revocations_ExpiresAt",
+                table: "Revocations",
+                column: "ExpiresAt");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Revocations_RevokedAt",
+                table: "Revocations",
+                column: "RevokedAt");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_CookieHash",
                 table: "SignInSessions",
                 column: "CookieHash",
@@ -309,6 +335,9 @@ namespace McpIdentity.Persistence.Sqlite
 
             migrationBuilder.DropTable(
                 name: "OpenIddictTokens");
+
+            migrationBuilder.DropTable(
+                name: "Revocations");
 
             migrationBuilder.DropTable(
                 name: "SignInSessions");
