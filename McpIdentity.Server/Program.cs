@@ -65,12 +65,13 @@ internal static class Program
         return app;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, the keys, the sessions, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
+        await app.Services.OpenSessionsAsync(cancellationToken);
         await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
         return applied;
     }

@@ -44,11 +44,11 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         modelBuilder.Entity<SignInSession>(session =>
         {
             session.Property(s => s.Id).HasMaxLength(Lengths.Id);
-            session.Property(s => s.CookieHash).HasMaxLength(Lengths.Id);
             session.Property(s => s.UserId).HasMaxLength(Lengths.Id);
+            session.Property(s => s.Provider).HasMaxLength(Lengths.Name);
             session.Property(s => s.DeviceHint).HasMaxLength(Lengths.Text);
-            session.HasIndex(s => s.CookieHash).IsUnique();
-            session.HasIndex(s => s.ExpiresAt);
+            session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId);
+            session.HasIndex(s => s.KeptUntil);
         });
 
         modelBuilder.Entity<Consent>(consent =>

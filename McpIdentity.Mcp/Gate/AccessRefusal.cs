@@ -28,7 +28,7 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", "Insufficient scope", "insufficient_scope"),
         McpOutcome.AdminRequired =>
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", "Administrator access required", "insufficient_scope"),
-        _ => WriteUnavailableAsync(context, call),
+        _ => WriteUnavailableAsync(context, call, access),
     };
 
     private Task WriteAsync(
@@ -62,9 +62,10 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
         .Where(scope => scope != "offline_access" && scope.Length > 0 && !scope.AsSpan().ContainsAnyExcept(ScopeCharacters))
         .Distinct(StringComparer.Ordinal);
 
-    private static Task WriteUnavailableAsync(HttpContext context, McpCall call)
+    private static Task WriteUnavailableAsync(HttpContext context, McpCall call, McpAccess access)
     {
         context.Response.Headers.RetryAfter = "30";
-        return JsonRpcError.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, Unavailable, "The token issuer cannot be reached", call.Id);
+        return JsonRpcError.WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, Unavailable, access.Description ?? "Temporarily unavailable", call.Id);
     }
 }

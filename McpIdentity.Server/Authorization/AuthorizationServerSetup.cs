@@ -3,6 +3,7 @@ using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Registration;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -102,6 +103,7 @@ internal static class AuthorizationServerSetup
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
             RefuseRevokedTokens.Descriptor,
+            RequireLivingSession.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,
             RevokeWholeGrant.Descriptor);

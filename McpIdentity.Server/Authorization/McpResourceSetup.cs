@@ -1,6 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Tokens;
+using McpIdentity.Server.Sessions;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -15,6 +15,6 @@ internal static class McpResourceSetup
             mcp.PublicBaseUrl = address.Issuer;
             mcp.Auth.OAuth.Issuer = address.Issuer;
         });
-        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<RevocationList>());
+        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 }

@@ -50,7 +50,12 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return Page();
         }
 
-        await HttpContext.SignInAsync(SessionsSetup.Scheme, await users.RecogniseAsync(person, HttpContext.RequestAborted));
+        if (await users.RecogniseAsync(person, HttpContext.RequestAborted) is not { } principal)
+        {
+            return new ErrorResult(SignInFailure.Disabled);
+        }
+
+        await HttpContext.SignInAsync(SessionsSetup.Scheme, principal);
         return new ContinuePage(back, Pending.ClientName);
     }
 

@@ -10,6 +10,10 @@ internal static class SignInFailure
         "Google has not verified the e-mail address of this account, and this server admits verified addresses only.",
         "Verify the address with Google, or sign in with another account.");
 
+    public static readonly PersonError Disabled = new(
+        "account_disabled", "Your account is disabled",
+        "The operator of this server has disabled your account.", "Ask whoever runs this server, or sign in with another account.");
+
     private static readonly PersonError Denied = new(
         "access_denied", "You did not sign in",
         "Google reports that the sign-in was cancelled.", "Go back to the app and start again if that was not your intention.");

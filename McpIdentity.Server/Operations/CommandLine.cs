@@ -13,6 +13,8 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        SessionsCommand.Create(),
+        UsersCommand.Create(),
     };
 
     public static async Task<int> RunAsync(string[] args)

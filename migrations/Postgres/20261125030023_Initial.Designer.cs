@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace McpIdentity.Persistence.Postgres
 {
     [DbContext(typeof(PostgresMcpIdentityDbContext))]
-    [Migration("20261125024757_Initial")]
+    [Migration("20261125030023_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -142,11 +142,6 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)");
 
-                    b.Property<string>("CookieHash")
-                        .IsRequired()
-                        .HasMaxLength(64)
-                        .HasColumnType("character varying(64)");
-
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone");
 
@@ -154,8 +149,26 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(400)
                         .HasColumnType("character varying(400)");
 
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<DateTimeOffset>("ExpiresAt")
                         .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("KeptUntil")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("LastSeenAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("ProtectedTokens")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("character varying(50)");
 
                     b.Property<string>("UserId")
                         .IsRequired()
@@ -164,10 +177,7 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("CookieHash")
-                        .IsUnique();
-
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("KeptUntil");
 
                     b.HasIndex("UserId");
 
@@ -204,6 +214,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasColumnType("character varying(64)");
 
                     b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset?>("DisabledAt")
                         .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("Email")
@@ -467,13 +480,11 @@ namespace McpIdentity.Persistence.Postgres
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
-                    b.HasOne("McpIdentity.Persistence.Entities.User", "User")
+                    b.HasOne("McpIdentity.Persistence.Entities.User", null)
                         .WithMany()
                         .HasForeignKey("UserId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
-
-                    b.Navigation("User");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

@@ -146,7 +146,8 @@ namespace McpIdentity.Persistence.Sqlite
                     Email = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),
                     EmailVerified = table.Column<bool>(type: "INTEGER", nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    LastSignInAt = table.Column<long>(type: "INTEGER", nullable: false)
+                    LastSignInAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    DisabledAt = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -182,11 +183,15 @@ namespace McpIdentity.Persistence.Sqlite
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
-                    CookieHash = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                     UserId = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Provider = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    LastSeenAt = table.Column<long>(type: "INTEGER", nullable: false),
                     ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    DeviceHint = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true)
+                    KeptUntil = table.Column<long>(type: "INTEGER", nullable: false),
+                    EndedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    DeviceHint = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),
+                    ProtectedTokens = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -296,15 +301,9 @@ namespace McpIdentity.Persistence.Sqlite
                 column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_CookieHash",
+                name: "IX_SignInSessions_KeptUntil",
                 table: "SignInSessions",
-                column: "CookieHash",
-                unique: true);
-
-            migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_ExpiresAt",
-                table: "SignInSessions",
-                column: "ExpiresAt");
+                column: "KeptUntil");
 
             migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_UserId",

@@ -147,7 +147,8 @@ namespace McpIdentity.Persistence.Postgres
                     Email = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true),
                     EmailVerified = table.Column<bool>(type: "boolean", nullable: false),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    LastSignInAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    LastSignInAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    DisabledAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -183,11 +184,15 @@ namespace McpIdentity.Persistence.Postgres
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
-                    CookieHash = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
                     UserId = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    Provider = table.Column<string>(type: "character varying(50)", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    LastSeenAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    DeviceHint = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true)
+                    KeptUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    EndedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    DeviceHint = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true),
+                    ProtectedTokens = table.Column<string>(type: "text", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -297,15 +302,9 @@ namespace McpIdentity.Persistence.Postgres
                 column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_CookieHash",
+                name: "IX_SignInSessions_KeptUntil",
                 table: "SignInSessions",
-                column: "CookieHash",
-                unique: true);
-
-            migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_ExpiresAt",
-                table: "SignInSessions",
-                column: "ExpiresAt");
+                column: "KeptUntil");
 
             migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_UserId",
