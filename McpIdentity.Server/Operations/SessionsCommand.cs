@@ -66,7 +66,7 @@ internal static class SessionsCommand
 
     private static string Describe(SignInSession session, DateTimeOffset now) => string.Join("  ",
         session.Id, session.UserId, session.Provider.PadRight(10), Minute(session.CreatedAt), Minute(session.LastSeenAt),
-        session.ExpiresAt > now ? Minute(session.ExpiresAt) : "signed out      ", Minute(session.KeptUntil), Printable(session.DeviceHint));
+        session.SignedInUntil > now ? Minute(session.SignedInUntil) : "signed out      ", Minute(session.KeptUntil), Printable(session.DeviceHint));
 
     private static string Minute(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 

@@ -50,14 +50,16 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         }
         catch (RedisConnectionException exception) when (exception.FailureType == ConnectionFailureType.AuthenticationFailure)
         {
-            throw new InvalidOperationException($"{_redis} refuses the connection: {exception.InnerException?.Message ?? exception.Message}", exception);
+            throw new InvalidOperationException(exception.InnerException is RedisServerException refusal
+                ? $"{_redis} refuses the connection: {refusal.Message}"
+                : $"{_redis} cannot be reached over TLS: {exception.InnerException?.Message ?? exception.Message}. Is REDIS_TLS right?", exception);
         }
         catch (Exception exception) when (exception is RedisConnectionException or RedisTimeoutException || IsLoading(exception))
         {
             if (!IsLoading(exception) && await ListensAsync())
             {
                 throw new InvalidOperationException(
-                    $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does: is REDIS_TLS right?", exception);
+                    $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does. Is REDIS_TLS right?", exception);
             }
 
             IsAway(_redis, exception.Message);

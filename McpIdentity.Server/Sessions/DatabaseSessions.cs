@@ -39,11 +39,11 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
         {
             var changed = change(old);
             var updated = await Living(scope)
-                .Where(row => row.Id == id && row.LastSeenAt == old.LastSeenAt && row.ExpiresAt == old.ExpiresAt &&
+                .Where(row => row.Id == id && row.LastSeenAt == old.LastSeenAt && row.SignedInUntil == old.SignedInUntil &&
                     row.KeptUntil == old.KeptUntil && row.ProtectedTokens == old.ProtectedTokens)
                 .ExecuteUpdateAsync(set => set
                     .SetProperty(row => row.LastSeenAt, changed.LastSeenAt)
-                    .SetProperty(row => row.ExpiresAt, changed.ExpiresAt)
+                    .SetProperty(row => row.SignedInUntil, changed.SignedInUntil)
                     .SetProperty(row => row.KeptUntil, changed.KeptUntil)
                     .SetProperty(row => row.ProtectedTokens, changed.ProtectedTokens), cancellationToken);
             if (updated == 1)

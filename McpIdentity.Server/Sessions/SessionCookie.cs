@@ -42,7 +42,7 @@ internal sealed class SessionCookie(
             Provider = context.Principal!.FindFirstValue(ProviderClaim) ?? "",
             CreatedAt = now,
             LastSeenAt = now,
-            ExpiresAt = expires,
+            SignedInUntil = expires,
             KeptUntil = expires,
             DeviceHint = device.Length > MaxDeviceHint ? device[..MaxDeviceHint] : device,
             ProtectedTokens = UpstreamTokens.Of(context.Properties).Protect(keys),

@@ -46,7 +46,7 @@ internal sealed partial class SignInSessions(
     {
         var now = time.GetUtcNow();
         if (revoked.IsRevoked(RevocationKind.Session, sessionId) ||
-            await storage.FindAsync(sessionId, cancellationToken) is not { } session || session.ExpiresAt <= now)
+            await storage.FindAsync(sessionId, cancellationToken) is not { } session || session.SignedInUntil <= now)
         {
             return null;
         }
@@ -83,7 +83,7 @@ internal sealed partial class SignInSessions(
     public Task LeaveBrowserAsync(string sessionId, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return storage.UpdateAsync(sessionId, row => row.ExpiresAt > now ? row with { ExpiresAt = now } : row, cancellationToken);
+        return storage.UpdateAsync(sessionId, row => row.SignedInUntil > now ? row with { SignedInUntil = now } : row, cancellationToken);
     }
 
     /// <summary>Ends a session and everything granted from it: here when this returns, on the other nodes within a second.</summary>
@@ -118,6 +118,9 @@ internal sealed partial class SignInSessions(
         await storage.FindAsync(sessionId, cancellationToken) is { } session && session.KeptUntil > time.GetUtcNow()
             ? UpstreamTokens.Unprotect(keys, session.ProtectedTokens)
             : null;
+
+    /// <summary>As a new process begins: with nothing in memory.</summary>
+    internal void ForgetAll() => _known.Clear();
 
     public void Dispose() => _known.Dispose();
 

@@ -122,7 +122,7 @@ internal sealed class SignOutTests
 
         Assert.That(session.Provider, Is.EqualTo("demo"));
         Assert.That(session.CreatedAt, Is.EqualTo(_server.Clock.GetUtcNow()));
-        Assert.That(session.ExpiresAt, Is.EqualTo(_server.Clock.GetUtcNow().AddHours(8)));
+        Assert.That(session.SignedInUntil, Is.EqualTo(_server.Clock.GetUtcNow().AddHours(8)));
         Assert.That(session.KeptUntil, Is.GreaterThanOrEqualTo(_server.Clock.GetUtcNow().AddDays(7)), "as long as its refresh token");
         await using var scope = _server.Services.CreateAsyncScope();
         var row = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().SignInSessions.SingleAsync(s => s.Id == sid);

@@ -211,7 +211,7 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         Provider = "demo",
         CreatedAt = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000),
         LastSeenAt = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000),
-        ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000).AddHours(8),
+        SignedInUntil = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000).AddHours(8),
         KeptUntil = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000).AddDays(7),
         ProtectedTokens = _tokens.TryGetValue((id, key), out var known) ? known : _tokens[(id, key)] = new UpstreamTokens("upstream", null, null).Protect(Keys(key)),
     };

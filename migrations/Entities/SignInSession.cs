@@ -20,9 +20,9 @@ public sealed record SignInSession
     public DateTimeOffset LastSeenAt { get; init; }
 
     /// <summary>Until when the browser is signed in. What it granted may live longer.</summary>
-    public DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset SignedInUntil { get; init; }
 
-    /// <summary>Until when tokens of this session may exist: at least <see cref="ExpiresAt"/>, moved on with each refresh.</summary>
+    /// <summary>Until when tokens of this session may exist: at least <see cref="SignedInUntil"/>, moved on with each refresh.</summary>
     public DateTimeOffset KeptUntil { get; init; }
 
     /// <summary>When it was ended early: signed out, revoked, or its person removed. The database keeps such a row until it is pruned.</summary>

@@ -149,9 +149,6 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<DateTimeOffset?>("EndedAt")
                         .HasColumnType("timestamp with time zone");
 
-                    b.Property<DateTimeOffset>("ExpiresAt")
-                        .HasColumnType("timestamp with time zone");
-
                     b.Property<DateTimeOffset>("KeptUntil")
                         .HasColumnType("timestamp with time zone");
 
@@ -166,6 +163,9 @@ namespace McpIdentity.Persistence.Postgres
                         .IsRequired()
                         .HasMaxLength(50)
                         .HasColumnType("character varying(50)");
+
+                    b.Property<DateTimeOffset>("SignedInUntil")
+                        .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("UserId")
                         .IsRequired()

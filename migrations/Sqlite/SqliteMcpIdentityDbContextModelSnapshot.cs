@@ -142,9 +142,6 @@ namespace McpIdentity.Persistence.Sqlite
                     b.Property<long?>("EndedAt")
                         .HasColumnType("INTEGER");
 
-                    b.Property<long>("ExpiresAt")
-                        .HasColumnType("INTEGER");
-
                     b.Property<long>("KeptUntil")
                         .HasColumnType("INTEGER");
 
@@ -159,6 +156,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .IsRequired()
                         .HasMaxLength(50)
                         .HasColumnType("TEXT");
+
+                    b.Property<long>("SignedInUntil")
+                        .HasColumnType("INTEGER");
 
                     b.Property<string>("UserId")
                         .IsRequired()

@@ -188,7 +188,7 @@ namespace McpIdentity.Persistence.Postgres
                     Provider = table.Column<string>(type: "character varying(50)", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     LastSeenAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    SignedInUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     KeptUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     EndedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     DeviceHint = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true),

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace McpIdentity.Persistence.Sqlite
 {
     [DbContext(typeof(SqliteMcpIdentityDbContext))]
-    [Migration("20261125030009_Initial")]
+    [Migration("20261125033758_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -145,9 +145,6 @@ namespace McpIdentity.Persistence.Sqlite
                     b.Property<long?>("EndedAt")
                         .HasColumnType("INTEGER");
 
-                    b.Property<long>("ExpiresAt")
-                        .HasColumnType("INTEGER");
-
                     b.Property<long>("KeptUntil")
                         .HasColumnType("INTEGER");
 
@@ -162,6 +159,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .IsRequired()
                         .HasMaxLength(50)
                         .HasColumnType("TEXT");
+
+                    b.Property<long>("SignedInUntil")
+                        .HasColumnType("INTEGER");
 
                     b.Property<string>("UserId")
                         .IsRequired()

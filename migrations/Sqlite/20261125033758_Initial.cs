@@ -187,7 +187,7 @@ namespace McpIdentity.Persistence.Sqlite
                     Provider = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     LastSeenAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    SignedInUntil = table.Column<long>(type: "INTEGER", nullable: false),
                     KeptUntil = table.Column<long>(type: "INTEGER", nullable: false),
                     EndedAt = table.Column<long>(type: "INTEGER", nullable: true),
                     DeviceHint = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),

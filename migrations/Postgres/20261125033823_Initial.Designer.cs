@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace McpIdentity.Persistence.Postgres
 {
     [DbContext(typeof(PostgresMcpIdentityDbContext))]
-    [Migration("20261125030023_Initial")]
+    [Migration("20261125033823_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -152,9 +152,6 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<DateTimeOffset?>("EndedAt")
                         .HasColumnType("timestamp with time zone");
 
-                    b.Property<DateTimeOffset>("ExpiresAt")
-                        .HasColumnType("timestamp with time zone");
-
                     b.Property<DateTimeOffset>("KeptUntil")
                         .HasColumnType("timestamp with time zone");
 
@@ -169,6 +166,9 @@ namespace McpIdentity.Persistence.Postgres
                         .IsRequired()
                         .HasMaxLength(50)
                         .HasColumnType("character varying(50)");
+
+                    b.Property<DateTimeOffset>("SignedInUntil")
+                        .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("UserId")
                         .IsRequired()
