@@ -21,7 +21,7 @@ internal static class AuthorizationServerSetup
         var services = builder.Services;
         services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<ProtectedResources>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
@@ -39,7 +39,7 @@ internal static class AuthorizationServerSetup
                 core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
                 core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
             })
-            .AddServer(AddServer);
+            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
 
         services.AddSingleton<ClientCache.Entries>();
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
@@ -53,7 +53,7 @@ internal static class AuthorizationServerSetup
         });
     }
 
-    private static void AddServer(OpenIddictServerBuilder server)
+    private static void AddServer(OpenIddictServerBuilder server, bool isServed)
     {
         server.SetAuthorizationEndpointUris("oauth/authorize")
             .SetTokenEndpointUris("oauth/token")
@@ -98,7 +98,7 @@ internal static class AuthorizationServerSetup
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
@@ -109,6 +109,11 @@ internal static class AuthorizationServerSetup
             RevokeWholeGrant.Descriptor);
         server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
             .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        if (!isServed)
+        {
+            return; // OpenIddict would look at every request, and miss its keys
+        }
 
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()

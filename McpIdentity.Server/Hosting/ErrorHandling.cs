@@ -1,4 +1,5 @@
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Diagnostics;
@@ -15,9 +16,14 @@ internal static class ErrorHandling
         {
             ExceptionHandler = AnswerAsync,
             // The log line carries the trace id that the answer names.
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException or SessionStorageException,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || DependencyFaults.IsOne(context.Exception),
         });
-        app.UseWhen(context => IsForPeople(context.Request.Path), people => people.UseStatusCodePagesWithReExecute("/error"));
+        app.UseWhen(context => IsForPeople(context.Request.Path), people =>
+        {
+            // A scope of its own: what failed in the request's must not fail the page as well.
+            people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
+            people.Use((context, next) => DependencyFaults.ShowPageAsync(context, next));
+        });
     }
 
     private static async Task AnswerAsync(HttpContext context)
@@ -27,9 +33,9 @@ internal static class ErrorHandling
         {
             await RequestBodies.Refuse(error, Errors.InvalidRequest).ExecuteAsync(context);
         }
-        else if (feature?.Error is SessionStorageException away)
+        else if (DependencyFaults.IsOne(feature?.Error))
         {
-            await UnavailableAsync(context, away);
+            await DependencyFaults.Answer(context, feature!.Error).ExecuteAsync(context);
         }
         else
         {
@@ -40,21 +46,8 @@ internal static class ErrorHandling
         }
     }
 
-    // The page is written out: whatever a Razor page would ask again of the storage would fail again.
-    private static Task UnavailableAsync(HttpContext context, SessionStorageException away)
-    {
-        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorHandling)).LogError(
-            away, "{Message} The request was answered 503.", away.Message);
-        context.Response.Headers.RetryAfter = "5";
-        return IsForPeople(context.Request.Path)
-            ? UnavailablePage.WriteAsync(context)
-            : new OAuthError(Errors.TemporarilyUnavailable, "A storage that this server needs is out of reach. Try again in a few seconds.")
-            {
-                StatusCode = StatusCodes.Status503ServiceUnavailable,
-            }.ExecuteAsync(context);
-    }
-
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == SignOutModel.Path || path == "/oauth/callback";
+        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == SignOutModel.Path ||
+        path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
 }

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -20,7 +21,6 @@ namespace McpIdentity.Server.Sessions;
 /// </summary>
 internal sealed class SessionCookie(
     ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, EncryptionKeys keys, TimeProvider time, IOptions<OAuthServerOptions> options)
-    : CookieAuthenticationEvents
 {
     /// <summary>On the principal that signs in: who vouched for the person.</summary>
     public const string ProviderClaim = "provider";
@@ -28,17 +28,18 @@ internal sealed class SessionCookie(
     private const string SecretClaim = "secret";
     private const int MaxDeviceHint = 200;
 
-    public override async Task SigningIn(CookieSigningInContext context)
+    public async Task SigningInAsync(CookieSigningInContext context)
     {
         await LeaveAsync(context.HttpContext);
         var secret = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        var userId = context.Principal!.FindFirstValue(Claims.Subject)!;
         var now = time.GetUtcNow();
         var expires = now + options.Value.LoginSessionLifetime;
         var device = context.Request.Headers.UserAgent.ToString();
         await storage.AddAsync(new SignInSession
         {
             Id = IdOf(secret),
-            UserId = context.Principal!.FindFirstValue(Claims.Subject)!,
+            UserId = userId,
             Provider = context.Principal!.FindFirstValue(ProviderClaim) ?? "",
             CreatedAt = now,
             LastSeenAt = now,
@@ -50,10 +51,11 @@ internal sealed class SessionCookie(
 
         // The provider's tokens stay here: the cookie's own properties travel in it.
         context.Properties.StoreTokens([]);
-        context.Principal = new ClaimsPrincipal(new ClaimsIdentity([new Claim(SecretClaim, secret)], SessionsSetup.Scheme));
+        context.Properties.SetString(JwtRegisteredClaimNames.Sid, IdOf(secret)); // for the security log, which hears of the sign-in next
+        context.Principal = new ClaimsPrincipal(new ClaimsIdentity([new Claim(SecretClaim, secret), new Claim(Claims.Subject, userId)], SessionsSetup.Scheme));
     }
 
-    public override async Task ValidatePrincipal(CookieValidatePrincipalContext context)
+    public async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
         var aborted = context.HttpContext.RequestAborted;
         if (context.Principal?.FindFirstValue(SecretClaim) is { } secret &&
@@ -68,16 +70,15 @@ internal sealed class SessionCookie(
         }
     }
 
-    public override Task SigningOut(CookieSigningOutContext context) => LeaveAsync(context.HttpContext);
-
-    // A hash of 128 bits leads from the cookie to the session; nothing leads back.
-    private static string IdOf(string secret) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(secret)).AsSpan(0, 16).ToArray());
-
-    private async Task LeaveAsync(HttpContext http)
+    /// <summary>The browser is signed out; what it granted lives on.</summary>
+    public async Task LeaveAsync(HttpContext http)
     {
         if (SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is { } person)
         {
             await sessions.LeaveBrowserAsync(person.SessionId, http.RequestAborted);
         }
     }
+
+    // A hash of 128 bits leads from the cookie to the session; nothing leads back.
+    private static string IdOf(string secret) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(secret)).AsSpan(0, 16).ToArray());
 }

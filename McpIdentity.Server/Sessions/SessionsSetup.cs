@@ -32,7 +32,9 @@ internal static partial class SessionsSetup
         services.AddOptions<CookieAuthenticationOptions>(Scheme)
             .Configure<PublicAddress, TimeProvider, IOptions<OAuthServerOptions>>((cookie, address, time, oauth) =>
             {
-                cookie.EventsType = typeof(SessionCookie);
+                cookie.Events.OnSigningIn = context => CookieOf(context.HttpContext).SigningInAsync(context);
+                cookie.Events.OnValidatePrincipal = context => CookieOf(context.HttpContext).ValidateAsync(context);
+                cookie.Events.OnSigningOut = context => CookieOf(context.HttpContext).LeaveAsync(context.HttpContext);
                 cookie.TimeProvider = time;
                 cookie.SlidingExpiration = false;
                 cookie.ExpireTimeSpan = oauth.Value.LoginSessionLifetime;
@@ -85,6 +87,8 @@ internal static partial class SessionsSetup
             Unreadable(logger, unreadable, services.GetRequiredService<EncryptionKeys>().Fingerprint);
         }
     }
+
+    private static SessionCookie CookieOf(HttpContext context) => context.RequestServices.GetRequiredService<SessionCookie>();
 
     [LoggerMessage(1304, LogLevel.Warning, "Sign-in sessions are kept in memory (OAuth:SessionStorage:Type): everybody is signed out when the server stops.")]
     private static partial void InMemory(ILogger logger);

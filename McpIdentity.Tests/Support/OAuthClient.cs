@@ -31,6 +31,9 @@ internal sealed class OAuthClient
 
     public string Challenge => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
+    /// <summary>A client that the operator registered.</summary>
+    public static OAuthClient Of(TestServer server, string clientId, string? secret, string redirectUri) => new(server.Http, clientId, secret, redirectUri);
+
     public static Task<OAuthClient> RegisterPublicAsync(TestServer server, string redirectUri = DefaultRedirectUri) =>
         RegisterPublicAsync(server.Http, redirectUri);
 
@@ -51,7 +54,7 @@ internal sealed class OAuthClient
         return new OAuthClient(http, client.Text("client_id")!, client.Text("client_secret"), redirectUri);
     }
 
-    /// <summary>The same client at another server with the same registrations: the next run, or another node.</summary>
+    /// <summary>The same client, talking to another node.</summary>
     public OAuthClient At(HttpClient http) => new(http, ClientId, Secret, RedirectUri) { Verifier = Verifier };
 
     /// <summary>The address to open in a browser; <paramref name="changes"/> replace parameters, a null removes one.</summary>
