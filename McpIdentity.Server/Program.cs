@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
@@ -75,16 +74,16 @@ internal static class Program
         return app;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the configured clients, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, the keys, the sessions, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
+        await app.Services.OpenSessionsAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
-        await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
+        await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
         return applied;
     }
 }

@@ -3,6 +3,7 @@ using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Registration;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -25,9 +26,12 @@ internal static class AuthorizationServerSetup
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
-        services.AddSingleton<RevokedGrants>();
-        services.AddSingleton<Grants>();
-        services.AddHostedService<FollowRevocations>();
+        services.AddSingleton<RevocationList>();
+        services.AddSingleton<RevocationSignals>();
+        services.AddSingleton<RevocationFeed>();
+        services.AddScoped<Revocations>();
+        services.AddScoped<Grants>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
 
         services.AddOpenIddict()
             .AddCore(core =>
@@ -98,7 +102,8 @@ internal static class AuthorizationServerSetup
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
-            RefuseRevokedGrants.Descriptor,
+            RefuseRevokedTokens.Descriptor,
+            RequireLivingSession.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,
             RevokeWholeGrant.Descriptor);

@@ -15,6 +15,8 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        SessionsCommand.Create(),
+        UsersCommand.Create(),
         TokenCommand.Create(),
     };
 

@@ -107,6 +107,22 @@ namespace McpIdentity.Persistence.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "Revocations",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    Kind = table.Column<int>(type: "integer", nullable: false),
+                    Target = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    RevokedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Revocations", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "SigningKeys",
                 columns: table => new
                 {
@@ -131,7 +147,8 @@ namespace McpIdentity.Persistence.Postgres
                     Email = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true),
                     EmailVerified = table.Column<bool>(type: "boolean", nullable: false),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    LastSignInAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    LastSignInAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    DisabledAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -167,11 +184,15 @@ namespace McpIdentity.Persistence.Postgres
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
-                    CookieHash = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
                     UserId = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    Provider = table.Column<string>(type: "character varying(50)", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    DeviceHint = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true)
+                    LastSeenAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    SignedInUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    KeptUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    EndedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    DeviceHint = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true),
+                    ProtectedTokens = table.Column<string>(type: "text", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -218,14 +239,14 @@ namespace McpIdentity.Persistence.Postgres
                 });
 
             migrationBuilder.CreateIndex(
+                name: "IX_Grants_ClientId",
+                table: "Grants",
+                column: "ClientId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Grants_ExpiresAt",
                 table: "Grants",
                 column: "ExpiresAt");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_Grants_RevokedAt",
-                table: "Grants",
-                column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Grants_SessionId",
@@ -271,15 +292,19 @@ namespace McpIdentity.Persistence.Postgres
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_CookieHash",
-                table: "SignInSessions",
-                column: "CookieHash",
-                unique: true);
+                name: "IX_Revocations_ExpiresAt",
+                table: "Revocations",
+                column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_ExpiresAt",
+                name: "IX_Revocations_RevokedAt",
+                table: "Revocations",
+                column: "RevokedAt");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_SignInSessions_KeptUntil",
                 table: "SignInSessions",
-                column: "ExpiresAt");
+                column: "KeptUntil");
 
             migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_UserId",
@@ -310,6 +335,9 @@ namespace McpIdentity.Persistence.Postgres
 
             migrationBuilder.DropTable(
                 name: "OpenIddictTokens");
+
+            migrationBuilder.DropTable(
+                name: "Revocations");
 
             migrationBuilder.DropTable(
                 name: "SignInSessions");

@@ -106,6 +106,22 @@ namespace McpIdentity.Persistence.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "Revocations",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    Kind = table.Column<int>(type: "INTEGER", nullable: false),
+                    Target = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    RevokedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Revocations", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "SigningKeys",
                 columns: table => new
                 {
@@ -130,7 +146,8 @@ namespace McpIdentity.Persistence.Sqlite
                     Email = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),
                     EmailVerified = table.Column<bool>(type: "INTEGER", nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    LastSignInAt = table.Column<long>(type: "INTEGER", nullable: false)
+                    LastSignInAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    DisabledAt = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -166,11 +183,15 @@ namespace McpIdentity.Persistence.Sqlite
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
-                    CookieHash = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                     UserId = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Provider = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    DeviceHint = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true)
+                    LastSeenAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    SignedInUntil = table.Column<long>(type: "INTEGER", nullable: false),
+                    KeptUntil = table.Column<long>(type: "INTEGER", nullable: false),
+                    EndedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    DeviceHint = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true),
+                    ProtectedTokens = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -217,14 +238,14 @@ namespace McpIdentity.Persistence.Sqlite
                 });
 
             migrationBuilder.CreateIndex(
+                name: "IX_Grants_ClientId",
+                table: "Grants",
+                column: "ClientId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Grants_ExpiresAt",
                 table: "Grants",
                 column: "ExpiresAt");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_Grants_RevokedAt",
-                table: "Grants",
-                column: "RevokedAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Grants_SessionId",
@@ -270,15 +291,19 @@ namespace McpIdentity.Persistence.Sqlite
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_CookieHash",
-                table: "SignInSessions",
-                column: "CookieHash",
-                unique: true);
+                name: "IX_Revocations_ExpiresAt",
+                table: "Revocations",
+                column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
-                name: "IX_SignInSessions_ExpiresAt",
+                name: "IX_Revocations_RevokedAt",
+                table: "Revocations",
+                column: "RevokedAt");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_SignInSessions_KeptUntil",
                 table: "SignInSessions",
-                column: "ExpiresAt");
+                column: "KeptUntil");
 
             migrationBuilder.CreateIndex(
                 name: "IX_SignInSessions_UserId",
@@ -309,6 +334,9 @@ namespace McpIdentity.Persistence.Sqlite
 
             migrationBuilder.DropTable(
                 name: "OpenIddictTokens");
+
+            migrationBuilder.DropTable(
+                name: "Revocations");
 
             migrationBuilder.DropTable(
                 name: "SignInSessions");

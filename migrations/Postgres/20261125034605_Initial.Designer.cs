@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace McpIdentity.Persistence.Postgres
 {
     [DbContext(typeof(PostgresMcpIdentityDbContext))]
-    [Migration("20261124162017_Initial")]
+    [Migration("20261125034605_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -94,9 +94,9 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ClientId");
 
-                    b.HasIndex("RevokedAt");
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("SessionId");
 
@@ -105,14 +105,40 @@ namespace McpIdentity.Persistence.Postgres
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Revocation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer");
+
+                    b.Property<DateTimeOffset>("RevokedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("character varying(2048)");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.ToTable("Revocations");
+                });
+
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
                     b.Property<string>("Id")
-                        .HasMaxLength(64)
-                        .HasColumnType("character varying(64)");
-
-                    b.Property<string>("CookieHash")
-                        .IsRequired()
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)");
 
@@ -123,7 +149,25 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(400)
                         .HasColumnType("character varying(400)");
 
-                    b.Property<DateTimeOffset>("ExpiresAt")
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("KeptUntil")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("LastSeenAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("ProtectedTokens")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("character varying(50)");
+
+                    b.Property<DateTimeOffset>("SignedInUntil")
                         .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("UserId")
@@ -133,10 +177,7 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("CookieHash")
-                        .IsUnique();
-
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("KeptUntil");
 
                     b.HasIndex("UserId");
 
@@ -173,6 +214,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasColumnType("character varying(64)");
 
                     b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset?>("DisabledAt")
                         .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("Email")
@@ -436,13 +480,11 @@ namespace McpIdentity.Persistence.Postgres
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
-                    b.HasOne("McpIdentity.Persistence.Entities.User", "User")
+                    b.HasOne("McpIdentity.Persistence.Entities.User", null)
                         .WithMany()
                         .HasForeignKey("UserId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
-
-                    b.Navigation("User");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace McpIdentity.Persistence.Sqlite
 {
     [DbContext(typeof(SqliteMcpIdentityDbContext))]
-    [Migration("20261124162002_Initial")]
+    [Migration("20261125034538_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -89,9 +89,9 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ClientId");
 
-                    b.HasIndex("RevokedAt");
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("SessionId");
 
@@ -100,14 +100,38 @@ namespace McpIdentity.Persistence.Sqlite
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Revocation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.ToTable("Revocations");
+                });
+
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
                     b.Property<string>("Id")
-                        .HasMaxLength(64)
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("CookieHash")
-                        .IsRequired()
                         .HasMaxLength(64)
                         .HasColumnType("TEXT");
 
@@ -118,7 +142,25 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasMaxLength(400)
                         .HasColumnType("TEXT");
 
-                    b.Property<long>("ExpiresAt")
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("KeptUntil")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("LastSeenAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ProtectedTokens")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("SignedInUntil")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("UserId")
@@ -128,10 +170,7 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("CookieHash")
-                        .IsUnique();
-
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("KeptUntil");
 
                     b.HasIndex("UserId");
 
@@ -168,6 +207,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasColumnType("TEXT");
 
                     b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("DisabledAt")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("Email")
@@ -429,13 +471,11 @@ namespace McpIdentity.Persistence.Sqlite
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
-                    b.HasOne("McpIdentity.Persistence.Entities.User", "User")
+                    b.HasOne("McpIdentity.Persistence.Entities.User", null)
                         .WithMany()
                         .HasForeignKey("UserId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
-
-                    b.Navigation("User");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>
