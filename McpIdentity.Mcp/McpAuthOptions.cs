@@ -68,6 +68,19 @@ public sealed class McpAuthOptions
     internal bool AcceptsOAuth => AuthType is McpAuthType.OAuth or McpAuthType.Both && OAuth.Enabled != false;
 
     internal bool AcceptsJwt => AuthType is McpAuthType.Jwt or McpAuthType.Both && Jwt.Enabled != false;
+
+    internal McpAuthOptions IssuedBy(string issuer)
+    {
+        var other = (McpAuthOptions)MemberwiseClone();
+        other.OAuth = new McpOAuthOptions
+        {
+            Enabled = OAuth.Enabled,
+            SessionStorePath = OAuth.SessionStorePath,
+            RequireValidSession = OAuth.RequireValidSession,
+            Issuer = issuer,
+        };
+        return other;
+    }
 }
 
 /// <summary>Rules for our own tokens: the section <c>Mcp:Auth:OAuth</c>.</summary>

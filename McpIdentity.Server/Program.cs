@@ -34,6 +34,7 @@ internal static class Program
             (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)));
 
         builder.AddListening();
+        builder.AddTrustedProxies();
         builder.AddPersistence();
         builder.AddKeys();
         builder.AddAuthorizationServer();
@@ -49,6 +50,7 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
 
+        app.UseTrustedProxies();
         app.UseErrorHandling();
         app.UseProtocolCors();
         app.UsePreparedMetadata();

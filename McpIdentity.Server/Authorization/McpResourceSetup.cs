@@ -15,6 +15,7 @@ internal static class McpResourceSetup
             mcp.PublicBaseUrl = address.Issuer;
             mcp.Auth.OAuth.Issuer = address.Issuer;
         });
+        builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<RevokedGrants>());
     }
 }

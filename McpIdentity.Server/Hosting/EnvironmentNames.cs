@@ -15,6 +15,7 @@ internal static class EnvironmentNames
     {
         ["PORT"] = "Server:Port",
         ["OAUTH_BASE_URL"] = "Server:PublicBaseUrl",
+        ["TRUST_PROXY"] = "Server:TrustProxy",
         ["OAUTH_ENABLED"] = "OAuth:Enabled",
         ["GOOGLE_CLIENT_ID"] = "OAuth:GoogleClientId",
         ["GOOGLE_CLIENT_SECRET"] = "OAuth:GoogleClientSecret",

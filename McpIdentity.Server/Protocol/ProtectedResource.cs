@@ -7,8 +7,10 @@ namespace McpIdentity.Server.Protocol;
 /// <summary>The MCP endpoint as RFC 8707 names it: what a client may write for it, and the one audience that we mint.</summary>
 internal sealed class ProtectedResource(PublicAddress address, IOptions<McpOptions> mcp)
 {
+    private readonly string _configured = address.Of(mcp.Value.Path);
+
     /// <summary>The canonical identifier: <c>{issuer}/mcp</c>, no trailing slash.</summary>
-    public string Canonical { get; } = address.Of(mcp.Value.Path);
+    public string Canonical => address.IsConfigured ? _configured : address.Of(mcp.Value.Path);
 
     /// <summary>
     /// Whether <paramref name="indicator"/> means our resource. Real clients add a slash, leave the path out, or change the
