@@ -24,14 +24,9 @@ internal static class Program
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
     public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
-        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath);
-        var problems = ConfigurationProblems.Find(builder.Configuration,
-            (ServerOptions.Section, typeof(ServerOptions)),
-            (DatabaseOptions.Section, typeof(DatabaseOptions)),
-            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
-            (McpOptions.Section, typeof(McpOptions)),
-            (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)));
+        var problems = new ConfigurationProblems();
+        var builder = Configure(settings, problems);
+        problems.Find(builder.Configuration);
 
         builder.AddListening();
         builder.AddTrustedProxies();
@@ -44,15 +39,19 @@ internal static class Program
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
         builder.AddProtocolCors();
+        builder.AddHealth();
         builder.AddPages();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
+        app.LogStart(problems);
 
         app.UseTrustedProxies();
         app.UseErrorHandling();
+        app.UseExpectedHosts();
         app.UseProtocolCors();
+        app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
         app.UseProtocolRequestChecks();
@@ -64,8 +63,18 @@ internal static class Program
         app.MapAuthorizeEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
+        app.MapHealth();
+        app.MapDebugEndpoints();
         app.MapMcpModule();
         return app;
+    }
+
+    /// <summary>The settings of every source, before anything is made of them.</summary>
+    public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
+    {
+        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
+        return builder;
     }
 
     /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>

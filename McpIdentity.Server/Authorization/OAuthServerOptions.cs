@@ -8,6 +8,12 @@ internal sealed class OAuthServerOptions
 {
     public const string Section = "OAuth";
 
+    /// <summary>
+    /// Whether this is an authorization server at all; <c>OAUTH_ENABLED</c> in the environment. Off, its endpoints, pages and
+    /// metadata are 404, and what is left is the MCP endpoint for JWTs of other issuers.
+    /// </summary>
+    public bool Enabled { get; set; } = true;
+
     /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
     public string? GoogleClientId { get; set; }
 
@@ -35,6 +41,7 @@ internal sealed class OAuthServerOptions
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
+    /// <summary>How long an access token lives; nothing but its end or a revocation stops it.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
@@ -62,8 +69,10 @@ internal sealed class OAuthServerOptions
     /// <summary>Dynamic client registration (RFC 7591).</summary>
     internal sealed class RegistrationOptions
     {
+        /// <summary>Whether <c>/register</c> is served.</summary>
         public bool Enabled { get; set; } = true;
 
+        /// <summary>How many redirect URIs one client may register.</summary>
         public int MaxRedirectUris { get; set; } = 20;
 
         /// <summary>
@@ -112,7 +121,7 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
         }
 
-        if (environment.IsProduction() && !options.HasGoogle())
+        if (environment.IsProduction() && options.Enabled && !options.HasGoogle())
         {
             problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET. The demo users exist in Development only.");
         }

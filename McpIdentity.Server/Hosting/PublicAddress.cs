@@ -9,7 +9,8 @@ namespace McpIdentity.Server.Hosting;
 /// </summary>
 internal sealed class PublicAddress(IOptions<ServerOptions> options, IHttpContextAccessor http) : IMcpPublicAddress
 {
-    private readonly ForwardedAddress _configured = ForwardedAddress.Named(options.Value.PublicBaseUrl);
+    // Not in the constructor: other options are built with this class, and invalid ones must all be reported together.
+    private ForwardedAddress? _configured;
 
     /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2, seed-checklist D-02).</summary>
     public string Issuer => Current.Issuer;
@@ -18,19 +19,21 @@ internal sealed class PublicAddress(IOptions<ServerOptions> options, IHttpContex
     public Uri BaseUri => Current.BaseUri;
 
     /// <summary>Whether the configured address is https; a tunnel's may be in any case.</summary>
-    public bool IsHttps { get; } = options.Value.PublicBaseUrl?.StartsWith("https://", StringComparison.Ordinal) == true;
+    public bool IsHttps => Configured.Issuer.StartsWith("https://", StringComparison.Ordinal);
 
     /// <summary>Whether the address of this request is the configured one.</summary>
-    public bool IsConfigured => ReferenceEquals(Current, _configured);
+    public bool IsConfigured => ReferenceEquals(Current, Configured);
 
-    private ForwardedAddress Current => options.Value.FollowsProxy ? Named(http.HttpContext) : _configured;
+    private ForwardedAddress Current => options.Value.FollowsProxy ? Named(http.HttpContext) : Configured;
+
+    private ForwardedAddress Configured => _configured ??= ForwardedAddress.Named(options.Value.PublicBaseUrl);
 
     /// <param name="path">A path that starts with a slash.</param>
     public string Of(string path) => Issuer + path;
 
     string IMcpPublicAddress.BaseUrlOf(HttpContext context) => Named(context).Issuer;
 
-    private ForwardedAddress Named(HttpContext? context) => context?.Features.Get<ForwardedAddress>() ?? _configured;
+    private ForwardedAddress Named(HttpContext? context) => context?.Features.Get<ForwardedAddress>() ?? Configured;
 }
 
 /// <summary>What a known proxy says that the server was called by.</summary>

@@ -33,6 +33,18 @@ internal sealed class ServerOptions
     /// </summary>
     public IList<string> KnownNetworks { get; } = [];
 
+    /// <summary>
+    /// Host names that requests may be addressed to, beside the public one and the loopback names: protection against DNS
+    /// rebinding. <c>*.example.org</c> stands for every name below it. Health checks come by any name.
+    /// </summary>
+    public IList<string> AllowedHosts { get; } = [];
+
+    /// <summary>
+    /// Whether sign-in, registration and the token endpoints refuse plain http, and browsers are told to keep to https.
+    /// Unset: in Production.
+    /// </summary>
+    public bool? RequireHttps { get; set; }
+
     /// <summary>A file of <c>NAME=value</c> lines read at the start; the process environment wins over it.</summary>
     public string EnvFile { get; set; } = ".env.oauth";
 

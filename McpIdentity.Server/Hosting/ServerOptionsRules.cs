@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>Fills in the base URL where it may be guessed and refuses one that clients could not use.</summary>
-internal sealed class ServerOptionsRules(IHostEnvironment environment)
+internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfiguration configuration)
     : IPostConfigureOptions<ServerOptions>, IValidateOptions<ServerOptions>
 {
     private static readonly string[] PrivateNetworks = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
@@ -22,10 +22,11 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment)
             }
         }
 
+        options.RequireHttps ??= environment.IsProduction();
         options.PublicBaseUrl = options.PublicBaseUrl?.TrimEnd('/');
         if (string.IsNullOrEmpty(options.PublicBaseUrl))
         {
-            options.PublicBaseUrl = environment.IsProduction() ? null : $"http://localhost:{options.Port}";
+            options.PublicBaseUrl = environment.IsProduction() ? null : $"{Listening.Scheme(configuration)}://localhost:{options.Port}";
             options.FollowsProxy = environment.IsDevelopment() && options.TrustProxy == true;
         }
     }
@@ -41,6 +42,12 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment)
         if (options.Port is < 1 or > 65535)
         {
             yield return $"Server:Port (PORT) must be between 1 and 65535 (is {options.Port}).";
+        }
+
+        if (options is { Port: 443, TrustProxy: false } && !Listening.HasOwnTls(configuration))
+        {
+            yield return "Server:Port is 443, but there is no certificate: set Kestrel:Certificates:Default:Path (and KeyPath or Password), " +
+                "or let a proxy end TLS, set TRUST_PROXY=true and choose another port.";
         }
 
         if (options.PublicBaseUrl is null)

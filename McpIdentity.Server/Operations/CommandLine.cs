@@ -13,6 +13,10 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        ConfigCommand.Create(),
+        DoctorCommand.Create(),
+        HealthCheckCommand.Create(),
+        KeygenCommand.Create(),
     };
 
     public static async Task<int> RunAsync(string[] args)
