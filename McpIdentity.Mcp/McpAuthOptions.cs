@@ -72,13 +72,7 @@ public sealed class McpAuthOptions
     internal McpAuthOptions IssuedBy(string issuer)
     {
         var other = (McpAuthOptions)MemberwiseClone();
-        other.OAuth = new McpOAuthOptions
-        {
-            Enabled = OAuth.Enabled,
-            SessionStorePath = OAuth.SessionStorePath,
-            RequireValidSession = OAuth.RequireValidSession,
-            Issuer = issuer,
-        };
+        other.OAuth = OAuth.IssuedBy(issuer);
         return other;
     }
 }
@@ -97,6 +91,13 @@ public sealed class McpOAuthOptions
 
     /// <summary>Our authorization server, byte for byte as in its metadata. The host sets it.</summary>
     public string? Issuer { get; set; }
+
+    internal McpOAuthOptions IssuedBy(string issuer)
+    {
+        var other = (McpOAuthOptions)MemberwiseClone();
+        other.Issuer = issuer;
+        return other;
+    }
 }
 
 /// <summary>Rules for JWTs of other issuers: the section <c>Mcp:Auth:Jwt</c>.</summary>

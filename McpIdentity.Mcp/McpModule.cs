@@ -38,7 +38,7 @@ public static partial class McpModule
         return services.AddMcpServer()
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .WithTools<IdentityTools>()
-            .AddToolFilters();
+            .AddAccessFilters();
     }
 
     /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
@@ -63,6 +63,11 @@ public static partial class McpModule
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
         app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
     }
+
+    /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
+    /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
+        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
 
     private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)
     {
@@ -101,7 +106,8 @@ public static partial class McpModule
 
     private static void SayWhatIsServed(WebApplication app, McpOptions options)
     {
-        Serving(app.Logger, options.Resource, options.Auth.AuthType);
+        var authType = options.Auth.AuthType.ToString().ToLowerInvariant();
+        Serving(app.Logger, options.Resource, authType);
         app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
         if (options.Auth.AuthType == McpAuthType.None)
         {
@@ -120,7 +126,7 @@ public static partial class McpModule
     }
 
     [LoggerMessage(3000, LogLevel.Information, "The MCP endpoint is {Resource}; its auth type is {AuthType}.")]
-    private static partial void Serving(ILogger logger, string resource, McpAuthType authType);
+    private static partial void Serving(ILogger logger, string resource, string authType);
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);

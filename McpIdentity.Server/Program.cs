@@ -51,6 +51,7 @@ internal static class Program
         app.UseErrorHandling();
         app.UseExpectedHosts();
         app.UseProtocolCors();
+        app.UseOAuthSwitch();
         app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
@@ -61,6 +62,7 @@ internal static class Program
 
         app.MapDiscovery();
         app.MapAuthorizeEndpoint();
+        app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
         app.MapHealth();
@@ -77,13 +79,14 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, the keys, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
         await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
             scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
         return applied;

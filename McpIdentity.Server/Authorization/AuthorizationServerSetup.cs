@@ -35,7 +35,7 @@ internal static class AuthorizationServerSetup
                 core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
                 core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
             })
-            .AddServer(AddServer);
+            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
 
         services.AddSingleton<ClientCache.Entries>();
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
@@ -49,7 +49,7 @@ internal static class AuthorizationServerSetup
         });
     }
 
-    private static void AddServer(OpenIddictServerBuilder server)
+    private static void AddServer(OpenIddictServerBuilder server, bool isServed)
     {
         server.SetAuthorizationEndpointUris("oauth/authorize")
             .SetTokenEndpointUris("oauth/token")
@@ -104,6 +104,11 @@ internal static class AuthorizationServerSetup
             RevokeWholeGrant.Descriptor);
         server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
             .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        if (!isServed)
+        {
+            return; // OpenIddict would look at every request, and miss its keys
+        }
 
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()

@@ -1,3 +1,5 @@
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Registration;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
 
@@ -28,6 +30,34 @@ internal sealed class OAuthServerOptions
 
     /// <summary>Google's userinfo endpoint, when it is reached under another address.</summary>
     public string? GoogleUserInformationEndpoint { get; set; }
+
+    /// <summary>Admits accounts of this Google Workspace domain only: <c>example.com</c>.</summary>
+    public string? GoogleHostedDomain { get; set; }
+
+    /// <summary>Of an OAuth app at GitHub; <c>GITHUB_CLIENT_ID</c> in the environment. GitHub is on when both are set.</summary>
+    public string? GitHubClientId { get; set; }
+
+    /// <summary><c>GITHUB_CLIENT_SECRET</c> in the environment.</summary>
+    public string? GitHubClientSecret { get; set; }
+
+    /// <summary>Of an app registration in Microsoft Entra; <c>MICROSOFT_CLIENT_ID</c> in the environment. Microsoft is on when both are set.</summary>
+    public string? MicrosoftClientId { get; set; }
+
+    /// <summary><c>MICROSOFT_CLIENT_SECRET</c> in the environment.</summary>
+    public string? MicrosoftClientSecret { get; set; }
+
+    /// <summary>
+    /// Your organisation's tenant id or domain; <c>MICROSOFT_TENANT_ID</c> in the environment. <c>common</c> admits every
+    /// organisation and personal accounts, <c>organizations</c> and <c>consumers</c> one of the two.
+    /// </summary>
+    public string MicrosoftTenant { get; set; } = "common";
+
+    /// <summary>Further sign-in providers, by a short id of your choice: any OpenID Connect issuer, GitLab, Okta and many others.</summary>
+    public IDictionary<string, UpstreamProviderOptions> Providers { get; } =
+        new Dictionary<string, UpstreamProviderOptions>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Admits people with a verified e-mail address of these domains only. Empty, everyone that a provider vouches for.</summary>
+    public IList<string> AllowedEmailDomains { get; } = [];
 
     /// <summary>Where Google sends the browser back to; register <c>{PublicBaseUrl}/oauth/callback</c> there.</summary>
     public string CallbackPath { get; set; } = "/oauth/callback";
@@ -66,6 +96,18 @@ internal sealed class OAuthServerOptions
 
     public RegistrationOptions Registration { get; } = new();
 
+    /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
+    public IList<StaticClientOptions> StaticClients { get; } = [];
+
+    /// <summary>One such client by environment alone: <c>MCP_CLIENT_ID</c>.</summary>
+    public string? McpClientId { get; set; }
+
+    /// <summary><c>MCP_CLIENT_SECRET</c> in the environment; absent for a public client.</summary>
+    public string? McpClientSecret { get; set; }
+
+    /// <summary>Its redirect URIs, separated by commas; <c>MCP_REDIRECT_URIS</c> in the environment.</summary>
+    public string? McpRedirectUris { get; set; }
+
     /// <summary>Dynamic client registration (RFC 7591).</summary>
     internal sealed class RegistrationOptions
     {
@@ -74,6 +116,18 @@ internal sealed class OAuthServerOptions
 
         /// <summary>How many redirect URIs one client may register.</summary>
         public int MaxRedirectUris { get; set; } = 20;
+
+        /// <summary>Registers only clients that present <see cref="InitialAccessToken"/> as a bearer token (RFC 7591 §3).</summary>
+        public bool RequireInitialAccessToken { get; set; }
+
+        /// <summary>At least 16 characters, which you hand to those who may register clients.</summary>
+        public string? InitialAccessToken { get; set; }
+
+        /// <summary>
+        /// Such as <c>https</c>, <c>http-loopback</c> (http to the person's own computer) and <c>cursor</c>. Empty, every scheme
+        /// that a browser does not run itself: editors and desktop apps have one each.
+        /// </summary>
+        public IList<string> AllowedRedirectUriSchemes { get; } = [];
 
         /// <summary>
         /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
@@ -121,11 +175,6 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
         }
 
-        if (environment.IsProduction() && options.Enabled && !options.HasGoogle())
-        {
-            problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET. The demo users exist in Development only.");
-        }
-
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
@@ -152,12 +201,4 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:{setting} must be longer than zero (is {lifetime}).");
         }
     }
-}
-
-internal static class OAuthServerOptionsExtensions
-{
-    /// <summary>Whether people can sign in with Google; the placeholders of the guide count as unset.</summary>
-    public static bool HasGoogle(this OAuthServerOptions options) =>
-        options is { GoogleClientId.Length: > 0, GoogleClientSecret.Length: > 0 } &&
-        !options.GoogleClientId.StartsWith("your_client_id", StringComparison.Ordinal);
 }

@@ -2,6 +2,7 @@ using System.Collections;
 using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
+using McpIdentity.Mcp;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
@@ -94,7 +95,7 @@ internal sealed class ConfigurationProblems
         }
         else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
         {
-            var allowed = type.IsEnum ? string.Join(", ", Enum.GetNames(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
+            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
             var variables = string.Join(", ", EnvironmentNames.Of(child.Path));
             _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
@@ -125,6 +126,10 @@ internal sealed class ConfigurationProblems
             _rewritten[$"{path}:{i}"] = items[i];
         }
     }
+
+    // The guide writes auth types in lower case, and people compare letter by letter (SEED-001).
+    private static IEnumerable<string> Names(Type type) =>
+        type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
 
     // A nested section or a list is filled in place and needs no setter.
     private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Diagnostics;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -37,5 +38,6 @@ internal static class ErrorHandling
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == "/oauth/callback";
+        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" ||
+        path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
 }

@@ -35,7 +35,7 @@ internal sealed class ServerOptions
 
     /// <summary>
     /// Host names that requests may be addressed to, beside the public one and the loopback names: protection against DNS
-    /// rebinding. <c>*.example.org</c> stands for every name below it. Health checks come by any name.
+    /// rebinding. <c>*.example.org</c> stands for every name below it. Health checks and metadata are answered by any name.
     /// </summary>
     public IList<string> AllowedHosts { get; } = [];
 

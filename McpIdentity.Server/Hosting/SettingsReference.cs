@@ -61,7 +61,7 @@ internal static partial class SettingsReference
     public static string ToSchema()
     {
         var root = new JsonObject { ["$schema"] = "http://json-schema.org/draft-07/schema#", ["type"] = "object", ["properties"] = new JsonObject() };
-        foreach (var setting in All)
+        foreach (var setting in All.Where(setting => !setting.IsInList))
         {
             var place = root;
             var parts = setting.Key.Split(':');
@@ -99,6 +99,14 @@ internal static partial class SettingsReference
             else if (property.SetMethod is { IsPublic: true } || isList)
             {
                 yield return new Setting(section, key, property.PropertyType, isList, Show(property.GetValue(defaults)), Documentation.Of(property));
+                var isMap = property.PropertyType.IsAssignableTo(typeof(IDictionary)) || property.PropertyType.GenericTypeArguments.Length == 2;
+                if (isList && property.PropertyType.GenericTypeArguments.LastOrDefault() is { IsClass: true } item && item != typeof(string))
+                {
+                    foreach (var nested in Of(section, item, key + (isMap ? ":{id}" : ":{n}")))
+                    {
+                        yield return nested;
+                    }
+                }
             }
         }
     }
@@ -117,6 +125,9 @@ internal static partial class SettingsReference
     /// <summary>One setting: where it stands, what it is, what the documentation says.</summary>
     internal sealed record Setting(string Section, string Key, Type Type, bool IsList, string Default, string Text)
     {
+        /// <summary>Whether it is a part of one of many; the list itself is a setting too.</summary>
+        public bool IsInList => Key.Contains('{');
+
         private Type Value => Nullable.GetUnderlyingType(Type) ?? Type;
 
         public string Choices => Value.IsEnum ? $" One of {string.Join(", ", Enum.GetNames(Value).Select(name => $"`{name}`"))}." : "";
@@ -125,7 +136,7 @@ internal static partial class SettingsReference
         public JsonObject Schema()
         {
             var schema = new JsonObject { ["description"] = Text };
-            schema["type"] = IsList ? new JsonArray("array", "string", "null")
+            schema["type"] = IsList ? new JsonArray("array", "object", "string", "null")
                 : Value == typeof(bool) ? new JsonArray("boolean", "string", "null")
                 : Value == typeof(int) || Value == typeof(long) || Value == typeof(TimeSpan) ? new JsonArray("integer", "string", "null")
                 : new JsonArray("string", "null");

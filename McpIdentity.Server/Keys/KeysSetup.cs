@@ -20,6 +20,12 @@ internal static class KeysSetup
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());
 
+        if (!OAuthSwitch.IsOn(builder.Configuration))
+        {
+            services.AddDataProtection().UseEphemeralDataProtectionProvider(); // no cookie and no page is served
+            return;
+        }
+
         services.AddDataProtection().SetApplicationName("McpIdentity").PersistKeysToDbContext<McpIdentityDbContext>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
@@ -27,6 +33,11 @@ internal static class KeysSetup
 
     public static async Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
+        if (!OAuthSwitch.IsOn(services.GetRequiredService<IConfiguration>()))
+        {
+            return; // nothing is signed, and keys of another time may be under an encryption key that is not here
+        }
+
         await using var scope = services.CreateAsyncScope();
         await services.GetRequiredService<SigningKeyRing>().LoadAsync(
             scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);

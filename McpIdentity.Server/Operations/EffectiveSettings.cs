@@ -13,7 +13,7 @@ internal static class EffectiveSettings
         var said = SettingsSections.All.SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
             .Where(pair => !string.IsNullOrEmpty(pair.Value))
             .ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.OrdinalIgnoreCase);
-        foreach (var setting in SettingsReference.All)
+        foreach (var setting in SettingsReference.All.Where(setting => !setting.IsInList))
         {
             var own = said.Where(pair => pair.Key.Equals(setting.Key, StringComparison.OrdinalIgnoreCase) ||
                 (setting.IsList && pair.Key.StartsWith(setting.Key + ":", StringComparison.OrdinalIgnoreCase))).ToList();

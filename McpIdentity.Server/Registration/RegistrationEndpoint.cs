@@ -15,7 +15,12 @@ internal static class RegistrationEndpoint
 
     private const int MaxBodyBytes = 64 * 1024;
 
-    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder) => builder.Services.AddScoped<ClientRegistrar>();
+    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddScoped<ClientRegistrar>();
+        builder.Services.AddScoped<StaticClients>();
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
+    }
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
@@ -31,6 +36,11 @@ internal static class RegistrationEndpoint
         HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
         CancellationToken cancellationToken)
     {
+        if (InitialAccessToken.Check(request, options.Value.Registration) is { } refusal)
+        {
+            return refusal;
+        }
+
         var (metadata, problem) = await ReadAsync(request, cancellationToken);
         if (metadata is null)
         {

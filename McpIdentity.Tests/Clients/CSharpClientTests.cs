@@ -6,7 +6,7 @@ using ModelContextProtocol.Protocol;
 namespace McpIdentity.Tests.Clients;
 
 /// <summary>The official C# client, from nothing but the address of the endpoint to a protected tool: SEED-006, SEED-040, SEED-084.</summary>
-[Category("Clients")]
+[Category("Clients"), Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
 internal sealed class CSharpClientTests
 {
     [Test]

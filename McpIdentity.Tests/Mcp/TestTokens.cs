@@ -54,6 +54,10 @@ internal static class TestTokens
     /// <summary>The JWT of the seed: a shared secret, scopes as an array.</summary>
     public static string Foreign(params ReadOnlySpan<(string Name, object? Value)> changes) => Foreign(Secret, changes);
 
+    /// <summary>The same at the time of a server with another clock.</summary>
+    public static string ForeignAt(DateTimeOffset now, params ReadOnlySpan<(string Name, object? Value)> changes) =>
+        Foreign([("iat", now.ToUnixTimeSeconds()), ("exp", now.AddHours(1).ToUnixTimeSeconds()), .. changes]);
+
     public static string Foreign(string secret, ReadOnlySpan<(string Name, object? Value)> changes) => Sign(
         new() { ["alg"] = "HS256", ["typ"] = "JWT" }, ForeignClaims(), changes, new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret)));
 

@@ -31,6 +31,9 @@ internal sealed class OAuthClient
 
     public string Challenge => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
+    /// <summary>A client that the operator registered.</summary>
+    public static OAuthClient Of(TestServer server, string clientId, string? secret, string redirectUri) => new(server.Http, clientId, secret, redirectUri);
+
     public static Task<OAuthClient> RegisterPublicAsync(TestServer server, string redirectUri = DefaultRedirectUri) =>
         RegisterPublicAsync(server.Http, redirectUri);
 
