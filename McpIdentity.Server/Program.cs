@@ -1,10 +1,12 @@
 using McpIdentity.Mcp;
 using McpIdentity.Persistence;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -38,6 +40,8 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
+        builder.AddRateLimits();
+        builder.AddAudit();
         builder.AddProtocolCors();
         builder.AddHealth();
         builder.AddPages();
@@ -47,6 +51,7 @@ internal static class Program
         problems.ThrowIfAny(app.Services);
         app.LogStart(problems);
 
+        app.UseDraining();
         app.UseTrustedProxies();
         app.UseErrorHandling();
         app.UseExpectedHosts();
@@ -55,7 +60,9 @@ internal static class Program
         app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseSignInAudit();
         app.UseProtocolRequestChecks();
+        app.UseRateLimits();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();

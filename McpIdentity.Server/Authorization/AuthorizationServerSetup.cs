@@ -20,13 +20,13 @@ internal static class AuthorizationServerSetup
         var services = builder.Services;
         services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<ProtectedResources>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
         services.AddSingleton<RevokedGrants>();
-        services.AddScoped<Grants>();
+        services.AddSingleton<Grants>();
         services.AddHostedService<FollowRevocations>();
 
         services.AddOpenIddict()
@@ -94,7 +94,7 @@ internal static class AuthorizationServerSetup
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,

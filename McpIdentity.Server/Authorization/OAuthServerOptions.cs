@@ -92,6 +92,12 @@ internal sealed class OAuthServerOptions
     /// <summary>How long a browser stays signed in.</summary>
     public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
 
+    /// <summary>
+    /// MCP servers in other hosts that trust our tokens, each by its resource identifier: an https URL (http on loopback),
+    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
+
     public SessionStorageOptions SessionStorage { get; } = new();
 
     public RegistrationOptions Registration { get; } = new();
@@ -175,6 +181,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
         }
 
+        foreach (var resource in options.Resources.Where(resource => !IsResourceIdentifier(resource)))
+        {
+            problems.Add($"OAuth:Resources has '{resource}'; a resource identifier is an https URL (http on loopback) without query or fragment.");
+        }
+
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
@@ -193,6 +204,10 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"{setting} is a sample or too regular to be secret: use random characters.");
         }
     }
+
+    private static bool IsResourceIdentifier(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } &&
+        (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
 
     private static void CheckPositive(string setting, TimeSpan lifetime, List<string> problems)
     {

@@ -112,6 +112,11 @@ internal static class EnvironmentNames
             {
                 values[key] = name == "LOG_LEVEL" ? LogLevelOf(value, problems) : value;
             }
+
+            if (name == "LOG_LEVEL" && SecurityLogLevelOf(value) is { } level)
+            {
+                values["Mcp:SecurityLogging:LogLevel"] = level;
+            }
         }
 
         if (EncryptionKeyNames.Select(read).Where(value => !string.IsNullOrEmpty(value)).Distinct(StringComparer.Ordinal).Count() > 1)
@@ -134,6 +139,13 @@ internal static class EnvironmentNames
             return null;
         }
     }
+
+    private static string? SecurityLogLevelOf(string? word) => word?.ToUpperInvariant() switch
+    {
+        "ERROR" or "WARN" or "INFO" or "DEBUG" => word,
+        "TRACE" => "Debug",
+        _ => null,
+    };
 
     // The seed's words are Node's.
     private static string LogLevelOf(string word, ConfigurationProblems problems)

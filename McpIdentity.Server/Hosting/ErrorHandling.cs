@@ -15,9 +15,14 @@ internal static class ErrorHandling
         {
             ExceptionHandler = AnswerAsync,
             // The log line carries the trace id that the answer names.
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || DependencyFaults.IsOne(context.Exception),
         });
-        app.UseWhen(context => IsForPeople(context.Request.Path), people => people.UseStatusCodePagesWithReExecute("/error"));
+        app.UseWhen(context => IsForPeople(context.Request.Path), people =>
+        {
+            // A scope of its own: what failed in the request's must not fail the page as well.
+            people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
+            people.Use((context, next) => DependencyFaults.ShowPageAsync(context, next));
+        });
     }
 
     private static async Task AnswerAsync(HttpContext context)
@@ -26,6 +31,10 @@ internal static class ErrorHandling
         if (feature?.Error is BadHttpRequestException error)
         {
             await RequestBodies.Refuse(error, Errors.InvalidRequest).ExecuteAsync(context);
+        }
+        else if (DependencyFaults.IsOne(feature?.Error))
+        {
+            await DependencyFaults.Answer(context, feature!.Error).ExecuteAsync(context);
         }
         else
         {

@@ -18,12 +18,17 @@ internal static class StartBanner
         var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
         var endpoint = address.Of(mcp.Path);
         Console.WriteLine($"""
-            McpIdentity {version}  {app.Environment.EnvironmentName}  {address.Issuer}
-              Database        {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
-              Sign-in         {(OAuthSwitch.IsOn(app.Configuration) ? SignIn(providers) : "off (OAuth:Enabled)")}
-              MCP endpoint    {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
-              Metadata        {address.Of("/.well-known/oauth-authorization-server")}
-              Connect         claude mcp add --transport http mcpidentity {endpoint}
+            McpIdentity {version}  {app.Environment.EnvironmentName}
+              Server URL          {address.Issuer}
+              Database            {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
+              Sign-in             {(OAuthSwitch.IsOn(app.Configuration) ? SignIn(providers) : "off (OAuth:Enabled)")}
+              MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
+              Authorization       {address.Of(AuthorizeEndpoint.Path)}
+              Token               {address.Of("/oauth/token")}
+              User Info           {address.Of("/oauth/userinfo")}
+              Auth Server         {address.Of("/.well-known/oauth-authorization-server")}
+              Protected Resource  {address.Of("/.well-known/oauth-protected-resource")}
+              Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);
     }
 

@@ -22,7 +22,7 @@ internal sealed class RevokeWholeGrant(Grants grants) : IOpenIddictServerHandler
         // A client credentials token belongs to no grant: it lives out its hour.
         if (GrantTokens.ParseName(context.GenericTokenPrincipal?.GetAuthorizationId()) is { } grantId)
         {
-            await grants.RevokeAsync(grantId, context.CancellationToken);
+            await grants.RevokeAsync(grantId);
         }
     }
 }
