@@ -6,8 +6,7 @@ public interface IMcpRateCounter
     /// <summary>Counts one request more. Never fails: what cannot be counted in one place is counted in another.</summary>
     /// <param name="key">What is limited, and for whom.</param>
     /// <param name="window">How long the count lasts that this request may begin.</param>
-    /// <param name="ct">Ends the wait when the caller has gone.</param>
-    ValueTask<RateCount> CountAsync(string key, TimeSpan window, CancellationToken ct);
+    ValueTask<RateCount> CountAsync(string key, TimeSpan window);
 }
 
 /// <summary>Where a count stands.</summary>

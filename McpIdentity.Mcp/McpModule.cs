@@ -56,26 +56,32 @@ public static partial class McpModule
         }
 
         SayWhatIsServed(app, options);
+        var addresses = app.Services.GetRequiredService<ServedAddresses>();
         if (options.Auth.AuthType != McpAuthType.None)
         {
             // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root (interop Q20).
-            var metadata = app.Services.GetRequiredService<ResourceMetadata>();
             string[] methods = [HttpMethods.Get, HttpMethods.Head];
-            app.MapMethods(ResourceMetadata.WellKnown, methods, metadata.ServeAsync);
-            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, metadata.ServeAsync);
+            app.MapMethods(ResourceMetadata.WellKnown, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, context => addresses.For(context).Metadata.ServeAsync(context));
         }
 
-        var gate = app.Services.GetRequiredService<McpGate>();
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
-        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, gate));
+        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
     }
 
     /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
     /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
-    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
-        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken)
+    {
+        if (services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.None)
+        {
+            return null; // nobody looks at it
+        }
 
-    private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
+        return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    }
+
+    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)
     {
         // The gate decides on content types; routing would refuse them first (seed-checklist D-06).
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
@@ -84,7 +90,7 @@ public static partial class McpModule
         }
 
         var next = endpoint.RequestDelegate ?? throw new InvalidOperationException("The MCP endpoint has no handler.");
-        endpoint.RequestDelegate = context => gate.InvokeAsync(context, next);
+        endpoint.RequestDelegate = context => addresses.For(context).Gate.InvokeAsync(context, next);
     }
 
     private static void AddCredentials(IServiceCollection services)
@@ -106,6 +112,7 @@ public static partial class McpModule
         services.AddSingleton<AccessRefusal>();
         services.AddSingleton<AccessLog>();
         services.AddSingleton<McpGate>();
+        services.AddSingleton<ServedAddresses>();
         services.AddScoped<CurrentAccess>();
     }
 

@@ -25,16 +25,12 @@ internal static class Program
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
     public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
-        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath);
-        var problems = ConfigurationProblems.Find(builder.Configuration,
-            (ServerOptions.Section, typeof(ServerOptions)),
-            (DatabaseOptions.Section, typeof(DatabaseOptions)),
-            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
-            (McpOptions.Section, typeof(McpOptions)),
-            (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)));
+        var problems = new ConfigurationProblems();
+        var builder = Configure(settings, problems);
+        problems.Find(builder.Configuration);
 
         builder.AddListening();
+        builder.AddTrustedProxies();
         builder.AddPersistence();
         builder.AddKeys();
         builder.AddAuthorizationServer();
@@ -46,16 +42,21 @@ internal static class Program
         builder.AddRateLimits();
         builder.AddAudit();
         builder.AddProtocolCors();
+        builder.AddHealth();
         builder.AddPages();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
+        app.LogStart(problems);
 
         app.UseDraining();
+        app.UseTrustedProxies();
         app.UseErrorHandling();
+        app.UseExpectedHosts();
         app.UseProtocolCors();
         app.UseOAuthSwitch();
+        app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
         app.UseSignInAudit();
@@ -70,8 +71,18 @@ internal static class Program
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
+        app.MapHealth();
+        app.MapDebugEndpoints();
         app.MapMcpModule();
         return app;
+    }
+
+    /// <summary>The settings of every source, before anything is made of them.</summary>
+    public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
+    {
+        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
+        return builder;
     }
 
     /// <summary>What must be true before the first request: the schema, the keys, the sessions, the configured clients, the revocations.</summary>

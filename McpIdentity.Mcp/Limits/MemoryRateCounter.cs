@@ -19,7 +19,7 @@ public sealed class MemoryRateCounter(TimeProvider time) : IMcpRateCounter
     private readonly Shard[] _shards = [.. Enumerable.Range(0, Shards).Select(_ => new Shard())];
 
     /// <inheritdoc/>
-    public ValueTask<RateCount> CountAsync(string key, TimeSpan window, CancellationToken ct)
+    public ValueTask<RateCount> CountAsync(string key, TimeSpan window)
     {
         ArgumentNullException.ThrowIfNull(key);
         var length = (long)(window.TotalSeconds * time.TimestampFrequency);

@@ -30,7 +30,7 @@ public sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter co
         ArgumentNullException.ThrowIfNull(about);
         ArgumentNullException.ThrowIfNull(limits);
         // Asked together, so that a counter over the network is waited for once.
-        var counts = Array.ConvertAll(limits, limit => counter.CountAsync($"{limit.Bucket}:{limit.Who}", _window, context.RequestAborted).AsTask());
+        var counts = Array.ConvertAll(limits, limit => counter.CountAsync($"{limit.Bucket}:{limit.Who}", _window).AsTask());
         await Task.WhenAll(counts);
         var (nearest, count) = limits.Zip(counts, (limit, task) => (limit, task.Result)).MinBy(pair => pair.limit.Max - pair.Result.Used);
 

@@ -57,7 +57,8 @@ internal static class AuditSetup
         app.UseWhen(context => IsSignIn(context.Request), signIn => signIn.Use(async (context, next) =>
         {
             await next(context);
-            if (context.Response.StatusCode is >= 400 and < 500 and not StatusCodes.Status404NotFound)
+            // One request too many has a line of its own, and only the first of a window has.
+            if (context.Response.StatusCode is >= 400 and < 500 and not (StatusCodes.Status404NotFound or StatusCodes.Status429TooManyRequests))
             {
                 log.Write(context, SecurityEvent.Failure("login_failure", context.Features.Get<PersonError>()?.Code ?? "not recognised"));
             }

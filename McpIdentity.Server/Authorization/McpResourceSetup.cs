@@ -17,6 +17,7 @@ internal static class McpResourceSetup
                 (mcp, configuration) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || OAuthSwitch.IsOn(configuration),
                 "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
                 "without it the auth type is jwt.");
+        builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 

@@ -71,6 +71,7 @@ internal sealed class OAuthServerOptions
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
+    /// <summary>How long an access token lives; nothing but its end or a revocation stops it.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
@@ -116,8 +117,10 @@ internal sealed class OAuthServerOptions
     /// <summary>Dynamic client registration (RFC 7591).</summary>
     internal sealed class RegistrationOptions
     {
+        /// <summary>Whether <c>/register</c> is served.</summary>
         public bool Enabled { get; set; } = true;
 
+        /// <summary>How many redirect URIs one client may register.</summary>
         public int MaxRedirectUris { get; set; } = 20;
 
         /// <summary>Registers only clients that present <see cref="InitialAccessToken"/> as a bearer token (RFC 7591 §3).</summary>

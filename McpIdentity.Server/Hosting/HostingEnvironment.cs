@@ -30,6 +30,7 @@ internal static class HostingEnvironment
         {
             "PRODUCTION" => Environments.Production,
             "DEVELOPMENT" => Environments.Development,
+            "TEST" => "Test",
             _ => null,
         };
     }

@@ -28,16 +28,16 @@ internal sealed partial class RedisRateCounter(RedisConnection redis, MemoryRate
     private long _awayUntil;
     private int _isAway;
 
-    public async ValueTask<RateCount> CountAsync(string key, TimeSpan window, CancellationToken ct)
+    public async ValueTask<RateCount> CountAsync(string key, TimeSpan window)
     {
         if (!redis.IsConfigured || time.GetUtcNow().UtcTicks < Volatile.Read(ref _awayUntil))
         {
-            return await memory.CountAsync(key, window, ct);
+            return await memory.CountAsync(key, window);
         }
 
         try
         {
-            var count = await CountInRedisAsync(key, window).WaitAsync(ct);
+            var count = await CountInRedisAsync(key, window);
             if (Interlocked.Exchange(ref _isAway, 0) == 1)
             {
                 IsBack();
@@ -45,15 +45,16 @@ internal sealed partial class RedisRateCounter(RedisConnection redis, MemoryRate
 
             return count;
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception exception)
         {
+            // Whatever is wrong with Redis, the request is not: it may be away, full, read-only or without scripts.
             Volatile.Write(ref _awayUntil, (time.GetUtcNow() + TriesAgainAfter).UtcTicks);
             if (Interlocked.Exchange(ref _isAway, 1) == 0)
             {
                 IsAway(exception.Message);
             }
 
-            return await memory.CountAsync(key, window, ct);
+            return await memory.CountAsync(key, window);
         }
     }
 

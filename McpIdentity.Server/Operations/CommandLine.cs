@@ -17,6 +17,10 @@ internal static class CommandLine
         MigrateCommand.Create(),
         SessionsCommand.Create(),
         UsersCommand.Create(),
+        ConfigCommand.Create(),
+        DoctorCommand.Create(),
+        HealthCheckCommand.Create(),
+        KeygenCommand.Create(),
         TokenCommand.Create(),
     };
 

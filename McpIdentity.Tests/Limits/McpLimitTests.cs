@@ -72,6 +72,15 @@ internal sealed class McpLimitTests
         Assert.That((limits.MaxRequests, limits.MaxToolCalls, limits.WindowMs, limits.AuthEndpointMaxRequests, limits.RegistrationMaxRequests), Is.EqualTo((70, 50, 60_000, 60, 20)));
     }
 
+    [Test, Category("SEED-092"), Category("SEED-093")]
+    public void The_test_helpers_switch_the_guards_off()
+    {
+        foreach (var settings in new[] { McpAuthTestConfig.OAuth(), McpAuthTestConfig.Jwt(), McpAuthTestConfig.Both() })
+        {
+            Assert.That((settings["Mcp:RateLimiting:Enabled"], settings["Mcp:SecurityLogging:Enabled"]), Is.EqualTo(("false", "false")));
+        }
+    }
+
     [Test, Category("SEED-057")]
     public async Task After_the_window_a_blocked_caller_is_answered_again()
     {
@@ -155,7 +164,7 @@ internal sealed class McpLimitTests
         var before = GC.GetTotalMemory(forceFullCollection: true);
         for (var number = 0; number < 1_000_000; number++)
         {
-            await counter.CountAsync($"mcp:peer:2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64", TimeSpan.FromMinutes(1), CancellationToken.None);
+            await counter.CountAsync($"mcp:peer:2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64", TimeSpan.FromMinutes(1));
         }
 
         var grown = GC.GetTotalMemory(forceFullCollection: true) - before;

@@ -45,7 +45,7 @@ internal sealed class SharedLimitTests
     // Each node opens its connection with its first request; until then it counts alone.
     private static async Task WaitUntilSharedAsync(ServerProcess first, ServerProcess second)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         while (await RemainingAsync(second) != await RemainingAsync(first) + 1)
         {
             await Task.Delay(50, deadline.Token);

@@ -34,6 +34,10 @@ internal sealed partial class DocumentationTests
         Assert.That(ShellBlock.All.Where(block => block.RunBy is { } name && !classes.Contains(name)).Select(block => $"{block}: there is no test class {block.RunBy}"), Is.Empty);
     }
 
+    [Test]
+    public void A_command_stands_in_a_block_that_is_marked_as_commands() =>
+        Assert.That(ShellBlock.Unmarked, Is.Empty, "A fence around commands begins with ```sh, so that they are tried.");
+
     [TestCaseSource(nameof(Runnable))]
     [Category("SEED-083"), Category("SEED-086")]
     public async Task A_block_of_commands_works_as_it_is_printed(ShellBlock block)

@@ -17,6 +17,10 @@ internal sealed partial record ShellBlock(string File, int Line, string Marks, s
     /// <summary>Every block of the README, of <c>docs/</c> and of the examples.</summary>
     public static IReadOnlyList<ShellBlock> All { get; } = [.. Documents().SelectMany(In)];
 
+    /// <summary>Blocks without a language that hold a command all the same.</summary>
+    public static IEnumerable<string> Unmarked => Documents().SelectMany(file => UnmarkedCommand()
+        .Matches(System.IO.File.ReadAllText(Repository.PathOf(file)).ReplaceLineEndings("\n")).Select(match => $"{file}: {match.Groups["command"].Value}"));
+
     public string? RunBy => Mark("run-by:");
 
     public string? NotRunBecause => Mark("not-run:");
@@ -48,6 +52,9 @@ internal sealed partial record ShellBlock(string File, int Line, string Marks, s
         .SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*.md", SearchOption.AllDirectories))
         .Select(path => Path.GetRelativePath(Repository.Root, path))
         .Order(StringComparer.Ordinal).Prepend("README.md");
+
+    [GeneratedRegex(@"^ *```\n(?<command>(?:dotnet|curl|npm|npx|docker|openssl|\./)[^\n]*)", RegexOptions.Multiline)]
+    private static partial Regex UnmarkedCommand();
 
     [GeneratedRegex(@"^ *```(?:sh|bash|shell|console)(?<marks>[^\n]*)\n(?<text>.*?)\n *```$", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Fence();
