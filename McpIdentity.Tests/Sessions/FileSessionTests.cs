@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.Versioning;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Keys;
@@ -19,6 +20,7 @@ internal sealed class FileSessionTests
     private static readonly EncryptionKeys Keys = new(Options.Create(new OAuthServerOptions { EncryptionKey = "a test key of more than thirty-two characters" }));
 
     [Test]
+    [SupportedOSPlatform("linux")]
     public async Task A_token_survives_a_restart()
     {
         using var folder = new TemporaryFolder();

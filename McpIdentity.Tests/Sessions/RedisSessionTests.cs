@@ -71,7 +71,7 @@ internal sealed class RedisSessionTests
         var signIn = await alice.Browser.GetAsync(client.AuthorizeUrl());
         var away = await alice.Browser.SubmitAsync(signIn, new Dictionary<string, string> { ["username"] = "alice" });
         Assert.That(away.Status, Is.EqualTo(HttpStatusCode.ServiceUnavailable), away.Body);
-        Assert.That(away.Body, Does.Contain("in a few seconds"));
+        Assert.That(away.Body, Does.Contain("temporarily_unavailable"));
 
         await redis.StartAgainAsync();
         await ComesBackAsync(server);
