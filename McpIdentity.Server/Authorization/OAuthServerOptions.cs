@@ -35,6 +35,15 @@ internal sealed class OAuthServerOptions
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
+    /// <summary>
+    /// What signs tokens: <c>ES256</c>, a tenth of the cost of <c>RS256</c> and known to every MCP client library (RFC 7518
+    /// §3.4), or <c>RS256</c> for validators that know nothing else. A change brings a new key; the old one's tokens stay valid.
+    /// </summary>
+    public SigningAlgorithm SigningAlgorithm { get; set; } = SigningAlgorithm.ES256;
+
+    /// <summary>After this time a new key signs; <c>00:00:00</c>: only when <c>keys rotate</c> is run. At least a day.</summary>
+    public TimeSpan SigningKeyRotation { get; set; } = TimeSpan.FromDays(90);
+
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
@@ -102,6 +111,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
         CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
         CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
 
+        if (options.SigningKeyRotation != TimeSpan.Zero && options.SigningKeyRotation < TimeSpan.FromDays(1))
+        {
+            problems.Add($"OAuth:SigningKeyRotation must be at least a day, or 00:00:00 for never (is {options.SigningKeyRotation}).");
+        }
+
         if (options.RefreshTokenReuseGraceSeconds is < 0 or > 300)
         {
             problems.Add($"OAuth:RefreshTokenReuseGraceSeconds must be between 0 and 300 (is {options.RefreshTokenReuseGraceSeconds}).");
@@ -143,6 +157,13 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:{setting} must be longer than zero (is {lifetime}).");
         }
     }
+}
+
+/// <summary>By the names of RFC 7518 §3.1.</summary>
+internal enum SigningAlgorithm
+{
+    ES256,
+    RS256,
 }
 
 internal static class OAuthServerOptionsExtensions

@@ -14,10 +14,13 @@ internal sealed class MetadataCache
     private static readonly FrozenSet<string> Paths =
         DiscoveryPaths.ServerMetadata.Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
 
-    private readonly ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
+    private volatile ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
 
-    /// <summary>Called when a key changes: the next request has the documents written anew.</summary>
-    public void Clear() => _documents.Clear();
+    /// <summary>
+    /// Called when a key changes: the next request has the documents written anew. What a request that is under way writes of
+    /// the old keys goes with the old collection.
+    /// </summary>
+    public void Clear() => _documents = new(StringComparer.Ordinal);
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -28,7 +31,8 @@ internal sealed class MetadataCache
             return;
         }
 
-        if (!_documents.TryGetValue(path, out var document))
+        var documents = _documents;
+        if (!documents.TryGetValue(path, out var document))
         {
             document = await WriteAsync(context, next);
             if (document is null)
@@ -36,7 +40,7 @@ internal sealed class MetadataCache
                 return;
             }
 
-            _documents[path] = document;
+            documents[path] = document;
         }
 
         await SendAsync(context, document);

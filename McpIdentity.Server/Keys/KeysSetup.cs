@@ -17,6 +17,9 @@ internal static class KeysSetup
         services.AddSingleton<EncryptionKeys>();
         services.AddSingleton<IPostConfigureOptions<OAuthServerOptions>, DevelopmentEncryptionKey>();
         services.AddSingleton<SigningKeyRing>();
+        services.AddScoped<SigningKeyStore>();
+        services.AddSingleton<SigningKeyRotation>();
+        services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());
 
@@ -25,10 +28,6 @@ internal static class KeysSetup
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
     }
 
-    public static async Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken)
-    {
-        await using var scope = services.CreateAsyncScope();
-        await services.GetRequiredService<SigningKeyRing>().LoadAsync(
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
-    }
+    public static Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        services.GetRequiredService<SigningKeyRotation>().StartKeysAsync(cancellationToken);
 }

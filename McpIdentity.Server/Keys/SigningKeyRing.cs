@@ -1,69 +1,76 @@
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Server.Discovery;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
 
 namespace McpIdentity.Server.Keys;
 
-/// <summary>The ES256 keys of the database, newest first: the first signs, all of them verify.</summary>
-internal sealed class SigningKeyRing(EncryptionKeys encryption, TimeProvider time) : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
+/// <summary>
+/// The signing keys in force on this node: one signs, all of them are published and verify, the next one before it signs and
+/// the previous ones until their tokens have expired.
+/// </summary>
+internal sealed partial class SigningKeyRing(
+    EncryptionKeys encryption, MetadataCache metadata, IOptionsMonitorCache<OpenIddictServerOptions> openIddict, ILogger<SigningKeyRing> logger)
+    : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
 {
-    private const string Purpose = "signing keys";
+    private IReadOnlyList<SigningCredentials> _credentials = [];
 
-    private IReadOnlyList<SecurityKey> _keys = [];
+    /// <summary>The signing one first. Empty until the keys were loaded.</summary>
+    public IReadOnlyList<SecurityKey> SigningKeys { get; private set; } = [];
 
-    /// <summary>Newest first. Empty until <see cref="LoadAsync"/> has run.</summary>
-    public IReadOnlyList<SecurityKey> SigningKeys => _keys;
-
-    /// <summary>Reads the keys, and makes the first one of an empty database.</summary>
-    /// <exception cref="InvalidOperationException">The encryption key is not the one the keys were stored under.</exception>
-    public async Task LoadAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
+    /// <summary>Puts in force what the dates of the stored keys say; does nothing when that is in force already.</summary>
+    /// <exception cref="InvalidOperationException">The encryption key is not the one that a key was stored under.</exception>
+    public void Update(IReadOnlyCollection<SigningKey> stored, DateTimeOffset now)
     {
-        // The client sorts: SQLite and PostgreSQL agree on the order of moments only there, and the list is short.
-        var stored = await db.SigningKeys.AsNoTracking().ToListAsync(cancellationToken);
-        if (stored.Count == 0)
+        var inForce = SigningKeyState.InForce(stored, now);
+        if (inForce.Select(key => key.Id).SequenceEqual(SigningKeys.Select(key => key.KeyId)))
         {
-            stored.Add(Create());
-            db.SigningKeys.Add(stored[0]);
-            await db.SaveChangesAsync(cancellationToken);
+            return;
         }
 
-        _keys = [.. stored.OrderByDescending(key => key.CreatedAt).Select(Read)];
+        // A key that is known already stays the same object: IdentityModel keeps its prepared signatures by it.
+        var known = _credentials.ToDictionary(credentials => credentials.Kid);
+        var signsWith = _credentials.Count > 0 ? _credentials[0].Kid : null;
+        _credentials = [.. inForce.Select(key => known.GetValueOrDefault(key.Id) ?? new SigningCredentials(Read(key), key.Algorithm))];
+        SigningKeys = [.. _credentials.Select(credentials => credentials.Key)];
+        // Requests that are under way go on with the options that they began with; the next one has them made anew.
+        openIddict.TryRemove(Options.DefaultName);
+        metadata.Clear();
+        if (signsWith is not null && signsWith != _credentials[0].Kid)
+        {
+            SignsWith(_credentials[0].Kid, _credentials.Count);
+        }
     }
 
     public void Configure(OpenIddictServerOptions options)
     {
-        // RFC 7518 §3.4: ES256, one tenth of the signing cost of RS256 and what every MCP client library verifies.
-        options.SigningCredentials.AddRange(_keys.Select(key => new SigningCredentials(key, SecurityAlgorithms.EcdsaSha256)));
+        options.SigningCredentials.AddRange(_credentials);
 
         // What only this server decrypts (codes, refresh tokens) is encrypted with a symmetric key: RSA costs 25 to 250 times as much.
         options.EncryptionCredentials.AddRange(encryption.Derive("tokens").Select(key => new EncryptingCredentials(
             new SymmetricSecurityKey(key), SecurityAlgorithms.Aes256KW, SecurityAlgorithms.Aes256CbcHmacSha512)));
     }
 
-    private SigningKey Create()
+    private AsymmetricSecurityKey Read(SigningKey stored)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return new SigningKey
-        {
-            Id = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)),
-            Algorithm = SecurityAlgorithms.EcdsaSha256,
-            ProtectedKey = encryption.Protect(Purpose, key.ExportPkcs8PrivateKey()),
-            CreatedAt = time.GetUtcNow(),
-        };
-    }
-
-    private ECDsaSecurityKey Read(SigningKey stored)
-    {
-        var pkcs8 = encryption.Unprotect(Purpose, stored.ProtectedKey) ?? throw new InvalidOperationException(
+        var pkcs8 = encryption.Unprotect(SigningKeyStore.Purpose, stored.ProtectedKey) ?? throw new InvalidOperationException(
             $"The signing key {stored.Id} cannot be decrypted: ENCRYPTION_KEY is not the one it was stored under. " +
             "Restore that key, or name it in OAuth:PreviousEncryptionKeys.");
+        if (stored.Algorithm == SecurityAlgorithms.RsaSha256)
+        {
+            var rsa = RSA.Create();
+            rsa.ImportPkcs8PrivateKey(pkcs8, out _);
+            return new RsaSecurityKey(rsa) { KeyId = stored.Id };
+        }
+
         var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(pkcs8, out _);
         return new ECDsaSecurityKey(key) { KeyId = stored.Id };
     }
+
+    [LoggerMessage(1110, LogLevel.Information, "Tokens are signed with key {KeyId} from now on; {Count} keys are published.")]
+    private partial void SignsWith(string keyId, int count);
 }

@@ -13,6 +13,7 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        KeysCommand.Create(),
     };
 
     public static async Task<int> RunAsync(string[] args)

@@ -177,6 +177,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)");
 
+                    b.Property<DateTimeOffset>("ActivatesAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("Algorithm")
                         .IsRequired()
                         .HasMaxLength(50)
@@ -188,6 +191,9 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<string>("ProtectedKey")
                         .IsRequired()
                         .HasColumnType("text");
+
+                    b.Property<DateTimeOffset?>("RetiresAt")
+                        .HasColumnType("timestamp with time zone");
 
                     b.HasKey("Id");
 

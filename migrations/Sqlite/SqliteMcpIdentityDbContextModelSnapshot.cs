@@ -170,6 +170,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasMaxLength(64)
                         .HasColumnType("TEXT");
 
+                    b.Property<long>("ActivatesAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Algorithm")
                         .IsRequired()
                         .HasMaxLength(50)
@@ -181,6 +184,9 @@ namespace McpIdentity.Persistence.Sqlite
                     b.Property<string>("ProtectedKey")
                         .IsRequired()
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("RetiresAt")
+                        .HasColumnType("INTEGER");
 
                     b.HasKey("Id");
 
