@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Server.Protocol;
-using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -32,8 +31,8 @@ internal sealed partial class ClientRegistrar(IOpenIddictApplicationManager clie
         var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
         return new ClientInformation
         {
-            // Not https://: such a client_id would be a metadata document (CIMD draft).
-            ClientId = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(18)),
+            // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
+            ClientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24),
             ClientIdIssuedAt = time.GetUtcNow().ToUnixTimeSeconds(),
             ClientSecret = method == ClientAuthenticationMethods.None ? null : ClientManager.GenerateSecret(),
             ClientSecretExpiresAt = method == ClientAuthenticationMethods.None ? null : 0,

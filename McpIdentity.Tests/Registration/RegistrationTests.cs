@@ -35,7 +35,7 @@ internal sealed class RegistrationTests
         var client = await response.JsonAsync();
         Assert.Multiple(() =>
         {
-            Assert.That(client.Text("client_id"), Has.Length.GreaterThanOrEqualTo(22), "128 random bits");
+            Assert.That(client.Text("client_id"), Does.Match("^[A-Za-z0-9]{22,}$"), "128 random bits, and no option of a command line");
             Assert.That(client.Text("token_endpoint_auth_method"), Is.EqualTo("none"));
             Assert.That(client.TryGetProperty("client_secret", out _), Is.False);
             Assert.That(client.TryGetProperty("client_secret_expires_at", out _), Is.False);
