@@ -3,6 +3,7 @@ using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
@@ -40,6 +41,7 @@ internal static class Program
         builder.AddDiscovery();
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
+        builder.AddHousekeeping();
         builder.AddProtectedResource();
         builder.AddProtocolCors();
         builder.AddPages();

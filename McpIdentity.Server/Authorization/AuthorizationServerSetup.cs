@@ -41,6 +41,8 @@ internal static class AuthorizationServerSetup
             .AddServer(AddServer);
 
         services.AddSingleton<ClientCache.Entries>();
+        services.AddSingleton<ClientUse>();
+        services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
 
         services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, TimeProvider>((server, oauth, time) =>
@@ -100,7 +102,7 @@ internal static class AuthorizationServerSetup
             RefuseWiderScope.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
-            AnswerWithScope.Descriptor,
+            AnswerWithScope.Descriptor, StampClientUse.Descriptor,
             RefuseRevokedTokens.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,

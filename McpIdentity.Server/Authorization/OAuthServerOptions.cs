@@ -76,6 +76,12 @@ internal sealed class OAuthServerOptions
         public int MaxRedirectUris { get; set; } = 20;
 
         /// <summary>
+        /// A client that registered itself is deleted when for so long it had neither use nor a grant that lives;
+        /// <c>00:00:00</c>: never. One that nobody has ever allowed anything is deleted after a day. Clients of an operator stay.
+        /// </summary>
+        public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(90);
+
+        /// <summary>
         /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
         /// a token to anyone, so unset means: not in Production, where an operator registers services.
         /// </summary>
@@ -114,6 +120,12 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
         if (options.SigningKeyRotation != TimeSpan.Zero && options.SigningKeyRotation < TimeSpan.FromDays(1))
         {
             problems.Add($"OAuth:SigningKeyRotation must be at least a day, or 00:00:00 for never (is {options.SigningKeyRotation}).");
+        }
+
+        if (options.Registration.UnusedClientTtl != TimeSpan.Zero && options.Registration.UnusedClientTtl < TimeSpan.FromDays(2))
+        {
+            // The stamp of a client's last use is as old as a day.
+            problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {options.Registration.UnusedClientTtl}).");
         }
 
         if (options.RefreshTokenReuseGraceSeconds is < 0 or > 300)

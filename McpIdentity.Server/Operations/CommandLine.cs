@@ -14,6 +14,8 @@ internal static class CommandLine
         ServeCommand.Create(),
         MigrateCommand.Create(),
         KeysCommand.Create(),
+        ClientsCommand.Create(),
+        PruneCommand.Create(),
     };
 
     public static async Task<int> RunAsync(string[] args)

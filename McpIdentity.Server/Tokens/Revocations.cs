@@ -1,6 +1,7 @@
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Registration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -11,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// within a second. None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
 /// </summary>
 internal sealed class Revocations(
-    McpIdentityDbContext db, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
+    McpIdentityDbContext db, RevocationList list, RevocationSignals signals, ClientCache.Entries clients, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
@@ -29,8 +30,11 @@ internal sealed class Revocations(
         RevokeAsync(RevocationKind.Session, sessionId, db.Grants.Where(grant => grant.SessionId == sessionId));
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
-    public Task RevokeClientAsync(string clientId) =>
-        RevokeAsync(RevocationKind.Client, clientId, db.Grants.Where(grant => grant.ClientId == clientId));
+    public Task RevokeClientAsync(string clientId)
+    {
+        clients.Forget(clientId);
+        return RevokeAsync(RevocationKind.Client, clientId, db.Grants.Where(grant => grant.ClientId == clientId));
+    }
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>

@@ -290,6 +290,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(50)
                         .HasColumnType("character varying(50)");
 
+                    b.Property<DateTimeOffset?>("DisabledAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("DisplayName")
                         .HasColumnType("text");
 
@@ -298,6 +301,9 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.Property<string>("JsonWebKeySet")
                         .HasColumnType("text");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("Permissions")
                         .HasColumnType("text");
@@ -311,6 +317,9 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<string>("RedirectUris")
                         .HasColumnType("text");
 
+                    b.Property<DateTimeOffset?>("RegisteredAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("Requirements")
                         .HasColumnType("text");
 
@@ -321,6 +330,8 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasIndex("ClientId")
                         .IsUnique();
+
+                    b.HasIndex("LastUsedAt", "RegisteredAt");
 
                     b.ToTable("OpenIddictApplications", (string)null);
                 });

@@ -281,6 +281,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasMaxLength(50)
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("DisabledAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("DisplayName")
                         .HasColumnType("TEXT");
 
@@ -289,6 +292,9 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.Property<string>("JsonWebKeySet")
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("LastUsedAt")
+                        .HasColumnType("INTEGER");
 
                     b.Property<string>("Permissions")
                         .HasColumnType("TEXT");
@@ -302,6 +308,9 @@ namespace McpIdentity.Persistence.Sqlite
                     b.Property<string>("RedirectUris")
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("RegisteredAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Requirements")
                         .HasColumnType("TEXT");
 
@@ -312,6 +321,8 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasIndex("ClientId")
                         .IsUnique();
+
+                    b.HasIndex("LastUsedAt", "RegisteredAt");
 
                     b.ToTable("OpenIddictApplications", (string)null);
                 });

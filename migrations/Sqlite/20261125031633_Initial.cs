@@ -65,6 +65,9 @@ namespace McpIdentity.Persistence.Sqlite
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "TEXT", nullable: false),
+                    DisabledAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    LastUsedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    RegisteredAt = table.Column<long>(type: "INTEGER", nullable: true),
                     ApplicationType = table.Column<string>(type: "TEXT", maxLength: 50, nullable: true),
                     ClientId = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: true),
                     ClientSecret = table.Column<string>(type: "TEXT", nullable: true),
@@ -259,6 +262,11 @@ namespace McpIdentity.Persistence.Sqlite
                 table: "OpenIddictApplications",
                 column: "ClientId",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_OpenIddictApplications_LastUsedAt_RegisteredAt",
+                table: "OpenIddictApplications",
+                columns: new[] { "LastUsedAt", "RegisteredAt" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_OpenIddictAuthorizations_ApplicationId_Status_Subject_Type",
