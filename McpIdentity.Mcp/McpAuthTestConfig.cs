@@ -1,7 +1,8 @@
 namespace McpIdentity.Mcp;
 
 /// <summary>
-/// Settings for tests of a host, one set an auth type: everything needs a credential, nothing else stands in the way.
+/// Settings for tests of a host, one set an auth type: everything needs a credential, and neither rate limits nor a security
+/// log stand in the way. Enforcement stays on, because off it would only report (<see cref="AuthEnforcementOptions"/>).
 /// Add them with <c>AddInMemoryCollection</c>; what is given beside wins.
 /// </summary>
 public static class McpAuthTestConfig
@@ -32,6 +33,12 @@ public static class McpAuthTestConfig
         ("Mcp:Auth:Jwt:RequiredScopes:0", "mcp"),
         ("Mcp:Auth:Jwt:AllowExpiredTokens", "false"));
 
+    /// <summary>Open to everyone: for tests of tools, not of access.</summary>
+    public static Dictionary<string, string?> None(params ReadOnlySpan<(string Key, string? Value)> overrides) => With(overrides,
+        ("Mcp:Auth:AuthType", "none"),
+        ("Mcp:Auth:OAuth:Enabled", "false"),
+        ("Mcp:Auth:Jwt:Enabled", "false"));
+
     private static Dictionary<string, string?> With(
         ReadOnlySpan<(string Key, string? Value)> overrides, params ReadOnlySpan<(string Key, string? Value)> settings)
     {
@@ -39,6 +46,9 @@ public static class McpAuthTestConfig
         {
             ["Mcp:Auth:RequireAuthForToolsList"] = "true",
             ["Mcp:Auth:RequireAuthForToolsCall"] = "true",
+            ["Mcp:Auth:PublicTools"] = "",
+            ["Mcp:RateLimiting:Enabled"] = "false",
+            ["Mcp:SecurityLogging:Enabled"] = "false",
         };
         foreach (var (key, value) in settings)
         {

@@ -1,5 +1,7 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.Limits;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Mcp.Options;
 using McpIdentity.Mcp.Tools;
@@ -27,18 +29,21 @@ public static partial class McpModule
         var services = builder.Services;
         services.AddSingleton<IConfigureOptions<McpOptions>, McpOptionsSetup>();
         services.AddSingleton<IValidateOptions<McpOptions>, McpOptionsRules>();
+        services.AddSingleton<IPostConfigureOptions<McpOptions>, GuardRules>();
+        services.AddSingleton<IValidateOptions<McpOptions>, GuardRules>();
         services.AddOptions<McpOptions>().ValidateOnStart();
         services.AddOptions<ExternalJwtOptions>().BindConfiguration(ExternalJwtOptions.Section).ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         AddCredentials(services);
         AddGate(services);
+        AddGuards(services);
         services.AddSingleton<ResourceMetadata>();
 
         // Stateless serves both protocol eras on one path, and no session id can be stolen.
         return services.AddMcpServer()
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .WithTools<IdentityTools>()
-            .AddToolFilters();
+            .AddAccessFilters();
     }
 
     /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
@@ -64,6 +69,11 @@ public static partial class McpModule
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
         app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, gate));
     }
+
+    /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
+    /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
+        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
 
     private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
     {
@@ -99,28 +109,42 @@ public static partial class McpModule
         services.AddScoped<CurrentAccess>();
     }
 
+    private static void AddGuards(IServiceCollection services)
+    {
+        services.AddSingleton<SecurityLog>();
+        services.AddSingleton<MemoryRateCounter>();
+        services.TryAddSingleton<IMcpRateCounter>(provider => provider.GetRequiredService<MemoryRateCounter>());
+        services.AddSingleton<RateLimiter>();
+        services.AddSingleton<McpLimits>();
+    }
+
     private static void SayWhatIsServed(WebApplication app, McpOptions options)
     {
-        Serving(app.Logger, options.Resource, options.Auth.AuthType);
+        var authType = options.Auth.AuthType.ToString().ToLowerInvariant();
+        Serving(app.Logger, options.Resource, authType);
         app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
+        var log = app.Services.GetRequiredService<SecurityLog>();
         if (options.Auth.AuthType == McpAuthType.None)
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:Auth:AuthType is none: everybody can call every tool"));
             OpenToEveryone(app.Logger, app.Environment.IsProduction() ? LogLevel.Critical : LogLevel.Warning, options.Path);
         }
 
         if (!options.AuthEnforcement.Enabled)
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:AuthEnforcement:Enabled is false: refusals are only reported"));
             OnlyReporting(app.Logger);
         }
 
         if (options.Auth is { AcceptsJwt: true, Jwt.AllowExpiredTokens: true })
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:Auth:Jwt:AllowExpiredTokens is true: expired JWTs are accepted"));
             ExpiredTokensAllowed(app.Logger);
         }
     }
 
     [LoggerMessage(3000, LogLevel.Information, "The MCP endpoint is {Resource}; its auth type is {AuthType}.")]
-    private static partial void Serving(ILogger logger, string resource, McpAuthType authType);
+    private static partial void Serving(ILogger logger, string resource, string authType);
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);

@@ -27,6 +27,12 @@ public sealed class McpOptions
     /// <summary>Which hosts and origins may reach the endpoint.</summary>
     public DnsRebindingOptions DnsRebinding { get; set; } = new();
 
+    /// <summary>How many requests are answered in a window.</summary>
+    public McpRateLimitOptions RateLimiting { get; set; } = new();
+
+    /// <summary>Where security events are written.</summary>
+    public SecurityLoggingOptions SecurityLogging { get; set; } = new();
+
     /// <summary>The canonical resource identifier (RFC 8707): the one audience of our own access tokens.</summary>
     public string Resource => PublicBaseUrl + Path;
 }

@@ -1,10 +1,12 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -43,6 +45,8 @@ internal static class Program
         builder.AddFederatedSignIn();
         builder.AddHousekeeping();
         builder.AddProtectedResource();
+        builder.AddRateLimits();
+        builder.AddAudit();
         builder.AddProtocolCors();
         builder.AddPages();
         configure?.Invoke(builder);
@@ -50,30 +54,37 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
 
+        app.UseDraining();
         app.UseErrorHandling();
         app.UseProtocolCors();
+        app.UseOAuthSwitch();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseSignInAudit();
         app.UseProtocolRequestChecks();
+        app.UseRateLimits();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();
 
         app.MapDiscovery();
         app.MapAuthorizeEndpoint();
+        app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
         app.MapMcpModule();
         return app;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, the keys, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
         await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
+        await using var scope = app.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
         return applied;
     }
 }

@@ -6,16 +6,25 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [--seconds N] [--only metadata,refresh,...] [--database sqlite|postgres] [--server FOLDER]
+        dotnet run -c Release --project bench -- [races|kill] [options]
+          races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
+          kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
+          --rounds    of races or kill (default 100)
           --seconds   how long each operation is measured (default 5)
           --only      operations whose key contains one of these words
-          --database  where the server keeps its state (default sqlite)
+          --filled    how many grants are stored before, with a tenth as many clients (default 0)
+          --database  where the server keeps its state, sqlite or postgres (default sqlite)
           --server    a published server to measure, in place of a fresh publish
         """;
 
     public TimeSpan Duration { get; private set; } = TimeSpan.FromSeconds(5);
 
     public bool UsePostgres { get; private set; }
+
+    public int Rounds { get; private set; } = 100;
+
+    /// <summary>How many grants of others are in the store.</summary>
+    public int Filled { get; private set; }
 
     /// <summary>The server's program file, when it is not to be published first.</summary>
     public string? Server { get; private set; }
@@ -53,6 +62,12 @@ internal sealed class BenchOptions
                 return Only.All(word => Operations.All.Any(operation => operation.Key.Contains(word, StringComparison.OrdinalIgnoreCase)));
             case "--database" when value is "sqlite" or "postgres":
                 UsePostgres = value == "postgres";
+                return true;
+            case "--rounds" when int.TryParse(value, CultureInfo.InvariantCulture, out var rounds) && rounds > 0:
+                Rounds = rounds;
+                return true;
+            case "--filled" when int.TryParse(value, CultureInfo.InvariantCulture, out var filled) && filled >= 0:
+                Filled = filled;
                 return true;
             case "--server":
                 Server = Path.Combine(Path.GetFullPath(value), ServerUnderTest.ProgramFile);

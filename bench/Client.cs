@@ -26,7 +26,7 @@ internal sealed class Client
             $"&resource={Uri.EscapeDataString(new Uri(wire.Server, "/mcp").AbsoluteUri)}";
     }
 
-    public Wire Wire { get; }
+    public Wire Wire { get; private init; }
 
     public string Id { get; }
 
@@ -34,7 +34,7 @@ internal sealed class Client
     public string? Authorization { get; }
 
     // One for all its requests: a random one each time would measure our own generator.
-    public string Verifier { get; } = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+    public string Verifier { get; private init; } = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
 
     public string AuthorizeUrl { get; }
 
@@ -50,21 +50,28 @@ internal sealed class Client
         return new Client(wire, answer.Member("client_id"), answer.Member("client_secret"));
     }
 
+    /// <summary>The same client, talking to another node.</summary>
+    public Client At(Wire node) => new(node, Id, secret: null) { Verifier = Verifier };
+
     public Task<Answer> TokenAsync(params (string Name, string Value)[] fields) =>
         Wire.PostFormAsync("/oauth/token", Wire.Form(Authorization is null ? [("client_id", Id), .. fields] : fields), Authorization);
 
     public async Task<string> ServiceTokenAsync() => (await TokenAsync(("grant_type", "client_credentials"))).MustBe(200).Member("access_token");
 
     /// <summary>Exchanges the code that the browser was sent back with.</summary>
-    public async Task<Answer> RedeemAsync(Browser.Return back)
-    {
-        var parameters = back.Address.Query.TrimStart('?').Split('&').Select(parameter => parameter.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-        if (!parameters.TryGetValue("code", out var code))
-        {
-            throw new WrongAnswerException($"no code in {back.Address}");
-        }
+    public async Task<Answer> RedeemAsync(Browser.Return back) => (await TryRedeemAsync(CodeOf(back.Address))).MustBe(200);
 
-        return (await TokenAsync(
-            ("grant_type", "authorization_code"), ("code", WebUtility.UrlDecode(code)), ("redirect_uri", RedirectUri), ("code_verifier", Verifier))).MustBe(200);
+    public Task<Answer> TryRedeemAsync(string code) => TokenAsync(
+        ("grant_type", "authorization_code"), ("code", code), ("redirect_uri", RedirectUri), ("code_verifier", Verifier));
+
+    public Task<Answer> TryRefreshAsync(string token) => TokenAsync(("grant_type", "refresh_token"), ("refresh_token", token));
+
+    /// <summary>A new code, for a browser that is signed in and has allowed the client.</summary>
+    public async Task<string> CodeAsync(string cookie) => CodeOf((await Wire.GetAsync(AuthorizeUrl, cookie)).MustBe(302).Headers.Location!);
+
+    private static string CodeOf(Uri address)
+    {
+        var parameters = address.Query.TrimStart('?').Split('&').Select(parameter => parameter.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        return parameters.TryGetValue("code", out var code) ? WebUtility.UrlDecode(code) : throw new WrongAnswerException($"no code in {address}");
     }
 }

@@ -18,6 +18,9 @@ internal static class Operations
         new("introspection", "introspection", 180, floor => floor.Post, PrepareIntrospection),
         new("mcp-modern", "/mcp tools/call ping, 2026-07-28", 100, floor => floor.Post, wire => PrepareMcp(wire, McpMessages.Modern, McpMessages.ModernHeaders)),
         new("mcp-legacy", "/mcp tools/call ping, 2025-06-18", 100, floor => floor.Post, wire => PrepareMcp(wire, McpMessages.Legacy, McpMessages.LegacyHeaders)),
+        // What judging a token costs: the refusal of one that is not looked at, and of one whose signature is wrong.
+        new("mcp-anonymous", "/mcp without a token: 401", 100, floor => floor.Post, wire => Always(async () => (await wire.PostJsonAsync("/mcp", McpMessages.Legacy, null, McpMessages.LegacyHeaders)).MustBe(401))),
+        new("mcp-forged", "/mcp, a token with a wrong signature: 401", 200, floor => floor.Post, PrepareForged),
     ];
 
     private static async Task<Func<Task>> PrepareClientCredentials(Wire wire)
@@ -58,6 +61,14 @@ internal static class Operations
     {
         var bearer = "Bearer " + await (await Client.RegisterServiceAsync(wire)).ServiceTokenAsync();
         return async () => (await wire.PostJsonAsync("/mcp", message, bearer, headers)).MustBe(200).MustContain("\"text\":\"pong\""u8);
+    }
+
+    private static async Task<Func<Task>> PrepareForged(Wire wire)
+    {
+        var token = await (await Client.RegisterServiceAsync(wire)).ServiceTokenAsync();
+        // Another signature of the right length: it is verified anew each time, where a good one is remembered.
+        var bearer = $"Bearer {token[..token.LastIndexOf('.')]}.{new string('A', 86)}";
+        return async () => (await wire.PostJsonAsync("/mcp", McpMessages.Legacy, bearer, McpMessages.LegacyHeaders)).MustBe(401);
     }
 
     private static Task<Func<Task>> Always(Func<Task> request) => Task.FromResult(request);

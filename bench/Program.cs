@@ -14,7 +14,13 @@ internal static class Program
             return 0;
         }
 
-        if (BenchOptions.Parse(args, out var problem) is not { } options)
+        Func<BenchOptions, string, Task<int>> run = args.FirstOrDefault() switch
+        {
+            "races" => Races.RunAsync,
+            "kill" => Kills.RunAsync,
+            _ => MeasureAsync,
+        };
+        if (BenchOptions.Parse(run == MeasureAsync ? args : args[1..], out var problem) is not { } options)
         {
             await Console.Error.WriteLineAsync($"{problem}\n\n{BenchOptions.Usage}");
             return 2;
@@ -23,7 +29,7 @@ internal static class Program
         var folder = Directory.CreateTempSubdirectory("mcpidentity-bench-");
         try
         {
-            return await RunAsync(options, folder.FullName);
+            return await run(options, folder.FullName);
         }
         finally
         {
@@ -31,7 +37,7 @@ internal static class Program
         }
     }
 
-    private static async Task<int> RunAsync(BenchOptions options, string folder)
+    private static async Task<int> MeasureAsync(BenchOptions options, string folder)
     {
         await Cores.KeepLoadOffServerCoreAsync();
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
@@ -40,6 +46,11 @@ internal static class Program
         Console.Error.WriteLine("starting");
         // The first start creates the schema; the second is the start that an operator waits for.
         var first = await ServerUnderTest.StartAsync(program, folder, FreePort(), database);
+        if (options.Filled > 0)
+        {
+            await Filling.FillAsync(first, folder, database, options.Filled);
+        }
+
         await first.DisposeAsync();
         await using var server = await ServerUnderTest.StartAsync(program, folder, FreePort(), database);
         using var wire = new Wire(server.Address);
@@ -64,7 +75,7 @@ internal static class Program
         return report.Errors == 0 ? 0 : 1;
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();

@@ -11,6 +11,10 @@ internal sealed class Report(BenchOptions options, Floor floor)
 
     public int Errors { get; private set; }
 
+    private string Store => options.Filled == 0
+        ? ""
+        : string.Create(CultureInfo.InvariantCulture, $" with {options.Filled:N0} grants and {options.Filled / Filling.GrantsPerClient:N0} clients");
+
     public void Add(Operation operation, Figures figures)
     {
         var aim = operation.Aim * (options.UsePostgres ? 2 : 1);
@@ -36,7 +40,7 @@ internal sealed class Report(BenchOptions options, Floor floor)
     {
         var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
         var split = Cores.AreSplit ? "server on one, load on the others" : "shared by server and load";
-        writer.WriteLine($"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}, {(options.UsePostgres ? "PostgreSQL" : "SQLite")}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS");
+        writer.WriteLine($"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}, {(options.UsePostgres ? "PostgreSQL" : "SQLite")}{Store}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS");
         writer.WriteLine();
         writer.WriteLine("| operation | CPU µs/op | aim | × bare | ops/s | p50 ms | p99 ms | errors |");
         writer.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");

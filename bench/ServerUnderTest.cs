@@ -29,14 +29,16 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         return Path.Combine(output, ProgramFile);
     }
 
-    public static async Task<ServerUnderTest> StartAsync(string program, string folder, int port, PostgresServer? database)
+    /// <param name="settings"><c>--Section:Key=value</c>, after our own.</param>
+    public static async Task<ServerUnderTest> StartAsync(
+        string program, string folder, int port, PostgresServer? database, params string[] settings)
     {
         var address = new Uri($"http://localhost:{port}");
         string[] storage = database is null
-            ? [$"--Database:ConnectionString=Data Source={Path.Combine(folder, "bench.db")}"]
+            ? [$"--Database:ConnectionString={SqliteIn(folder)}"]
             : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
         var clock = Stopwatch.StartNew();
-        var process = ChildProcess.Start(folder, "server", ["dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage]);
+        var process = ChildProcess.Start(folder, "server", ["dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage, .. settings]);
         var server = new ServerUnderTest(process, address);
         using var http = new HttpClient { BaseAddress = address };
         await process.WaitUntilAsync(() => IsUpAsync(http));
@@ -44,6 +46,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         return server;
     }
 
+    public static string SqliteIn(string folder) => $"Data Source={Path.Combine(folder, "bench.db")}";
+
+    /// <summary>SIGKILL.</summary>
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private static async Task<bool> IsUpAsync(HttpClient http)

@@ -1,11 +1,12 @@
+using McpIdentity.Mcp.Audit;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Mcp.Credentials;
 
-/// <summary>Judges one token by the rules of one issuer, in this order: signature, type, lifetime, issuer, audience, subject.</summary>
-internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVerifier> logger)
+/// <summary>Judges one token by the rules of one issuer, in this order: signature, type, lifetime, audience, subject. The issuer chose the rules.</summary>
+internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, ILogger<TokenVerifier> logger)
 {
     private static readonly JsonWebTokenHandler Handler = new() { MapInboundClaims = false };
 
@@ -38,7 +39,6 @@ internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVeri
     private string? Check(UnverifiedToken token, IssuerRules rules) =>
         CheckType(token, rules) ??
         CheckLifetime(token, rules) ??
-        CheckIssuer(token, rules) ??
         CheckAudience(token, rules) ??
         CheckSubject(token, rules);
 
@@ -107,12 +107,13 @@ internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVeri
             return TokenRefusals.Expired;
         }
 
+        log.Write(null, SecurityEvent.Warning("expired_token_accepted", $"an expired token of {rules.Issuer}: Mcp:Auth:Jwt:AllowExpiredTokens is true") with
+        {
+            Subject = UnverifiedToken.Text(token.Payload, rules.SubjectClaim),
+        });
         ExpiredTokenAccepted(rules.Issuer);
         return null;
     }
-
-    private static string? CheckIssuer(UnverifiedToken token, IssuerRules rules) =>
-        string.Equals(token.Issuer, rules.Issuer, StringComparison.Ordinal) ? null : TokenRefusals.Issuer;
 
     private static string? CheckAudience(UnverifiedToken token, IssuerRules rules) =>
         CallerReader.Texts(token.Payload, ClaimNames.Audience).Contains(rules.Audience, StringComparer.Ordinal) ? null : TokenRefusals.Audience;

@@ -30,17 +30,9 @@ internal sealed partial class TrustedIssuers
         _foreign = auth.AcceptsJwt ? [.. jwt.Value.All.Select(issuer => Foreign(issuer, mcp.Value))] : [];
     }
 
-    /// <summary>Null: no such issuer is trusted here.</summary>
-    public IssuerRules? RulesFor(UnverifiedToken token)
-    {
-        if (_own is not null && (_foreign.Length == 0 || token.Issuer == _own.Issuer))
-        {
-            return _own;
-        }
-
-        // With one issuer its rules judge every token, so that a wrong key is reported before a wrong issuer (SEED-048).
-        return _foreign.Length == 1 ? _foreign[0] : Array.Find(_foreign, rules => rules.Issuer == token.Issuer);
-    }
+    /// <summary>Null: no such issuer is trusted here. Then no key is looked for, and nothing fetched.</summary>
+    public IssuerRules? RulesFor(UnverifiedToken token) =>
+        _own?.Issuer == token.Issuer ? _own : Array.Find(_foreign, rules => rules.Issuer == token.Issuer);
 
     private IssuerRules Own(McpOptions mcp, IMcpSigningKeys? keys)
     {

@@ -25,9 +25,9 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
         McpOutcome.InvalidToken =>
             WriteAsync(context, call, access, StatusCodes.Status401Unauthorized, Unauthorized, "invalid_token", access.Description!, "invalid_token"),
         McpOutcome.InsufficientScopes =>
-            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", "Insufficient scope", "insufficient_scope"),
+            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", $"Insufficient scope: {Lacking(access)}", "insufficient_scope"),
         McpOutcome.AdminRequired =>
-            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", "Administrator access required", "insufficient_scope"),
+            WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", $"Administrator access required: {Lacking(access)}", "insufficient_scope"),
         _ => WriteUnavailableAsync(context, call),
     };
 
@@ -59,8 +59,13 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
     // between client and authorization server (MCP 2026-07-28, authorization).
     private static IEnumerable<string> Scopes(McpAccess access) => access.Needed
         .Concat(access.Caller?.Scopes.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>())
-        .Where(scope => scope != "offline_access" && scope.Length > 0 && !scope.AsSpan().ContainsAnyExcept(ScopeCharacters))
+        .Where(scope => scope != "offline_access" && IsScope(scope))
         .Distinct(StringComparer.Ordinal);
+
+    // Which check failed, in the words that an operator looks for (SEED-089).
+    private static string Lacking(McpAccess access) => $"missing scope {string.Join(' ', access.Missing.Where(IsScope))}";
+
+    private static bool IsScope(string scope) => scope.Length > 0 && !scope.AsSpan().ContainsAnyExcept(ScopeCharacters);
 
     private static Task WriteUnavailableAsync(HttpContext context, McpCall call)
     {

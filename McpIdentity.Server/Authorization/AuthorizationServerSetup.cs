@@ -20,7 +20,7 @@ internal static class AuthorizationServerSetup
         var services = builder.Services;
         services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<ProtectedResources>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
@@ -28,8 +28,8 @@ internal static class AuthorizationServerSetup
         services.AddSingleton<RevocationList>();
         services.AddSingleton<RevocationSignals>();
         services.AddSingleton<RevocationFeed>();
-        services.AddScoped<Revocations>();
-        services.AddScoped<Grants>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<Grants>();
         services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
 
         services.AddOpenIddict()
@@ -38,7 +38,7 @@ internal static class AuthorizationServerSetup
                 core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
                 core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
             })
-            .AddServer(AddServer);
+            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
 
         services.AddSingleton<ClientCache.Entries>();
         services.AddSingleton<ClientUse>();
@@ -54,7 +54,7 @@ internal static class AuthorizationServerSetup
         });
     }
 
-    private static void AddServer(OpenIddictServerBuilder server)
+    private static void AddServer(OpenIddictServerBuilder server, bool isServed)
     {
         server.SetAuthorizationEndpointUris("oauth/authorize")
             .SetTokenEndpointUris("oauth/token")
@@ -99,7 +99,7 @@ internal static class AuthorizationServerSetup
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor, StampClientUse.Descriptor,
@@ -109,6 +109,11 @@ internal static class AuthorizationServerSetup
             RevokeWholeGrant.Descriptor);
         server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
             .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        if (!isServed)
+        {
+            return; // OpenIddict would look at every request, and miss its keys
+        }
 
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()

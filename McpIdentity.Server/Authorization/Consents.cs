@@ -1,16 +1,21 @@
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>What people have allowed, per user, client, scope and resource.</summary>
-internal sealed class Consents(McpIdentityDbContext db, TimeProvider time)
+internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimeProvider time)
 {
+    private const string SelectScopes = """
+        SELECT "Scopes" FROM "Consents" WHERE "UserId" = $1 AND "ClientId" = $2 AND "Resource" = $3
+        """;
+
     /// <summary>Whether the person has allowed this client all of these scopes at this resource before.</summary>
     public async Task<bool> CoverAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
-        var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+        var granted = await sql.ReadAsync(SelectScopes, [userId, request.ClientId, request.Resource], row => row.GetString(0), cancellationToken);
         return granted is not null && request.Scopes.Split(' ').All(granted.Split(' ').Contains);
     }
 

@@ -1,3 +1,5 @@
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Registration;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
 
@@ -7,6 +9,12 @@ namespace McpIdentity.Server.Authorization;
 internal sealed class OAuthServerOptions
 {
     public const string Section = "OAuth";
+
+    /// <summary>
+    /// Whether this is an authorization server at all; <c>OAUTH_ENABLED</c> in the environment. Off, its endpoints, pages and
+    /// metadata are 404, and what is left is the MCP endpoint for JWTs of other issuers.
+    /// </summary>
+    public bool Enabled { get; set; } = true;
 
     /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
     public string? GoogleClientId { get; set; }
@@ -22,6 +30,34 @@ internal sealed class OAuthServerOptions
 
     /// <summary>Google's userinfo endpoint, when it is reached under another address.</summary>
     public string? GoogleUserInformationEndpoint { get; set; }
+
+    /// <summary>Admits accounts of this Google Workspace domain only: <c>example.com</c>.</summary>
+    public string? GoogleHostedDomain { get; set; }
+
+    /// <summary>Of an OAuth app at GitHub; <c>GITHUB_CLIENT_ID</c> in the environment. GitHub is on when both are set.</summary>
+    public string? GitHubClientId { get; set; }
+
+    /// <summary><c>GITHUB_CLIENT_SECRET</c> in the environment.</summary>
+    public string? GitHubClientSecret { get; set; }
+
+    /// <summary>Of an app registration in Microsoft Entra; <c>MICROSOFT_CLIENT_ID</c> in the environment. Microsoft is on when both are set.</summary>
+    public string? MicrosoftClientId { get; set; }
+
+    /// <summary><c>MICROSOFT_CLIENT_SECRET</c> in the environment.</summary>
+    public string? MicrosoftClientSecret { get; set; }
+
+    /// <summary>
+    /// Your organisation's tenant id or domain; <c>MICROSOFT_TENANT_ID</c> in the environment. <c>common</c> admits every
+    /// organisation and personal accounts, <c>organizations</c> and <c>consumers</c> one of the two.
+    /// </summary>
+    public string MicrosoftTenant { get; set; } = "common";
+
+    /// <summary>Further sign-in providers, by a short id of your choice: any OpenID Connect issuer, GitLab, Okta and many others.</summary>
+    public IDictionary<string, UpstreamProviderOptions> Providers { get; } =
+        new Dictionary<string, UpstreamProviderOptions>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Admits people with a verified e-mail address of these domains only. Empty, everyone that a provider vouches for.</summary>
+    public IList<string> AllowedEmailDomains { get; } = [];
 
     /// <summary>Where Google sends the browser back to; register <c>{PublicBaseUrl}/oauth/callback</c> there.</summary>
     public string CallbackPath { get; set; } = "/oauth/callback";
@@ -64,9 +100,27 @@ internal sealed class OAuthServerOptions
     /// <summary>How long a browser stays signed in.</summary>
     public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
 
+    /// <summary>
+    /// MCP servers in other hosts that trust our tokens, each by its resource identifier: an https URL (http on loopback),
+    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
+
     public SessionStorageOptions SessionStorage { get; } = new();
 
     public RegistrationOptions Registration { get; } = new();
+
+    /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
+    public IList<StaticClientOptions> StaticClients { get; } = [];
+
+    /// <summary>One such client by environment alone: <c>MCP_CLIENT_ID</c>.</summary>
+    public string? McpClientId { get; set; }
+
+    /// <summary><c>MCP_CLIENT_SECRET</c> in the environment; absent for a public client.</summary>
+    public string? McpClientSecret { get; set; }
+
+    /// <summary>Its redirect URIs, separated by commas; <c>MCP_REDIRECT_URIS</c> in the environment.</summary>
+    public string? McpRedirectUris { get; set; }
 
     /// <summary>Dynamic client registration (RFC 7591).</summary>
     internal sealed class RegistrationOptions
@@ -74,6 +128,18 @@ internal sealed class OAuthServerOptions
         public bool Enabled { get; set; } = true;
 
         public int MaxRedirectUris { get; set; } = 20;
+
+        /// <summary>Registers only clients that present <see cref="InitialAccessToken"/> as a bearer token (RFC 7591 §3).</summary>
+        public bool RequireInitialAccessToken { get; set; }
+
+        /// <summary>At least 16 characters, which you hand to those who may register clients.</summary>
+        public string? InitialAccessToken { get; set; }
+
+        /// <summary>
+        /// Such as <c>https</c>, <c>http-loopback</c> (http to the person's own computer) and <c>cursor</c>. Empty, every scheme
+        /// that a browser does not run itself: editors and desktop apps have one each.
+        /// </summary>
+        public IList<string> AllowedRedirectUriSchemes { get; } = [];
 
         /// <summary>
         /// A client that registered itself is deleted when for so long it had neither use nor a grant that lives;
@@ -138,9 +204,9 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
         }
 
-        if (environment.IsProduction() && !options.HasGoogle())
+        foreach (var resource in options.Resources.Where(resource => !IsResourceIdentifier(resource)))
         {
-            problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET. The demo users exist in Development only.");
+            problems.Add($"OAuth:Resources has '{resource}'; a resource identifier is an https URL (http on loopback) without query or fragment.");
         }
 
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
@@ -162,6 +228,10 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
         }
     }
 
+    private static bool IsResourceIdentifier(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } &&
+        (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+
     private static void CheckPositive(string setting, TimeSpan lifetime, List<string> problems)
     {
         if (lifetime <= TimeSpan.Zero)
@@ -176,12 +246,4 @@ internal enum SigningAlgorithm
 {
     ES256,
     RS256,
-}
-
-internal static class OAuthServerOptionsExtensions
-{
-    /// <summary>Whether people can sign in with Google; the placeholders of the guide count as unset.</summary>
-    public static bool HasGoogle(this OAuthServerOptions options) =>
-        options is { GoogleClientId.Length: > 0, GoogleClientSecret.Length: > 0 } &&
-        !options.GoogleClientId.StartsWith("your_client_id", StringComparison.Ordinal);
 }

@@ -1,11 +1,17 @@
+using McpIdentity.Server.Authorization;
+using Microsoft.Extensions.Options;
+
 namespace McpIdentity.Server.Federation;
 
 internal static class FederationSetup
 {
     public static void AddFederatedSignIn(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, UpstreamProviderRules>();
         builder.Services.AddSingleton<SignInProviders>();
+        builder.Services.AddSingleton<Admission>();
         builder.Services.AddScoped<UserDirectory>();
         builder.AddGoogleSignIn();
+        builder.AddUpstreamClients();
     }
 }

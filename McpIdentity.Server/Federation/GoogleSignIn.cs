@@ -1,10 +1,13 @@
 using System.Security.Claims;
+using System.Security.Cryptography;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Google;
-using Microsoft.Extensions.Options;
+using Microsoft.AspNetCore.Authentication.OAuth;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Federation;
 
@@ -14,15 +17,17 @@ internal static class GoogleSignIn
     public const string Scheme = "google";
 
     private const string EmailVerifiedClaim = "email_verified";
+    private const string HostedDomainClaim = "hd";
 
     public static void AddGoogleSignIn(this WebApplicationBuilder builder)
     {
         var oauth = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>() ?? new OAuthServerOptions();
-        if (!oauth.HasGoogle())
+        if (!UpstreamProvider.Of(oauth).Any(provider => provider is { Id: Scheme, IsUsable: true }))
         {
             return;
         }
 
+        builder.Services.AddSingleton<GoogleIdToken>();
         builder.Services.AddAuthentication().AddGoogle(Scheme, google =>
         {
             google.ClientId = oauth.GoogleClientId!;
@@ -35,7 +40,9 @@ internal static class GoogleSignIn
             google.SignInScheme = SessionsSetup.Scheme;
             google.RemoteAuthenticationTimeout = TimeSpan.FromMinutes(10);
             google.ClaimActions.MapJsonKey(EmailVerifiedClaim, EmailVerifiedClaim);
-            google.Events.OnRedirectToAuthorizationEndpoint = RedirectAsync;
+            google.ClaimActions.MapJsonKey(HostedDomainClaim, HostedDomainClaim);
+            google.Events.OnRedirectToAuthorizationEndpoint = context => RedirectAsync(context, oauth.GoogleHostedDomain);
+            google.Events.OnCreatingTicket = CheckIdTokenAsync;
             google.Events.OnTicketReceived = AcceptAsync;
             google.Events.OnRemoteFailure = FailAsync;
         });
@@ -48,43 +55,62 @@ internal static class GoogleSignIn
         });
     }
 
+    /// <summary>What a sign-in with Google starts from: where to go afterwards, and the nonce that its id_token must repeat.</summary>
+    public static AuthenticationProperties Start(string back) => new(new Dictionary<string, string?>
+    {
+        [GoogleIdToken.NonceItem] = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32)),
+    })
+    {
+        RedirectUri = back,
+    };
+
     // The person's browser is sent by a page of ours: a redirect that answers a form is subject to form-action in
     // Chromium, along the whole chain (interop Q31). The handler took the redirect_uri from the Host header.
-    private static Task RedirectAsync(RedirectContext<Microsoft.AspNetCore.Authentication.OAuth.OAuthOptions> context)
+    private static Task RedirectAsync(RedirectContext<OAuthOptions> context, string? hostedDomain)
     {
         var address = context.HttpContext.RequestServices.GetRequiredService<PublicAddress>();
-        var uri = Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(new Uri(context.RedirectUri).Query);
+        var uri = QueryHelpers.ParseQuery(new Uri(context.RedirectUri).Query);
         uri["redirect_uri"] = address.Of(context.Options.CallbackPath);
+        uri["nonce"] = context.Properties.Items[GoogleIdToken.NonceItem];
+        if (!string.IsNullOrEmpty(hostedDomain))
+        {
+            // Only a hint to Google's account chooser; the answer is checked.
+            uri["hd"] = hostedDomain;
+        }
+
         return ContinuePage.WriteAsync(context.HttpContext, context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google");
     }
+
+    private static Task CheckIdTokenAsync(OAuthCreatingTicketContext context) =>
+        context.HttpContext.RequestServices.GetRequiredService<GoogleIdToken>().CheckAsync(
+            context.TokenResponse.Response?.RootElement.TryGetProperty("id_token", out var idToken) == true ? idToken.GetString() : null,
+            context.Properties.Items.TryGetValue(GoogleIdToken.NonceItem, out var nonce) ? nonce : null,
+            context.Identity?.FindFirst(ClaimTypes.NameIdentifier)?.Value,
+            context.HttpContext.RequestAborted);
 
     private static async Task AcceptAsync(TicketReceivedContext context)
     {
         var google = context.Principal!;
-        var verified = google.HasClaim(claim => claim.Type == EmailVerifiedClaim && bool.TryParse(claim.Value, out var value) && value);
         var services = context.HttpContext.RequestServices;
-        if (google.FindFirstValue(ClaimTypes.NameIdentifier) is not { Length: > 0 } subject)
+        var provider = services.GetRequiredService<SignInProviders>().Find(Scheme)!;
+        var admission = services.GetRequiredService<Admission>();
+        var identity = google.FindFirstValue(ClaimTypes.NameIdentifier) is not { Length: > 0 } subject ? null : new UpstreamIdentity(
+            Scheme,
+            subject,
+            google.FindFirstValue(ClaimTypes.Name),
+            google.FindFirstValue(ClaimTypes.Email),
+            google.HasClaim(claim => claim.Type == EmailVerifiedClaim && bool.TryParse(claim.Value, out var value) && value));
+        var problem = identity is null
+            ? SignInFailure.Unreachable(provider)
+            : admission.Check(identity, provider.DisplayName) ?? admission.CheckHostedDomain(google.FindFirstValue(HostedDomainClaim));
+        if (problem is not null)
         {
-            SignInFailure.Show(context.HttpContext, SignInFailure.Unreachable);
+            SignInFailure.Show(context.HttpContext, provider, problem);
             context.HandleResponse();
             return;
         }
 
-        if (!verified && services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.RequireVerifiedEmail)
-        {
-            SignInFailure.Show(context.HttpContext, SignInFailure.UnverifiedEmail);
-            context.HandleResponse();
-            return;
-        }
-
-        context.Principal = await services.GetRequiredService<UserDirectory>().RecogniseAsync(
-            new UpstreamIdentity(
-                Scheme,
-                subject,
-                google.FindFirstValue(ClaimTypes.Name),
-                google.FindFirstValue(ClaimTypes.Email),
-                verified),
-            context.HttpContext.RequestAborted);
+        context.Principal = await services.GetRequiredService<UserDirectory>().RecogniseAsync(identity!, context.HttpContext.RequestAborted);
 
         // Only our own session's end counts: the handler would copy the lifetime of Google's token.
         context.Properties = new AuthenticationProperties { RedirectUri = context.ReturnUri };
@@ -92,7 +118,9 @@ internal static class GoogleSignIn
 
     private static Task FailAsync(RemoteFailureContext context)
     {
-        SignInFailure.Show(context.HttpContext, SignInFailure.Explain(context.Failure));
+        var providers = context.HttpContext.RequestServices.GetRequiredService<SignInProviders>();
+        var provider = providers.Find(Scheme)!;
+        SignInFailure.Show(context.HttpContext, provider, SignInFailure.ExplainGoogle(provider, context.Failure, providers.CallbackOf(provider)), context.Failure?.Message);
         context.HandleResponse();
         return Task.CompletedTask;
     }

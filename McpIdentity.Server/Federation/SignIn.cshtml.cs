@@ -4,6 +4,8 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using OpenIddict.Client;
+using OpenIddict.Client.AspNetCore;
 
 namespace McpIdentity.Server.Federation;
 
@@ -11,7 +13,7 @@ namespace McpIdentity.Server.Federation;
 /// Says which client asks and where the answer will be sent, before anything goes upstream (MCP security best
 /// practices: confused deputy). The upstream <c>state</c> and its cookie are made only by the POST.
 /// </summary>
-internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, UserDirectory users) : PageModel
+internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
 {
     private const string Path = "/signin";
 
@@ -38,9 +40,9 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         var back = AuthorizeEndpoint.Path + Pending.Query;
-        if (provider == GoogleSignIn.Scheme && providers.Google)
+        if (providers.Find(provider) is { } chosen)
         {
-            return Challenge(new AuthenticationProperties { RedirectUri = back }, GoogleSignIn.Scheme);
+            return chosen.Id == GoogleSignIn.Scheme ? Challenge(GoogleSignIn.Start(back), GoogleSignIn.Scheme) : await ChallengeAsync(chosen, back);
         }
 
         if (!providers.Demo || DemoProvider.Find(username) is not { } person)
@@ -50,8 +52,39 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return Page();
         }
 
+        if (admission.Check(person, "The demo provider") is { } notAdmitted)
+        {
+            SignInFailure.Show(HttpContext, provider: null, notAdmitted);
+            return new EmptyResult();
+        }
+
         await HttpContext.SignInAsync(SessionsSetup.Scheme, await users.RecogniseAsync(person, HttpContext.RequestAborted));
         return new ContinuePage(back, Pending.ClientName);
+    }
+
+    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back)
+    {
+        try
+        {
+            // Cached; asked for here because a challenge has no other way to say that the provider does not answer.
+            await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
+                .GetServerConfigurationByRegistrationIdAsync(provider.Id, HttpContext.RequestAborted);
+        }
+        catch (Exception exception) when (!HttpContext.RequestAborted.IsCancellationRequested)
+        {
+            SignInFailure.Show(HttpContext, provider, SignInFailure.NoDiscovery(provider), exception.GetBaseException().Message);
+            return new EmptyResult();
+        }
+
+        return Challenge(
+            new AuthenticationProperties(new Dictionary<string, string?>
+            {
+                [OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id,
+            })
+            {
+                RedirectUri = back,
+            },
+            OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
     }
 
     private IActionResult? Open()

@@ -2,55 +2,103 @@ using McpIdentity.Server.Hosting;
 
 namespace McpIdentity.Server.Federation;
 
-/// <summary>Why signing in with a provider did not work, in words that say what to do.</summary>
-internal static class SignInFailure
+/// <summary>Why signing in did not work: a code for each cause, in words that say what to do (SEED-088).</summary>
+internal static partial class SignInFailure
 {
-    public static readonly PersonError UnverifiedEmail = new(
-        "email_not_verified", "Your e-mail address is not verified",
-        "Google has not verified the e-mail address of this account, and this server admits verified addresses only.",
-        "Verify the address with Google, or sign in with another account.");
+    private const string StartAgain = "Go back to the app and start again.";
 
-    private static readonly PersonError Denied = new(
-        "access_denied", "You did not sign in",
-        "Google reports that the sign-in was cancelled.", "Go back to the app and start again if that was not your intention.");
-
-    private static readonly PersonError BadClient = new(
-        "invalid_client", "Google does not accept this server",
-        "Google refused this server's client id or secret.", "The operator should check GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (.env.oauth).");
-
-    private static readonly PersonError BadRedirect = new(
-        "redirect_uri_mismatch", "Google does not know this server's address",
-        "The address that Google should send you back to is not registered there.",
-        "The operator should register this server's address followed by /oauth/callback in the Google Cloud console.");
-
-    private static readonly PersonError BadState = new(
+    public static readonly PersonError NoState = new(
         "invalid_state", "This sign-in does not belong to this browser",
-        "The answer from Google carries no state of ours, or was started in another browser or too long ago.",
-        "Go back to the app and start again.");
+        "The answer carries no state of ours, or was started in another browser, too long ago, or used before.", StartAgain);
+
+    public static PersonError Denied(UpstreamProvider provider) => new(
+        "access_denied", "You did not sign in",
+        $"{provider.DisplayName} reports that the sign-in was cancelled.", "Go back to the app and start again if that was not your intention.");
+
+    public static PersonError BadClient(UpstreamProvider provider) => new(
+        "invalid_client", $"{provider.DisplayName} does not accept this server",
+        $"{provider.DisplayName} refused this server's client id or secret.",
+        $"The operator should check {provider.CredentialSettings}, and whether the secret has expired.");
+
+    public static PersonError BadRedirect(UpstreamProvider provider, string redirectUri) => new(
+        "redirect_uri_mismatch", $"{provider.DisplayName} does not know this server's address",
+        "The address that the provider should send you back to is not registered there.",
+        $"The operator should register exactly {redirectUri} at {provider.DisplayName}, and set OAUTH_BASE_URL where that is not the address that people use.");
+
+    /// <param name="provider">Who refused.</param>
+    /// <param name="error">Its own error code, already reduced to harmless characters.</param>
+    public static PersonError Refused(UpstreamProvider provider, string error) => new(
+        "provider_refused", $"{provider.DisplayName} refused the sign-in",
+        $"{provider.DisplayName} answered '{error}'.", StartAgain + " If it stays so, give the reference below to the operator.");
+
+    public static PersonError BadToken(UpstreamProvider provider) => new(
+        "invalid_id_token", $"{provider.DisplayName}'s answer cannot be trusted",
+        "The identity token is not meant for this sign-in: its signature, issuer, audience, nonce or time is wrong.",
+        StartAgain + " If it stays so, the operator should compare the issuer and the client id, and this server's clock.");
 
     /// <summary>Also for an answer without a subject: nobody can be recognised by it.</summary>
-    public static readonly PersonError Unreachable = new(
-        "provider_unavailable", "Google did not answer as expected",
-        "Signing in with Google failed.", "Try again in a minute; if it stays so, give the reference below to the operator.");
+    public static PersonError Unreachable(UpstreamProvider provider) => new(
+        "provider_unavailable", $"{provider.DisplayName} did not answer as expected",
+        $"Signing in with {provider.DisplayName} failed.", "Try again in a minute; if it stays so, give the reference below to the operator.");
 
-    /// <summary>Shows the error page instead of whatever the handler would answer.</summary>
-    public static void Show(HttpContext context, PersonError error)
+    public static PersonError NoDiscovery(UpstreamProvider provider) => new(
+        "provider_discovery_failed", $"{provider.DisplayName} cannot be reached",
+        $"This server could not read the sign-in addresses of {provider.DisplayName}.",
+        $"Try again in a minute; if it stays so, the operator should check OAuth:Providers:{provider.Id}:Issuer and the way there.");
+
+    public static PersonError UnverifiedEmail(string provider, bool hasEmail) => new(
+        "email_not_verified", "Your e-mail address is not verified",
+        hasEmail
+            ? $"{provider} has not verified the e-mail address of this account, and this server admits verified addresses only."
+            : $"{provider} named no e-mail address of this account, and this server admits verified addresses only.",
+        $"Verify the address with {provider}, or sign in with another account.");
+
+    public static PersonError DomainNotAllowed(string domains) => new(
+        "domain_not_allowed", "This account may not sign in here",
+        $"This server admits people with a verified address at {domains} only.", "Sign in with an account of that organisation.");
+
+    /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
+    public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null)
     {
         context.Features.Set(error);
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
+        var redirectUri = provider is null ? "none" : context.RequestServices.GetRequiredService<SignInProviders>().CallbackOf(provider);
+        SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.Of(context));
     }
 
-    public static PersonError Explain(Exception? failure)
+    /// <summary>The cause behind a provider's own error code.</summary>
+    public static PersonError Explain(UpstreamProvider provider, string error, string redirectUri) => error switch
     {
-        // The OAuth handler tells its failures apart only by the text of the exception.
+        "access_denied" or "user_cancelled_login" or "consent_required" => Denied(provider),
+        // The second is GitHub's word.
+        "invalid_client" or "incorrect_client_credentials" or "unauthorized_client" => BadClient(provider),
+        "redirect_uri_mismatch" or "invalid_redirect_uri" => BadRedirect(provider, redirectUri),
+        "server_error" or "temporarily_unavailable" => Unreachable(provider),
+        _ => Refused(provider, Harmless(error)!),
+    };
+
+    /// <summary>The same for Google, whose handler tells its failures apart only by the text of the exception.</summary>
+    public static PersonError ExplainGoogle(UpstreamProvider provider, Exception? failure, string redirectUri)
+    {
         var text = failure?.ToString() ?? "";
         return text switch
         {
-            _ when text.Contains("access_denied", StringComparison.OrdinalIgnoreCase) || text.Contains("Access was denied", StringComparison.Ordinal) => Denied,
-            _ when text.Contains("invalid_client", StringComparison.Ordinal) => BadClient,
-            _ when text.Contains("redirect_uri_mismatch", StringComparison.Ordinal) => BadRedirect,
-            _ when text.Contains("state", StringComparison.Ordinal) || text.Contains("Correlation failed", StringComparison.Ordinal) => BadState,
-            _ => Unreachable,
+            _ when text.Contains("access_denied", StringComparison.OrdinalIgnoreCase) || text.Contains("Access was denied", StringComparison.Ordinal) => Denied(provider),
+            _ when text.Contains("invalid_client", StringComparison.Ordinal) => BadClient(provider),
+            _ when text.Contains("redirect_uri_mismatch", StringComparison.Ordinal) => BadRedirect(provider, redirectUri),
+            _ when failure?.InnerException is GoogleIdToken.InvalidException || failure is GoogleIdToken.InvalidException => BadToken(provider),
+            _ when text.Contains("state", StringComparison.Ordinal) || text.Contains("Correlation failed", StringComparison.Ordinal) => NoState,
+            _ => Unreachable(provider),
         };
     }
+
+    // Anyone can write anything into a callback's address.
+    private static string? Harmless(string? text) =>
+        text is null ? null : new string([.. text.Take(200).Select(c => char.IsAsciiLetterOrDigit(c) || " _-.:,()/".Contains(c) ? c : '?')]);
+
+    [LoggerMessage(1203, LogLevel.Warning,
+        "Sign-in with {Provider} failed: {Code}. {WhatHappened} {WhatToDo} The provider said: {Upstream}. Redirect URI: {RedirectUri}. Reference: {Reference}")]
+    private static partial void SignInFailed(
+        ILogger logger, string provider, string code, string whatHappened, string whatToDo, string upstream, string redirectUri, string reference);
 }

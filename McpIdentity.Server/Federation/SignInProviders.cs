@@ -1,13 +1,43 @@
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Federation;
 
 /// <summary>Who may vouch for people here, as configured.</summary>
-internal sealed class SignInProviders(IOptions<OAuthServerOptions> options, IHostEnvironment environment)
+internal sealed partial class SignInProviders(
+    IOptions<OAuthServerOptions> options, IHostEnvironment environment, PublicAddress address, ILogger<SignInProviders> logger)
 {
-    public bool Google { get; } = options.Value.HasGoogle();
+    /// <summary>In the order of the sign-in page.</summary>
+    public IReadOnlyList<UpstreamProvider> All { get; } = [.. UpstreamProvider.Of(options.Value).Where(provider => provider.IsUsable)];
 
     /// <summary>The demo provider refuses to exist outside Development, and beside a real provider.</summary>
-    public bool Demo => environment.IsDevelopment() && !Google;
+    public bool Demo => environment.IsDevelopment() && All.Count == 0;
+
+    public UpstreamProvider? Find(string? id) => All.FirstOrDefault(provider => provider.Id == id);
+
+    /// <summary>The address that the operator registers at the provider, byte by byte.</summary>
+    public string CallbackOf(UpstreamProvider provider) => address.Of(provider.CallbackPath);
+
+    /// <summary>Says which providers are on and what to register there, and which are off because a half is missing (SEED-025).</summary>
+    public void Log()
+    {
+        foreach (var provider in UpstreamProvider.Of(options.Value))
+        {
+            if (provider.IsUsable)
+            {
+                ProviderIsOn(provider.DisplayName, CallbackOf(provider));
+            }
+            else
+            {
+                ProviderIsOff(provider.DisplayName, provider.CredentialSettings);
+            }
+        }
+    }
+
+    [LoggerMessage(1201, LogLevel.Information, "People can sign in with {Provider}. The redirect URI to register there: {RedirectUri}")]
+    private partial void ProviderIsOn(string provider, string redirectUri);
+
+    [LoggerMessage(1202, LogLevel.Warning, "Sign-in with {Provider} is off: client id and secret must both be set, and not to a placeholder. Check {Settings}.")]
+    private partial void ProviderIsOff(string provider, string settings);
 }

@@ -9,9 +9,6 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 
-/// <summary>What an upstream provider said of a person.</summary>
-internal sealed record UpstreamIdentity(string Provider, string Subject, string? Name, string? Email, bool EmailVerified);
-
 /// <summary>Our record of the people that providers vouch for.</summary>
 internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
 {

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.ComponentModel;
 using System.Reflection;
+using McpIdentity.Mcp;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
@@ -75,11 +76,15 @@ internal sealed class ConfigurationProblems
         }
         else if (child.Value is { Length: > 0 } value && type != typeof(string) && !CanConvert(value, type))
         {
-            var allowed = type.IsEnum ? string.Join(", ", Enum.GetNames(type)) : type == typeof(bool) ? "true, false" : $"a value of type {type.Name}";
+            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false" : $"a value of type {type.Name}";
             _problems.Add($"{child.Path} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
         }
     }
+
+    // The guide writes auth types in lower case, and people compare letter by letter (SEED-001).
+    private static IEnumerable<string> Names(Type type) =>
+        type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
 
     // A nested section or a list is filled in place and needs no setter.
     private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);

@@ -18,6 +18,14 @@ internal static class EnvironmentNames
         ["OAUTH_ENABLED"] = "OAuth:Enabled",
         ["GOOGLE_CLIENT_ID"] = "OAuth:GoogleClientId",
         ["GOOGLE_CLIENT_SECRET"] = "OAuth:GoogleClientSecret",
+        ["GITHUB_CLIENT_ID"] = "OAuth:GitHubClientId",
+        ["GITHUB_CLIENT_SECRET"] = "OAuth:GitHubClientSecret",
+        ["MICROSOFT_CLIENT_ID"] = "OAuth:MicrosoftClientId",
+        ["MICROSOFT_CLIENT_SECRET"] = "OAuth:MicrosoftClientSecret",
+        ["MICROSOFT_TENANT_ID"] = "OAuth:MicrosoftTenant",
+        ["MCP_CLIENT_ID"] = "OAuth:McpClientId",
+        ["MCP_CLIENT_SECRET"] = "OAuth:McpClientSecret",
+        ["MCP_REDIRECT_URIS"] = "OAuth:McpRedirectUris",
         // Later lines win: ENCRYPTION_KEY beats its two older names.
         ["TOKEN_ENCRYPTION_KEY"] = "OAuth:EncryptionKey",
         ["OAUTH_SESSION_ENCRYPTION_KEY"] = "OAuth:EncryptionKey",
@@ -73,8 +81,20 @@ internal static class EnvironmentNames
             {
                 values[key] = name == "LOG_LEVEL" ? LogLevelOf(value) : value;
             }
+
+            if (name == "LOG_LEVEL" && SecurityLogLevelOf(value) is { } level)
+            {
+                values["Mcp:SecurityLogging:LogLevel"] = level;
+            }
         }
     }
+
+    private static string? SecurityLogLevelOf(string? word) => word?.ToUpperInvariant() switch
+    {
+        "ERROR" or "WARN" or "INFO" or "DEBUG" => word,
+        "TRACE" => "Debug",
+        _ => null,
+    };
 
     // The seed's words are Node's; an unknown one is left to the logging configuration to refuse.
     private static string LogLevelOf(string word) => word.ToUpperInvariant() switch

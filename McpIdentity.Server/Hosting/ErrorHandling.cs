@@ -1,4 +1,5 @@
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Diagnostics;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -14,9 +15,14 @@ internal static class ErrorHandling
         {
             ExceptionHandler = AnswerAsync,
             // The log line carries the trace id that the answer names.
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || DependencyFaults.IsOne(context.Exception),
         });
-        app.UseWhen(context => IsForPeople(context.Request.Path), people => people.UseStatusCodePagesWithReExecute("/error"));
+        app.UseWhen(context => IsForPeople(context.Request.Path), people =>
+        {
+            // A scope of its own: what failed in the request's must not fail the page as well.
+            people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
+            people.Use((context, next) => DependencyFaults.ShowPageAsync(context, next));
+        });
     }
 
     private static async Task AnswerAsync(HttpContext context)
@@ -25,6 +31,10 @@ internal static class ErrorHandling
         if (feature?.Error is BadHttpRequestException error)
         {
             await RequestBodies.Refuse(error, Errors.InvalidRequest).ExecuteAsync(context);
+        }
+        else if (DependencyFaults.IsOne(feature?.Error))
+        {
+            await DependencyFaults.Answer(context, feature!.Error).ExecuteAsync(context);
         }
         else
         {
@@ -37,5 +47,6 @@ internal static class ErrorHandling
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == "/oauth/callback";
+        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" ||
+        path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
 }

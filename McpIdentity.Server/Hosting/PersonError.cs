@@ -9,12 +9,20 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
         "server_error", "Something went wrong here", "The server could not finish what you asked for. It is not your fault.",
         "Try again in a minute; if it stays so, give the reference below to whoever runs this server.");
 
+    public static readonly PersonError Unavailable = new(
+        "temporarily_unavailable", "The server is busy with itself", "It cannot reach its database at the moment. It is not your fault, and nothing of yours is lost.",
+        "Wait a few seconds and load this page again.");
+
     public static readonly PersonError Expired = new(
         "expired", "This page is too old", "You took longer than 15 minutes, or the page was not opened from an app.",
         "Go back to the app and connect again.");
 
     public static readonly PersonError NotFound = new(
         "not_found", "There is nothing here", "This address does not exist on this server.", "Check the address.");
+
+    public static PersonError TooManyRequests(int seconds) => new(
+        "temporarily_unavailable", "That was too fast", "Too many requests have come from your network within a short time.",
+        $"Wait {seconds} seconds and try again.");
 
     public static PersonError UnknownClient(string code, string? description) => new(
         code, "This app is not known here",

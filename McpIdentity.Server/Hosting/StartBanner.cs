@@ -1,5 +1,6 @@
 using System.Reflection;
 using McpIdentity.Mcp;
+using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Options;
@@ -17,19 +18,24 @@ internal static class StartBanner
         var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
         var endpoint = address.Of(mcp.Path);
         Console.WriteLine($"""
-            McpIdentity {version}  {app.Environment.EnvironmentName}  {address.Issuer}
-              Database        {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
-              Sign-in         {SignIn(providers)}
-              MCP endpoint    {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
-              Metadata        {address.Of("/.well-known/oauth-authorization-server")}
-              Connect         claude mcp add --transport http mcpidentity {endpoint}
+            McpIdentity {version}  {app.Environment.EnvironmentName}
+              Server URL          {address.Issuer}
+              Database            {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
+              Sign-in             {(OAuthSwitch.IsOn(app.Configuration) ? SignIn(providers) : "off (OAuth:Enabled)")}
+              MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
+              Authorization       {address.Of(AuthorizeEndpoint.Path)}
+              Token               {address.Of("/oauth/token")}
+              User Info           {address.Of("/oauth/userinfo")}
+              Auth Server         {address.Of("/.well-known/oauth-authorization-server")}
+              Protected Resource  {address.Of("/.well-known/oauth-protected-resource")}
+              Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);
     }
 
     private static string SignIn(SignInProviders providers) => providers switch
     {
-        { Google: true } => "Google",
-        { Demo: true } => "demo users alice and bob, no password (set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for Google)",
+        { All.Count: > 0 } => string.Join(", ", providers.All.Select(provider => $"{provider.DisplayName} (redirect URI {providers.CallbackOf(provider)})")),
+        { Demo: true } => "demo users alice and bob, no password (set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET for Google; docs/sign-in-providers.md for others)",
         _ => "nobody: no provider is configured",
     };
 }

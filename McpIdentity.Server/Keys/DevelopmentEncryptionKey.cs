@@ -15,7 +15,17 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
 
     public void PostConfigure(string? name, OAuthServerOptions options)
     {
-        if (string.IsNullOrEmpty(options.EncryptionKey) && !environment.IsProduction())
+        if (!string.IsNullOrEmpty(options.EncryptionKey))
+        {
+            return;
+        }
+
+        if (!options.Enabled)
+        {
+            // No authorization server, nothing that a later start must read: Production needs no key for it (SEED-019).
+            options.EncryptionKey = NewKey();
+        }
+        else if (!environment.IsProduction())
         {
             options.EncryptionKey = ReadOrCreate();
         }
@@ -33,12 +43,14 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
             }
 
             using var file = new StreamWriter(Path, creation);
-            file.Write(RandomNumberGenerator.GetHexString(64, lowercase: true));
+            file.Write(NewKey());
             KeyCreated(Path);
         }
 
         return File.ReadAllText(Path).Trim();
     }
+
+    private static string NewKey() => RandomNumberGenerator.GetHexString(64, lowercase: true);
 
     [LoggerMessage(1101, LogLevel.Warning, "No encryption key is configured: {Path} was created. Set ENCRYPTION_KEY in Production.")]
     private partial void KeyCreated(string path);

@@ -19,15 +19,28 @@ internal static class KeysSetup
         services.AddSingleton<SigningKeyRing>();
         services.AddScoped<SigningKeyStore>();
         services.AddSingleton<SigningKeyRotation>();
-        services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
+        if (OAuthSwitch.IsOn(builder.Configuration))
+        {
+            services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
+        }
+
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());
+
+        if (!OAuthSwitch.IsOn(builder.Configuration))
+        {
+            services.AddDataProtection().UseEphemeralDataProtectionProvider(); // no cookie and no page is served
+            return;
+        }
 
         services.AddDataProtection().SetApplicationName("McpIdentity").PersistKeysToDbContext<McpIdentityDbContext>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
     }
 
+    // Without an authorization server nothing is signed, and keys of another time may be under an encryption key that is not here.
     public static Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
-        services.GetRequiredService<SigningKeyRotation>().StartKeysAsync(cancellationToken);
+        OAuthSwitch.IsOn(services.GetRequiredService<IConfiguration>())
+            ? services.GetRequiredService<SigningKeyRotation>().StartKeysAsync(cancellationToken)
+            : Task.CompletedTask;
 }

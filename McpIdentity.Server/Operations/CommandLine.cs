@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using McpIdentity.Server.Hosting;
 
 namespace McpIdentity.Server.Operations;
@@ -7,6 +8,7 @@ namespace McpIdentity.Server.Operations;
 internal static class CommandLine
 {
     private const int Failed = 1;
+    private const int Usage = 2;
 
     // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
     private static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
@@ -16,6 +18,7 @@ internal static class CommandLine
         KeysCommand.Create(),
         ClientsCommand.Create(),
         PruneCommand.Create(),
+        TokenCommand.Create(),
     };
 
     public static async Task<int> RunAsync(string[] args)
@@ -24,8 +27,9 @@ internal static class CommandLine
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
         try
         {
-            return await Root.Parse(isVerb ? args : ["serve", .. args])
-                .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);
+            var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return parsed.Action is ParseErrorAction ? Usage : exitCode;
         }
         catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException)
         {

@@ -12,7 +12,7 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await app.StartAsync(cancellationToken);
         app.PrintBanner(applied);
-        await app.WaitForShutdownAsync(cancellationToken);
+        await app.DrainAndStopAsync(cancellationToken);
         return 0;
     });
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using McpIdentity.Persistence;
+using McpIdentity.Server.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -11,6 +13,9 @@ namespace McpIdentity.Server.Persistence;
 /// <summary>EF Core on the configured provider.</summary>
 internal static class PersistenceSetup
 {
+    private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
+
     public static void AddPersistence(this WebApplicationBuilder builder)
     {
         builder.Services.AddOptions<DatabaseOptions>().BindConfiguration(DatabaseOptions.Section).ValidateOnStart();
@@ -18,19 +23,20 @@ internal static class PersistenceSetup
         builder.Services.AddSingleton<RedisConnection>();
 
         var options = builder.Configuration.GetSection(DatabaseOptions.Section).Get<DatabaseOptions>() ?? new DatabaseOptions();
-        if (options.Url is { Length: > 0 } url)
+        if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
         {
-            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db.UseNpgsql(ConnectionStringOf(url)));
-        }
-        else if (options.Provider == DatabaseProvider.Postgres)
-        {
-            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db.UseNpgsql(options.ConnectionString));
+            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db.UseNpgsql(ConnectionStrings.Postgres(options)));
+            builder.Services.AddSingleton<PreparedSql>(_ => new PostgresPreparedSql(ConnectionStrings.Postgres(options)));
         }
         else
         {
-            builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db
-                .UseSqlite(options.ConnectionString)
-                .AddInterceptors(new SqlitePragmas()));
+            builder.Services.AddSingleton<SqliteTurns>();
+            builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>((services, db) => db
+                .UseSqlite(ConnectionStrings.Sqlite(options))
+                .AddInterceptors(new SqlitePragmas(), services.GetRequiredService<SqliteTurns>()));
+            builder.Services.AddSingleton(services => new SqliteWriter(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteTurns>()));
+            builder.Services.AddSingleton<PreparedSql>(services =>
+                new SqlitePreparedSql(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteWriter>()));
         }
     }
 
@@ -55,6 +61,7 @@ internal static class PersistenceSetup
             Directory.CreateDirectory(folder);
         }
 
+        await WaitForDatabaseAsync(db, cancellationToken);
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await db.CreateDatabaseAsync(cancellationToken);
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
@@ -66,6 +73,12 @@ internal static class PersistenceSetup
             {
                 throw new InvalidOperationException(
                     $"The database is not up to date ({string.Join(", ", pending)}) and Database:MigrateOnStart is off. Run the verb migrate.");
+            }
+
+            if (!db.Database.IsSqlite())
+            {
+                // An index over a large table takes its time; the bound of a request is not meant for it.
+                db.Database.SetCommandTimeout(MigrationTimeout);
             }
 
             await db.Database.MigrateAsync(cancellationToken);
@@ -104,6 +117,29 @@ internal static class PersistenceSetup
         }
     }
 
+    // After a power cut both start at once, and the database is the slower one.
+    private static async Task WaitForDatabaseAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!db.Database.IsSqlite())
+        {
+            try
+            {
+                await db.Database.OpenConnectionAsync(cancellationToken);
+                await db.Database.CloseConnectionAsync();
+                return;
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
+            {
+                return; // The migration creates it.
+            }
+            catch (Exception exception) when (DependencyFaults.IsOne(exception) && clock.Elapsed < StartPatience)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
+            }
+        }
+    }
+
     /// <summary>The database in words fit for a console: never a password.</summary>
     public static string DescribeDatabase(this IServiceProvider services)
     {
@@ -116,21 +152,6 @@ internal static class PersistenceSetup
 
         var connection = new NpgsqlConnectionStringBuilder(database.GetConnectionString());
         return $"PostgreSQL {connection.Host}:{connection.Port}/{connection.Database}";
-    }
-
-    // The URL form is what hosting platforms hand out; Npgsql reads only its own.
-    private static string ConnectionStringOf(string url)
-    {
-        var uri = new Uri(url);
-        var user = uri.UserInfo.Split(':', 2);
-        return new NpgsqlConnectionStringBuilder
-        {
-            Host = uri.Host,
-            Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
-            Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
-            Username = Uri.UnescapeDataString(user[0]),
-            Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
-        }.ConnectionString;
     }
 }
 

@@ -11,6 +11,10 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
+    // synchronous stays FULL, SQLite's default: what was answered 200 survives a power cut too. The writers of this process
+    // take turns, so that the busy timeout is for other processes alone.
+    public const string Text = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=1100; PRAGMA temp_store=MEMORY;";
+
     private readonly ConditionalWeakTable<object, object> _prepared = [];
 
     public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection);
@@ -29,8 +33,7 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
         }
 
         using var command = connection.CreateCommand();
-        // synchronous stays FULL, SQLite's default: what was answered 200 survives a power cut too.
-        command.CommandText = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=2000; PRAGMA temp_store=MEMORY;";
+        command.CommandText = Text;
         command.ExecuteNonQuery();
     }
 }

@@ -18,7 +18,7 @@ internal static class ClientMetadataRules
         ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
 
     public static OAuthError? Check(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy, bool allowClientCredentials) =>
-        CheckRedirectUris(metadata, policy.MaxRedirectUris) ??
+        CheckRedirectUris(metadata, policy) ??
         CheckGrantTypes(metadata) ??
         CheckClientCredentials(metadata, allowClientCredentials) ??
         CheckResponseTypes(metadata) ??
@@ -27,7 +27,7 @@ internal static class ClientMetadataRules
         CheckTexts(metadata) ??
         CheckUris(metadata);
 
-    private static OAuthError? CheckRedirectUris(ClientMetadata metadata, int maxRedirectUris)
+    private static OAuthError? CheckRedirectUris(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy)
     {
         if (metadata.RedirectUris is not { Count: > 0 } uris)
         {
@@ -35,12 +35,12 @@ internal static class ClientMetadataRules
             return UsesAuthorizationCode(metadata) ? RegistrationErrors.InvalidRedirectUri("redirect_uris must list at least one URI.") : null;
         }
 
-        if (uris.Count > maxRedirectUris)
+        if (uris.Count > policy.MaxRedirectUris)
         {
-            return RegistrationErrors.InvalidRedirectUri($"redirect_uris must list at most {maxRedirectUris} URIs.");
+            return RegistrationErrors.InvalidRedirectUri($"redirect_uris must list at most {policy.MaxRedirectUris} URIs.");
         }
 
-        return uris.Select(uri => RedirectUris.Check(uri.ValueKind == JsonValueKind.String ? uri.GetString() : null))
+        return uris.Select(uri => RedirectUris.Check(uri.ValueKind == JsonValueKind.String ? uri.GetString() : null, policy.AllowedRedirectUriSchemes))
             .FirstOrDefault(problem => problem is not null) is { } why ? RegistrationErrors.InvalidRedirectUri(why) : null;
     }
 

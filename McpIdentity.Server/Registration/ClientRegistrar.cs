@@ -61,7 +61,8 @@ internal sealed partial class ClientRegistrar(
         };
     }
 
-    private static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
+    /// <summary>What is stored of a client; of its secret, a hash.</summary>
+    public static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
     {
         var descriptor = new OpenIddictApplicationDescriptor
         {
@@ -105,7 +106,7 @@ internal sealed partial class ClientRegistrar(
         return descriptor;
     }
 
-    private static bool IsNative(string redirectUri)
+    public static bool IsNative(string redirectUri)
     {
         var uri = new Uri(redirectUri, UriKind.Absolute);
         return uri.Scheme is not ("http" or "https") || RedirectUris.IsLoopback(uri);

@@ -14,7 +14,25 @@ internal static class RedirectUris
         "view-source", "chrome", "resource", "jar", "intent", "content",
     };
 
-    /// <returns>Why the URI may not be registered, or null.</returns>
+    /// <summary>Stands for http to the person's own computer in a list of schemes.</summary>
+    public const string HttpLoopback = "http-loopback";
+
+    /// <returns>Why the URI may not be registered where only these schemes are allowed (none: every harmless one), or null.</returns>
+    public static string? Check(string? text, IList<string> allowedSchemes)
+    {
+        if (Check(text) is { } problem)
+        {
+            return problem;
+        }
+
+        var uri = new Uri(text!, UriKind.Absolute);
+        var scheme = uri.Scheme == Uri.UriSchemeHttp ? HttpLoopback : uri.Scheme;
+        return allowedSchemes.Count == 0 || allowedSchemes.Contains(scheme, StringComparer.OrdinalIgnoreCase)
+            ? null
+            : $"This server registers redirect URIs of {string.Join(", ", allowedSchemes)} only.";
+    }
+
+    /// <returns>Why the URI may not be registered anywhere, or null.</returns>
     public static string? Check(string? text)
     {
         if (text is not { Length: > 0 and <= MaxLength })

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
@@ -15,15 +16,20 @@ internal static class RegistrationEndpoint
 
     private const int MaxBodyBytes = 64 * 1024;
 
-    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder) => builder.Services.AddScoped<ClientRegistrar>();
+    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddScoped<ClientRegistrar>();
+        builder.Services.AddScoped<StaticClients>();
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
+    }
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
         if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
         {
-            app.MapPost(Path, RegisterAsync);
+            app.MapPost(Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
             // The path of set-ups that came before this server (seed-checklist D-12); not advertised.
-            app.MapPost("/oauth" + Path, RegisterAsync);
+            app.MapPost("/oauth" + Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
         }
     }
 
@@ -31,6 +37,11 @@ internal static class RegistrationEndpoint
         HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
         CancellationToken cancellationToken)
     {
+        if (InitialAccessToken.Check(request, options.Value.Registration) is { } refusal)
+        {
+            return refusal;
+        }
+
         var (metadata, problem) = await ReadAsync(request, cancellationToken);
         if (metadata is null)
         {

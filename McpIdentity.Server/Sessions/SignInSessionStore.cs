@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -27,9 +28,11 @@ internal sealed class SignInSessionStore(
         var device = http.HttpContext?.Request.Headers.UserAgent.ToString();
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var id = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16));
+        ticket.Properties.SetString(JwtRegisteredClaimNames.Sid, id); // for the security log, which hears of the sign-in next
         db.SignInSessions.Add(new SignInSession
         {
-            Id = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)),
+            Id = id,
             CookieHash = Hash(cookie),
             UserId = ticket.Principal.FindFirstValue(Claims.Subject)!,
             CreatedAt = now,

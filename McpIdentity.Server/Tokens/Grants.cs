@@ -1,7 +1,6 @@
-using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Authorization;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Tokens;
@@ -11,16 +10,39 @@ namespace McpIdentity.Server.Tokens;
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants(McpIdentityDbContext db, Revocations revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
+internal sealed class Grants(PreparedSql sql, Revocations revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
-    public async Task StartAsync(Grant grant, CancellationToken cancellationToken)
-    {
-        db.Grants.Add(grant);
-        await db.SaveChangesAsync(cancellationToken);
-    }
+    private const string Insert = """
+        INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "ProtectedClaims")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """;
 
-    public Task<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) =>
-        db.Grants.AsNoTracking().SingleOrDefaultAsync(grant => grant.Id == id, cancellationToken);
+    private const string Select = """
+        SELECT "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "RevokedAt", "ProtectedClaims"
+        FROM "Grants" WHERE "Id" = $1
+        """;
+
+    private const string Spend = """
+        UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3
+        WHERE "Id" = $4 AND "Generation" = $5 AND "RevokedAt" IS NULL
+        """;
+
+    public Task StartAsync(Grant grant) => sql.WriteAsync(
+        Insert, grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.Generation, grant.RotatedAt, grant.ExpiresAt, grant.CreatedAt, grant.ProtectedClaims);
+
+    public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => sql.ReadAsync(Select, [id], row => new Grant
+    {
+        Id = id,
+        UserId = row.GetString(0),
+        ClientId = row.GetString(1),
+        SessionId = row.GetString(2),
+        Generation = row.GetInt32(3),
+        RotatedAt = sql.Moment(row, 4),
+        ExpiresAt = sql.Moment(row, 5),
+        CreatedAt = sql.Moment(row, 6),
+        RevokedAt = row.IsDBNull(7) ? null : sql.Moment(row, 7),
+        ProtectedClaims = row.GetString(8),
+    }, cancellationToken);
 
     /// <summary>
     /// Whether a spent refresh token may be answered once more, with the successor that it had: the answer to the first
@@ -32,18 +54,12 @@ internal sealed class Grants(McpIdentityDbContext db, Revocations revocations, T
 
     /// <summary>Moves the grant on from the code or refresh token of this generation, unless another request has.</summary>
     /// <returns>Whether this request is the one that spent it.</returns>
-    public async Task<bool> SpendAsync(Grant grant, int generation, CancellationToken cancellationToken)
+    public async Task<bool> SpendAsync(Grant grant, int generation)
     {
         var now = time.GetUtcNow();
         var slides = now + options.Value.RefreshTokenLifetime;
         var ends = grant.CreatedAt + options.Value.RefreshTokenFamilyLifetime;
-        var expires = slides < ends ? slides : ends;
-        return await db.Grants
-            .Where(row => row.Id == grant.Id && row.Generation == generation && row.RevokedAt == null)
-            .ExecuteUpdateAsync(set => set
-                .SetProperty(row => row.Generation, generation + 1)
-                .SetProperty(row => row.RotatedAt, now)
-                .SetProperty(row => row.ExpiresAt, expires), cancellationToken) == 1;
+        return await sql.WriteAsync(Spend, generation + 1, now, slides < ends ? slides : ends, grant.Id, generation) == 1;
     }
 
     /// <summary>Ends a grant: its refresh token in the database, its access tokens on this node now and on the others within a second.</summary>

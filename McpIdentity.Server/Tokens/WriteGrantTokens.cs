@@ -20,7 +20,7 @@ internal sealed class WriteGrantTokens(Grants grants, GrantClaims claims, GrantT
         if (context.TokenType == TokenTypeIdentifiers.Private.AuthorizationCode)
         {
             var grant = Start(context.Principal, context.ClientId!);
-            await grants.StartAsync(grant, context.CancellationToken);
+            await grants.StartAsync(grant);
             context.Token = tokens.Write(grant.Id, 0);
         }
         else if (context.TokenType == TokenTypeIdentifiers.RefreshToken)

@@ -56,6 +56,21 @@ internal sealed class BrowserTests
     }
 
     [Test]
+    [Category("SEED-049")]
+    public async Task The_authorization_endpoint_opened_bare_is_a_page_that_names_what_is_missing()   // the guide's `open http://localhost:8082/oauth/authorize`
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var chromium = await Chromium.OpenAsync();
+
+        var answer = await chromium.Page.GotoAsync(server.BaseUrl + "/oauth/authorize");
+
+        Assert.That(answer!.Status, Is.EqualTo(400));
+        Assert.That(answer.Request.RedirectedFrom, Is.Null);
+        await Assertions.Expect(chromium.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("client_id");
+        Assert.That(chromium.CspViolations, Is.Empty);
+    }
+
+    [Test]
     public async Task Deny_reaches_the_program_too()
     {
         await using var server = await TestServer.StartAsync();

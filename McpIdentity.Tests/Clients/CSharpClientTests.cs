@@ -6,10 +6,11 @@ using ModelContextProtocol.Protocol;
 namespace McpIdentity.Tests.Clients;
 
 /// <summary>The official C# client, from nothing but the address of the endpoint to a protected tool: SEED-006, SEED-040, SEED-084.</summary>
-[Category("Clients")]
+[Category("Clients"), Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
 internal sealed class CSharpClientTests
 {
     [Test]
+    [Category("SEED-006"), Category("SEED-040"), Category("SEED-044"), Category("SEED-084"), Category("B-24")]
     public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again()
     {
         await using var server = await TestServer.StartAsync();

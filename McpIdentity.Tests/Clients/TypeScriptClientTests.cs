@@ -5,11 +5,12 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Clients;
 
 /// <summary>The official TypeScript clients, as processes of their own: SEED-006, SEED-084.</summary>
-[Category("Clients")]
+[Category("Clients"), Category("SEED-006"), Category("SEED-084")]
 internal sealed class TypeScriptClientTests
 {
     [TestCase("connect.mjs")]
     [TestCase("connect-v2.mjs")]
+    [Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
     public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string script)
     {
         await using var server = await TestServer.StartAsync();
@@ -23,6 +24,19 @@ internal sealed class TypeScriptClientTests
             Assert.That(result.Text("greetingAfterRefresh"), Does.Contain("Bob Example"));
             Assert.That(result.GetProperty("refreshTokenRotated").GetBoolean(), Is.True);
         });
+    }
+
+    [Test]
+    [Category("SEED-004")]
+    public async Task Beside_JWTs_people_still_sign_in()
+    {
+        await using var server = await TestServer.StartAsync(
+            "Mcp:Auth:AuthType=both", "Jwt:Secret=a-secret-of-this-test-that-is-long-enough", "Jwt:Issuer=your-service", "Jwt:Audience=mcp-api");
+
+        var result = await RunAsync("connect.mjs", server.McpUrl, "--user", "bob", "--tool", "whoami");
+
+        Assert.That(result.Text("greeting"), Does.Contain("bob@example.com").And.Contain("\"auth_method\":\"oauth\""));
+        Assert.That(result.GetProperty("refreshTokenRotated").GetBoolean(), Is.True);
     }
 
     /// <summary>Runs one of the scripts in <c>Clients/typescript</c>; their last line of output is JSON.</summary>

@@ -14,7 +14,7 @@ internal sealed class GoogleTests
     private TestServer _server = null!;
     private OAuthClient _client = null!;
 
-    [SetUp]
+    [OneTimeSetUp]
     public async Task StartAsync()
     {
         _google = await StandInGoogle.StartAsync();
@@ -27,7 +27,10 @@ internal sealed class GoogleTests
         _client = await OAuthClient.RegisterPublicAsync(_server);
     }
 
-    [TearDown]
+    [SetUp]
+    public void Reset() => _google.Reset();
+
+    [OneTimeTearDown]
     public async Task StopAsync()
     {
         await _server.DisposeAsync();
@@ -35,6 +38,8 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-002")]
+    [Category("SEED-041")]
     public async Task A_person_signs_in_with_google_and_the_token_speaks_for_them()
     {
         using var alice = Visitor();
@@ -78,6 +83,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-025"), Category("SEED-041"), Category("B-10")]
     public async Task Google_is_asked_with_state_pkce_and_our_own_address()   // SEED-041
     {
         using var alice = Visitor();
@@ -92,10 +98,12 @@ internal sealed class GoogleTests
             Assert.That(request["scope"].Split(' '), Is.SupersetOf(["openid", "email", "profile"]));
             Assert.That(request["state"], Is.Not.Empty);
             Assert.That(request["code_challenge_method"], Is.EqualTo("S256"));
+            Assert.That(request["nonce"], Has.Length.EqualTo(43));
         });
     }
 
     [Test]
+    [Category("SEED-042"), Category("B-06")]
     public async Task The_answer_belongs_to_the_browser_that_asked()   // SEED-042, B-06: login CSRF
     {
         using var alice = Visitor();
@@ -113,6 +121,7 @@ internal sealed class GoogleTests
     [TestCase("/oauth/callback")]
     [TestCase("/oauth/callback?code=x")]
     [TestCase("/oauth/callback?code=x&state=forged")]
+    [Category("SEED-042")]
     public async Task A_callback_without_our_state_is_a_page(string url)   // SEED-042
     {
         using var alice = Visitor();
@@ -125,12 +134,22 @@ internal sealed class GoogleTests
 
     [TestCase(GoogleFailure.AccessDenied, "access_denied")]
     [TestCase(GoogleFailure.TokenInvalidClient, "invalid_client")]
+    [TestCase(GoogleFailure.TokenRedirectUriMismatch, "redirect_uri_mismatch")]
+    [TestCase(GoogleFailure.IdTokenMissing, "invalid_id_token")]
+    [TestCase(GoogleFailure.IdTokenForAnotherClient, "invalid_id_token")]
+    [TestCase(GoogleFailure.IdTokenOfAnotherIssuer, "invalid_id_token")]
+    [TestCase(GoogleFailure.IdTokenWithAnotherNonce, "invalid_id_token")]
+    [TestCase(GoogleFailure.IdTokenSignedByAnother, "invalid_id_token")]
+    [TestCase(GoogleFailure.IdTokenExpired, "invalid_id_token")]
     [TestCase(GoogleFailure.TokenInvalidGrant, "provider_unavailable")]
     [TestCase(GoogleFailure.TokenUnavailable, "provider_unavailable")]
     [TestCase(GoogleFailure.TokenNotJson, "provider_unavailable")]
     [TestCase(GoogleFailure.UserInfoUnauthorized, "provider_unavailable")]
     [TestCase(GoogleFailure.UserInfoUnavailable, "provider_unavailable")]
     [TestCase(GoogleFailure.UserInfoWithoutSubject, "provider_unavailable")]
+    [Category("SEED-088")]
+    [Category("SEED-042")]
+    [Category("B-06")]
     public async Task What_google_refuses_is_told_in_words_with_a_reference(GoogleFailure failure, string code)   // SEED-088
     {
         _google.Failure = failure;
@@ -145,6 +164,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Category("SEED-042"), Category("B-06")]
     public async Task An_address_that_google_has_not_verified_is_not_admitted()   // SEED-042
     {
         _google.Add(new GoogleAccount("eve@example.com", "Eve", "Example") { EmailVerified = false });

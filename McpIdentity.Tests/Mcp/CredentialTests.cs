@@ -19,6 +19,7 @@ internal sealed class CredentialTests
 
     // SEED-021.
     [Test]
+    [Category("SEED-021")]
     public async Task The_literal_request_of_the_guide_works([Values("Bearer", "bearer", "BEARER")] string scheme)
     {
         var answer = await _host.PostAsync(
@@ -46,6 +47,7 @@ internal sealed class CredentialTests
 
     // SEED-021, SEED-053.
     [Test]
+    [Category("SEED-021"), Category("SEED-053")]
     public async Task Two_Authorization_headers_are_400()
     {
         var token = TestTokens.Own(_host.Keys.Key);
@@ -78,6 +80,7 @@ internal sealed class CredentialTests
 
     // SEED-051, SEED-052, LINK-05.
     [TestCase(true, "oauth"), TestCase(false, "jwt")]
+    [Category("SEED-051"), Category("SEED-052"), Category("LINK-05")]
     public async Task The_caller_is_who_the_token_says(bool own, string method)
     {
         var answer = await _host.CallToolAsync("whoami", own ? TestTokens.Own(_host.Keys.Key) : TestTokens.Foreign());
@@ -94,6 +97,7 @@ internal sealed class CredentialTests
     // SEED-021, LINK-05.
     [TestCase("greeting", "{}", "Hello, stranger!"), TestCase("greeting", """{"name":"Bob"}""", "Hello, Bob!"), TestCase("ping", "{}", "pong")]
     [TestCase("whoami", "{}", "anonymous")]
+    [Category("SEED-021"), Category("LINK-05")]
     public async Task Tools_know_that_nobody_is_calling(string tool, string arguments, string text)
     {
         await using var host = await McpHost.StartAsync(new Dictionary<string, string?> { ["Mcp:Auth:RequireAuthForToolsCall"] = "false" });
@@ -104,6 +108,7 @@ internal sealed class CredentialTests
 
     // SEED-022.
     [TestCase("scopes", new[] { "a", "b" }), TestCase("scope", "a b"), TestCase("scp", "a b"), TestCase("scp", new[] { "a", "b" })]
+    [Category("SEED-022")]
     public async Task Scopes_are_read_from_every_usual_claim(string claim, object value)
     {
         var answer = await _host.CallToolAsync("whoami", TestTokens.Foreign(("scopes", null), (claim, value)));
@@ -121,6 +126,7 @@ internal sealed class CredentialTests
 
     // SEED-053, D-01.
     [TestCase(true, true, 200), TestCase(true, false, 401), TestCase(false, true, 401)]
+    [Category("SEED-053")]
     public async Task Where_both_are_presented_both_must_be_valid(bool own, bool foreign, int status)
     {
         var answer = await BothAsync(

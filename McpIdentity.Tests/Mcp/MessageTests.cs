@@ -98,6 +98,7 @@ internal sealed class MessageTests
     [TestCase("application/json", false, 200), TestCase("application/json; charset=utf-8", false, 200)]
     [TestCase("application/x-www-form-urlencoded", false, 415), TestCase("text/plain", false, 415), TestCase(null, false, 415)]
     [TestCase("multipart/form-data; boundary=x", false, 415)]
+    [Category("SEED-054")]
     public async Task A_type_other_than_JSON_needs_an_Authorization_header(string? type, bool authorized, int status)
     {
         var answer = await _host.PostAsync("", authorized ? _token : null, request =>
@@ -151,6 +152,7 @@ internal sealed class MessageTests
 
     // SEED-044.
     [Test]
+    [Category("SEED-044")]
     public async Task An_unknown_method_is_a_JSON_RPC_error_once_authorized()
     {
         var answer = await _host.CallAsync("invented/method", bearer: _token);

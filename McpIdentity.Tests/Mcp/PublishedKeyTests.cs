@@ -146,6 +146,56 @@ internal sealed class PublishedKeyTests
         }
     }
 
+    // security.md 7: sets of keys never mix, even where two issuers give their keys the same name.
+    [Test]
+    public async Task Two_issuers_that_publish_keys_are_kept_apart_and_fail_apart()
+    {
+        await using var second = await Issuer.StartAsync(TestKeys.New("ec"));
+        await TrustAsync(
+            "JwksUri", ("Jwt:TrustedIssuers:0:Authority", second.Url), ("Jwt:TrustedIssuers:0:Audience", "second-api"), ("Jwt:TrustedIssuers:0:Algorithms:0", "ES256"));
+        string Of(AsymmetricSecurityKey key, string issuer, string audience) => TestTokens.Foreign(key, "ES256", ("iss", issuer), ("aud", audience));
+        var (first, other) = (_issuer.Keys.OfType<ECDsaSecurityKey>().Single(), second.Keys.Single());
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((await CallAsync(Of(first, _issuer.Name, "mcp-api"))).Status, Is.EqualTo(200));
+            Assert.That((await CallAsync(Of(other, second.Name, "second-api"))).Status, Is.EqualTo(200));
+            Assert.That((await CallAsync(Of(other, _issuer.Name, "mcp-api"))).Challenge, Does.Contain("Invalid signature"));
+            Assert.That((await CallAsync(Of(first, second.Name, "second-api"))).Challenge, Does.Contain("Invalid signature"));
+            Assert.That((await CallAsync(Of(other, second.Name, "mcp-api"))).Challenge, Does.Contain("Invalid audience"));
+            Assert.That((await CallAsync(TestTokens.Foreign(Rsa, "RS256", ("iss", second.Name), ("aud", "second-api")))).Challenge, Does.Contain("Invalid signature"));
+        }
+
+        second.IsDown = true;
+        _host.Time.Advance(PublishedKeys.Pause);
+        var unknown = await CallAsync(TestTokens.Foreign(TestKeys.New("new"), "ES256", ("iss", second.Name), ("aud", "second-api"), ("exp", _host.Time.GetUtcNow().AddHours(1).ToUnixTimeSeconds())));
+        Assert.That(unknown.Challenge, Does.Contain("Invalid signature"), "the known keys still judge");
+        Assert.That((await CallAsync(Of(first, _issuer.Name, "mcp-api"))).Status, Is.EqualTo(200));
+    }
+
+    // RFC 8725 §2.1: the issuer's public key is no HMAC secret.
+    [TestCase("HS256"), TestCase("HS512")]
+    public async Task A_published_key_is_no_secret(string algorithm)
+    {
+        await TrustAsync("JwksUri");
+        var secret = new SymmetricSecurityKey(Rsa.Rsa.ExportSubjectPublicKeyInfo()) { KeyId = "rsa" };
+
+        Assert.That((await CallAsync(TestTokens.Foreign(secret, algorithm, ("iss", _issuer.Name)))).Challenge, Does.Contain("Invalid signature"));
+    }
+
+    [Test]
+    public async Task Members_that_stand_twice_are_refused_in_foreign_tokens_too([Values("claims", "header")] string where)
+    {
+        await TrustAsync("JwksUri");
+        var key = _issuer.Keys.OfType<ECDsaSecurityKey>().Single();
+        var parts = Sign("ES256").Split('.').Select(part => part.Length > 0 ? Base64UrlEncoder.DecodeBytes(part) : []).Select(System.Text.Encoding.UTF8.GetString).ToArray();
+        var token = where == "claims"
+            ? TestTokens.SignRaw(parts[0], parts[1].Insert(1, "\"scopes\":[\"mcp:admin\"],"), key, "ES256")
+            : TestTokens.SignRaw(parts[0].Insert(1, "\"kid\":\"other\","), parts[1], key, "ES256");
+
+        Assert.That((await CallAsync(token)).Challenge, Does.Contain("Malformed token"));
+    }
+
     [Test]
     public async Task A_host_without_keys_of_its_own_discovers_them_from_the_issuer()
     {

@@ -30,6 +30,7 @@ internal sealed class ResourceTests
 
     // LINK-01.
     [TestCase(WellKnown), TestCase(WellKnown + "/mcp")]
+    [Category("LINK-01")]
     public async Task Metadata_names_the_resource_and_its_issuer(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
@@ -90,6 +91,7 @@ internal sealed class ResourceTests
     [TestCase("Origin: file://localhost", 403), TestCase("Origin: http://localhost.evil.example", 403)]
     [TestCase("Host: mcp.example", 200), TestCase("Host: localhost:8082", 200), TestCase("Host: [::1]:8082", 200), TestCase("Host: alias.example:80", 200)]
     [TestCase("Host: evil.example", 403), TestCase("Host: mcp.example.evil.example", 403), TestCase("Host: 10.0.0.1", 403)]
+    [Category("LINK-13")]
     public async Task Only_expected_hosts_and_origins_are_served(string header, int status) =>
         Assert.That(await _host.RawAsync(header), Does.StartWith($"HTTP/1.1 {status}"));
 

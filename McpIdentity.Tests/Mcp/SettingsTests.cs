@@ -31,6 +31,7 @@ internal sealed class SettingsTests
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:ClockSkewSeconds=61", "0 to 60")]
     [TestCase("Development", "Mcp:PublicBaseUrl=https://mcp.example/", "trailing slash")]
     [TestCase("Development", "Mcp:Auth:SecondCredentialHeader=Cookie", "SecondCredentialHeader")]
+    [Category("SEED-001"), Category("SEED-005"), Category("SEED-008"), Category("SEED-014"), Category("SEED-015"), Category("SEED-018"), Category("SEED-064")]
     public void A_contradiction_stops_the_start_and_is_named(string environment, string settings, string problem) =>
         Assert.That(
             async () => await McpHost.StartAsync(Parse(settings), environment: environment),
@@ -44,6 +45,7 @@ internal sealed class SettingsTests
 
     // SEED-007.
     [Test]
+    [Category("SEED-007")]
     public async Task A_disabled_module_is_404([Values("/mcp", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp")] string path)
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:Enabled=false"));
@@ -55,6 +57,7 @@ internal sealed class SettingsTests
 
     // SEED-005.
     [Test]
+    [Category("SEED-005")]
     public async Task None_is_loud([Values("Development", "Production")] string environment)
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:Auth:AuthType=none;Mcp:Auth:AllowNoneInProduction=true"), environment: environment);
@@ -64,6 +67,7 @@ internal sealed class SettingsTests
 
     // SEED-004: a kill switch for each kind of credential.
     [TestCase("Mcp:Auth:OAuth:Enabled=false", 401, 200), TestCase("Mcp:Auth:Jwt:Enabled=false", 200, 401)]
+    [Category("SEED-004")]
     public async Task Under_both_either_kind_can_be_switched_off(string setting, int own, int foreign)
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:Auth:AuthType=both;" + setting));
@@ -76,6 +80,7 @@ internal sealed class SettingsTests
     // SEED-010, SEED-066.
     [TestCase("Mcp:Auth:OAuth:RequireValidSession=false", 200)]
     [TestCase("Mcp:Auth:OAuth:RequireValidSession=false;Mcp:AuthEnforcement:RequireValidSession=true", 401)]
+    [Category("SEED-010"), Category("SEED-066")]
     public async Task Whether_the_session_must_live_is_a_setting(string settings, int status)
     {
         await using var host = await McpHost.StartAsync(Parse(settings));
@@ -90,6 +95,7 @@ internal sealed class SettingsTests
     [TestCase("Mcp:AuthEnforcement:RequireAuth=false", "resources/list", 200)]
     [TestCase("Mcp:Auth:ChallengeOnFirstContact=true", "initialize", 401)]
     [TestCase("Mcp:Auth:ChallengeOnFirstContact=true", "server/discover", 401)]
+    [Category("SEED-011"), Category("SEED-012"), Category("SEED-020"), Category("SEED-065")]
     public async Task Doors_open_and_close_by_setting(string settings, string method, int status)
     {
         await using var host = await McpHost.StartAsync(Parse(settings));
@@ -107,6 +113,7 @@ internal sealed class SettingsTests
 
     // SEED-064.
     [Test]
+    [Category("SEED-064")]
     public async Task Without_enforcement_refusals_are_only_reported()
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:AuthEnforcement:Enabled=false"));
@@ -125,6 +132,7 @@ internal sealed class SettingsTests
     [TestCase("default", "", "diagnostics", "ping")]
     [TestCase("echo,default", "", "demo", "echo greeting")]
     [TestCase("", "", "", "")]
+    [Category("LINK-12")]
     public async Task Public_tools_are_named_or_declare_themselves(string open, string denied, string categories, string expected)
     {
         await using var host = await McpHost.StartAsync(new Dictionary<string, string?>
@@ -153,6 +161,7 @@ internal sealed class SettingsTests
 
     // SEED-013.
     [Test]
+    [Category("SEED-013")]
     public async Task A_public_tool_that_does_not_exist_is_warned_of()
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:Auth:PublicTools:0=greetings"));
@@ -162,6 +171,7 @@ internal sealed class SettingsTests
 
     // SEED-085: 15 bytes, as jsonwebtoken signs with it.
     [Test]
+    [Category("SEED-085")]
     public async Task A_short_secret_works_in_development()
     {
         await using var host = await McpHost.StartAsync(Parse("Mcp:Auth:AuthType=jwt;Jwt:Secret=your-jwt-secret"));
@@ -176,6 +186,7 @@ internal sealed class SettingsTests
 
     // SEED-015, SEED-017, D-13: never for our own tokens.
     [Test]
+    [Category("SEED-015"), Category("SEED-017")]
     public async Task Signature_and_expiry_can_be_waived_for_foreign_tokens_alone()
     {
         await using var host = await McpHost.StartAsync(Parse(
@@ -196,11 +207,13 @@ internal sealed class SettingsTests
 
     // SEED-092, SEED-093.
     [Test]
+    [Category("SEED-092"), Category("SEED-093")]
     public async Task The_test_helpers_configure_a_host()
     {
         await using var oauth = await McpHost.StartAsync(McpAuthTestConfig.OAuth());
         await using var jwt = await McpHost.StartAsync(McpAuthTestConfig.Jwt(("Mcp:Auth:RequireAuthForToolsList", "false")));
         await using var both = await McpHost.StartAsync(McpAuthTestConfig.Both());
+        await using var none = await McpHost.StartAsync(McpAuthTestConfig.None());
 
         using (Assert.EnterMultipleScope())
         {
@@ -209,7 +222,30 @@ internal sealed class SettingsTests
             Assert.That((await jwt.CallAsync("tools/list")).Status, Is.EqualTo(200));
             Assert.That((await jwt.CallToolAsync("whoami", TestTokens.Foreign(("scopes", null)))).Status, Is.EqualTo(403));
             Assert.That((await both.CallToolAsync("whoami", TestTokens.Foreign())).Status, Is.EqualTo(200));
+            Assert.That((await none.CallToolAsync("whoami")).Text, Is.EqualTo("anonymous"));
         }
+    }
+
+    [Test]
+    [Category("SEED-092"), Category("SEED-093")]
+    public void The_test_helpers_say_what_the_guides_helpers_say()
+    {
+        var (oauth, jwt) = (McpAuthTestConfig.OAuth(("mcp:auth:oauth:requirevalidsession", "false")), McpAuthTestConfig.Jwt());
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Pick(oauth), Is.EqualTo("oauth true false true true"));
+            Assert.That(oauth["Mcp:Auth:OAuth:RequireValidSession"], Is.EqualTo("false"), "an override wins, however it is written");
+            Assert.That(Pick(jwt), Is.EqualTo("jwt false true true true"));
+            Assert.That(jwt["Mcp:Auth:Jwt:RequiredScopes:0"], Is.EqualTo("mcp"));
+            Assert.That((jwt["Mcp:Auth:Jwt:RequireValidSignature"], jwt["Mcp:Auth:Jwt:AllowExpiredTokens"]), Is.EqualTo(("true", "false")));
+            Assert.That((jwt["Mcp:RateLimiting:Enabled"], jwt["Mcp:SecurityLogging:Enabled"], jwt["Mcp:Auth:PublicTools"]), Is.EqualTo(("false", "false", "")));
+        }
+
+        static string Pick(Dictionary<string, string?> settings) => string.Join(' ', new[]
+        {
+            "AuthType", "OAuth:Enabled", "Jwt:Enabled", "RequireAuthForToolsList", "RequireAuthForToolsCall",
+        }.Select(name => settings["Mcp:Auth:" + name]));
     }
 
     private static Dictionary<string, string?> Parse(string settings) =>

@@ -54,8 +54,19 @@ internal static class TestTokens
     /// <summary>The JWT of the seed: a shared secret, scopes as an array.</summary>
     public static string Foreign(params ReadOnlySpan<(string Name, object? Value)> changes) => Foreign(Secret, changes);
 
+    /// <summary>The same at the time of a server with another clock.</summary>
+    public static string ForeignAt(DateTimeOffset now, params ReadOnlySpan<(string Name, object? Value)> changes) =>
+        Foreign([("iat", now.ToUnixTimeSeconds()), ("exp", now.AddHours(1).ToUnixTimeSeconds()), .. changes]);
+
     public static string Foreign(string secret, ReadOnlySpan<(string Name, object? Value)> changes) => Sign(
         new() { ["alg"] = "HS256", ["typ"] = "JWT" }, ForeignClaims(), changes, new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret)));
+
+    /// <summary>The settings of the guide's example of external JWTs; the secret is its sample.</summary>
+    public static readonly string[] GuideSettings = ["Jwt:Secret=your-jwt-secret", $"Jwt:Issuer={ForeignIssuer}", $"Jwt:Audience={ForeignAudience}"];
+
+    /// <summary>The JWT of the guide's example, good for an hour from now.</summary>
+    public static string OfTheGuide() => Foreign("your-jwt-secret",
+        [("iat", DateTimeOffset.UtcNow.ToUnixTimeSeconds()), ("exp", DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeSeconds())]);
 
     public static string Foreign(SecurityKey key, string algorithm, params ReadOnlySpan<(string Name, object? Value)> changes) => Sign(
         new() { ["alg"] = algorithm, ["typ"] = "JWT", ["kid"] = key.KeyId }, ForeignClaims(), changes, key);

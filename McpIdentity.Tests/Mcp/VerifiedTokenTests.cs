@@ -16,6 +16,7 @@ internal sealed class VerifiedTokenTests
 
     // SEED-010, SEED-027: asked on every request, also when the token is remembered.
     [Test]
+    [Category("SEED-010"), Category("SEED-027")]
     public async Task A_session_that_ends_takes_a_remembered_token_along()
     {
         var token = TestTokens.Own(_host.Keys.Key);
@@ -35,6 +36,7 @@ internal sealed class VerifiedTokenTests
 
     // SEED-034.
     [Test]
+    [Category("SEED-034")]
     public async Task A_remembered_token_expires_on_time()
     {
         var token = TestTokens.Own(_host.Keys.Key, changes: ("exp", TestTokens.Now.AddMinutes(2).ToUnixTimeSeconds()));

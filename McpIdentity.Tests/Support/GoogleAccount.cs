@@ -8,6 +8,9 @@ internal sealed record GoogleAccount(string Email, string GivenName, string Fami
 {
     public bool EmailVerified { get; init; } = true;
 
+    /// <summary>The Google Workspace domain that manages the account; null for a private one.</summary>
+    public string? HostedDomain { get; init; }
+
     public string Name => $"{GivenName} {FamilyName}";
 
     /// <summary>Google's subject is a number of twenty-one digits that stays when the address changes.</summary>
@@ -30,6 +33,13 @@ internal enum GoogleFailure
     TokenInvalidClient,
     TokenUnavailable,
     TokenNotJson,
+    TokenRedirectUriMismatch,
+    IdTokenMissing,
+    IdTokenForAnotherClient,
+    IdTokenOfAnotherIssuer,
+    IdTokenWithAnotherNonce,
+    IdTokenSignedByAnother,
+    IdTokenExpired,
     UserInfoUnauthorized,
     UserInfoUnavailable,
     UserInfoWithoutSubject,

@@ -99,6 +99,8 @@ internal sealed class GoogleSignIn(StandInGoogle google)
         {
             case GoogleFailure.TokenInvalidGrant:
                 return Error("invalid_grant", "Bad Request");
+            case GoogleFailure.TokenRedirectUriMismatch:
+                return Error("redirect_uri_mismatch", "Bad Request");
             case GoogleFailure.TokenInvalidClient:
                 return Error("invalid_client", "The OAuth client was not found.", 401);
             case GoogleFailure.TokenUnavailable:
@@ -153,8 +155,12 @@ internal sealed class GoogleSignIn(StandInGoogle google)
             ["expires_in"] = AccessTokenSeconds,
             ["scope"] = grant.Scope,
             ["token_type"] = "Bearer",
-            ["id_token"] = IdToken(grant),
         };
+        if (google.Failure != GoogleFailure.IdTokenMissing)
+        {
+            answer["id_token"] = IdToken(grant);
+        }
+
         if (refreshToken is not null)
         {
             _refreshTokens[refreshToken] = grant;
@@ -166,22 +172,28 @@ internal sealed class GoogleSignIn(StandInGoogle google)
 
     private string IdToken(Grant grant)
     {
-        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        var now = google.Clock.GetUtcNow().UtcDateTime;
         var claims = new Dictionary<string, object>(Claims(grant.Account)) { ["azp"] = StandInGoogle.ClientId };
         if (grant.Nonce is not null)
         {
-            claims["nonce"] = grant.Nonce;
+            claims["nonce"] = google.Failure == GoogleFailure.IdTokenWithAnotherNonce ? "of another sign-in" : grant.Nonce;
         }
 
+        using var stranger = RSA.Create(2048);
+        var key = google.Failure == GoogleFailure.IdTokenSignedByAnother ? new RsaSecurityKey(stranger) { KeyId = google.SigningKey.KeyId } : google.SigningKey;
+        var isExpired = google.Failure == GoogleFailure.IdTokenExpired;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
-            Issuer = "https://accounts.google.com",
-            Audience = StandInGoogle.ClientId,
-            IssuedAt = now,
-            NotBefore = now,
-            Expires = now.AddHours(1),
+            Issuer = google.Failure == GoogleFailure.IdTokenOfAnotherIssuer ? "https://accounts.example" : "https://accounts.google.com",
+            Audience = google.Failure == GoogleFailure.IdTokenForAnotherClient ? "another.apps.googleusercontent.com" : StandInGoogle.ClientId,
+            IssuedAt = isExpired ? now.AddHours(-2) : now,
+            NotBefore = isExpired ? now.AddHours(-2) : now,
+            Expires = isExpired ? now.AddHours(-1) : now.AddHours(1),
             Claims = claims,
-            SigningCredentials = new SigningCredentials(google.SigningKey, SecurityAlgorithms.RsaSha256),
+            SigningCredentials = new SigningCredentials(key, SecurityAlgorithms.RsaSha256)
+            {
+                CryptoProviderFactory = new CryptoProviderFactory { CacheSignatureProviders = false },
+            },
         });
     }
 
@@ -209,16 +221,25 @@ internal sealed class GoogleSignIn(StandInGoogle google)
         return Results.Json(claims);
     }
 
-    private static Dictionary<string, object> Claims(GoogleAccount account) => new()
+    private static Dictionary<string, object> Claims(GoogleAccount account)
     {
-        ["sub"] = account.Subject,
-        ["name"] = account.Name,
-        ["given_name"] = account.GivenName,
-        ["family_name"] = account.FamilyName,
-        ["picture"] = "https://lh3.googleusercontent.com/a/stand-in=s96-c",
-        ["email"] = account.Email,
-        ["email_verified"] = account.EmailVerified,
-    };
+        var claims = new Dictionary<string, object>
+        {
+            ["sub"] = account.Subject,
+            ["name"] = account.Name,
+            ["given_name"] = account.GivenName,
+            ["family_name"] = account.FamilyName,
+            ["picture"] = "https://lh3.googleusercontent.com/a/stand-in=s96-c",
+            ["email"] = account.Email,
+            ["email_verified"] = account.EmailVerified,
+        };
+        if (account.HostedDomain is not null)
+        {
+            claims["hd"] = account.HostedDomain;
+        }
+
+        return claims;
+    }
 
     private object PublicKey()
     {

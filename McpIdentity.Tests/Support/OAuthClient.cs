@@ -27,9 +27,12 @@ internal sealed class OAuthClient
 
     public string RedirectUri { get; }
 
-    public string Verifier { get; } = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+    public string Verifier { get; private init; } = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
 
     public string Challenge => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
+
+    /// <summary>A client that the operator registered.</summary>
+    public static OAuthClient Of(TestServer server, string clientId, string? secret, string redirectUri) => new(server.Http, clientId, secret, redirectUri);
 
     public static Task<OAuthClient> RegisterPublicAsync(TestServer server, string redirectUri = DefaultRedirectUri) =>
         RegisterPublicAsync(server.Http, redirectUri);
@@ -50,6 +53,9 @@ internal sealed class OAuthClient
         var redirectUri = client.TryGetProperty("redirect_uris", out var uris) ? uris[0].GetString()! : "";
         return new OAuthClient(http, client.Text("client_id")!, client.Text("client_secret"), redirectUri);
     }
+
+    /// <summary>The same client, talking to another node.</summary>
+    public OAuthClient At(HttpClient http) => new(http, ClientId, Secret, RedirectUri) { Verifier = Verifier };
 
     /// <summary>The address to open in a browser; <paramref name="changes"/> replace parameters, a null removes one.</summary>
     public string AuthorizeUrl(params (string Name, string? Value)[] changes)

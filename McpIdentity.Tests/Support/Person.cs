@@ -26,6 +26,9 @@ internal sealed class Person : IDisposable
 
     public CookieContainer Cookies => Browser.Cookies;
 
+    /// <summary>Which button the person presses on a sign-in page that offers providers.</summary>
+    public string ProviderId { get; init; } = "google";
+
     /// <summary>What the person presses on the consent page.</summary>
     public string Decision { get; set; } = "allow";
 
@@ -55,7 +58,7 @@ internal sealed class Person : IDisposable
                 _ when Has(page, "[name=username]") => await Browser.SubmitAsync(page, new Dictionary<string, string> { ["username"] = Username }),
                 _ when Has(page, "[name=email]") => await Browser.SubmitAsync(page, new Dictionary<string, string> { ["email"] = Username }),
                 _ when Has(page, "button[name=decision]") => await Browser.SubmitAsync(page, button: Decision),
-                _ when Has(page, "button[value=google]") => await Browser.SubmitAsync(page, button: "google"),
+                _ when Has(page, "button[name=provider]") => await Browser.SubmitAsync(page, button: ProviderId),
                 _ => throw new AssertionException($"No form to go on with at {page}: {page.Document?.Body?.TextContent}"),
             };
         }

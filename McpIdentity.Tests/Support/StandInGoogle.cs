@@ -41,10 +41,20 @@ internal sealed class StandInGoogle : IAsyncDisposable
 
     public GoogleFailure Failure { get; set; }
 
+    /// <summary>By which its tokens are dated: a test that moves the server's clock far moves this with it.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
     /// <summary>What arrived, in order.</summary>
     public IReadOnlyList<GoogleRequest> Requests => [.. _requests];
 
     internal RsaSecurityKey SigningKey { get; } = new(RSA.Create(2048)) { KeyId = "stand-in" };
+
+    /// <summary>Forgets what arrived and does everything right again.</summary>
+    public void Reset()
+    {
+        _requests.Clear();
+        Failure = GoogleFailure.None;
+    }
 
     /// <summary>Adds someone, or replaces who had the address.</summary>
     public GoogleAccount Add(GoogleAccount account) => _people[account.Email] = account;

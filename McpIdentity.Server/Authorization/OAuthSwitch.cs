@@ -1,0 +1,35 @@
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Protocol;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>
+/// <c>OAuth:Enabled</c>: off, everything that belongs to the authorization server is not there (SEED-024). What <c>/mcp</c>
+/// accepts is another question (<c>Mcp:Auth:AuthType</c>): with it on, this server may serve other resources (seed-checklist D-14).
+/// </summary>
+internal static class OAuthSwitch
+{
+    private static readonly string[] Paths =
+    [
+        "/oauth", "/oidc", "/register", "/signin", "/login", "/consent", "/continue", "/device", "/account", "/admin",
+        DiscoveryPaths.KeySet, .. DiscoveryPaths.ServerMetadata,
+    ];
+
+    /// <summary>Read from the configuration itself, because it decides what is built at all.</summary>
+    public static bool IsOn(IConfiguration configuration) =>
+        configuration.GetValue($"{OAuthServerOptions.Section}:{nameof(OAuthServerOptions.Enabled)}", defaultValue: true);
+
+    public static void UseOAuthSwitch(this WebApplication app)
+    {
+        if (!IsOn(app.Configuration))
+        {
+            app.UseWhen(context => Array.Exists(Paths, path => context.Request.Path.StartsWithSegments(path)), off => off.Run(NotHereAsync));
+        }
+    }
+
+    private static Task NotHereAsync(HttpContext context) =>
+        new OAuthError("not_found", "This server is no authorization server: OAuth:Enabled is false.")
+        {
+            StatusCode = StatusCodes.Status404NotFound,
+        }.ExecuteAsync(context);
+}

@@ -1,0 +1,105 @@
+using System.Security.Claims;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Authentication;
+using OpenIddict.Abstractions;
+using OpenIddict.Client.AspNetCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Federation;
+
+/// <summary>
+/// <c>/oauth/callback/{provider}</c>, where every provider but Google sends the browser back to. OpenIddict's client has
+/// checked state, issuer, code and tokens when the request arrives here, or says what was wrong.
+/// </summary>
+internal static class CallbackEndpoint
+{
+    public const string Path = "/oauth/callback";
+
+    /// <summary>The path of set-ups that came before this server (seed-checklist D-12).</summary>
+    public const string ShortPath = "/callback";
+
+    public static void MapCallbackEndpoint(this WebApplication app)
+    {
+        app.Services.GetRequiredService<SignInProviders>().Log();
+        app.MapGet(Path + "/{id}", ReceiveAsync);
+        app.MapGet(ShortPath + "/{id}", ReceiveAsync);
+    }
+
+    private static async Task<IResult> ReceiveAsync(
+        string id, HttpContext http, SignInProviders providers, Admission admission, UserDirectory users, CancellationToken cancellationToken)
+    {
+        if (providers.Find(id) is not { } provider)
+        {
+            return Results.NotFound();
+        }
+
+        // Google is answered by its handler; what reaches us under this name is no answer of Google's.
+        var answer = http.Features.Get<UpstreamAnswer>();
+        if (answer is null)
+        {
+            SignInFailure.Show(http, provider, SignInFailure.NoState);
+            return Results.Empty;
+        }
+
+        if (http.GetOpenIddictClientResponse() is { Error.Length: > 0 } refusal)
+        {
+            SignInFailure.Show(http, provider, Explain(provider, answer, providers.CallbackOf(provider)),
+                answer.Error is null ? $"{refusal.Error}: {refusal.ErrorDescription}" : $"{answer.Error}: {answer.ErrorDescription}");
+            return Results.Empty;
+        }
+
+        var signIn = await http.AuthenticateAsync(OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
+        if (signIn is not { Succeeded: true, Properties.RedirectUri: { } back } || await IdentifyAsync(http, provider, signIn, cancellationToken) is not { } identity)
+        {
+            SignInFailure.Show(http, provider, provider.Type == UpstreamProvider.Microsoft ? SignInFailure.BadToken(provider) : SignInFailure.Unreachable(provider));
+            return Results.Empty;
+        }
+
+        if (admission.Check(identity, provider.DisplayName) is { } problem)
+        {
+            SignInFailure.Show(http, provider, problem);
+            return Results.Empty;
+        }
+
+        // Nothing of the provider's tokens is kept: the session is ours, and ends when ours ends.
+        await http.SignInAsync(SessionsSetup.Scheme, await users.RecogniseAsync(identity, cancellationToken));
+        return Results.LocalRedirect(back);
+    }
+
+    private static PersonError Explain(UpstreamProvider provider, UpstreamAnswer answer, string redirectUri) => answer switch
+    {
+        { Error: { Length: > 0 } error } => SignInFailure.Explain(provider, error, redirectUri),
+        { HasTokens: true, HasAskedUserInfo: false } => SignInFailure.BadToken(provider),
+        _ => SignInFailure.Unreachable(provider),
+    };
+
+    private static async Task<UpstreamIdentity?> IdentifyAsync(
+        HttpContext http, UpstreamProvider provider, AuthenticateResult signIn, CancellationToken cancellationToken)
+    {
+        var claims = signIn.Principal!;
+        if (provider.Type == UpstreamProvider.Microsoft)
+        {
+            // The merged claims leave out who issued the token.
+            var idToken = signIn.Properties!.GetParameter<ClaimsPrincipal>(OpenIddictClientAspNetCoreConstants.Properties.BackchannelIdentityTokenPrincipal);
+            claims = claims.Clone(_ => true).SetClaim(Claims.Issuer, idToken?.FindFirstValue(Claims.Issuer));
+        }
+
+        if (UpstreamIdentity.From(provider, claims) is not { } identity || provider.Type != UpstreamProvider.GitHub)
+        {
+            return UpstreamIdentity.From(provider, claims);
+        }
+
+        var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
+        try
+        {
+            var (email, isVerified) = await http.RequestServices.GetRequiredService<GitHubEmails>().FindPrimaryAsync(provider, accessToken!, cancellationToken);
+            return identity with { Email = email, EmailVerified = isVerified };
+        }
+        catch (Exception exception) when (exception is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text.RegularExpressions;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Federation;
+
+/// <summary>Refuses providers that could not work, all of them in one list.</summary>
+internal sealed partial class UpstreamProviderRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
+{
+    public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
+    {
+        var providers = UpstreamProvider.Of(options);
+        var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(Check).ToList();
+        problems.AddRange(providers.GroupBy(provider => provider.CallbackPath, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1)
+            .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));
+        problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
+            .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
+
+        if (environment.IsProduction() && options.Enabled && !providers.Any(provider => provider.IsUsable))
+        {
+            problems.Add("No sign-in provider is configured: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET, GITHUB_CLIENT_ID and " +
+                "GITHUB_CLIENT_SECRET, MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET, or OAuth:Providers. The demo users exist in Development only.");
+        }
+
+        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private IEnumerable<string> Check(UpstreamProvider provider)
+    {
+        var (id, options) = (provider.Id, provider.Options);
+        var section = $"OAuth:Providers:{id}";
+        if (!Identifier.IsMatch(id) || id is DemoProvider.Name or GoogleSignIn.Scheme)
+        {
+            yield return $"{section}: an id is up to 32 small letters, digits and dashes, and neither demo nor google (for Google set GOOGLE_CLIENT_ID).";
+        }
+
+        if (UpstreamProvider.KnownType(provider.Type) is null)
+        {
+            yield return $"{section}:Type is '{options.Type}'; use oidc with an Issuer, or a provider's name such as GitHub, Microsoft, GitLab, Okta.";
+        }
+
+        if (provider.Type == UpstreamProvider.Oidc && string.IsNullOrEmpty(options.Issuer))
+        {
+            yield return $"{section}:Issuer must be set: the address that the provider's discovery document names as issuer.";
+        }
+
+        if (options.CallbackPath is { } path && path != $"{CallbackEndpoint.Path}/{id}" && path != $"{CallbackEndpoint.ShortPath}/{id}")
+        {
+            yield return $"{section}:CallbackPath must be {CallbackEndpoint.Path}/{id} or {CallbackEndpoint.ShortPath}/{id} (is '{path}').";
+        }
+
+        var endpoints = new[] { options.AuthorizationEndpoint, options.TokenEndpoint, options.UserInfoEndpoint };
+        if (endpoints.Any(endpoint => endpoint is not null) && (endpoints.Contains(null) || provider.Type != UpstreamProvider.GitHub))
+        {
+            yield return $"{section}: AuthorizationEndpoint, TokenEndpoint and UserInfoEndpoint belong together, and to the type GitHub; others have an Issuer.";
+        }
+
+        foreach (var url in endpoints.Append(options.Issuer).Where(url => !string.IsNullOrEmpty(url) && !IsSafe(url)))
+        {
+            yield return $"{section}: '{url}' must be an https address (http is for this machine, outside Production).";
+        }
+    }
+
+    // A provider that anyone on the way could play signs anyone in.
+    private bool IsSafe(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) &&
+        (uri.Scheme == Uri.UriSchemeHttps || (uri is { Scheme: "http", IsLoopback: true } && !environment.IsProduction()));
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,31}$")]
+    private static partial Regex Identifier { get; }
+
+    [GeneratedRegex(@"^[a-z0-9-]+(\.[a-z0-9-]+)+$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Domain { get; }
+}

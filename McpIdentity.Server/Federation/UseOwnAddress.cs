@@ -1,0 +1,27 @@
+using McpIdentity.Server.Hosting;
+using OpenIddict.Client;
+using OpenIddict.Client.AspNetCore;
+using static OpenIddict.Client.OpenIddictClientEvents;
+
+namespace McpIdentity.Server.Federation;
+
+/// <summary>Lets OpenIddict's client believe that every request came to the public address: no redirect_uri follows the Host header (SEED-037).</summary>
+internal sealed class UseOwnAddress(PublicAddress address) : IOpenIddictClientHandler<ProcessRequestContext>
+{
+    public static OpenIddictClientHandlerDescriptor Descriptor { get; } =
+        OpenIddictClientHandlerDescriptor.CreateBuilder<ProcessRequestContext>()
+            .UseSingletonHandler<UseOwnAddress>()
+            .SetOrder(OpenIddictClientAspNetCoreHandlers.ResolveRequestUri.Descriptor.Order + 500)
+            .Build();
+
+    public ValueTask HandleAsync(ProcessRequestContext context)
+    {
+        context.BaseUri = new Uri(address.Issuer + "/");
+        if (context.RequestUri is { } uri)
+        {
+            context.RequestUri = new Uri(address.Of(uri.PathAndQuery));
+        }
+
+        return default;
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace McpIdentity.Server.Persistence;
+
+/// <summary>
+/// The configured connection string with waits that end while the caller still listens: a database that is away or locked
+/// is a 503 within seconds (security 20). What the string says itself stays.
+/// </summary>
+internal static class ConnectionStrings
+{
+    // Under 5 seconds together with the cancellation, and no less: a busy machine has taken 2 seconds for a connection.
+    private const int ConnectSeconds = 4;
+    private const int CommandSeconds = 4;
+    private const int CancelMilliseconds = 500;
+    private const int PreparedStatements = 50;
+
+    private static readonly NpgsqlConnectionStringBuilder PostgresDefaults = new();
+
+    public static string Postgres(DatabaseOptions options)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(options.Url is { Length: > 0 } url ? OfUrl(url) : options.ConnectionString);
+        settings.Timeout = Unless(settings.Timeout, PostgresDefaults.Timeout, ConnectSeconds);
+        settings.CommandTimeout = Unless(settings.CommandTimeout, PostgresDefaults.CommandTimeout, CommandSeconds);
+        // How long Npgsql hopes that a server which did not answer a statement will answer the wish to cancel it.
+        settings.CancellationTimeout = Unless(settings.CancellationTimeout, PostgresDefaults.CancellationTimeout, CancelMilliseconds);
+        settings.MaxAutoPrepare = Unless(settings.MaxAutoPrepare, PostgresDefaults.MaxAutoPrepare, PreparedStatements);
+        return settings.ConnectionString;
+    }
+
+    public static string Sqlite(DatabaseOptions options)
+    {
+        var settings = new SqliteConnectionStringBuilder(options.ConnectionString);
+        // Microsoft.Data.Sqlite begins again after SQLite itself has waited (busy_timeout), until this time is over.
+        settings.DefaultTimeout = Unless(settings.DefaultTimeout, new SqliteConnectionStringBuilder().DefaultTimeout, 1);
+        return settings.ConnectionString;
+    }
+
+    private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;
+
+    // The URL form is what hosting platforms hand out; Npgsql reads only its own.
+    private static string OfUrl(string url)
+    {
+        var uri = new Uri(url);
+        var user = uri.UserInfo.Split(':', 2);
+        return new NpgsqlConnectionStringBuilder
+        {
+            Host = uri.Host,
+            Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
+            Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
+            Username = Uri.UnescapeDataString(user[0]),
+            Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
+        }.ConnectionString;
+    }
+}

@@ -1,0 +1,28 @@
+using System.Data.Common;
+
+namespace McpIdentity.Server.Persistence;
+
+/// <summary>
+/// The few statements that nearly every request runs, prepared once a connection, over the tables that EF Core maps.
+/// EF Core builds and translates a query, opens a connection and tracks nothing that these need: docs/decisions/0005 has
+/// the figures. Everything that is not hot stays with EF Core.
+/// </summary>
+internal abstract class PreparedSql
+{
+    /// <param name="sql">A constant; its parameters are <c>$1</c>, <c>$2</c> and so on, and its names are quoted.</param>
+    /// <param name="values">Byte arrays, strings, numbers and moments in UTC.</param>
+    /// <param name="read">Reads the row.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The one row, or null.</returns>
+    public abstract ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+        where T : class;
+
+    /// <summary>One statement in a transaction of its own: when this returns, what it wrote survives a crash and a power cut.</summary>
+    /// <inheritdoc cref="ReadAsync"/>
+    /// <returns>How many rows it changed.</returns>
+    /// <remarks>Once sent it is not called back: a client that hangs up must not make a half-known spending.</remarks>
+    public abstract Task<int> WriteAsync(string sql, params object[] values);
+
+    /// <summary>A moment, in the form in which the provider keeps it.</summary>
+    public abstract DateTimeOffset Moment(DbDataReader row, int column);
+}

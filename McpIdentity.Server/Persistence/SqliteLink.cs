@@ -1,0 +1,55 @@
+using Microsoft.Data.Sqlite;
+
+namespace McpIdentity.Server.Persistence;
+
+/// <summary>One open connection to SQLite with the statements that were prepared on it. For one thread at a time.</summary>
+internal sealed class SqliteLink : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly Dictionary<string, SqliteCommand> _commands = [];
+
+    public SqliteLink(string connectionString)
+    {
+        // Outside of the pool: a connection from it has forgotten its prepared statements.
+        _connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        _connection.Open();
+        Prepared(SqlitePragmas.Text).ExecuteNonQuery();
+    }
+
+    /// <summary>The prepared statement with these values, good until the next call.</summary>
+    public SqliteCommand Prepared(string sql, params ReadOnlySpan<object> values)
+    {
+        if (!_commands.TryGetValue(sql, out var command))
+        {
+            command = _connection.CreateCommand();
+            command.CommandText = sql;
+            _commands[sql] = command;
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            // The converter of the entities does the same: SQLite has no type for a moment.
+            var value = values[i] is DateTimeOffset moment ? moment.UtcTicks : values[i];
+            if (i == command.Parameters.Count)
+            {
+                command.Parameters.AddWithValue($"${i + 1}", value);
+            }
+            else
+            {
+                command.Parameters[i].Value = value;
+            }
+        }
+
+        return command;
+    }
+
+    public void Dispose()
+    {
+        foreach (var command in _commands.Values)
+        {
+            command.Dispose();
+        }
+
+        _connection.Dispose();
+    }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+
+namespace McpIdentity.Server.Persistence;
+
+/// <summary>
+/// Writes to SQLite in the order they come, all that wait at one moment in one transaction: a commit costs a wait for the
+/// disk whether it holds one row or fifty, and is answered only after it (synchronous FULL). Requests that would each lock
+/// the file sleep through each other's commits instead: 273 refreshes a second against docs/decisions/0005.
+/// </summary>
+/// <remarks>A thread of its own, because SQLite waits for disk and locks without letting its thread go.</remarks>
+internal sealed class SqliteWriter : IDisposable
+{
+    private const int MaxBatch = 64;
+
+    private readonly BlockingCollection<Write> _queue = [];
+    private readonly string _connectionString;
+    private readonly SqliteTurns _turns;
+    private readonly Lazy<Thread> _thread;
+
+    public SqliteWriter(string connectionString, SqliteTurns turns)
+    {
+        (_connectionString, _turns) = (connectionString, turns);
+        // Lazy: a command-line verb that writes nothing starts no thread.
+        _thread = new Lazy<Thread>(() =>
+        {
+            var thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
+            thread.Start();
+            return thread;
+        });
+    }
+
+    /// <returns>How many rows changed, once that is durable.</returns>
+    public Task<int> WriteAsync(string sql, object[] values)
+    {
+        _ = _thread.Value;
+        var write = new Write(sql, values);
+        _queue.Add(write);
+        return write.Task;
+    }
+
+    /// <summary>Writes what waits, and ends.</summary>
+    public void Dispose()
+    {
+        _queue.CompleteAdding();
+        if (_thread.IsValueCreated)
+        {
+            _thread.Value.Join();
+        }
+
+        _queue.Dispose();
+    }
+
+    private void Run()
+    {
+        SqliteLink? link = null;
+        var batch = new List<Write>(MaxBatch);
+        foreach (var first in _queue.GetConsumingEnumerable())
+        {
+            batch.Clear();
+            batch.Add(first);
+            while (batch.Count < MaxBatch && _queue.TryTake(out var next))
+            {
+                batch.Add(next);
+            }
+
+            try
+            {
+                using var turn = _turns.Take();
+                link ??= new SqliteLink(_connectionString);
+                Commit(link, batch);
+                batch.ForEach(write => write.Succeed());
+            }
+            catch (Exception exception)
+            {
+                // Locked by another process, or the disk is full: nothing of it was kept, and whoever came meanwhile has
+                // waited too. The closed connection has no half-done transaction; the next write opens another.
+                link?.Dispose();
+                link = null;
+                while (_queue.TryTake(out var next))
+                {
+                    batch.Add(next);
+                }
+
+                batch.ForEach(write => write.Fail(exception));
+            }
+        }
+
+        link?.Dispose();
+    }
+
+    private static void Commit(SqliteLink link, List<Write> batch)
+    {
+        link.Prepared("BEGIN IMMEDIATE").ExecuteNonQuery();
+        foreach (var write in batch)
+        {
+            write.Rows = link.Prepared(write.Sql, write.Values).ExecuteNonQuery();
+        }
+
+        link.Prepared("COMMIT").ExecuteNonQuery();
+    }
+
+    private sealed class Write(string sql, object[] values)
+    {
+        // The answers are written by the pool, not by the thread that should be writing the next batch.
+        private readonly TaskCompletionSource<int> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public string Sql => sql;
+
+        public object[] Values => values;
+
+        public int Rows { get; set; }
+
+        public Task<int> Task => _done.Task;
+
+        public void Succeed() => _done.SetResult(Rows);
+
+        public void Fail(Exception exception) => _done.SetException(exception);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests.Persistence;
+
+/// <summary>What was answered outlives <c>kill -9</c>, and SIGTERM breaks nothing (security 19). <c>bench -- kill --rounds 50</c> runs the fifty rounds.</summary>
+[Category("Durability")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class DurabilityTests
+{
+    private const int Rounds = 2;
+    private const int Chains = 6;
+    private const int RefreshesBeforeKill = 30;
+
+    [Test]
+    public async Task Nothing_that_was_answered_is_lost_by_a_kill([Values] bool postgres)
+    {
+        var database = postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : null;
+        var folder = Directory.CreateTempSubdirectory("mcpidentity-kill-");
+        try
+        {
+            var start = new ServerStart
+            {
+                Folder = folder.FullName,
+                Port = Ports.Next(),
+                Environment = database is null ? new Dictionary<string, string?>() : new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) },
+            };
+            var server = await ServerProcess.StartAsync(start);
+            var client = await OAuthClient.RegisterPublicAsync(server.Http);
+            using var alice = new Person(server.BaseUrl);
+            var answered = new string[Chains];
+            for (var chain = 0; chain < Chains; chain++)
+            {
+                answered[chain] = (await client.ConnectAsync(alice)).Text("refresh_token")!;
+            }
+
+            for (var round = 0; round < Rounds; round++)
+            {
+                var codes = await RunUntilKilledAsync(server, client, alice, answered);
+                await server.DisposeAsync();
+                server = await ServerProcess.StartAsync(start);
+                client = client.At(server.Http);
+                for (var chain = 0; chain < Chains; chain++)
+                {
+                    // The successor may be spent without its answer having arrived: the grace is for that.
+                    using var refresh = await client.RefreshAsync(answered[chain]);
+                    Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), $"round {round}: {await refresh.Content.ReadAsStringAsync()}");
+                    answered[chain] = (await refresh.JsonAsync()).Text("refresh_token")!;
+                }
+
+                foreach (var code in codes)
+                {
+                    using var redeemed = await client.RedeemAsync(code);
+                    Assert.That(redeemed.StatusCode, Is.EqualTo(HttpStatusCode.OK), $"a code of round {round}");
+                }
+            }
+
+            await server.DisposeAsync();
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task Sigterm_lets_every_request_end_that_has_begun()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var lanes = Enumerable.Range(0, 8).Select(_ => Task.Run(() => UntilSentAwayAsync(server))).ToList();
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(IPAddress.Loopback, server.Port);
+        const string Form = "grant_type=refresh_token&refresh_token=x&client_id=x";
+        await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /oauth/token HTTP/1.1\r\nHost: localhost:{server.Port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {Form.Length}\r\n\r\n{Form[..10]}"));
+        using (var metadata = await server.Http.GetAsync("/.well-known/jwks.json"))
+        {
+            Assert.That(metadata.StatusCode, Is.EqualTo(HttpStatusCode.OK), "by now the half request has been read");
+        }
+
+        var stopped = server.StopAsync();
+        Assert.That((await Task.WhenAll(lanes)).Sum(), Is.GreaterThan(0));
+        await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(Form[10..]));
+        using var answer = new StreamReader(slow.GetStream());
+        var text = await answer.ReadToEndAsync();
+
+        Assert.That(text, Does.StartWith("HTTP/1.1 401").And.Contain("invalid_client").And.EndsWith("}"));
+        Assert.That(await stopped, Is.Zero);
+    }
+
+    // A proxy or a client with a pool: it goes elsewhere once an answer asks it to.
+    private static async Task<int> UntilSentAwayAsync(ServerProcess server)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Http.BaseAddress };
+        for (var served = 0; ; served++)
+        {
+            using var response = await http.GetAsync("/.well-known/oauth-authorization-server");
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(await response.Content.ReadAsStringAsync(), Does.EndWith("}"));
+            if (response.Headers.ConnectionClose == true)
+            {
+                return served;
+            }
+        }
+    }
+
+    /// <summary>Refreshes all chains at once, and issues codes, until the server is killed in the middle.</summary>
+    /// <returns>The codes that were answered and not redeemed.</returns>
+    private static async Task<List<string>> RunUntilKilledAsync(ServerProcess server, OAuthClient client, Person person, string[] answered)
+    {
+        var done = 0;
+        var kill = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var codes = new List<string>();
+        var chains = Enumerable.Range(0, Chains).Select(chain => Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var refresh = await client.RefreshAsync(answered[chain]);
+                Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
+                answered[chain] = (await refresh.JsonAsync()).Text("refresh_token")!;
+                if (Interlocked.Increment(ref done) == RefreshesBeforeKill)
+                {
+                    kill.SetResult();
+                }
+            }
+        })).Append(Task.Run(async () =>
+        {
+            while (true)
+            {
+                codes.Add(await client.AuthorizeAsync(person));
+            }
+        })).ToList();
+        await Task.WhenAny(kill.Task, Task.WhenAny(chains));
+        await server.KillAsync();
+        foreach (var chain in chains)
+        {
+            Assert.That(async () => await chain, Throws.InstanceOf<HttpRequestException>(), "the kill ends it, and nothing before");
+        }
+
+        return codes;
+    }
+}
