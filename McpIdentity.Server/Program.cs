@@ -4,6 +4,7 @@ using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
@@ -38,6 +39,7 @@ internal static class Program
         builder.AddDiscovery();
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
+        builder.AddHousekeeping();
         builder.AddProtectedResource();
         builder.AddRateLimits();
         builder.AddAudit();

@@ -1,6 +1,7 @@
 using McpIdentity.Persistence.Entities;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Persistence;
@@ -11,6 +12,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
     public DbSet<User> Users => Set<User>();
 
     public DbSet<SignInSession> SignInSessions => Set<SignInSession>();
+
+    public DbSet<OpenIddictEntityFrameworkCoreApplication> Clients => Set<OpenIddictEntityFrameworkCoreApplication>();
 
     public DbSet<Consent> Consents => Set<Consent>();
 
@@ -28,8 +31,17 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         modelBuilder.UseOpenIddict();
 
         // A client ID metadata document's address is the client_id; OpenIddict's 100 characters are too few for it.
-        modelBuilder.Entity<OpenIddictEntityFrameworkCoreApplication>()
-            .Property(application => application.ClientId).HasMaxLength(Lengths.ClientId);
+        modelBuilder.Entity<OpenIddictEntityFrameworkCoreApplication>(client =>
+        {
+            client.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
+            foreach (var column in (string[])[ClientColumns.RegisteredAt, ClientColumns.LastUsedAt, ClientColumns.DisabledAt])
+            {
+                // OpenIddict's store writes whole rows, from copies that know nothing of these columns.
+                client.Property<DateTimeOffset?>(column).Metadata.SetAfterSaveBehavior(PropertySaveBehavior.Ignore);
+            }
+
+            client.HasIndex(ClientColumns.LastUsedAt, ClientColumns.RegisteredAt);
+        });
 
         modelBuilder.Entity<User>(user =>
         {

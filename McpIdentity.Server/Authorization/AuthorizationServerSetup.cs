@@ -29,8 +29,8 @@ internal static class AuthorizationServerSetup
         services.AddSingleton<RevocationList>();
         services.AddSingleton<RevocationSignals>();
         services.AddSingleton<RevocationFeed>();
-        services.AddScoped<Revocations>();
-        services.AddScoped<Grants>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<Grants>();
         services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
 
         services.AddOpenIddict()
@@ -42,6 +42,8 @@ internal static class AuthorizationServerSetup
             .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
 
         services.AddSingleton<ClientCache.Entries>();
+        services.AddSingleton<ClientUse>();
+        services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
 
         services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, TimeProvider>((server, oauth, time) =>
@@ -101,7 +103,7 @@ internal static class AuthorizationServerSetup
             RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
-            AnswerWithScope.Descriptor,
+            AnswerWithScope.Descriptor, StampClientUse.Descriptor,
             RefuseRevokedTokens.Descriptor,
             RequireLivingSession.Descriptor,
             AnswerUserInfo.Descriptor,

@@ -71,6 +71,15 @@ internal sealed class OAuthServerOptions
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
+    /// <summary>
+    /// What signs tokens: <c>ES256</c>, a tenth of the cost of <c>RS256</c> and known to every MCP client library (RFC 7518
+    /// §3.4), or <c>RS256</c> for validators that know nothing else. A change brings a new key; the old one's tokens stay valid.
+    /// </summary>
+    public SigningAlgorithm SigningAlgorithm { get; set; } = SigningAlgorithm.ES256;
+
+    /// <summary>After this time a new key signs; <c>00:00:00</c>: only when <c>keys rotate</c> is run. At least a day.</summary>
+    public TimeSpan SigningKeyRotation { get; set; } = TimeSpan.FromDays(90);
+
     /// <summary>How long an access token lives; nothing but its end or a revocation stops it.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
@@ -136,6 +145,12 @@ internal sealed class OAuthServerOptions
         public IList<string> AllowedRedirectUriSchemes { get; } = [];
 
         /// <summary>
+        /// A client that registered itself is deleted when for so long it had neither use nor a grant that lives;
+        /// <c>00:00:00</c>: never. One that nobody has ever allowed anything is deleted after a day. Clients of an operator stay.
+        /// </summary>
+        public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(90);
+
+        /// <summary>
         /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
         /// a token to anyone, so unset means: not in Production, where an operator registers services.
         /// </summary>
@@ -170,6 +185,17 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
         CheckPositive("RefreshTokenFamilyLifetime", options.RefreshTokenFamilyLifetime, problems);
         CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
         CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
+
+        if (options.SigningKeyRotation != TimeSpan.Zero && options.SigningKeyRotation < TimeSpan.FromDays(1))
+        {
+            problems.Add($"OAuth:SigningKeyRotation must be at least a day, or 00:00:00 for never (is {options.SigningKeyRotation}).");
+        }
+
+        if (options.Registration.UnusedClientTtl != TimeSpan.Zero && options.Registration.UnusedClientTtl < TimeSpan.FromDays(2))
+        {
+            // The stamp of a client's last use is as old as a day.
+            problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {options.Registration.UnusedClientTtl}).");
+        }
 
         if (options.RefreshTokenReuseGraceSeconds is < 0 or > 300)
         {
@@ -216,4 +242,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:{setting} must be longer than zero (is {lifetime}).");
         }
     }
+}
+
+/// <summary>By the names of RFC 7518 §3.1.</summary>
+internal enum SigningAlgorithm
+{
+    ES256,
+    RS256,
 }

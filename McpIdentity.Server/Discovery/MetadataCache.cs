@@ -19,10 +19,13 @@ internal sealed class MetadataCache(PublicAddress address)
     private static readonly FrozenSet<string> Paths =
         DiscoveryPaths.ServerMetadata.Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
 
-    private readonly ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
+    private volatile ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
 
-    /// <summary>Called when a key changes: the next request has the documents written anew.</summary>
-    public void Clear() => _documents.Clear();
+    /// <summary>
+    /// Called when a key changes: the next request has the documents written anew. What a request that is under way writes of
+    /// the old keys goes with the old collection.
+    /// </summary>
+    public void Clear() => _documents = new(StringComparer.Ordinal);
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -33,8 +36,9 @@ internal sealed class MetadataCache(PublicAddress address)
             return;
         }
 
+        var documents = _documents;
         var key = address.IsConfigured ? path : address.Of(path);
-        if (!_documents.TryGetValue(key, out var document))
+        if (!documents.TryGetValue(key, out var document))
         {
             document = await WriteAsync(context, next);
             if (document is null)
@@ -42,12 +46,12 @@ internal sealed class MetadataCache(PublicAddress address)
                 return;
             }
 
-            if (_documents.Count >= Limit)
+            if (documents.Count >= Limit)
             {
-                _documents.Clear();
+                documents.Clear();
             }
 
-            _documents[key] = document;
+            documents[key] = document;
         }
 
         await SendAsync(context, document);

@@ -18,6 +18,13 @@ internal static class KeysSetup
         services.AddSingleton<IPostConfigureOptions<OAuthServerOptions>, DevelopmentEncryptionKey>();
         services.AddHostedService<ReencryptRows>();
         services.AddSingleton<SigningKeyRing>();
+        services.AddScoped<SigningKeyStore>();
+        services.AddSingleton<SigningKeyRotation>();
+        if (OAuthSwitch.IsOn(builder.Configuration))
+        {
+            services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
+        }
+
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());
 
@@ -32,15 +39,9 @@ internal static class KeysSetup
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
     }
 
-    public static async Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken)
-    {
-        if (!OAuthSwitch.IsOn(services.GetRequiredService<IConfiguration>()))
-        {
-            return; // nothing is signed, and keys of another time may be under an encryption key that is not here
-        }
-
-        await using var scope = services.CreateAsyncScope();
-        await services.GetRequiredService<SigningKeyRing>().LoadAsync(
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
-    }
+    // Without an authorization server nothing is signed, and keys of another time may be under an encryption key that is not here.
+    public static Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        OAuthSwitch.IsOn(services.GetRequiredService<IConfiguration>())
+            ? services.GetRequiredService<SigningKeyRotation>().StartKeysAsync(cancellationToken)
+            : Task.CompletedTask;
 }

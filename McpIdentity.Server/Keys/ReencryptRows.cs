@@ -45,7 +45,7 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
         var previous = keys.Prefixes.Skip(1).ToArray();
         var length = previous[0].Length;
         var count = await RewriteAsync(
-            old.SigningKeys.Where(row => previous.Contains(row.ProtectedKey.Substring(0, length))), row => row.ProtectedKey, SigningKeyRing.Purpose,
+            old.SigningKeys.Where(row => previous.Contains(row.ProtectedKey.Substring(0, length))), row => row.ProtectedKey, SigningKeyStore.Purpose,
             (key, value) => db.SigningKeys.Where(row => row.Id == key.Id && row.ProtectedKey == key.ProtectedKey)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.ProtectedKey, value), cancellationToken), cancellationToken);
         count += await RewriteAsync(

@@ -1,79 +1,90 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Server.Discovery;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
 
 namespace McpIdentity.Server.Keys;
 
-/// <summary>The ES256 keys of the database, newest first: the first signs, all of them verify.</summary>
-internal sealed partial class SigningKeyRing(EncryptionKeys encryption, TimeProvider time, ILogger<SigningKeyRing> logger) : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
+/// <summary>
+/// The signing keys in force on this node: one signs, all of them are published and verify, the next one before it signs and
+/// the previous ones until their tokens have expired.
+/// </summary>
+internal sealed partial class SigningKeyRing(
+    EncryptionKeys encryption, MetadataCache metadata, IOptionsMonitorCache<OpenIddictServerOptions> openIddict, ILogger<SigningKeyRing> logger)
+    : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
 {
-    public const string Purpose = "signing keys";
-
-    private IReadOnlyList<SecurityKey> _keys = [];
+    private IReadOnlyList<SigningCredentials> _credentials = [];
     private FrozenSet<string> _lost = [];
 
-    /// <summary>Newest first. Empty until <see cref="LoadAsync"/> has run.</summary>
-    public IReadOnlyList<SecurityKey> SigningKeys => _keys;
+    /// <summary>The signing one first. Empty until the keys were loaded.</summary>
+    public IReadOnlyList<SecurityKey> SigningKeys { get; private set; } = [];
 
     public bool HasLost(string keyId) => _lost.Contains(keyId);
 
     /// <summary>
-    /// Reads the keys, and makes one where there is none. A key that was stored under an encryption key that is not
-    /// configured any more is lost, and with it the tokens that it signed (SEED-033); the start goes on.
+    /// The keys that can be used. One that was stored under an encryption key that is not configured any more is lost, and
+    /// with it the tokens that it signed (SEED-033); the server goes on.
     /// </summary>
-    public async Task LoadAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
+    public List<SigningKey> Usable(IReadOnlyCollection<SigningKey> stored)
     {
-        // The client sorts: SQLite and PostgreSQL agree on the order of moments only there, and the list is short.
-        var stored = await db.SigningKeys.AsNoTracking().ToListAsync(cancellationToken);
-        _lost = stored.Where(key => encryption.Unprotect(Purpose, key.ProtectedKey) is null).Select(key => key.Id).ToFrozenSet();
-        stored.RemoveAll(key => _lost.Contains(key.Id));
-        if (_lost.Count > 0)
+        var lost = stored.Where(key => encryption.Unprotect(SigningKeyStore.Purpose, key.ProtectedKey) is null).Select(key => key.Id).ToFrozenSet();
+        if (lost.Count > 0 && !lost.SetEquals(_lost))
         {
-            KeysLost(_lost.Count, encryption.Fingerprint);
+            KeysLost(lost.Count, encryption.Fingerprint);
         }
 
-        if (stored.Count == 0)
+        _lost = lost;
+        return [.. stored.Where(key => !lost.Contains(key.Id))];
+    }
+
+    /// <summary>Puts in force what the dates of the usable keys say; does nothing when that is in force already.</summary>
+    public void Update(IReadOnlyCollection<SigningKey> stored, DateTimeOffset now)
+    {
+        var inForce = SigningKeyState.InForce(stored, now);
+        if (inForce.Count == 0 || inForce.Select(key => key.Id).SequenceEqual(SigningKeys.Select(key => key.KeyId)))
         {
-            stored.Add(Create());
-            db.SigningKeys.Add(stored[0]);
-            await db.SaveChangesAsync(cancellationToken);
+            return;
         }
 
-        _keys = [.. stored.OrderByDescending(key => key.CreatedAt).Select(Read)];
+        // A key that is known already stays the same object: IdentityModel keeps its prepared signatures by it.
+        var known = _credentials.ToDictionary(credentials => credentials.Kid);
+        var signsWith = _credentials.Count > 0 ? _credentials[0].Kid : null;
+        _credentials = [.. inForce.Select(key => known.GetValueOrDefault(key.Id) ?? new SigningCredentials(Read(key), key.Algorithm))];
+        SigningKeys = [.. _credentials.Select(credentials => credentials.Key)];
+        // Requests that are under way go on with the options that they began with; the next one has them made anew.
+        openIddict.TryRemove(Options.DefaultName);
+        metadata.Clear();
+        if (signsWith is not null && signsWith != _credentials[0].Kid)
+        {
+            SignsWith(_credentials[0].Kid, _credentials.Count);
+        }
     }
 
     public void Configure(OpenIddictServerOptions options)
     {
-        // RFC 7518 §3.4: ES256, one tenth of the signing cost of RS256 and what every MCP client library verifies.
-        options.SigningCredentials.AddRange(_keys.Select(key => new SigningCredentials(key, SecurityAlgorithms.EcdsaSha256)));
+        options.SigningCredentials.AddRange(_credentials);
 
         // What only this server decrypts (codes, refresh tokens) is encrypted with a symmetric key: RSA costs 25 to 250 times as much.
         options.EncryptionCredentials.AddRange(encryption.Derive("tokens").Select(key => new EncryptingCredentials(
             new SymmetricSecurityKey(key), SecurityAlgorithms.Aes256KW, SecurityAlgorithms.Aes256CbcHmacSha512)));
     }
 
-    private SigningKey Create()
+    private AsymmetricSecurityKey Read(SigningKey stored)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return new SigningKey
+        var pkcs8 = encryption.Unprotect(SigningKeyStore.Purpose, stored.ProtectedKey);
+        if (stored.Algorithm == SecurityAlgorithms.RsaSha256)
         {
-            Id = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)),
-            Algorithm = SecurityAlgorithms.EcdsaSha256,
-            ProtectedKey = encryption.Protect(Purpose, key.ExportPkcs8PrivateKey()),
-            CreatedAt = time.GetUtcNow(),
-        };
-    }
+            var rsa = RSA.Create();
+            rsa.ImportPkcs8PrivateKey(pkcs8, out _);
+            return new RsaSecurityKey(rsa) { KeyId = stored.Id };
+        }
 
-    private ECDsaSecurityKey Read(SigningKey stored)
-    {
         var key = ECDsa.Create();
-        key.ImportPkcs8PrivateKey(encryption.Unprotect(Purpose, stored.ProtectedKey), out _);
+        key.ImportPkcs8PrivateKey(pkcs8, out _);
         return new ECDsaSecurityKey(key) { KeyId = stored.Id };
     }
 
@@ -81,4 +92,7 @@ internal sealed partial class SigningKeyRing(EncryptionKeys encryption, TimeProv
         "{Count} signing keys cannot be decrypted and are not used: they were stored under another encryption key than the configured one ({Fingerprint}). " +
         "Their tokens are refused. To keep them, name that key in OAuth:PreviousEncryptionKeys.")]
     private partial void KeysLost(int count, string fingerprint);
+
+    [LoggerMessage(1110, LogLevel.Information, "Tokens are signed with key {KeyId} from now on; {Count} keys are published.")]
+    private partial void SignsWith(string keyId, int count);
 }

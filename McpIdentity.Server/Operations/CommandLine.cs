@@ -21,6 +21,9 @@ internal static class CommandLine
         DoctorCommand.Create(),
         HealthCheckCommand.Create(),
         KeygenCommand.Create(),
+        KeysCommand.Create(),
+        ClientsCommand.Create(),
+        PruneCommand.Create(),
         TokenCommand.Create(),
     };
 

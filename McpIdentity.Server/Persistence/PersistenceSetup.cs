@@ -3,6 +3,8 @@ using McpIdentity.Persistence;
 using McpIdentity.Server.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -60,6 +62,10 @@ internal static class PersistenceSetup
         }
 
         await WaitForDatabaseAsync(db, cancellationToken);
+        // Of nodes that start at once, one migrates; the others wait and find nothing to do.
+        await db.CreateDatabaseAsync(cancellationToken);
+        await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
+        await db.EndAbandonedMigrationAsync(cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         if (pending.Count > 0)
         {
@@ -79,6 +85,36 @@ internal static class PersistenceSetup
         }
 
         return pending;
+    }
+
+    private static async Task CreateDatabaseAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
+    {
+        var creator = db.GetService<IRelationalDatabaseCreator>();
+        if (!db.Database.IsNpgsql() || await creator.ExistsAsync(cancellationToken))
+        {
+            return;
+        }
+
+        try
+        {
+            await creator.CreateAsync(cancellationToken);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+        {
+            // Another node was faster.
+        }
+    }
+
+    /// <summary>
+    /// EF Core's own lock on SQLite is a table, which a process that was killed leaves behind: the next start would wait for
+    /// ever. Whoever holds our lock knows that nobody migrates.
+    /// </summary>
+    private static async Task EndAbandonedMigrationAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
+    {
+        if (db.Database.IsSqlite())
+        {
+            await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
+        }
     }
 
     // After a power cut both start at once, and the database is the slower one.

@@ -20,6 +20,17 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
 
         public MemoryCache Clients { get; } = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
+        /// <summary>A client was disabled or deleted, here or on another node: it gets nothing more from what is remembered of it.</summary>
+        public void Forget(string clientId)
+        {
+            if (Clients.TryGetValue(ByClientId(clientId), out OpenIddictEntityFrameworkCoreApplication? client))
+            {
+                Clients.Remove(ById(client!.Id!));
+            }
+
+            Clients.Remove(ByClientId(clientId));
+        }
+
         public void Dispose() => Clients.Dispose();
     }
 
@@ -56,7 +67,9 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
             return client;
         }
 
-        client = await where(db.Set<OpenIddictEntityFrameworkCoreApplication>().AsNoTracking()).SingleOrDefaultAsync(cancellationToken);
+        // A disabled client is as good as unknown.
+        client = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
+            .SingleOrDefaultAsync(cancellationToken);
         // An unknown client is not remembered: it may be registered on another node in the next moment.
         if (client is not null)
         {

@@ -1,13 +1,16 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using McpIdentity.Persistence;
 using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Registration;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
-internal sealed partial class ClientRegistrar(IOpenIddictApplicationManager clients, TimeProvider time, ILogger<ClientRegistrar> logger)
+internal sealed partial class ClientRegistrar(
+    IOpenIddictApplicationManager clients, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -15,7 +18,11 @@ internal sealed partial class ClientRegistrar(IOpenIddictApplicationManager clie
     public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
     {
         var client = Describe(metadata);
-        await clients.CreateAsync(ToDescriptor(client), cancellationToken);
+        var stored = new OpenIddictEntityFrameworkCoreApplication();
+        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
+        await clients.PopulateAsync(stored, ToDescriptor(client), cancellationToken);
+        stored.ClientSecret = null;
+        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
         ClientRegistered(client.ClientId, client.ClientSecret is null);
         return client;
     }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using McpIdentity.Persistence;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -19,7 +20,7 @@ internal sealed partial class StaticClients(
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
     McpIdentityDbContext db,
     IOptions<OAuthServerOptions> options,
-    TimeProvider time,
+    Revocations revocations,
     ILogger<StaticClients> logger)
 {
     // True while it is configured, false once it is not any more. A client that registered itself has no such property.
@@ -152,9 +153,7 @@ internal sealed partial class StaticClients(
         descriptor.RedirectUris.Clear();
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
         await clients.UpdateAsync(stored, descriptor, cancellationToken);
-        var now = time.GetUtcNow();
-        await db.Grants.Where(grant => grant.ClientId == clientId && grant.RevokedAt == null)
-            .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now), cancellationToken);
+        await revocations.RevokeClientAsync(clientId);
         ClientDisabled(clientId);
     }
 

@@ -1,5 +1,7 @@
 using System.Threading.Channels;
 using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Registration;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Tokens;
@@ -10,7 +12,8 @@ namespace McpIdentity.Server.Tokens;
 /// and tokens go on being validated.
 /// </summary>
 internal sealed partial class RevocationFeed(
-    RevocationList list, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<RevocationFeed> logger)
+    RevocationList list, RevocationSignals signals, ClientCache.Entries clients, IServiceScopeFactory scopes, TimeProvider time,
+    ILogger<RevocationFeed> logger)
     : BackgroundService
 {
     // Twice in the second within which a revocation must be in force on every node (design 5).
@@ -32,6 +35,11 @@ internal sealed partial class RevocationFeed(
         var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
         await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
+            if (revocation.Kind == RevocationKind.Client)
+            {
+                clients.Forget(revocation.Target);
+            }
+
             list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
             _newest = revocation.RevokedAt > _newest ? revocation.RevokedAt : _newest;
         }

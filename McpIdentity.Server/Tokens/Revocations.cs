@@ -1,6 +1,7 @@
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Registration;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -11,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// within a second. None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
 /// </summary>
 internal sealed class Revocations(
-    McpIdentityDbContext db, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
+    IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, ClientCache.Entries clients, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
@@ -22,21 +23,24 @@ internal sealed class Revocations(
 
     /// <summary>One grant: its code or refresh token, and its access tokens.</summary>
     public Task RevokeGrantAsync(byte[] id) =>
-        RevokeAsync(RevocationKind.Grant, GrantTokens.Name(id), db.Grants.Where(grant => grant.Id == id));
+        RevokeAsync(RevocationKind.Grant, GrantTokens.Name(id), db => db.Grants.Where(grant => grant.Id == id));
 
     /// <summary>All that was granted in one sign-in session (<c>sid</c>). The session's own row is the session store's to remove.</summary>
     public Task RevokeSessionAsync(string sessionId) =>
-        RevokeAsync(RevocationKind.Session, sessionId, db.Grants.Where(grant => grant.SessionId == sessionId));
+        RevokeAsync(RevocationKind.Session, sessionId, db => db.Grants.Where(grant => grant.SessionId == sessionId));
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
-    public Task RevokeClientAsync(string clientId) =>
-        RevokeAsync(RevocationKind.Client, clientId, db.Grants.Where(grant => grant.ClientId == clientId));
+    public Task RevokeClientAsync(string clientId)
+    {
+        clients.Forget(clientId);
+        return RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId));
+    }
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>
-        RevokeAsync(RevocationKind.User, userId, db.Grants.Where(grant => grant.UserId == userId));
+        RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId));
 
-    private async Task RevokeAsync(RevocationKind kind, string target, IQueryable<Grant>? grants, DateTimeOffset? until = null)
+    private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, IQueryable<Grant>>? grants, DateTimeOffset? until = null)
     {
         var now = time.GetUtcNow();
         var revocation = new Revocation
@@ -46,11 +50,13 @@ internal sealed class Revocations(
             RevokedAt = now,
             ExpiresAt = until ?? now + options.Value.AccessTokenLifetime + Overlap,
         };
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         await using (var transaction = await db.Database.BeginTransactionAsync())
         {
             if (grants is not null)
             {
-                await grants.Where(grant => grant.RevokedAt == null)
+                await grants(db).Where(grant => grant.RevokedAt == null)
                     .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
             }
 
@@ -59,7 +65,6 @@ internal sealed class Revocations(
             await transaction.CommitAsync();
         }
 
-        db.Entry(revocation).State = EntityState.Detached;
         list.Add(kind, target, now, revocation.ExpiresAt);
         await signals.SendAsync(db);
     }

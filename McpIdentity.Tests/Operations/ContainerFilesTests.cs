@@ -16,16 +16,16 @@ internal sealed partial class ContainerFilesTests
     private static IEnumerable<string> Services => Names(Compose["services"]);
 
     [Test]
-    public void The_stack_is_the_server_with_PostgreSQL_and_Redis_in_current_syntax()
+    public void The_stack_is_a_proxy_before_two_servers_with_PostgreSQL_and_Redis_in_current_syntax()
     {
-        Assert.That(Services, Is.EquivalentTo((string[])["server", "database", "redis"]));
+        Assert.That(Services, Is.EquivalentTo((string[])["proxy", "server-a", "server-b", "database", "redis"]));
         Assert.That(Names(Compose), Has.No.Member("version"));
     }
 
     [Test]
     public void The_server_is_built_from_a_Dockerfile_that_is_there()
     {
-        var context = Service("server")["build"].ToString();
+        var context = Service("server-a")["build"].ToString();
 
         Assert.That(File.Exists(Repository.PathOf(context, "Dockerfile")), Is.True);
     }
@@ -82,9 +82,44 @@ internal sealed partial class ContainerFilesTests
     [Test]
     public void The_environment_is_what_the_server_reads()
     {
-        var names = Names(Service("server")["environment"]).Select(name => name.EndsWith("_FILE", StringComparison.Ordinal) ? name[..^5] : name);
+        var names = Names(Service("server-a")["environment"]).Select(name => name.EndsWith("_FILE", StringComparison.Ordinal) ? name[..^5] : name);
 
-        Assert.That(names.Except(["REDIS_HOST", "REDIS_PASSWORD", "SESSION_STORAGE"]), Is.SubsetOf(EnvironmentNames.Keys.Keys));
+        Assert.That(names.Except(["REDIS_HOST", "REDIS_PASSWORD", "SESSION_STORAGE", "TRUST_PROXY"]), Is.SubsetOf(EnvironmentNames.Keys.Keys));
+    }
+
+    [Test]
+    public void Only_the_proxy_is_reachable_and_both_servers_are_the_same()
+    {
+        Assert.That(Services.Where(name => Service(name).Children.ContainsKey("ports")), Is.EqualTo((string[])["proxy"]));
+        Assert.That(Service("server-b"), Is.EqualTo(Service("server-a")));
+        Assert.That(Service("server-a")["environment"]["TRUST_PROXY"].ToString(), Is.EqualTo("true"));
+    }
+
+    [Test]
+    public async Task The_proxy_runs_with_its_configuration_and_asks_the_servers_of_the_stack()
+    {
+        var mount = ((YamlSequenceNode)Service("proxy")["volumes"])[0].ToString().Split(':');
+        var configuration = await File.ReadAllTextAsync(Repository.PathOf(mount[0]));
+        var upstreams = UpstreamServer().Matches(configuration).Select(line => line.Groups["name"].Value);
+        Assert.That(upstreams, Is.EquivalentTo(Services.Where(name => name.StartsWith("server", StringComparison.Ordinal))));
+        Assert.That(Names(Compose["secrets"]), Is.SupersetOf(SecretFile().Matches(configuration).Select(path => path.Groups["name"].Value)));
+
+        // What only the stack has is replaced: names of services, the folder of secrets.
+        var folder = Directory.CreateTempSubdirectory("mcpidentity-nginx-");
+        try
+        {
+            NginxServer.WriteCertificate(Path.Combine(folder.FullName, "tls_certificate"), Path.Combine(folder.FullName, "tls_key"));
+            var here = UpstreamServer().Replace(configuration, "server 127.0.0.1:8082").Replace("/tmp/", folder.FullName + "/", StringComparison.Ordinal)
+                .Replace("/run/secrets/", folder.FullName + "/", StringComparison.Ordinal);
+            var file = Path.Combine(folder.FullName, "nginx.conf");
+            await File.WriteAllTextAsync(file, here);
+
+            await ChildProcess.RunAsync("/usr/sbin/nginx", ["-t", "-p", folder.FullName, "-c", file, "-e", "stderr"], folder.FullName);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Test]
@@ -123,6 +158,12 @@ internal sealed partial class ContainerFilesTests
 
     [GeneratedRegex("KEY|SECRET|PASSWORD|DATABASE_URL")]
     private static partial Regex SecretName();
+
+    [GeneratedRegex(@"server (?<name>[a-z-]+):8082")]
+    private static partial Regex UpstreamServer();
+
+    [GeneratedRegex("/run/secrets/(?<name>[a-z_]+)")]
+    private static partial Regex SecretFile();
 
     [GeneratedRegex(@"^COPY (?!--from)(?<paths>.+)$", RegexOptions.Multiline)]
     private static partial Regex CopyLine();

@@ -53,6 +53,22 @@ internal sealed class NginxServer : IAsyncDisposable
     /// <summary>Whether a server of this test run made the certificate.</summary>
     public static bool IsItsCertificate(X509Certificate? certificate) => certificate is not null && Certificates.ContainsKey(certificate.GetCertHashString());
 
+    /// <summary>A new self-signed certificate for localhost and its key, as PEM files.</summary>
+    public static void WriteCertificate(string certificatePath, string keyPath)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddHours(-1), now.AddDays(1));
+        Certificates[certificate.GetCertHashString()] = 0;
+        File.WriteAllText(certificatePath, certificate.ExportCertificatePem());
+        File.WriteAllText(keyPath, key.ExportPkcs8PrivateKeyPem());
+    }
+
     public async Task StartAgainAsync()
     {
         _process = ChildProcess.Start("/usr/sbin/nginx", ["-p", _folder.FullName, "-c", Config, "-e", "stderr"], _folder.FullName);
@@ -101,20 +117,7 @@ internal sealed class NginxServer : IAsyncDisposable
         }
     }
 
-    private void WriteCertificate()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        var now = TimeProvider.System.GetUtcNow();
-        using var certificate = request.CreateSelfSigned(now.AddHours(-1), now.AddDays(1));
-        Certificates[certificate.GetCertHashString()] = 0;
-        File.WriteAllText(InFolder("tls.crt"), certificate.ExportCertificatePem());
-        File.WriteAllText(InFolder("tls.key"), key.ExportPkcs8PrivateKeyPem());
-    }
+    private void WriteCertificate() => WriteCertificate(InFolder("tls.crt"), InFolder("tls.key"));
 
     // One process, so that a kill leaves no worker behind. Forwarded headers as docs and proxies commonly set them.
     private string Configuration(IEnumerable<string> upstreams) => $$"""

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace McpIdentity.Persistence.Postgres
 {
     [DbContext(typeof(PostgresMcpIdentityDbContext))]
-    [Migration("20261125034605_Initial")]
+    [Migration("20261125040449_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -190,6 +190,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)");
 
+                    b.Property<DateTimeOffset>("ActivatesAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("Algorithm")
                         .IsRequired()
                         .HasMaxLength(50)
@@ -201,6 +204,9 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<string>("ProtectedKey")
                         .IsRequired()
                         .HasColumnType("text");
+
+                    b.Property<DateTimeOffset?>("RetiresAt")
+                        .HasColumnType("timestamp with time zone");
 
                     b.HasKey("Id");
 
@@ -300,6 +306,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(50)
                         .HasColumnType("character varying(50)");
 
+                    b.Property<DateTimeOffset?>("DisabledAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("DisplayName")
                         .HasColumnType("text");
 
@@ -308,6 +317,9 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.Property<string>("JsonWebKeySet")
                         .HasColumnType("text");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("Permissions")
                         .HasColumnType("text");
@@ -321,6 +333,9 @@ namespace McpIdentity.Persistence.Postgres
                     b.Property<string>("RedirectUris")
                         .HasColumnType("text");
 
+                    b.Property<DateTimeOffset?>("RegisteredAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("Requirements")
                         .HasColumnType("text");
 
@@ -331,6 +346,8 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasIndex("ClientId")
                         .IsUnique();
+
+                    b.HasIndex("LastUsedAt", "RegisteredAt");
 
                     b.ToTable("OpenIddictApplications", (string)null);
                 });

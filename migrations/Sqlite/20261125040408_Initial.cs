@@ -65,6 +65,9 @@ namespace McpIdentity.Persistence.Sqlite
                 columns: table => new
                 {
                     Id = table.Column<string>(type: "TEXT", nullable: false),
+                    DisabledAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    LastUsedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    RegisteredAt = table.Column<long>(type: "INTEGER", nullable: true),
                     ApplicationType = table.Column<string>(type: "TEXT", maxLength: 50, nullable: true),
                     ClientId = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: true),
                     ClientSecret = table.Column<string>(type: "TEXT", nullable: true),
@@ -128,7 +131,9 @@ namespace McpIdentity.Persistence.Sqlite
                     Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
                     Algorithm = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
                     ProtectedKey = table.Column<string>(type: "TEXT", nullable: false),
-                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false)
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ActivatesAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    RetiresAt = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -262,6 +267,11 @@ namespace McpIdentity.Persistence.Sqlite
                 table: "OpenIddictApplications",
                 column: "ClientId",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_OpenIddictApplications_LastUsedAt_RegisteredAt",
+                table: "OpenIddictApplications",
+                columns: new[] { "LastUsedAt", "RegisteredAt" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_OpenIddictAuthorizations_ApplicationId_Status_Subject_Type",

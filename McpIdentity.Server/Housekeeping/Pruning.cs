@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Authorization;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using OpenIddict.EntityFrameworkCore.Models;
+
+namespace McpIdentity.Server.Housekeeping;
+
+/// <summary>Deletes what nobody can use any more, in small batches with pauses, so that requests find the database free.</summary>
+internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time, IOptions<OAuthServerOptions> options, ILogger<Pruning> logger)
+{
+    private const int BatchSize = 500;
+    private const int BatchesPerLine = 20;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
+    // Clocks of nodes differ: nothing goes in the moment it expires.
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
+
+    // Interop Q8: clients that register at every start and never come to an authorization.
+    private static readonly TimeSpan NeverAuthorized = TimeSpan.FromHours(24);
+
+    /// <summary>Counts, or deletes and counts.</summary>
+    /// <returns>What there was of each kind, in the order of the work.</returns>
+    public async Task<IReadOnlyList<(string What, int Count)>> RunAsync(bool dryRun, CancellationToken cancellationToken)
+    {
+        var expired = time.GetUtcNow() - Margin;
+        var retired = time.GetUtcNow() - TimeSpan.FromDays(1);
+        return
+        [
+            await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.ExpiresAt < expired), s => s.OrderBy(session => session.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
+            await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
+            await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.UserId).ThenBy(consent => consent.ClientId).ThenBy(consent => consent.Resource), dryRun, cancellationToken),
+        ];
+    }
+
+    /// <summary>
+    /// Clients that registered themselves (an operator's have no such date and stay for ever) and were never authorised
+    /// within a day, or for long had neither use nor a live grant.
+    /// </summary>
+    private IQueryable<OpenIddictEntityFrameworkCoreApplication> UnusedClients()
+    {
+        var now = time.GetUtcNow();
+        var ttl = options.Value.Registration.UnusedClientTtl;
+        var (neverUsed, idle) = (now - NeverAuthorized, ttl > TimeSpan.Zero ? now - ttl : DateTimeOffset.MinValue);
+        return db.Clients
+            .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null
+                ? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) < neverUsed
+                : EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null && EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) < idle)
+            .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null)
+            .Where(client => !db.Grants.Any(grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now));
+    }
+
+    private IQueryable<Consent> ConsentsToNobody() =>
+        db.Consents.Where(consent => !db.Clients.Any(client => client.ClientId == consent.ClientId));
+
+    private async Task<(string What, int Count)> RunAsync<T>(
+        string what, IQueryable<T> rows, Func<IQueryable<T>, IOrderedQueryable<T>> order, bool dryRun, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (dryRun)
+        {
+            return (what, await rows.CountAsync(cancellationToken));
+        }
+
+        var (total, batches) = (0, 0);
+        while (true)
+        {
+            var started = Stopwatch.GetTimestamp();
+            var deleted = await order(rows).Take(BatchSize).ExecuteDeleteAsync(cancellationToken);
+            total += deleted;
+            if (deleted < BatchSize)
+            {
+                break;
+            }
+
+            if (++batches % BatchesPerLine == 0)
+            {
+                Progress(total, what);
+            }
+
+            // At least as long as the batch took: requests have half of the time to themselves.
+            var took = Stopwatch.GetElapsedTime(started);
+            await Task.Delay(took > Pause ? took : Pause, cancellationToken);
+        }
+
+        if (total > 0)
+        {
+            Done(total, what);
+        }
+
+        return (what, total);
+    }
+
+    [LoggerMessage(1301, LogLevel.Information, "{Count} {What} deleted so far.")]
+    private partial void Progress(int count, string what);
+
+    [LoggerMessage(1302, LogLevel.Information, "{Count} {What} deleted.")]
+    private partial void Done(int count, string what);
+}

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Globalization;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
+
+namespace McpIdentity.Server.Operations;
+
+/// <summary><c>keys list|rotate</c>: the signing keys, while servers serve. They read a new key by themselves.</summary>
+internal static class KeysCommand
+{
+    private static readonly Option<bool> Now = new("--now")
+    {
+        Description = "Sign with it as soon as every node has read it, instead of when other servers' copies of the key set have expired too.",
+    };
+
+    private static readonly Option<bool> EndOthers = new("--end-others")
+    {
+        Description = "For a key that has leaked: all other keys end when the new one begins, and every token that they signed.",
+    };
+
+    public static Command Create() => new("keys", "The keys that sign tokens.") { List(), Rotate() };
+
+    private static Command List() => CommandLine.Verb("list", "Lists the keys: next, current, previous, retired.", async (_, settings, cancellationToken) =>
+    {
+        await using var app = Program.Build(settings);
+        await using var scope = app.Services.CreateAsyncScope();
+        var stored = await scope.ServiceProvider.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken);
+        Write(stored, app.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+        return 0;
+    });
+
+    private static Command Rotate()
+    {
+        var verb = CommandLine.Verb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", async (parsed, settings, cancellationToken) =>
+        {
+            await using var app = Program.Build(settings);
+            await app.Services.MigrateOnStartAsync(cancellationToken);
+            await using var scope = app.Services.CreateAsyncScope();
+            var keys = scope.ServiceProvider.GetRequiredService<SigningKeyStore>();
+            var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
+            var stored = await keys.RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken);
+            Write(stored, app.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+            return 0;
+        });
+        verb.Options.Add(Now);
+        verb.Options.Add(EndOthers);
+        return verb;
+    }
+
+    private static void Write(List<SigningKey> stored, DateTimeOffset now)
+    {
+        Console.WriteLine($"{"kid",-22}  {"alg",-5}  {"state",-8}  {"created",-20}  {"signs from",-20}  ends");
+        foreach (var key in stored.OrderByDescending(key => key.ActivatesAt))
+        {
+            Console.WriteLine($"{key.Id,-22}  {key.Algorithm,-5}  {SigningKeyState.Of(key, stored, now),-8}  {Format(key.CreatedAt)}  {Format(key.ActivatesAt)}  {Format(key.RetiresAt)}");
+        }
+    }
+
+    private static string Format(DateTimeOffset? moment) => moment?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
+}

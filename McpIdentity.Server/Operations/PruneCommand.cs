@@ -1,0 +1,38 @@
+using System.CommandLine;
+using McpIdentity.Persistence;
+using McpIdentity.Server.Housekeeping;
+using McpIdentity.Server.Persistence;
+
+namespace McpIdentity.Server.Operations;
+
+/// <summary><c>prune</c>: deletes now what the server deletes once an hour.</summary>
+internal static class PruneCommand
+{
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Only count." };
+
+    public static Command Create()
+    {
+        var verb = CommandLine.Verb("prune", "Deletes expired grants, sessions and revocations and unused registrations.", async (parsed, settings, cancellationToken) =>
+        {
+            await using var app = Program.Build(settings);
+            await app.Services.MigrateOnStartAsync(cancellationToken);
+            await using var scope = app.Services.CreateAsyncScope();
+            await using var work = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, cancellationToken);
+            if (work is null)
+            {
+                Console.WriteLine("A server prunes at this moment.");
+                return 0;
+            }
+
+            var dryRun = parsed.GetValue(DryRun);
+            foreach (var (what, count) in await scope.ServiceProvider.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken))
+            {
+                Console.WriteLine($"{count} {what} {(dryRun ? "to delete" : "deleted")}");
+            }
+
+            return 0;
+        });
+        verb.Options.Add(DryRun);
+        return verb;
+    }
+}

@@ -1,0 +1,288 @@
+using System.Net;
+using System.Security.Cryptography;
+using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Housekeeping;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Registration;
+using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using OpenIddict.Abstractions;
+
+namespace McpIdentity.Tests.Housekeeping;
+
+/// <summary>What has expired goes by itself, what is in use stays: interop Q8, issue 4.</summary>
+[Parallelizable(ParallelScope.All)]
+internal sealed class PruningTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    [Test]
+    public async Task A_registration_that_nobody_has_allowed_anything_goes_after_a_day()
+    {
+        await using var server = await TestServer.StartAsync();
+        var (unused, service, client) = (await OAuthClient.RegisterPublicAsync(server), await OAuthClient.RegisterServiceAsync(server), await OAuthClient.RegisterPublicAsync(server));
+        using var alice = new Person(server);
+        await client.ConnectAsync(alice);
+        using (await service.TokenAsync(("grant_type", "client_credentials")))
+        {
+        }
+
+        await StampAsync(server);
+        server.Clock.Advance(TimeSpan.FromHours(23));
+        await PruneAsync(server);
+        Assert.That(await ClientIdsAsync(server), Is.EquivalentTo(new[] { service.ClientId, client.ClientId, unused.ClientId }));
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        await PruneAsync(server);
+        Assert.That(await ClientIdsAsync(server), Is.EquivalentTo(new[] { service.ClientId, client.ClientId }));
+    }
+
+    [Test]
+    public async Task A_client_goes_when_it_was_idle_for_long_and_no_grant_of_it_lives()
+    {
+        await using var server = await TestServer.StartAsync("OAuth:Registration:UnusedClientTtl=30.00:00:00", "OAuth:RefreshTokenLifetime=60.00:00:00");
+        var (idle, holder) = (await OAuthClient.RegisterPublicAsync(server), await OAuthClient.RegisterPublicAsync(server));
+        await AddOperatorsClientAsync(server);
+        using var alice = new Person(server);
+        var revoked = await idle.ConnectAsync(alice);
+        await holder.ConnectAsync(alice);
+        using (await idle.PostAsync("/oauth/revoke", ("token", revoked.Text("refresh_token"))))
+        {
+        }
+
+        await StampAsync(server);
+        server.Clock.Advance(TimeSpan.FromDays(29));
+        await PruneAsync(server);
+        Assert.That(await ClientIdsAsync(server), Is.EquivalentTo(new[] { idle.ClientId, holder.ClientId, "an operator's" }));
+        server.Clock.Advance(TimeSpan.FromDays(2));
+        await PruneAsync(server);
+        Assert.That(await ClientIdsAsync(server), Is.EquivalentTo(new[] { holder.ClientId, "an operator's" }));
+        Assert.That(await ConsentsAsync(server), Is.EqualTo(1), "the consent goes with the client");
+        server.Clock.Advance(TimeSpan.FromDays(30));
+        await PruneAsync(server);
+        Assert.That(await ClientIdsAsync(server), Is.EqualTo(new[] { "an operator's" }), "the grant has expired");
+    }
+
+    [Test]
+    public async Task Being_used_is_written_once_a_day_and_never_within_a_request()
+    {
+        await using var server = await TestServer.StartAsync();
+        var service = await OAuthClient.RegisterServiceAsync(server);
+        await UseAsync();
+        Assert.That(await LastUsedAsync(), Is.Null, "not within the request");
+
+        await StampAsync(server);
+        var first = await LastUsedAsync();
+        Assert.That(first, Is.EqualTo(server.Clock.GetUtcNow()));
+        server.Clock.Advance(TimeSpan.FromHours(23));
+        await UseAsync();
+        await StampAsync(server);
+        Assert.That(await LastUsedAsync(), Is.EqualTo(first), "to the day");
+
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        await UseAsync();
+        await StampAsync(server);
+        Assert.That(await LastUsedAsync(), Is.EqualTo(server.Clock.GetUtcNow()));
+
+        async Task UseAsync()
+        {
+            using var response = await service.TokenAsync(("grant_type", "client_credentials"));
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        }
+
+        async Task<DateTimeOffset?> LastUsedAsync()
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients
+                .Select(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt)).SingleAsync();
+        }
+    }
+
+    [Test]
+    public async Task An_update_of_a_client_keeps_what_pruning_knows_of_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        var service = await OAuthClient.RegisterServiceAsync(server);
+        await using var scope = server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+
+        // As OpenIddict's store does it: the whole row, from a copy that was not read by this context.
+        db.Update(await db.Clients.AsNoTracking().SingleAsync(client => client.ClientId == service.ClientId));
+        await db.SaveChangesAsync();
+
+        Assert.That(
+            await db.Clients.Select(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt)).SingleAsync(),
+            Is.EqualTo(server.Clock.GetUtcNow()));
+    }
+
+    [Test]
+    public async Task More_than_a_batch_goes_by_the_hour_while_requests_are_served([Values("SQLite", "PostgreSQL")] string provider)
+    {
+        string[] settings = provider == "SQLite"
+            ? []
+            : [$"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"];
+        await using var server = await TestServer.StartAsync(settings);
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var refreshToken = (await client.ConnectAsync(alice)).Text("refresh_token")!;
+        await AddExpiredAsync(server, client.ClientId, 1200);
+
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        using var deadline = new CancellationTokenSource(Deadline);
+        while (await CountAsync(server) > 1)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            using var response = await client.RefreshAsync(refreshToken);
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            refreshToken = (await response.JsonAsync()).Text("refresh_token")!;
+        }
+
+        // The grant that lives is not touched, and the next hour finds what has expired since.
+        using var after = await client.RefreshAsync(refreshToken);
+        Assert.That(after.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await AddExpiredAsync(server, client.ClientId, 3);
+        while (await CountAsync(server) > 1)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            server.Clock.Advance(TimeSpan.FromMinutes(10));
+        }
+    }
+
+    [Test]
+    public async Task One_process_at_a_time_prunes([Values("SQLite", "PostgreSQL")] string provider)
+    {
+        string[] settings = provider == "SQLite"
+            ? []
+            : [$"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"];
+        await using var server = await TestServer.StartAsync(settings);
+        await using var scope = server.Services.CreateAsyncScope();
+        await using var other = server.Services.CreateAsyncScope();
+        var work = await TryBeginAsync(scope);
+        Assert.That(work, Is.Not.Null);
+        Assert.That(await TryBeginAsync(other), Is.Null);
+
+        await work!.DisposeAsync();
+
+        await using var next = await TryBeginAsync(other);
+        Assert.That(next, Is.Not.Null);
+
+        static Task<IAsyncDisposable?> TryBeginAsync(AsyncServiceScope scope) =>
+            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, CancellationToken.None);
+    }
+
+    [Test]
+    public async Task The_command_line_counts_and_deletes()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server.Http);
+        using var alice = new Person(server.BaseUrl);
+        await client.ConnectAsync(alice);
+
+        Assert.That(await RunAsync("--dry-run"), Does.Contain("0 expired grants to delete"));
+        Assert.That(await RunAsync(), Does.Contain("0 unused registrations deleted"));
+
+        async Task<string> RunAsync(params string[] options)
+        {
+            var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["prune", .. options, .. DatabaseOf(server)] });
+            Assert.That(exitCode, Is.Zero, output);
+            return output;
+        }
+    }
+
+    [Test]
+    public async Task Clients_are_listed_shown_disabled_enabled_and_deleted_while_the_server_serves()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var service = await OAuthClient.RegisterAsync(server.Http, new { client_name = "Nightly report", grant_types = new[] { "client_credentials" } });
+        Assert.That(await IsServedAsync(), Is.True);
+        Assert.That(await RunAsync("list"), Does.Contain(service.ClientId).And.Contain("Nightly report").And.Contain("enabled"));
+        Assert.That(await RunAsync("show", service.ClientId), Does.Contain("gt:client_credentials").And.Contain("live grants"));
+
+        await RunAsync("disable", service.ClientId);
+        await UntilServedIsAsync(false);
+        Assert.That(await RunAsync("list"), Does.Contain("disabled"));
+        await RunAsync("enable", service.ClientId);
+        await UntilServedIsAsync(true);
+        await RunAsync("delete", service.ClientId);
+        await UntilServedIsAsync(false);
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["clients", "show", service.ClientId, .. DatabaseOf(server)] });
+        Assert.That(exitCode, Is.EqualTo(1), output);
+
+        async Task UntilServedIsAsync(bool served)
+        {
+            using var deadline = new CancellationTokenSource(Deadline);
+            while (await IsServedAsync() != served)
+            {
+                deadline.Token.ThrowIfCancellationRequested();
+            }
+        }
+
+        async Task<bool> IsServedAsync()
+        {
+            using var response = await service.TokenAsync(("grant_type", "client_credentials"));
+            return response.IsSuccessStatusCode;
+        }
+
+        async Task<string> RunAsync(params string[] arguments)
+        {
+            var (code, text) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["clients", .. arguments, .. DatabaseOf(server)] });
+            Assert.That(code, Is.Zero, text);
+            return text;
+        }
+    }
+
+    private static string[] DatabaseOf(ServerProcess server) => [$"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"];
+
+    private static Task StampAsync(TestServer server) => server.Services.GetRequiredService<ClientUse>().WriteAsync(CancellationToken.None);
+
+    // The server prunes by itself meanwhile: what counts is what is left.
+    private static async Task PruneAsync(TestServer server)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<Pruning>().RunAsync(dryRun: false, CancellationToken.None);
+    }
+
+    private static async Task<int> ConsentsAsync(TestServer server)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Consents.CountAsync();
+    }
+
+    private static async Task<string[]> ClientIdsAsync(TestServer server)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.Select(client => client.ClientId!).ToArrayAsync();
+    }
+
+    private static async Task<int> CountAsync(TestServer server)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Grants.CountAsync();
+    }
+
+    private static async Task AddOperatorsClientAsync(TestServer server)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(new OpenIddictApplicationDescriptor { ClientId = "an operator's" });
+    }
+
+    private static async Task AddExpiredAsync(TestServer server, string clientId, int count)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var then = server.Clock.GetUtcNow() - TimeSpan.FromHours(1);
+        db.Grants.AddRange(Enumerable.Range(0, count).Select(_ => new Grant
+        {
+            Id = RandomNumberGenerator.GetBytes(16),
+            UserId = "somebody",
+            ClientId = clientId,
+            SessionId = "a session",
+            CreatedAt = then,
+            RotatedAt = then,
+            ExpiresAt = then,
+            ProtectedClaims = "",
+        }));
+        await db.SaveChangesAsync();
+    }
+}

@@ -1,0 +1,77 @@
+using McpIdentity.Persistence;
+using McpIdentity.Tests.Support;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql;
+
+namespace McpIdentity.Tests.Persistence;
+
+/// <summary>Migrations that meet a second process, or what a killed one left.</summary>
+[Category("Storage")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class MigrationTests
+{
+    [Test]
+    public async Task A_migration_that_was_killed_on_sqlite_does_not_stop_the_next_start()
+    {
+        var folder = Directory.CreateTempSubdirectory("mcpidentity-migration-");
+        try
+        {
+            var database = $"Data Source={Path.Combine(folder.FullName, "test.db")}";
+            await using (var connection = new SqliteConnection(database))
+            {
+                // What EF Core's migrator holds while it works; a kill leaves it behind.
+                await connection.OpenAsync();
+                await using var command = connection.CreateCommand();
+                command.CommandText = """
+                    CREATE TABLE "__EFMigrationsLock" ("Id" INTEGER NOT NULL CONSTRAINT "PK___EFMigrationsLock" PRIMARY KEY, "Timestamp" TEXT NOT NULL);
+                    INSERT INTO "__EFMigrationsLock" VALUES (1, '2020-01-01 00:00:00+00:00');
+                    """;
+                await command.ExecuteNonQueryAsync();
+            }
+
+            await using var server = await TestServer.StartAsync($"Database:ConnectionString={database}").WaitAsync(TimeSpan.FromSeconds(60));
+
+            await OAuthClient.RegisterPublicAsync(server);
+        }
+        finally
+        {
+            SqliteConnection.ClearAllPools();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task The_script_for_postgresql_can_be_run_twice_and_leaves_nothing_to_migrate()
+    {
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        await using var db = new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql(database).Options);
+        var script = db.GetService<IMigrator>().GenerateScript(options: MigrationsSqlGenerationOptions.Idempotent);
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync();
+        for (var run = 0; run < 2; run++)
+        {
+            await using var command = new NpgsqlCommand(script, connection);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        Assert.That(await db.Database.GetPendingMigrationsAsync(), Is.Empty);
+        Assert.That(await db.Revocations.CountAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task The_verb_creates_a_database_that_is_not_there_yet_on_postgresql()
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        var url = PostgresServer.UrlOf(await postgres.CreateDatabaseAsync()) + "_new";
+        for (var run = 0; run < 2; run++)
+        {
+            var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["migrate", $"--Database:Url={url}"] });
+
+            Assert.That(exitCode, Is.Zero, output);
+            Assert.That(output, Does.Contain(run == 0 ? "Applied:" : "Up to date."));
+        }
+    }
+}
