@@ -76,7 +76,7 @@ internal sealed class ConfigurationTests
         Assert.That((int)served.StatusCode, Is.EqualTo(404));
         Assert.That(server.Output, Does.Contain("chmod 600 .env.oauth"));
         Assert.That(server.Output, Does.Not.Contain("info:"), "LOG_LEVEL=warn (SEED-072)");
-        Assert.That(server.Output, Does.Contain("  Test  "), "NODE_ENV=test");
+        Assert.That(server.Output, Does.Contain("  Test\n"), "NODE_ENV=test");
     }
 
     [Test, Category("SEED-069"), Category("SEED-075")]
