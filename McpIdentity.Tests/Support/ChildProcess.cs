@@ -11,7 +11,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     public const int Kill = 9;
     public const int Terminate = 15;
 
-    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(60);
+    // A start needs seconds of processor time, which a busy machine hands out slowly.
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(180);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
