@@ -10,4 +10,11 @@ public interface IMcpSigningKeys
 {
     /// <summary>Every key a token may still be signed with. A new list object when anything changed.</summary>
     IReadOnlyList<SecurityKey> SigningKeys { get; }
+
+    /// <summary>
+    /// Whether a key was ours and can no longer be used, by an accident or because the host's own encryption was changed:
+    /// what it signed is gone with it, and the client should sign in again instead of hearing of a forged signature.
+    /// </summary>
+    /// <param name="keyId">The token's <c>kid</c>, as yet unproven.</param>
+    bool HasLost(string keyId) => false;
 }

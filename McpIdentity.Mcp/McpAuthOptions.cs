@@ -68,6 +68,13 @@ public sealed class McpAuthOptions
     internal bool AcceptsOAuth => AuthType is McpAuthType.OAuth or McpAuthType.Both && OAuth.Enabled != false;
 
     internal bool AcceptsJwt => AuthType is McpAuthType.Jwt or McpAuthType.Both && Jwt.Enabled != false;
+
+    internal McpAuthOptions IssuedBy(string issuer)
+    {
+        var other = (McpAuthOptions)MemberwiseClone();
+        other.OAuth = OAuth.IssuedBy(issuer);
+        return other;
+    }
 }
 
 /// <summary>Rules for our own tokens: the section <c>Mcp:Auth:OAuth</c>.</summary>
@@ -84,6 +91,13 @@ public sealed class McpOAuthOptions
 
     /// <summary>Our authorization server, byte for byte as in its metadata. The host sets it.</summary>
     public string? Issuer { get; set; }
+
+    internal McpOAuthOptions IssuedBy(string issuer)
+    {
+        var other = (McpOAuthOptions)MemberwiseClone();
+        other.Issuer = issuer;
+        return other;
+    }
 }
 
 /// <summary>Rules for JWTs of other issuers: the section <c>Mcp:Auth:Jwt</c>.</summary>

@@ -1,5 +1,7 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.Limits;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Mcp.Options;
 using McpIdentity.Mcp.Tools;
@@ -27,11 +29,14 @@ public static partial class McpModule
         var services = builder.Services;
         services.AddSingleton<IConfigureOptions<McpOptions>, McpOptionsSetup>();
         services.AddSingleton<IValidateOptions<McpOptions>, McpOptionsRules>();
+        services.AddSingleton<IPostConfigureOptions<McpOptions>, GuardRules>();
+        services.AddSingleton<IValidateOptions<McpOptions>, GuardRules>();
         services.AddOptions<McpOptions>().ValidateOnStart();
         services.AddOptions<ExternalJwtOptions>().BindConfiguration(ExternalJwtOptions.Section).ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         AddCredentials(services);
         AddGate(services);
+        AddGuards(services);
         services.AddSingleton<ResourceMetadata>();
 
         // Stateless serves both protocol eras on one path, and no session id can be stolen.
@@ -51,26 +56,32 @@ public static partial class McpModule
         }
 
         SayWhatIsServed(app, options);
+        var addresses = app.Services.GetRequiredService<ServedAddresses>();
         if (options.Auth.AuthType != McpAuthType.None)
         {
             // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root (interop Q20).
-            var metadata = app.Services.GetRequiredService<ResourceMetadata>();
             string[] methods = [HttpMethods.Get, HttpMethods.Head];
-            app.MapMethods(ResourceMetadata.WellKnown, methods, metadata.ServeAsync);
-            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, metadata.ServeAsync);
+            app.MapMethods(ResourceMetadata.WellKnown, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, context => addresses.For(context).Metadata.ServeAsync(context));
         }
 
-        var gate = app.Services.GetRequiredService<McpGate>();
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
-        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, gate));
+        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
     }
 
     /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
     /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
-    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken) =>
-        (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken)
+    {
+        if (services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.None)
+        {
+            return null; // nobody looks at it
+        }
 
-    private static void PutBefore(EndpointBuilder endpoint, McpGate gate)
+        return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    }
+
+    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)
     {
         // The gate decides on content types; routing would refuse them first (seed-checklist D-06).
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
@@ -79,7 +90,7 @@ public static partial class McpModule
         }
 
         var next = endpoint.RequestDelegate ?? throw new InvalidOperationException("The MCP endpoint has no handler.");
-        endpoint.RequestDelegate = context => gate.InvokeAsync(context, next);
+        endpoint.RequestDelegate = context => addresses.For(context).Gate.InvokeAsync(context, next);
     }
 
     private static void AddCredentials(IServiceCollection services)
@@ -101,7 +112,17 @@ public static partial class McpModule
         services.AddSingleton<AccessRefusal>();
         services.AddSingleton<AccessLog>();
         services.AddSingleton<McpGate>();
+        services.AddSingleton<ServedAddresses>();
         services.AddScoped<CurrentAccess>();
+    }
+
+    private static void AddGuards(IServiceCollection services)
+    {
+        services.AddSingleton<SecurityLog>();
+        services.AddSingleton<MemoryRateCounter>();
+        services.TryAddSingleton<IMcpRateCounter>(provider => provider.GetRequiredService<MemoryRateCounter>());
+        services.AddSingleton<RateLimiter>();
+        services.AddSingleton<McpLimits>();
     }
 
     private static void SayWhatIsServed(WebApplication app, McpOptions options)
@@ -109,18 +130,22 @@ public static partial class McpModule
         var authType = options.Auth.AuthType.ToString().ToLowerInvariant();
         Serving(app.Logger, options.Resource, authType);
         app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
+        var log = app.Services.GetRequiredService<SecurityLog>();
         if (options.Auth.AuthType == McpAuthType.None)
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:Auth:AuthType is none: everybody can call every tool"));
             OpenToEveryone(app.Logger, app.Environment.IsProduction() ? LogLevel.Critical : LogLevel.Warning, options.Path);
         }
 
         if (!options.AuthEnforcement.Enabled)
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:AuthEnforcement:Enabled is false: refusals are only reported"));
             OnlyReporting(app.Logger);
         }
 
         if (options.Auth is { AcceptsJwt: true, Jwt.AllowExpiredTokens: true })
         {
+            log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:Auth:Jwt:AllowExpiredTokens is true: expired JWTs are accepted"));
             ExpiredTokensAllowed(app.Logger);
         }
     }

@@ -27,8 +27,22 @@ public sealed class McpOptions
     /// <summary>Which hosts and origins may reach the endpoint.</summary>
     public DnsRebindingOptions DnsRebinding { get; set; } = new();
 
+    /// <summary>How many requests are answered in a window.</summary>
+    public McpRateLimitOptions RateLimiting { get; set; } = new();
+
+    /// <summary>Where security events are written.</summary>
+    public SecurityLoggingOptions SecurityLogging { get; set; } = new();
+
     /// <summary>The canonical resource identifier (RFC 8707): the one audience of our own access tokens.</summary>
     public string Resource => PublicBaseUrl + Path;
+
+    /// <summary>The same endpoint under another address, which is also the issuer of its tokens.</summary>
+    internal McpOptions At(string baseUrl)
+    {
+        var other = (McpOptions)MemberwiseClone();
+        (other.PublicBaseUrl, other.Auth) = (baseUrl, Auth.IssuedBy(baseUrl));
+        return other;
+    }
 }
 
 /// <summary>Whether refusals are carried out: the section <c>Mcp:AuthEnforcement</c>.</summary>

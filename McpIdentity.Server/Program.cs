@@ -1,10 +1,11 @@
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -24,16 +25,12 @@ internal static class Program
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
     public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
-        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath);
-        var problems = ConfigurationProblems.Find(builder.Configuration,
-            (ServerOptions.Section, typeof(ServerOptions)),
-            (DatabaseOptions.Section, typeof(DatabaseOptions)),
-            (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
-            (McpOptions.Section, typeof(McpOptions)),
-            (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)));
+        var problems = new ConfigurationProblems();
+        var builder = Configure(settings, problems);
+        problems.Find(builder.Configuration);
 
         builder.AddListening();
+        builder.AddTrustedProxies();
         builder.AddPersistence();
         builder.AddKeys();
         builder.AddAuthorizationServer();
@@ -42,20 +39,29 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddFederatedSignIn();
         builder.AddProtectedResource();
+        builder.AddRateLimits();
+        builder.AddAudit();
         builder.AddProtocolCors();
+        builder.AddHealth();
         builder.AddPages();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
+        app.LogStart(problems);
 
         app.UseDraining();
+        app.UseTrustedProxies();
         app.UseErrorHandling();
+        app.UseExpectedHosts();
         app.UseProtocolCors();
         app.UseOAuthSwitch();
+        app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseSignInAudit();
         app.UseProtocolRequestChecks();
+        app.UseRateLimits();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();
@@ -65,20 +71,30 @@ internal static class Program
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
+        app.MapHealth();
+        app.MapDebugEndpoints();
         app.MapMcpModule();
         return app;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the configured clients, the revocations.</summary>
+    /// <summary>The settings of every source, before anything is made of them.</summary>
+    public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
+    {
+        var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
+        return builder;
+    }
+
+    /// <summary>What must be true before the first request: the schema, the keys, the sessions, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
+        await app.Services.OpenSessionsAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
-        await app.Services.GetRequiredService<RevokedGrants>().LoadAsync(
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), cancellationToken);
+        await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
         return applied;
     }
 }

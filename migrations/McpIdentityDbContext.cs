@@ -16,6 +16,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<Grant> Grants => Set<Grant>();
 
+    public DbSet<Revocation> Revocations => Set<Revocation>();
+
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
@@ -42,11 +44,11 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         modelBuilder.Entity<SignInSession>(session =>
         {
             session.Property(s => s.Id).HasMaxLength(Lengths.Id);
-            session.Property(s => s.CookieHash).HasMaxLength(Lengths.Id);
             session.Property(s => s.UserId).HasMaxLength(Lengths.Id);
+            session.Property(s => s.Provider).HasMaxLength(Lengths.Name);
             session.Property(s => s.DeviceHint).HasMaxLength(Lengths.Text);
-            session.HasIndex(s => s.CookieHash).IsUnique();
-            session.HasIndex(s => s.ExpiresAt);
+            session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId);
+            session.HasIndex(s => s.KeptUntil);
         });
 
         modelBuilder.Entity<Consent>(consent =>
@@ -65,9 +67,16 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             grant.Property(g => g.ClientId).HasMaxLength(Lengths.ClientId);
             grant.Property(g => g.SessionId).HasMaxLength(Lengths.Id);
             grant.HasIndex(g => new { g.UserId, g.ClientId });
+            grant.HasIndex(g => g.ClientId);
             grant.HasIndex(g => g.SessionId);
             grant.HasIndex(g => g.ExpiresAt);
-            grant.HasIndex(g => g.RevokedAt);
+        });
+
+        modelBuilder.Entity<Revocation>(revocation =>
+        {
+            revocation.Property(r => r.Target).HasMaxLength(Lengths.ClientId);
+            revocation.HasIndex(r => r.RevokedAt);
+            revocation.HasIndex(r => r.ExpiresAt);
         });
 
         modelBuilder.Entity<SigningKey>(key =>

@@ -23,7 +23,8 @@ internal static class CallerReader
             SessionId = UnverifiedToken.Text(payload, ClaimNames.SessionId),
             GrantId = UnverifiedToken.Text(payload, ClaimNames.GrantId),
             TokenId = UnverifiedToken.Text(payload, ClaimNames.TokenId),
-            Expires = DateTimeOffset.FromUnixTimeSeconds((long)Math.Clamp(NumericDate.Of(payload, ClaimNames.Expires) ?? 0, 0, 253_402_300_799)),
+            IssuedAt = DateOf(payload, ClaimNames.IssuedAt),
+            Expires = DateOf(payload, ClaimNames.Expires),
             KeyId = keyId,
         };
     }
@@ -40,6 +41,9 @@ internal static class CallerReader
             ? value.EnumerateArray().Select(TextOf).OfType<string>()
             : TextOf(value) is { } text ? [text] : [];
     }
+
+    private static DateTimeOffset DateOf(JsonElement payload, string claim) =>
+        DateTimeOffset.FromUnixTimeSeconds((long)Math.Clamp(NumericDate.Of(payload, claim) ?? 0, 0, 253_402_300_799));
 
     private static string? TextOf(JsonElement value)
     {

@@ -1,24 +1,28 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Credentials;
 
 /// <summary>From the credentials of one request to its caller.</summary>
-internal sealed class CredentialCheck
+internal sealed partial class CredentialCheck
 {
     private readonly TrustedIssuers _issuers;
     private readonly TokenVerifier _verifier;
     private readonly VerifiedTokens _verified;
     private readonly IMcpSigningKeys? _ownKeys;
     private readonly IMcpSessionStore? _sessions;
+    private readonly ILogger<CredentialCheck> _logger;
+    private readonly bool _requireValidSession;
 
     public CredentialCheck(
-        TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services)
+        TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services,
+        ILogger<CredentialCheck> logger)
     {
-        (_issuers, _verifier, _verified) = (issuers, verifier, verified);
+        (_issuers, _verifier, _verified, _logger) = (issuers, verifier, verified, logger);
         _ownKeys = services.GetService<IMcpSigningKeys>();
-        var required = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
-        _sessions = required ? services.GetService<IMcpSessionStore>() : null;
+        _requireValidSession = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
+        _sessions = services.GetService<IMcpSessionStore>();
     }
 
     public async ValueTask<TokenOutcome> CheckAsync(PresentedCredentials credentials, CancellationToken cancellationToken)
@@ -47,9 +51,21 @@ internal sealed class CredentialCheck
 
         var hash = TokenHash.Of(token);
         var outcome = _verified.Find(hash) is { } known && IsInForce(known.KeyId) ? known : await VerifyAsync(token, hash, cancellationToken);
-        return outcome.Caller is { IsOwn: true } caller && !await IsAliveAsync(caller, cancellationToken)
-            ? TokenOutcome.Refused(TokenRefusals.Session)
-            : outcome;
+        return outcome.Caller is { IsOwn: true } caller ? await CheckSessionAsync(caller, cancellationToken) : outcome;
+    }
+
+    private async ValueTask<TokenOutcome> CheckSessionAsync(VerifiedCaller caller, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await IsAliveAsync(caller, cancellationToken) ? caller : TokenOutcome.Refused(TokenRefusals.Session);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // The store is the host's, and may throw what it likes: not to know is neither yes nor no.
+            SessionsUnavailable(exception);
+            return TokenOutcome.SessionsUnavailable;
+        }
     }
 
     private async ValueTask<TokenOutcome> VerifyAsync(string raw, TokenHash hash, CancellationToken cancellationToken)
@@ -71,11 +87,19 @@ internal sealed class CredentialCheck
             _verified.Add(hash, caller);
         }
 
-        return outcome;
+        return rules.IsOwn && outcome.Refusal == TokenRefusals.Signature && token.KeyId is { } keyId && _ownKeys?.HasLost(keyId) == true
+            ? TokenOutcome.Refused(TokenRefusals.Session)
+            : outcome;
     }
 
     private bool IsInForce(string? keyId) => _ownKeys is null || _ownKeys.SigningKeys.Any(key => key.KeyId == keyId);
 
     private ValueTask<bool> IsAliveAsync(VerifiedCaller caller, CancellationToken cancellationToken) =>
-        _sessions?.IsAliveAsync(caller.SessionId ?? "", caller.GrantId, caller.TokenId, cancellationToken) ?? new(true);
+        _sessions?.IsAliveAsync(
+            new McpTokenIdentity(
+                caller.TokenId, caller.GrantId, _requireValidSession ? caller.SessionId : null, caller.ClientId, caller.Subject, caller.IssuedAt),
+            cancellationToken) ?? new(true);
+
+    [LoggerMessage(3113, LogLevel.Warning, "Whether a token's session lives could not be found out; the call was answered 503.")]
+    private partial void SessionsUnavailable(Exception exception);
 }

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Audit;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -5,7 +6,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace McpIdentity.Mcp.Credentials;
 
 /// <summary>Judges one token by the rules of one issuer, in this order: signature, type, lifetime, audience, subject. The issuer chose the rules.</summary>
-internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVerifier> logger)
+internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, ILogger<TokenVerifier> logger)
 {
     private static readonly JsonWebTokenHandler Handler = new() { MapInboundClaims = false };
 
@@ -106,6 +107,10 @@ internal sealed partial class TokenVerifier(TimeProvider time, ILogger<TokenVeri
             return TokenRefusals.Expired;
         }
 
+        log.Write(null, SecurityEvent.Warning("expired_token_accepted", $"an expired token of {rules.Issuer}: Mcp:Auth:Jwt:AllowExpiredTokens is true") with
+        {
+            Subject = UnverifiedToken.Text(token.Payload, rules.SubjectClaim),
+        });
         ExpiredTokenAccepted(rules.Issuer);
         return null;
     }

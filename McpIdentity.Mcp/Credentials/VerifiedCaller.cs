@@ -26,6 +26,8 @@ internal sealed class VerifiedCaller
 
     public string? TokenId { get; init; }
 
+    public DateTimeOffset IssuedAt { get; init; }
+
     public DateTimeOffset Expires { get; init; }
 
     /// <summary>The key that verified the token; a key that is withdrawn takes its remembered tokens along.</summary>
@@ -55,6 +57,7 @@ internal sealed class VerifiedCaller
             SessionId = lead.SessionId,
             GrantId = lead.GrantId,
             TokenId = lead.TokenId,
+            IssuedAt = lead.IssuedAt,
         };
     }
 }

@@ -1,16 +1,13 @@
 using System.Diagnostics;
-using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Audit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Gate;
 
-/// <summary>One access decision, for people who look for what happened.</summary>
-internal readonly record struct McpAccessDecision(
-    McpOutcome Outcome, string? Reason, string? Client, string? Subject, string? Method, string? Tool, string? Address, string? AuthMethod, string TraceId);
-
-/// <summary>Is told of every access decision: the one place where an audit log will listen.</summary>
-internal sealed partial class AccessLog(ILogger<AccessLog> logger)
+/// <summary>Is told of every access decision. The security log keeps them; where there is none, the host's ordinary log does.</summary>
+internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> options, ILogger<AccessLog> logger)
 {
     private const int MaxLength = 128;
 
@@ -19,23 +16,54 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
     /// <param name="access">What was decided.</param>
     public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
+        if (log.IsOn)
+        {
+            log.Write(context, EventOf(access) with
+            {
+                ClientId = access.Caller?.ClientId,
+                Subject = access.Caller?.Subject,
+                Method = call?.Method,
+                Tool = call?.Tool,
+                AuthMethod = access.Caller?.Method,
+                SessionId = access.Caller?.SessionId,
+                GrantId = access.Caller?.GrantId,
+            });
+            return;
+        }
+
         var level = access.IsAllowed ? LogLevel.Information : LogLevel.Warning;
         if (logger.IsEnabled(level))
         {
-            Write(level, new McpAccessDecision(
-                access.Outcome,
-                Clean(access.Description) ?? (access.Missing.Count > 0 ? "missing " + string.Join(' ', access.Missing) : null),
-                Clean(access.Caller?.ClientId),
-                Clean(access.Caller?.Subject),
-                Clean(call?.Method),
-                Clean(call?.Tool),
-                context.Connection.RemoteIpAddress?.ToString(),
-                access.Caller?.Method,
-                Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier));
+            Decision(
+                level, access.Outcome, Clean(call?.Method), Clean(call?.Tool), Clean(ReasonOf(access)), Clean(access.Caller?.Subject),
+                Clean(access.Caller?.ClientId), access.Caller?.Method, context.Connection.RemoteIpAddress?.ToString(),
+                Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier);
         }
     }
 
     public void TokenInQuery(HttpContext context) => QueryToken(context.Connection.RemoteIpAddress?.ToString());
+
+    private SecurityEvent EventOf(McpAccess access)
+    {
+        var refused = access.Outcome switch
+        {
+            McpOutcome.Allowed when access.Caller is null => SecurityEvent.Success("mcp_anonymous_access"),
+            McpOutcome.Allowed => SecurityEvent.Success("mcp_auth_success"),
+            McpOutcome.InsufficientScopes or McpOutcome.AdminRequired => SecurityEvent.Failure("scope_denied", ReasonOf(access)),
+            _ => SecurityEvent.Failure("mcp_auth_failure", ReasonOf(access)),
+        };
+        // Without enforcement nothing was refused: the line says what would have been (SEED-064).
+        return access.IsAllowed || options.Value.AuthEnforcement.Enabled ? refused : refused with { Result = "not_enforced" };
+    }
+
+    private static string? ReasonOf(McpAccess access) => access switch
+    {
+        { Description: { } description } => description,
+        { Missing.Count: > 0 } => "missing scope " + string.Join(' ', access.Missing),
+        { Outcome: McpOutcome.AuthenticationRequired } => "Authentication required",
+        { Outcome: McpOutcome.Unavailable } => "The keys of the token issuer are unavailable",
+        _ => null,
+    };
 
     // What a caller chooses must not begin a line of its own, nor fill the disk.
     private static string? Clean(string? text)
@@ -47,10 +75,6 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
 
         return string.Concat(text.Take(MaxLength).Select(character => char.IsControl(character) ? '?' : character));
     }
-
-    private void Write(LogLevel level, in McpAccessDecision decision) => Decision(
-        level, decision.Outcome, decision.Method, decision.Tool, decision.Reason, decision.Subject, decision.Client, decision.AuthMethod,
-        decision.Address, decision.TraceId);
 
     [LoggerMessage(EventId = 3301, Message = "MCP {Outcome}: {Method} {Tool} {Reason}; subject {Subject}, client {Client} by {AuthMethod} from {Address}, trace {TraceId}.")]
     private partial void Decision(

@@ -28,7 +28,7 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", $"Insufficient scope: {Lacking(access)}", "insufficient_scope"),
         McpOutcome.AdminRequired =>
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", $"Administrator access required: {Lacking(access)}", "insufficient_scope"),
-        _ => WriteUnavailableAsync(context, call),
+        _ => WriteUnavailableAsync(context, call, access),
     };
 
     private Task WriteAsync(
@@ -67,9 +67,10 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
 
     private static bool IsScope(string scope) => scope.Length > 0 && !scope.AsSpan().ContainsAnyExcept(ScopeCharacters);
 
-    private static Task WriteUnavailableAsync(HttpContext context, McpCall call)
+    private static Task WriteUnavailableAsync(HttpContext context, McpCall call, McpAccess access)
     {
         context.Response.Headers.RetryAfter = "30";
-        return JsonRpcError.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, Unavailable, "The token issuer cannot be reached", call.Id);
+        return JsonRpcError.WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, Unavailable, access.Description ?? "Temporarily unavailable", call.Id);
     }
 }

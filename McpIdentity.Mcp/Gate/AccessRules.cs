@@ -48,8 +48,8 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
         // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it (D-05).
         if (credentials.Any)
         {
-            return token == TokenOutcome.KeysUnavailable
-                ? new McpAccess(McpOutcome.Unavailable)
+            return token.IsUnknown
+                ? new McpAccess(McpOutcome.Unavailable) { Description = token.Refusal }
                 : new McpAccess(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = Asked(toolScopes) };
         }
 

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -11,7 +12,8 @@ namespace McpIdentity.Mcp.Gate;
 /// inside the SDK the status is 200 already, and no client would start to sign in.
 /// </summary>
 internal sealed class McpGate(
-    IOptions<McpOptions> options, SiteRules site, CredentialCheck credentials, AccessRules rules, AccessRefusal refusal, AccessLog log)
+    IOptions<McpOptions> options, SiteRules site, CredentialCheck credentials, McpLimits limits, AccessRules rules, AccessRefusal refusal,
+    AccessLog log)
 {
     private static readonly ClaimsPrincipal Nobody = new(new ClaimsIdentity());
 
@@ -31,6 +33,11 @@ internal sealed class McpGate(
         }
 
         var token = await credentials.CheckAsync(presented, context.RequestAborted);
+        if (await limits.RefusesAsync(context, call, token.Caller))
+        {
+            return;
+        }
+
         var access = rules.Decide(call, presented, token);
         log.Decided(context, call, access);
         if (!access.IsAllowed)

@@ -3,6 +3,7 @@ using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Registration;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -20,14 +21,17 @@ internal static class AuthorizationServerSetup
         var services = builder.Services;
         services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResource>();
+        services.AddSingleton<ProtectedResources>();
         services.AddSingleton<AuthorizationTickets>();
         services.AddScoped<Consents>();
         services.AddSingleton<GrantTokens>();
         services.AddSingleton<GrantClaims>();
-        services.AddSingleton<RevokedGrants>();
-        services.AddSingleton<Grants>();
-        services.AddHostedService<FollowRevocations>();
+        services.AddSingleton<RevocationList>();
+        services.AddSingleton<RevocationSignals>();
+        services.AddSingleton<RevocationFeed>();
+        services.AddScoped<Revocations>();
+        services.AddScoped<Grants>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
 
         services.AddOpenIddict()
             .AddCore(core =>
@@ -94,11 +98,12 @@ internal static class AuthorizationServerSetup
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
             IssueClientCredentials.Descriptor,
             IssueRefreshTokens.Descriptor,
             AnswerWithScope.Descriptor,
-            RefuseRevokedGrants.Descriptor,
+            RefuseRevokedTokens.Descriptor,
+            RequireLivingSession.Descriptor,
             AnswerUserInfo.Descriptor,
             IntrospectForResourceServers.Descriptor,
             RevokeWholeGrant.Descriptor);

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -8,7 +9,7 @@ using Microsoft.AspNetCore.Mvc.RazorPages;
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents) : PageModel
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SecurityLog log) : PageModel
 {
     private const string Path = "/consent";
 
@@ -52,6 +53,13 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
 
     private ContinuePage Decide(bool allow)
     {
+        log.Write(HttpContext, (allow ? SecurityEvent.Success("consent_granted") : SecurityEvent.Failure("consent_denied", null)) with
+        {
+            ClientId = Pending.ClientId,
+            Subject = Person.UserId,
+            Scope = Pending.Scopes,
+            SessionId = Person.SessionId,
+        });
         var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
         return new ContinuePage($"{AuthorizeEndpoint.Path}{Pending.Query}&{AuthorizeEndpoint.DecisionParameter}={ticket}", Pending.ClientName);
     }

@@ -1,6 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Tokens;
+using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Authorization;
@@ -17,7 +17,8 @@ internal static class McpResourceSetup
                 (mcp, configuration) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || OAuthSwitch.IsOn(configuration),
                 "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
                 "without it the auth type is jwt.");
-        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<RevokedGrants>());
+        builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
+        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 
     private static string IssuerOf(PublicAddress address)

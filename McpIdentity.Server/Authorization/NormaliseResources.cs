@@ -7,10 +7,10 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>
-/// RFC 8707: what a client wrote for our resource becomes the canonical identifier, none becomes the only one there is,
-/// and anything else is <c>invalid_target</c>, said before a code or a refresh token is spent (interop Q18, Q19).
+/// RFC 8707: what a client wrote for a resource becomes its canonical identifier, none becomes the default, and anything
+/// else is <c>invalid_target</c>, said before a code or a refresh token is spent (interop Q18, Q19). One token is for one resource.
 /// </summary>
-internal sealed class NormaliseResources(ProtectedResource resource) :
+internal sealed class NormaliseResources(ProtectedResources resources) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
@@ -22,19 +22,28 @@ internal sealed class NormaliseResources(ProtectedResource resource) :
         OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
             .UseSingletonHandler<NormaliseResources>().SetOrder(int.MinValue + 1).Build();
 
-    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context.Request, context);
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context.Request, context, ofGrant: false);
 
-    public ValueTask HandleAsync(ValidateTokenRequestContext context) => Normalise(context.Request, context);
+    public ValueTask HandleAsync(ValidateTokenRequestContext context) => Normalise(
+        context.Request, context, ofGrant: context.Request.IsAuthorizationCodeGrantType() || context.Request.IsRefreshTokenGrantType());
 
-    private ValueTask Normalise(OpenIddictRequest request, BaseValidatingContext context)
+    private ValueTask Normalise(OpenIddictRequest request, BaseValidatingContext context, bool ofGrant)
     {
-        if (request.GetResources().All(resource.IsMeantBy))
+        switch (request.GetResources().Select(resources.Find).Distinct().ToArray())
         {
-            request.Resources = [resource.Canonical];
-        }
-        else
-        {
-            context.Reject(Errors.InvalidTarget, $"The resource is not served here; this server issues tokens for {resource.Canonical}.");
+            case []:
+                // What was granted with a code stays as it is; RefuseOtherResource compares what was asked.
+                request.Resources = ofGrant ? null : [resources.Default];
+                break;
+            case [{ } one]:
+                request.Resources = [one];
+                break;
+            case { } asked when asked.Contains(null):
+                context.Reject(Errors.InvalidTarget, $"The resource is not served here; this server issues tokens for {string.Join(", ", resources.Canonical)}.");
+                break;
+            default:
+                context.Reject(Errors.InvalidTarget, "A token is for one resource; ask for each resource by itself.");
+                break;
         }
 
         return default;

@@ -71,6 +71,7 @@ internal sealed class OAuthServerOptions
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
+    /// <summary>How long an access token lives; nothing but its end or a revocation stops it.</summary>
     public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
@@ -91,6 +92,12 @@ internal sealed class OAuthServerOptions
     /// <summary>How long a browser stays signed in.</summary>
     public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
 
+    /// <summary>
+    /// MCP servers in other hosts that trust our tokens, each by its resource identifier: an https URL (http on loopback),
+    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
+
     public SessionStorageOptions SessionStorage { get; } = new();
 
     public RegistrationOptions Registration { get; } = new();
@@ -110,8 +117,10 @@ internal sealed class OAuthServerOptions
     /// <summary>Dynamic client registration (RFC 7591).</summary>
     internal sealed class RegistrationOptions
     {
+        /// <summary>Whether <c>/register</c> is served.</summary>
         public bool Enabled { get; set; } = true;
 
+        /// <summary>How many redirect URIs one client may register.</summary>
         public int MaxRedirectUris { get; set; } = 20;
 
         /// <summary>Registers only clients that present <see cref="InitialAccessToken"/> as a bearer token (RFC 7591 §3).</summary>
@@ -172,6 +181,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
         }
 
+        foreach (var resource in options.Resources.Where(resource => !IsResourceIdentifier(resource)))
+        {
+            problems.Add($"OAuth:Resources has '{resource}'; a resource identifier is an https URL (http on loopback) without query or fragment.");
+        }
+
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
@@ -190,6 +204,10 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
             problems.Add($"{setting} is a sample or too regular to be secret: use random characters.");
         }
     }
+
+    private static bool IsResourceIdentifier(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } &&
+        (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
 
     private static void CheckPositive(string setting, TimeSpan lifetime, List<string> problems)
     {

@@ -14,11 +14,9 @@ internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServe
             .SetOrder(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor.Order + 500)
             .Build();
 
-    private readonly Uri _base = new(address.Issuer + "/");
-
     public ValueTask HandleAsync(ProcessRequestContext context)
     {
-        context.BaseUri = _base;
+        context.BaseUri = address.BaseUri;
         if (context.RequestUri is { } uri)
         {
             context.RequestUri = new Uri(address.Of(uri.PathAndQuery));

@@ -1,7 +1,9 @@
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Registration;
 using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -9,7 +11,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 namespace McpIdentity.Server.Discovery;
 
 /// <summary>What RFC 8414 metadata says beyond OpenIddict's: the exact issuer, registration, public clients.</summary>
-internal sealed class DescribeServer(PublicAddress address, IOptions<OAuthServerOptions> options)
+internal sealed class DescribeServer(PublicAddress address, ProtectedResources resources, IOptions<OAuthServerOptions> options)
     : IOpenIddictServerHandler<HandleConfigurationRequestContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
@@ -25,6 +27,8 @@ internal sealed class DescribeServer(PublicAddress address, IOptions<OAuthServer
         {
             context.Metadata["registration_endpoint"] = address.Of(RegistrationEndpoint.Path);
         }
+
+        context.Metadata["protected_resources"] = new OpenIddictParameter([.. resources.Canonical]); // RFC 9728 §4
 
         // Public clients authenticate with nothing but PKCE. Claude takes metadata without it for "no public clients" (interop Q13).
         context.TokenEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);

@@ -1,16 +1,21 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using McpIdentity.Server.Hosting;
 using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Server.Discovery;
 
 /// <summary>
 /// Metadata and key set as prepared bytes: OpenIddict writes each once, every later request is answered from memory
-/// before authentication. Nothing in them depends on the request (<see cref="Authorization.UsePublicAddress"/>).
+/// before authentication. Nothing in them depends on the request (<see cref="Authorization.UsePublicAddress"/>) but the name
+/// of a developer's tunnel, which has documents of its own.
 /// </summary>
-internal sealed class MetadataCache
+internal sealed class MetadataCache(PublicAddress address)
 {
+    // Six paths and the key set, for a handful of tunnels.
+    private const int Limit = 64;
+
     private static readonly FrozenSet<string> Paths =
         DiscoveryPaths.ServerMetadata.Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
 
@@ -28,7 +33,8 @@ internal sealed class MetadataCache
             return;
         }
 
-        if (!_documents.TryGetValue(path, out var document))
+        var key = address.IsConfigured ? path : address.Of(path);
+        if (!_documents.TryGetValue(key, out var document))
         {
             document = await WriteAsync(context, next);
             if (document is null)
@@ -36,7 +42,12 @@ internal sealed class MetadataCache
                 return;
             }
 
-            _documents[path] = document;
+            if (_documents.Count >= Limit)
+            {
+                _documents.Clear();
+            }
+
+            _documents[key] = document;
         }
 
         await SendAsync(context, document);

@@ -64,7 +64,13 @@ internal static class CallbackEndpoint
         }
 
         // Nothing of the provider's tokens is kept: the session is ours, and ends when ours ends.
-        await http.SignInAsync(SessionsSetup.Scheme, await users.RecogniseAsync(identity, cancellationToken));
+        if (await users.RecogniseAsync(identity, cancellationToken) is not { } person)
+        {
+            SignInFailure.Show(http, provider, SignInFailure.Disabled);
+            return Results.Empty;
+        }
+
+        await http.SignInAsync(SessionsSetup.Scheme, person);
         return Results.LocalRedirect(back);
     }
 

@@ -37,6 +37,8 @@ internal static class GoogleSignIn
             google.TokenEndpoint = oauth.GoogleTokenEndpoint ?? google.TokenEndpoint;
             google.UserInformationEndpoint = oauth.GoogleUserInformationEndpoint ?? google.UserInformationEndpoint;
             google.UsePkce = true;
+            google.SaveTokens = true;
+            google.AccessType = "offline"; // with a refresh token, so that they serve for as long as the session
             google.SignInScheme = SessionsSetup.Scheme;
             google.RemoteAuthenticationTimeout = TimeSpan.FromMinutes(10);
             google.ClaimActions.MapJsonKey(EmailVerifiedClaim, EmailVerifiedClaim);
@@ -110,10 +112,20 @@ internal static class GoogleSignIn
             return;
         }
 
-        context.Principal = await services.GetRequiredService<UserDirectory>().RecogniseAsync(identity!, context.HttpContext.RequestAborted);
+        var person = await services.GetRequiredService<UserDirectory>().RecogniseAsync(identity!, context.HttpContext.RequestAborted);
+        if (person is null)
+        {
+            SignInFailure.Show(context.HttpContext, provider, SignInFailure.Disabled);
+            context.HandleResponse();
+            return;
+        }
 
-        // Only our own session's end counts: the handler would copy the lifetime of Google's token.
+        // Only our own session's end counts: the handler would copy the lifetime of Google's token. Google's tokens go into
+        // the session.
+        var tokens = context.Properties?.GetTokens() ?? [];
+        context.Principal = person;
         context.Properties = new AuthenticationProperties { RedirectUri = context.ReturnUri };
+        context.Properties.StoreTokens(tokens);
     }
 
     private static Task FailAsync(RemoteFailureContext context)

@@ -58,7 +58,13 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return new EmptyResult();
         }
 
-        await HttpContext.SignInAsync(SessionsSetup.Scheme, await users.RecogniseAsync(person, HttpContext.RequestAborted));
+        if (await users.RecogniseAsync(person, HttpContext.RequestAborted) is not { } principal)
+        {
+            SignInFailure.Show(HttpContext, provider: null, SignInFailure.Disabled);
+            return new EmptyResult();
+        }
+
+        await HttpContext.SignInAsync(SessionsSetup.Scheme, principal);
         return new ContinuePage(back, Pending.ClientName);
     }
 

@@ -7,6 +7,10 @@ internal static partial class SignInFailure
 {
     private const string StartAgain = "Go back to the app and start again.";
 
+    public static readonly PersonError Disabled = new(
+        "account_disabled", "Your account is disabled",
+        "The operator of this server has disabled your account.", "Ask whoever runs this server, or sign in with another account.");
+
     public static readonly PersonError NoState = new(
         "invalid_state", "This sign-in does not belong to this browser",
         "The answer carries no state of ours, or was started in another browser, too long ago, or used before.", StartAgain);

@@ -15,6 +15,7 @@ internal sealed class UpstreamProviderOptions
     /// <summary>What the provider calls this server. The provider is on when id and secret are both set.</summary>
     public string? ClientId { get; set; }
 
+    /// <summary>What proves that it is this server.</summary>
     public string? ClientSecret { get; set; }
 
     /// <summary>The issuer, exactly as its discovery document spells it. For the type <c>oidc</c>.</summary>

@@ -13,8 +13,8 @@ namespace McpIdentity.Server.Federation;
 internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
 {
     /// <summary>Finds or makes the user, by provider and the provider's own subject: an e-mail address can change hands.</summary>
-    /// <returns>A principal to sign in with; the session store replaces it by the stored session.</returns>
-    public async Task<ClaimsPrincipal> RecogniseAsync(UpstreamIdentity identity, CancellationToken cancellationToken)
+    /// <returns>A principal to sign in with, which the session replaces; null for somebody whom an operator has disabled.</returns>
+    public async Task<ClaimsPrincipal?> RecogniseAsync(UpstreamIdentity identity, CancellationToken cancellationToken)
     {
         var user = await FindAsync(identity, cancellationToken);
         if (user is null)
@@ -29,6 +29,11 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
             db.Users.Add(user);
         }
 
+        if (user.DisabledAt is not null)
+        {
+            return null;
+        }
+
         Update(user, identity);
         try
         {
@@ -41,7 +46,7 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
             user = await FindAsync(identity, cancellationToken) ?? throw new InvalidOperationException("The user could not be stored.");
         }
 
-        return new ClaimsPrincipal(new ClaimsIdentity([new Claim(Claims.Subject, user.Id)], SessionsSetup.Scheme));
+        return new ClaimsPrincipal(new ClaimsIdentity([new Claim(Claims.Subject, user.Id), new Claim(SessionCookie.ProviderClaim, identity.Provider)], SessionsSetup.Scheme));
     }
 
     private Task<User?> FindAsync(UpstreamIdentity identity, CancellationToken cancellationToken) =>

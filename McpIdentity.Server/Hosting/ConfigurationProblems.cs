@@ -1,5 +1,6 @@
 using System.Collections;
 using System.ComponentModel;
+using System.Globalization;
 using System.Reflection;
 using McpIdentity.Mcp;
 using Microsoft.Extensions.Options;
@@ -10,29 +11,42 @@ namespace McpIdentity.Server.Hosting;
 internal sealed class ConfigurationProblems
 {
     private readonly List<string> _problems = [];
+    private readonly List<string> _warnings = [];
+    private readonly Dictionary<string, string?> _rewritten = [];
     private bool _hasUnreadableValue;
 
     /// <summary>Thrown at the start with all that is wrong.</summary>
     public sealed class InvalidConfigurationException(IReadOnlyList<string> problems)
         : Exception("The configuration is invalid:" + string.Concat(problems.Select(problem => $"{Environment.NewLine}  - {problem}")));
 
-    /// <summary>The settings that do not exist. A value that does not fit its type ends the start here: nothing could be built from it.</summary>
+    /// <summary>What does not stop the start; logged as soon as there is a log.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    public void Add(string problem) => _problems.Add(problem);
+
+    public void Warn(string warning) => _warnings.Add(warning);
+
+    /// <summary>
+    /// The settings that do not exist. A value that does not fit its type ends the start here: nothing could be built from it.
+    /// What people write and .NET's binder does not read (<c>yes</c>, seconds, names separated by commas) is rewritten.
+    /// </summary>
     /// <param name="configuration">All sources together.</param>
-    /// <param name="sections">Each section's name and the options type it binds to.</param>
-    public static ConfigurationProblems Find(IConfiguration configuration, params ReadOnlySpan<(string Section, Type Options)> sections)
+    public void Find(ConfigurationManager configuration)
     {
-        var found = new ConfigurationProblems();
-        foreach (var (section, options) in sections)
+        foreach (var (section, options) in SettingsSections.All)
         {
-            found.Walk(configuration.GetSection(section), options);
+            Walk(configuration.GetSection(section), options);
         }
 
-        if (found._hasUnreadableValue)
+        if (_hasUnreadableValue)
         {
-            throw new InvalidConfigurationException(found._problems);
+            throw new InvalidConfigurationException(_problems);
         }
 
-        return found;
+        if (_rewritten.Count > 0)
+        {
+            configuration.AddInMemoryCollection(_rewritten);
+        }
     }
 
     /// <summary>Adds what the options' own rules say, and ends the start when anything is wrong.</summary>
@@ -65,6 +79,11 @@ internal sealed class ConfigurationProblems
         if (type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)))
         {
             var item = type.IsArray ? type.GetElementType()! : type.GetGenericArguments().LastOrDefault() ?? typeof(string);
+            if (item == typeof(string) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
+            {
+                RewriteList(child.Path, words);
+            }
+
             foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
             {
                 Walk(element, item);
@@ -74,11 +93,37 @@ internal sealed class ConfigurationProblems
         {
             Walk(child, type);
         }
-        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !CanConvert(value, type))
+        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
         {
-            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false" : $"a value of type {type.Name}";
-            _problems.Add($"{child.Path} is '{value}'; allowed: {allowed}.");
+            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
+            var variables = string.Join(", ", EnvironmentNames.Of(child.Path));
+            _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
+        }
+    }
+
+    private bool Rewrite(string path, string value, Type type)
+    {
+        var rewritten = type == typeof(bool)
+            ? value.ToUpperInvariant() switch { "1" or "YES" => "true", "0" or "NO" => "false", _ => null }
+            // .NET reads a bare number as days.
+            : type == typeof(TimeSpan) && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+                ? TimeSpan.FromSeconds(seconds).ToString()
+                : null;
+        if (rewritten is not null)
+        {
+            _rewritten[path] = rewritten;
+        }
+
+        return rewritten is not null;
+    }
+
+    private void RewriteList(string path, string words)
+    {
+        var items = words.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        for (var i = 0; i < items.Length; i++)
+        {
+            _rewritten[$"{path}:{i}"] = items[i];
         }
     }
 

@@ -1,25 +1,63 @@
+using McpIdentity.Mcp;
 using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>
-/// Browser clients reach the protocol's endpoints from any origin: they authenticate with tokens, never with our cookie
-/// (interop Q28). The pages and the authorization endpoint have no CORS at all.
+/// Browser clients reach the protocol's endpoints: they authenticate with tokens, never with our cookie (interop Q28).
+/// The pages and the authorization endpoint have no CORS at all.
 /// </summary>
 internal static class Cors
 {
     private static readonly string[] Paths =
-        ["/.well-known", "/mcp", "/register", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/oauth/register"];
+        ["/.well-known", "/register", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/oauth/register"];
 
-    public static void AddProtocolCors(this WebApplicationBuilder builder) => builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
-        .AllowAnyOrigin()
-        .WithMethods("GET", "POST", "DELETE", "HEAD")
-        .WithHeaders(
-            "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
-            "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With")
-        .WithExposedHeaders("WWW-Authenticate", "Retry-After", "MCP-Protocol-Version", "Mcp-Session-Id")
-        .SetPreflightMaxAge(TimeSpan.FromHours(1))));
+    public static void AddProtocolCors(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<CorsSettings>().BindConfiguration(CorsSettings.Section).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<CorsSettings>, CorsSettingsRules>();
+        builder.Services.AddCors();
+        builder.Services.AddOptions<CorsOptions>().Configure<IOptions<CorsSettings>, IOptions<McpOptions>>((cors, settings, mcp) =>
+            cors.AddDefaultPolicy(policy => Describe(policy, settings.Value, mcp.Value)));
+        builder.Services.AddOptions<McpOptions>().PostConfigure<IOptions<CorsSettings>>((mcp, settings) =>
+        {
+            // Who may read the answers may ask: the module compares origins against DNS rebinding.
+            foreach (var origin in settings.Value.Origin.Where(origin => origin != CorsSettings.Anyone))
+            {
+                mcp.DnsRebinding.AllowedOrigins.Add(origin);
+            }
+        });
+    }
 
-    public static void UseProtocolCors(this WebApplication app) =>
-        app.UseWhen(context => Array.Exists(Paths, path => context.Request.Path.StartsWithSegments(path)), protocol => protocol.UseCors());
+    public static void UseProtocolCors(this WebApplication app)
+    {
+        PathString[] paths = [.. Paths, app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path];
+        app.UseWhen(context => Array.Exists(paths, path => context.Request.Path.StartsWithSegments(path)), protocol => protocol.UseCors());
+    }
+
+    private static void Describe(CorsPolicyBuilder policy, CorsSettings settings, McpOptions mcp)
+    {
+        if (settings.AllowsAnyone)
+        {
+            policy.AllowAnyOrigin();
+        }
+        else
+        {
+            policy.WithOrigins([.. settings.Origin]);
+        }
+
+        if (settings.Credentials)
+        {
+            policy.AllowCredentials();
+        }
+
+        policy.WithMethods(["GET", "POST", "DELETE", "HEAD", .. settings.Methods])
+            .WithHeaders([
+                "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
+                "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With",
+                mcp.Auth.SecondCredentialHeader, .. settings.AllowedHeaders])
+            .WithExposedHeaders(["WWW-Authenticate", "Retry-After", "MCP-Protocol-Version", "Mcp-Session-Id", .. settings.ExposedHeaders])
+            .SetPreflightMaxAge(TimeSpan.FromHours(1));
+    }
 }

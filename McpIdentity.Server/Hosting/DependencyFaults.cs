@@ -1,5 +1,6 @@
 using System.Data.Common;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Sessions;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using StackExchange.Redis;
@@ -22,7 +23,7 @@ internal static partial class DependencyFaults
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is TimeoutException or RedisException ||
+            if (exception is TimeoutException or RedisException or SessionStorageException ||
                 (exception is SqliteException sqlite && IsOfFile(sqlite.SqliteErrorCode)) ||
                 (exception is DbException database && (database.IsTransient || IsOfServer(database))))
             {

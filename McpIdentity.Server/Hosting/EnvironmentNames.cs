@@ -15,6 +15,7 @@ internal static class EnvironmentNames
     {
         ["PORT"] = "Server:Port",
         ["OAUTH_BASE_URL"] = "Server:PublicBaseUrl",
+        ["TRUST_PROXY"] = "Server:TrustProxy",
         ["OAUTH_ENABLED"] = "OAuth:Enabled",
         ["GOOGLE_CLIENT_ID"] = "OAuth:GoogleClientId",
         ["GOOGLE_CLIENT_SECRET"] = "OAuth:GoogleClientSecret",
@@ -30,6 +31,8 @@ internal static class EnvironmentNames
         ["TOKEN_ENCRYPTION_KEY"] = "OAuth:EncryptionKey",
         ["OAUTH_SESSION_ENCRYPTION_KEY"] = "OAuth:EncryptionKey",
         ["ENCRYPTION_KEY"] = "OAuth:EncryptionKey",
+        ["ACCESS_TOKEN_LIFETIME"] = "OAuth:AccessTokenLifetime",
+        ["REFRESH_TOKEN_LIFETIME"] = "OAuth:RefreshTokenLifetime",
         ["SESSION_STORAGE"] = "OAuth:SessionStorage:Type",
         ["SESSION_FILE_PATH"] = "OAuth:SessionStorage:FilePath",
         ["REDIS_HOST"] = "OAuth:SessionStorage:Redis:Host",
@@ -44,54 +47,135 @@ internal static class EnvironmentNames
         ["JWT_JWKS_URI"] = "Jwt:JwksUri",
         ["MCP_ENABLED"] = "Mcp:Enabled",
         ["MCP_AUTH_TYPE"] = "Mcp:Auth:AuthType",
+        ["MCP_PUBLIC_TOOLS"] = "Mcp:Auth:PublicTools",
+        ["CORS_ORIGIN"] = "Cors:Origin",
         ["DATABASE_URL"] = "Database:Url",
         ["LOG_LEVEL"] = "Logging:LogLevel:Default",
     };
 
-    public static void AddEnvironmentNames(this ConfigurationManager configuration, string contentRoot)
+    /// <summary>Read beside <see cref="Keys"/>, for what has no one key.</summary>
+    public static readonly IReadOnlyList<string> Others = ["REDIS_URL", "NODE_ENV"];
+
+    // The guide's own object has these two at its root; the section's name wins.
+    private static readonly (string Name, string Key)[] RootNames = [("port", "Server:Port"), ("trustProxy", "Server:TrustProxy")];
+
+    private static readonly string[] EncryptionKeyNames = ["ENCRYPTION_KEY", "OAUTH_SESSION_ENCRYPTION_KEY", "TOKEN_ENCRYPTION_KEY"];
+
+    public static void AddEnvironmentNames(this ConfigurationManager configuration, string contentRoot, ConfigurationProblems problems)
     {
-        var values = new Dictionary<string, string?>();
-        var file = Path.Combine(contentRoot, configuration[$"{ServerOptions.Section}:{nameof(ServerOptions.EnvFile)}"] ?? ".env.oauth");
-        if (File.Exists(file))
+        var sources = ((IConfigurationBuilder)configuration).Sources;
+        var roots = RootNames.Where(name => configuration[name.Name] is { Length: > 0 }).ToDictionary(name => name.Key, name => configuration[name.Name]);
+        sources.Insert(0, new NamedValues("appsettings (root)", roots));
+
+        var named = configuration[$"{ServerOptions.Section}:{nameof(ServerOptions.EnvFile)}"] is { Length: > 0 } file ? file : ".env.oauth";
+        foreach (var name in (string[])[".env", named])
         {
-            var lines = DotNetEnv.Env.NoEnvVars().Load(file).ToLookup(line => line.Key, line => line.Value);
-            Map(name => lines[name].LastOrDefault(), values);
+            var path = Path.Combine(contentRoot, name);
+            if (File.Exists(path))
+            {
+                Insert(sources, new NamedValues(name, Map(EnvFile.Read(path, problems).GetValueOrDefault, problems)));
+            }
         }
 
-        Map(Environment.GetEnvironmentVariable, values);
-
-        // Below the un-prefixed environment source, so that Mcp__Auth__AuthType beats MCP_AUTH_TYPE.
-        var sources = ((IConfigurationBuilder)configuration).Sources;
-        var position = sources.ToList().FindLastIndex(source => source is EnvironmentVariablesConfigurationSource { Prefix: null or "" });
-        sources.Insert(position < 0 ? sources.Count : position, new MemoryConfigurationSource { InitialData = values });
+        Insert(sources, new NamedValues("environment", Map(Environment.GetEnvironmentVariable, problems)));
     }
 
-    private static void Map(Func<string, string?> read, Dictionary<string, string?> values)
+    /// <summary>The flat names of a configuration key, the strongest first.</summary>
+    public static IEnumerable<string> Of(string key) =>
+        Keys.Where(pair => pair.Value.Equals(key, StringComparison.OrdinalIgnoreCase)).Select(pair => pair.Key).Reverse();
+
+    // Below the un-prefixed environment source, so that Mcp__Auth__AuthType beats MCP_AUTH_TYPE.
+    private static void Insert(IList<IConfigurationSource> sources, NamedValues values)
     {
+        var position = sources.ToList().FindLastIndex(source => source is EnvironmentVariablesConfigurationSource { Prefix: null or "" });
+        sources.Insert(position < 0 ? sources.Count : position, values);
+    }
+
+    private static Dictionary<string, string?> Map(Func<string, string?> read, ConfigurationProblems problems)
+    {
+        var values = new Dictionary<string, string?>();
+        if (read("REDIS_URL") is { Length: > 0 } url)
+        {
+            RedisUrl.Read(url, values, problems);
+        }
+
         foreach (var (name, key) in Keys)
         {
             var value = read(name);
             if (string.IsNullOrEmpty(value) && read(name + "_FILE") is { Length: > 0 } path)
             {
-                value = File.ReadAllText(path).Trim();
+                value = ReadFile(name, path, problems);
             }
 
             // An empty variable counts as unset: compose files and CI pass them so.
             if (!string.IsNullOrEmpty(value))
             {
-                values[key] = name == "LOG_LEVEL" ? LogLevelOf(value) : value;
+                values[key] = name == "LOG_LEVEL" ? LogLevelOf(value, problems) : value;
             }
+
+            if (name == "LOG_LEVEL" && SecurityLogLevelOf(value) is { } level)
+            {
+                values["Mcp:SecurityLogging:LogLevel"] = level;
+            }
+        }
+
+        if (EncryptionKeyNames.Select(read).Where(value => !string.IsNullOrEmpty(value)).Distinct(StringComparer.Ordinal).Count() > 1)
+        {
+            problems.Warn($"{string.Join(", ", EncryptionKeyNames)} differ; the first that is set is used.");
+        }
+
+        return values;
+    }
+
+    private static string? ReadFile(string name, string path, ConfigurationProblems problems)
+    {
+        try
+        {
+            return File.ReadAllText(path).Trim();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{name}_FILE names '{path}', which cannot be read: {exception.Message}");
+            return null;
         }
     }
 
-    // The seed's words are Node's; an unknown one is left to the logging configuration to refuse.
-    private static string LogLevelOf(string word) => word.ToUpperInvariant() switch
+    private static string? SecurityLogLevelOf(string? word) => word?.ToUpperInvariant() switch
     {
-        "ERROR" => nameof(LogLevel.Error),
-        "WARN" => nameof(LogLevel.Warning),
-        "INFO" => nameof(LogLevel.Information),
-        "DEBUG" => nameof(LogLevel.Debug),
-        "TRACE" => nameof(LogLevel.Trace),
-        _ => word,
+        "ERROR" or "WARN" or "INFO" or "DEBUG" => word,
+        "TRACE" => "Debug",
+        _ => null,
     };
+
+    // The seed's words are Node's.
+    private static string LogLevelOf(string word, ConfigurationProblems problems)
+    {
+        string? level = word.ToUpperInvariant() switch
+        {
+            "ERROR" => nameof(LogLevel.Error),
+            "WARN" => nameof(LogLevel.Warning),
+            "INFO" => nameof(LogLevel.Information),
+            "DEBUG" => nameof(LogLevel.Debug),
+            "TRACE" => nameof(LogLevel.Trace),
+            _ => Enum.TryParse<LogLevel>(word, ignoreCase: true, out var known) && Enum.IsDefined(known) ? known.ToString() : null,
+        };
+        if (level is null)
+        {
+            problems.Add($"LOG_LEVEL is '{word}'; allowed: error, warn, info, debug, trace.");
+        }
+
+        return level ?? nameof(LogLevel.Information);
+    }
+
+    /// <summary>Values with the name of where they came from, for <c>config show</c>.</summary>
+    internal sealed class NamedValues(string name, IReadOnlyDictionary<string, string?> values) : IConfigurationSource
+    {
+        public IConfigurationProvider Build(IConfigurationBuilder builder) => new Provider(name, values);
+
+        private sealed class Provider(string name, IReadOnlyDictionary<string, string?> values)
+            : MemoryConfigurationProvider(new MemoryConfigurationSource { InitialData = values })
+        {
+            public override string ToString() => name;
+        }
+    }
 }

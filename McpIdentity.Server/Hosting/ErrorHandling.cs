@@ -1,6 +1,7 @@
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Diagnostics;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -47,6 +48,6 @@ internal static class ErrorHandling
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" ||
+        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == SignOutModel.Path ||
         path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
 }

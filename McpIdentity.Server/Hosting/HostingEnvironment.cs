@@ -10,8 +10,12 @@ internal static class HostingEnvironment
         ApplicationName = typeof(HostingEnvironment).Assembly.GetName().Name,
         EnvironmentName = EnvironmentName(),
         // From a checkout or a container the working directory holds appsettings.json; started from elsewhere, the program's own folder does.
-        ContentRootPath = File.Exists("appsettings.json") || File.Exists(".env.oauth") ? Directory.GetCurrentDirectory() : AppContext.BaseDirectory,
+        ContentRootPath = ContentRootOf(settings) ?? (File.Exists("appsettings.json") || File.Exists(".env.oauth") ? Directory.GetCurrentDirectory() : AppContext.BaseDirectory),
     };
+
+    // ASP.NET's own option, relative to the working directory: a folder with another appsettings.json.
+    private static string? ContentRootOf(string[] settings) =>
+        new ConfigurationBuilder().AddCommandLine(settings).Build()[WebHostDefaults.ContentRootKey] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null;
 
     // NODE_ENV is the seed's name; ASP.NET's own wins.
     private static string? EnvironmentName()
@@ -26,6 +30,7 @@ internal static class HostingEnvironment
         {
             "PRODUCTION" => Environments.Production,
             "DEVELOPMENT" => Environments.Development,
+            "TEST" => "Test",
             _ => null,
         };
     }

@@ -1,12 +1,13 @@
 namespace McpIdentity.Server.Hosting;
 
-/// <summary>Kestrel: the port from <c>Server:Port</c>, and no word about what it is.</summary>
+/// <summary>Kestrel: the port from <c>Server:Port</c>, https where it has a certificate, and no word about what it is.</summary>
 internal static class Listening
 {
     public static void AddListening(this WebApplicationBuilder builder)
     {
         builder.Services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart();
         builder.Services.ConfigureOptions<ServerOptionsRules>();
+        builder.Services.AddHttpContextAccessor();
         builder.Services.AddSingleton<PublicAddress>();
         builder.Services.AddSingleton(TimeProvider.System);
 
@@ -22,7 +23,29 @@ internal static class Listening
         {
             // The demo users have no password: outside Production only this machine may reach them.
             var host = builder.Environment.IsProduction() ? "*" : "localhost";
-            builder.WebHost.UseUrls($"http://{host}:{builder.Configuration["Server:Port"] ?? "8082"}");
+            builder.WebHost.UseUrls($"{Scheme(builder.Configuration)}://{host}:{Port(builder.Configuration)}");
         }
     }
+
+    /// <summary>Whether Kestrel itself has a certificate, in ASP.NET Core's own section.</summary>
+    public static bool HasCertificate(IConfiguration configuration) => configuration.GetSection("Kestrel:Certificates:Default").GetChildren().Any();
+
+    /// <summary>Whether TLS ends at Kestrel: by the one certificate, or by endpoints that somebody wrote down.</summary>
+    public static bool HasOwnTls(IConfiguration configuration) =>
+        HasCertificate(configuration) || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any() ||
+        configuration[WebHostDefaults.ServerUrlsKey]?.Contains("https://", StringComparison.OrdinalIgnoreCase) == true;
+
+    public static string Scheme(IConfiguration configuration) => HasCertificate(configuration) ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+
+    /// <summary>Where a process on the same machine reaches the server.</summary>
+    public static Uri LocalAddress(IConfiguration configuration)
+    {
+        var url = configuration[WebHostDefaults.ServerUrlsKey]?.Split(';')[0];
+        return string.IsNullOrEmpty(url)
+            ? new Uri($"{Scheme(configuration)}://localhost:{Port(configuration)}")
+            : new Uri(url.Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
+                .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://[::]", "://localhost", StringComparison.Ordinal));
+    }
+
+    private static string Port(IConfiguration configuration) => configuration["Server:Port"] is { Length: > 0 } port ? port : "8082";
 }

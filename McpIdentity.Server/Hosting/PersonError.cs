@@ -20,6 +20,10 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
     public static readonly PersonError NotFound = new(
         "not_found", "There is nothing here", "This address does not exist on this server.", "Check the address.");
 
+    public static PersonError TooManyRequests(int seconds) => new(
+        "temporarily_unavailable", "That was too fast", "Too many requests have come from your network within a short time.",
+        $"Wait {seconds} seconds and try again.");
+
     public static PersonError UnknownClient(string code, string? description) => new(
         code, "This app is not known here",
         description ?? "The app's client_id is missing, or this server does not know it.",

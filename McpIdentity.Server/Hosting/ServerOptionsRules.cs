@@ -1,43 +1,93 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>Fills in the base URL where it may be guessed and refuses one that clients could not use.</summary>
-internal sealed class ServerOptionsRules(IHostEnvironment environment)
+internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfiguration configuration)
     : IPostConfigureOptions<ServerOptions>, IValidateOptions<ServerOptions>
 {
+    private static readonly string[] PrivateNetworks = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+
     public void PostConfigure(string? name, ServerOptions options)
     {
+        // D-11: only a NODE_ENV that somebody wrote; ASP.NET Core is in Production when nobody said anything.
+        options.TrustProxy ??= string.Equals(Environment.GetEnvironmentVariable("NODE_ENV"), "production", StringComparison.OrdinalIgnoreCase);
+        if (options.KnownNetworks.Count == 0 && options.KnownProxies.Count == 0)
+        {
+            foreach (var network in PrivateNetworks)
+            {
+                options.KnownNetworks.Add(network);
+            }
+        }
+
+        options.RequireHttps ??= environment.IsProduction();
         options.PublicBaseUrl = options.PublicBaseUrl?.TrimEnd('/');
         if (string.IsNullOrEmpty(options.PublicBaseUrl))
         {
-            options.PublicBaseUrl = environment.IsProduction() ? null : $"http://localhost:{options.Port}";
+            options.PublicBaseUrl = environment.IsProduction() ? null : $"{Listening.Scheme(configuration)}://localhost:{options.Port}";
+            options.FollowsProxy = environment.IsDevelopment() && options.TrustProxy == true;
         }
     }
 
     public ValidateOptionsResult Validate(string? name, ServerOptions options)
     {
-        var problems = new List<string>();
+        string[] problems = [.. CheckAddress(options), .. CheckProxies(options)];
+        return problems.Length > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private IEnumerable<string> CheckAddress(ServerOptions options)
+    {
         if (options.Port is < 1 or > 65535)
         {
-            problems.Add($"Server:Port must be between 1 and 65535 (is {options.Port}).");
+            yield return $"Server:Port (PORT) must be between 1 and 65535 (is {options.Port}).";
+        }
+
+        if (options is { Port: 443, TrustProxy: false } && !Listening.HasOwnTls(configuration))
+        {
+            yield return "Server:Port is 443, but there is no certificate: set Kestrel:Certificates:Default:Path (and KeyPath or Password), " +
+                "or let a proxy end TLS, set TRUST_PROXY=true and choose another port.";
         }
 
         if (options.PublicBaseUrl is null)
         {
-            problems.Add("Server:PublicBaseUrl (OAUTH_BASE_URL) must be set in Production: the https address that clients use.");
+            yield return "Server:PublicBaseUrl (OAUTH_BASE_URL) must be set in Production: the https address that clients use.";
         }
         else if (!Uri.TryCreate(options.PublicBaseUrl, UriKind.Absolute, out var url) ||
                  (url.Scheme != Uri.UriSchemeHttps && url.Scheme != Uri.UriSchemeHttp) ||
                  url.AbsolutePath != "/" || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0)
         {
-            problems.Add($"Server:PublicBaseUrl must be an http or https origin without path, query or fragment (is '{options.PublicBaseUrl}').");
+            yield return $"Server:PublicBaseUrl must be an http or https origin without path, query or fragment (is '{options.PublicBaseUrl}').";
         }
         else if (environment.IsProduction() && url.Scheme != Uri.UriSchemeHttps)
         {
-            problems.Add($"Server:PublicBaseUrl must be https in Production (is '{options.PublicBaseUrl}').");
+            yield return $"Server:PublicBaseUrl must be https in Production (is '{options.PublicBaseUrl}').";
+        }
+    }
+
+    private IEnumerable<string> CheckProxies(ServerOptions options)
+    {
+        if (options.ForwardLimit < 1)
+        {
+            yield return $"Server:ForwardLimit must be 1 or more (is {options.ForwardLimit}): without a limit the client itself writes the first entry.";
         }
 
-        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+        foreach (var proxy in options.KnownProxies.Where(proxy => !IPAddress.TryParse(proxy, out _)))
+        {
+            yield return $"Server:KnownProxies has '{proxy}', which is no IP address.";
+        }
+
+        foreach (var text in options.KnownNetworks)
+        {
+            if (!IPNetwork.TryParse(text, out var network))
+            {
+                yield return $"Server:KnownNetworks has '{text}', which is no network such as 10.0.0.0/8.";
+            }
+            else if (environment.IsProduction() && network.PrefixLength < (network.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? 8 : 16))
+            {
+                yield return $"Server:KnownNetworks has '{text}': whoever is in it can pretend to be anybody, and that is nearly everyone.";
+            }
+        }
     }
 }

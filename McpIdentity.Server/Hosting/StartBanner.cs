@@ -17,13 +17,20 @@ internal static class StartBanner
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
         var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
         var endpoint = address.Of(mcp.Path);
+        var issues = OAuthSwitch.IsOn(app.Configuration);
+        string Issuing(string path) => issues ? address.Of(path) : "off (OAuth:Enabled)";
         Console.WriteLine($"""
-            McpIdentity {version}  {app.Environment.EnvironmentName}  {address.Issuer}
-              Database        {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
-              Sign-in         {(OAuthSwitch.IsOn(app.Configuration) ? SignIn(providers) : "off (OAuth:Enabled)")}
-              MCP endpoint    {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
-              Metadata        {address.Of("/.well-known/oauth-authorization-server")}
-              Connect         claude mcp add --transport http mcpidentity {endpoint}
+            McpIdentity {version}  {app.Environment.EnvironmentName}
+              Server URL          {address.Issuer}
+              Database            {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
+              Sign-in             {(issues ? SignIn(providers) : "off (OAuth:Enabled)")}
+              MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
+              Authorization       {Issuing(AuthorizeEndpoint.Path)}
+              Token               {Issuing("/oauth/token")}
+              User Info           {Issuing("/oauth/userinfo")}
+              Auth Server         {Issuing("/.well-known/oauth-authorization-server")}
+              Protected Resource  {(mcp is { Enabled: true, Auth.AuthType: not McpAuthType.None } ? address.Of("/.well-known/oauth-protected-resource") : "off (Mcp:Enabled, Mcp:Auth:AuthType)")}
+              Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);
     }
 

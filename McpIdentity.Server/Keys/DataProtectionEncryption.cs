@@ -7,9 +7,10 @@ namespace McpIdentity.Server.Keys;
 internal sealed class DataProtectionEncryptor(EncryptionKeys encryption) : IXmlEncryptor
 {
     internal const string Purpose = "data protection keys";
+    internal const string Element = "encryptedKey";
 
     public EncryptedXmlInfo Encrypt(XElement plaintextElement) => new(
-        new XElement("encryptedKey", encryption.Protect(Purpose, System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(SaveOptions.DisableFormatting)))),
+        new XElement(Element, encryption.Protect(Purpose, System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(SaveOptions.DisableFormatting)))),
         typeof(DataProtectionDecryptor));
 }
 

@@ -16,6 +16,9 @@ internal sealed class EncryptionKeys
     private const int TagSize = 16;
     private const int KeyIdSize = 4;
 
+    // The characters of a protected value that its key's id decides alone: 30 of its 32 bits.
+    private const int PrefixLength = 5;
+
     private readonly List<(byte[] Id, byte[] Root)> _keys;
 
     public EncryptionKeys(IOptions<OAuthServerOptions> options)
@@ -26,6 +29,18 @@ internal sealed class EncryptionKeys
             return (HKDF.DeriveKey(HashAlgorithmName.SHA256, root, KeyIdSize, info: "key id"u8.ToArray()), root);
         })];
     }
+
+    /// <summary>How each value protected under the current key begins, and then those under the previous ones: a query tells them apart.</summary>
+    public IReadOnlyList<string> Prefixes => [.. _keys.Select(key => PrefixOf(Base64Url.EncodeToString(key.Id)))];
+
+    /// <summary>Tells one key from another in the log, and says nothing of it.</summary>
+    public string Fingerprint => Convert.ToHexStringLower(_keys[0].Id);
+
+    /// <summary>Whether an earlier key is configured, whose values are to be protected anew.</summary>
+    public bool HasPrevious => _keys.Count > 1;
+
+    /// <summary>The part of a protected value that names its key, as in <see cref="Prefixes"/>.</summary>
+    public static string PrefixOf(string value) => value.Length > PrefixLength ? value[..PrefixLength] : value;
 
     /// <summary>A 256-bit key for one purpose, of the current encryption key and then of the previous ones.</summary>
     public IEnumerable<byte[]> Derive(string purpose) => _keys.Select(key => Derive(key.Root, purpose));
@@ -67,6 +82,11 @@ internal sealed class EncryptionKeys
 
         return null;
     }
+
+    /// <summary>The same plaintext under the current key.</summary>
+    /// <returns>The value itself where it is already, null where no configured key reads it.</returns>
+    public string? Reprotect(string purpose, string value) =>
+        PrefixOf(value) == Prefixes[0] ? value : Unprotect(purpose, value) is { } plaintext ? Protect(purpose, plaintext) : null;
 
     private static byte[] Derive(byte[] root, string purpose) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, root, 32, info: Encoding.UTF8.GetBytes(purpose));

@@ -16,6 +16,7 @@ internal static class KeysSetup
         var services = builder.Services;
         services.AddSingleton<EncryptionKeys>();
         services.AddSingleton<IPostConfigureOptions<OAuthServerOptions>, DevelopmentEncryptionKey>();
+        services.AddHostedService<ReencryptRows>();
         services.AddSingleton<SigningKeyRing>();
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
 using McpIdentity.Persistence;
@@ -10,21 +11,33 @@ using OpenIddict.Server;
 namespace McpIdentity.Server.Keys;
 
 /// <summary>The ES256 keys of the database, newest first: the first signs, all of them verify.</summary>
-internal sealed class SigningKeyRing(EncryptionKeys encryption, TimeProvider time) : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
+internal sealed partial class SigningKeyRing(EncryptionKeys encryption, TimeProvider time, ILogger<SigningKeyRing> logger) : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
 {
-    private const string Purpose = "signing keys";
+    public const string Purpose = "signing keys";
 
     private IReadOnlyList<SecurityKey> _keys = [];
+    private FrozenSet<string> _lost = [];
 
     /// <summary>Newest first. Empty until <see cref="LoadAsync"/> has run.</summary>
     public IReadOnlyList<SecurityKey> SigningKeys => _keys;
 
-    /// <summary>Reads the keys, and makes the first one of an empty database.</summary>
-    /// <exception cref="InvalidOperationException">The encryption key is not the one the keys were stored under.</exception>
+    public bool HasLost(string keyId) => _lost.Contains(keyId);
+
+    /// <summary>
+    /// Reads the keys, and makes one where there is none. A key that was stored under an encryption key that is not
+    /// configured any more is lost, and with it the tokens that it signed (SEED-033); the start goes on.
+    /// </summary>
     public async Task LoadAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
     {
         // The client sorts: SQLite and PostgreSQL agree on the order of moments only there, and the list is short.
         var stored = await db.SigningKeys.AsNoTracking().ToListAsync(cancellationToken);
+        _lost = stored.Where(key => encryption.Unprotect(Purpose, key.ProtectedKey) is null).Select(key => key.Id).ToFrozenSet();
+        stored.RemoveAll(key => _lost.Contains(key.Id));
+        if (_lost.Count > 0)
+        {
+            KeysLost(_lost.Count, encryption.Fingerprint);
+        }
+
         if (stored.Count == 0)
         {
             stored.Add(Create());
@@ -59,11 +72,13 @@ internal sealed class SigningKeyRing(EncryptionKeys encryption, TimeProvider tim
 
     private ECDsaSecurityKey Read(SigningKey stored)
     {
-        var pkcs8 = encryption.Unprotect(Purpose, stored.ProtectedKey) ?? throw new InvalidOperationException(
-            $"The signing key {stored.Id} cannot be decrypted: ENCRYPTION_KEY is not the one it was stored under. " +
-            "Restore that key, or name it in OAuth:PreviousEncryptionKeys.");
         var key = ECDsa.Create();
-        key.ImportPkcs8PrivateKey(pkcs8, out _);
+        key.ImportPkcs8PrivateKey(encryption.Unprotect(Purpose, stored.ProtectedKey), out _);
         return new ECDsaSecurityKey(key) { KeyId = stored.Id };
     }
+
+    [LoggerMessage(1102, LogLevel.Warning,
+        "{Count} signing keys cannot be decrypted and are not used: they were stored under another encryption key than the configured one ({Fingerprint}). " +
+        "Their tokens are refused. To keep them, name that key in OAuth:PreviousEncryptionKeys.")]
+    private partial void KeysLost(int count, string fingerprint);
 }

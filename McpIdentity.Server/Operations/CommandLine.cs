@@ -15,6 +15,12 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        SessionsCommand.Create(),
+        UsersCommand.Create(),
+        ConfigCommand.Create(),
+        DoctorCommand.Create(),
+        HealthCheckCommand.Create(),
+        KeygenCommand.Create(),
         TokenCommand.Create(),
     };
 

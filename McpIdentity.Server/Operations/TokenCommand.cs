@@ -121,7 +121,7 @@ internal static class TokenCommand
         {
             var handler = new JsonWebTokenHandler();
             jwt = handler.CanReadToken(token) ? handler.ReadJsonWebToken(token) : null!;
-            return jwt is not null;
+            return jwt is { IsEncrypted: false };
         }
         catch (ArgumentException)
         {

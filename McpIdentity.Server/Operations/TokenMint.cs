@@ -26,7 +26,7 @@ internal static class TokenMint
         claims["client_id"] = order.Client;
         claims["scope"] = string.Join(' ', order.Scopes);
         var key = services.GetRequiredService<SigningKeyRing>().SigningKeys[0];
-        return Sign(claims, new SigningCredentials(key, SecurityAlgorithms.EcdsaSha256), "at+jwt");
+        return Sign(claims, new SigningCredentials(key, key is RsaSecurityKey ? SecurityAlgorithms.RsaSha256 : SecurityAlgorithms.EcdsaSha256), "at+jwt");
     }
 
     /// <summary>As the guide's script makes them: HS256, scopes as an array.</summary>

@@ -5,6 +5,7 @@ internal sealed class DatabaseOptions
 {
     public const string Section = "Database";
 
+    /// <summary>SQLite, embedded and for one node, or PostgreSQL.</summary>
     public DatabaseProvider Provider { get; set; } = DatabaseProvider.Sqlite;
 
     /// <summary>An ADO.NET connection string of the provider.</summary>

@@ -120,10 +120,17 @@ internal static class PersistenceSetup
 }
 
 /// <summary>Refuses a database address that the provider could not read.</summary>
-internal sealed class DatabaseOptionsRules : IValidateOptions<DatabaseOptions>
+internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IValidateOptions<DatabaseOptions>
 {
     public ValidateOptionsResult Validate(string? name, DatabaseOptions options)
     {
+        if (environment.IsProduction() && options is { Provider: DatabaseProvider.Sqlite, Url: null or "" } &&
+            (options.ConnectionString.Contains(":memory:", StringComparison.OrdinalIgnoreCase) ||
+             options.ConnectionString.Replace(" ", "", StringComparison.Ordinal).Contains("Mode=Memory", StringComparison.OrdinalIgnoreCase)))
+        {
+            return ValidateOptionsResult.Fail("Database:ConnectionString keeps the signing keys in memory: with the process they are gone, and every token with them. Name a file.");
+        }
+
         if (options.Url is { Length: > 0 } url &&
             (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")))
         {

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
@@ -9,7 +10,7 @@ namespace McpIdentity.Server.Persistence;
 /// The one connection of this node to Redis, opened when it is first needed. It reconnects by itself; while Redis is away a
 /// command fails at once, so that a request ends in 503 and not in a queue.
 /// </summary>
-internal sealed class RedisConnection(IOptions<OAuthServerOptions> options) : IAsyncDisposable
+internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> options, ILogger<RedisConnection> logger) : IAsyncDisposable
 {
     private readonly RedisOptions _redis = options.Value.SessionStorage.Redis;
     private readonly SemaphoreSlim _opening = new(1);
@@ -27,6 +28,48 @@ internal sealed class RedisConnection(IOptions<OAuthServerOptions> options) : IA
     public async ValueTask<IDatabase> DatabaseAsync() => (await OpenAsync()).GetDatabase();
 
     public async ValueTask<ISubscriber> SubscriberAsync() => (await OpenAsync()).GetSubscriber();
+
+    /// <summary>The first connection, at the start: a Redis that is away comes back, one that refuses us never does.</summary>
+    /// <returns>False when it is away.</returns>
+    /// <exception cref="InvalidOperationException">It is there and does not let us in; the message is for the operator.</exception>
+    public async Task<bool> TryOpenAsync()
+    {
+        if (_connection is { } open)
+        {
+            return open.IsConnected;
+        }
+
+        var settings = Settings();
+        settings.AbortOnConnectFail = true;
+        try
+        {
+            var connection = await ConnectionMultiplexer.ConnectAsync(settings);
+            _connection ??= connection;
+            await connection.GetDatabase().KeyExistsAsync(Key("")); // unlike a ping, a command that needs the database
+            return true;
+        }
+        catch (RedisConnectionException exception) when (exception.FailureType == ConnectionFailureType.AuthenticationFailure)
+        {
+            throw new InvalidOperationException(exception.InnerException is RedisServerException refusal
+                ? $"{_redis} refuses the connection: {refusal.Message}"
+                : $"{_redis} cannot be reached over TLS: {exception.InnerException?.Message ?? exception.Message}. Is REDIS_TLS right?", exception);
+        }
+        catch (Exception exception) when (exception is RedisConnectionException or RedisTimeoutException || IsLoading(exception))
+        {
+            if (!IsLoading(exception) && await ListensAsync())
+            {
+                throw new InvalidOperationException(
+                    $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does. Is REDIS_TLS right?", exception);
+            }
+
+            IsAway(_redis, exception.Message);
+            return false;
+        }
+        catch (RedisException exception)
+        {
+            throw new InvalidOperationException($"{_redis} cannot be used: {exception.Message}", exception);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -56,6 +99,24 @@ internal sealed class RedisConnection(IOptions<OAuthServerOptions> options) : IA
         }
     }
 
+    // While it reads its data from the disk it answers every command with that word.
+    private static bool IsLoading(Exception exception) => exception.ToString().Contains("LOADING", StringComparison.Ordinal);
+
+    private async Task<bool> ListensAsync()
+    {
+        using var probe = new TcpClient();
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        try
+        {
+            await probe.ConnectAsync(_redis.Host ?? "localhost", _redis.Port, timeout.Token);
+            return true;
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
     private ConfigurationOptions Settings() => new()
     {
         EndPoints = { { _redis.Host ?? "localhost", _redis.Port } },
@@ -68,6 +129,10 @@ internal sealed class RedisConnection(IOptions<OAuthServerOptions> options) : IA
         AsyncTimeout = 2000,
         SyncTimeout = 2000,
         BacklogPolicy = BacklogPolicy.FailFast,
+        ReconnectRetryPolicy = new LinearRetry(500),
         ClientName = "mcpidentity",
     };
+
+    [LoggerMessage(1308, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
+    private partial void IsAway(RedisOptions redis, string reason);
 }

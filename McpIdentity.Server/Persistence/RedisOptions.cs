@@ -6,8 +6,10 @@ internal sealed class RedisOptions
     /// <summary><c>REDIS_HOST</c>. Unset, Redis is used only where a setting asks for it, and then on this machine.</summary>
     public string? Host { get; set; }
 
+    /// <summary>The TCP port.</summary>
     public int Port { get; set; } = 6379;
 
+    /// <summary>Sent with <c>AUTH</c>.</summary>
     public string? Password { get; set; }
 
     /// <summary>The number of the database, <c>REDIS_DB</c>.</summary>

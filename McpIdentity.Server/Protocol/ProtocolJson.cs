@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
+using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Registration;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server.Protocol;
@@ -15,4 +17,6 @@ namespace McpIdentity.Server.Protocol;
 [JsonSerializable(typeof(ClientInformation))]
 [JsonSerializable(typeof(PendingAuthorization))]
 [JsonSerializable(typeof(List<GrantClaims.Stored>))]
+[JsonSerializable(typeof(SignInSession))]
+[JsonSerializable(typeof(UpstreamTokens))]
 internal sealed partial class ProtocolJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
@@ -26,9 +27,9 @@ internal static class RegistrationEndpoint
     {
         if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
         {
-            app.MapPost(Path, RegisterAsync);
+            app.MapPost(Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
             // The path of set-ups that came before this server (seed-checklist D-12); not advertised.
-            app.MapPost("/oauth" + Path, RegisterAsync);
+            app.MapPost("/oauth" + Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
         }
     }
 

@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Tokens;
 /// <summary>The claims of a grant as they are stored: encrypted, because a person's name and address are among them.</summary>
 internal sealed class GrantClaims(EncryptionKeys keys)
 {
-    private const string Purpose = "grants";
+    public const string Purpose = "grants";
 
     public string Protect(ClaimsPrincipal principal) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(
         [.. principal.Claims.Where(claim => !IsOfOneToken(claim)).Select(claim => new Stored(

@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Tokens;
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants(PreparedSql sql, RevokedGrants revoked, TimeProvider time, IOptions<OAuthServerOptions> options)
+internal sealed class Grants(PreparedSql sql, Revocations revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     private const string Insert = """
         INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "ProtectedClaims")
@@ -25,10 +25,6 @@ internal sealed class Grants(PreparedSql sql, RevokedGrants revoked, TimeProvide
     private const string Spend = """
         UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3
         WHERE "Id" = $4 AND "Generation" = $5 AND "RevokedAt" IS NULL
-        """;
-
-    private const string Revoke = """
-        UPDATE "Grants" SET "RevokedAt" = $1 WHERE "Id" = $2 AND "RevokedAt" IS NULL
         """;
 
     public Task StartAsync(Grant grant) => sql.WriteAsync(
@@ -67,10 +63,5 @@ internal sealed class Grants(PreparedSql sql, RevokedGrants revoked, TimeProvide
     }
 
     /// <summary>Ends a grant: its refresh token in the database, its access tokens on this node now and on the others within a second.</summary>
-    public async Task RevokeAsync(byte[] id)
-    {
-        var now = time.GetUtcNow();
-        await sql.WriteAsync(Revoke, now, id);
-        revoked.Add(GrantTokens.Name(id), now);
-    }
+    public Task RevokeAsync(byte[] id) => revocations.RevokeGrantAsync(id);
 }

@@ -1,3 +1,5 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Audit;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -10,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into its claims. One that comes a second time was stolen by one of the two that sent
 /// it: its grant ends, access tokens included (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
 /// </summary>
-internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, ILogger<ReadGrantTokens> logger)
+internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, SecurityLog log, ILogger<ReadGrantTokens> logger)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
@@ -51,6 +53,7 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
         {
             await grants.RevokeAsync(id);
             GrantRevoked(GrantTokens.Name(id), generation);
+            log.WriteReuse(context, grant, generation);
             context.Reject(Errors.InvalidToken, "The token has already been used.");
             return;
         }

@@ -1,3 +1,4 @@
+using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -7,9 +8,10 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// RFC 7009 §2.1: revoking a refresh token also ends the access tokens of its grant. Revoking an access token ends the
-/// grant too: it has no row of its own, and a client that gives one up has no use for the rest.
+/// grant too: it has no row of its own, and a client that gives one up has no use for the rest. A client credentials token
+/// belongs to no grant and ends alone.
 /// </summary>
-internal sealed class RevokeWholeGrant(Grants grants) : IOpenIddictServerHandler<HandleRevocationRequestContext>
+internal sealed class RevokeWholeGrant(Revocations revocations) : IOpenIddictServerHandler<HandleRevocationRequestContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
         OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
@@ -19,10 +21,14 @@ internal sealed class RevokeWholeGrant(Grants grants) : IOpenIddictServerHandler
 
     public async ValueTask HandleAsync(HandleRevocationRequestContext context)
     {
-        // A client credentials token belongs to no grant: it lives out its hour.
-        if (GrantTokens.ParseName(context.GenericTokenPrincipal?.GetAuthorizationId()) is { } grantId)
+        var token = context.GenericTokenPrincipal;
+        if (GrantTokens.ParseName(token.GetAuthorizationId()) is { } grantId)
         {
-            await grants.RevokeAsync(grantId);
+            await revocations.RevokeGrantAsync(grantId);
+        }
+        else if (token.GetClaim(JwtRegisteredClaimNames.Jti) is { } tokenId && token.GetExpirationDate() is { } expiresAt)
+        {
+            await revocations.RevokeTokenAsync(tokenId, expiresAt);
         }
     }
 }

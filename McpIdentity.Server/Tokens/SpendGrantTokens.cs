@@ -1,3 +1,5 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Audit;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -10,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// Spends the code or refresh token once everything else of the request is known to be right, before anything is signed:
 /// the one write of a refresh.
 /// </summary>
-internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler<ProcessSignInContext>
+internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenIddictServerHandler<ProcessSignInContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
         OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
@@ -35,6 +37,7 @@ internal sealed class SpendGrantTokens(Grants grants) : IOpenIddictServerHandler
         }
 
         await grants.RevokeAsync(grant.Id);
+        log.WriteReuse(context, grant, generation);
         context.Reject(Errors.InvalidGrant, "The token has already been used.");
     }
 }

@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.Authorization;
 internal sealed class AdministratorTests
 {
     [Test]
+    [Category("SEED-023"), Category("LINK-14")]
     public async Task Only_the_configured_people_are_granted_mcp_admin()
     {
         await using var server = await TestServer.StartAsync("Mcp:AdminUsers:0=ALICE@example.com");
@@ -21,6 +22,7 @@ internal sealed class AdministratorTests
     }
 
     [Test]
+    [Category("LINK-14")]
     public async Task A_service_that_registered_itself_is_never_granted_mcp_admin()
     {
         await using var server = await TestServer.StartAsync();

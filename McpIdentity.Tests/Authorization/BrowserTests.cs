@@ -8,8 +8,6 @@ namespace McpIdentity.Tests.Authorization;
 [Parallelizable(ParallelScope.Self)]
 internal sealed class BrowserTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     [TestCase(true)]
     [TestCase(false)]
     public async Task A_demo_user_signs_in_and_allows_and_the_program_gets_its_code(bool javaScript)
@@ -27,7 +25,7 @@ internal sealed class BrowserTests
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToContainTextAsync("Test client");
         await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
 
-        var answer = await callback.ArrivesWithin(Patience);
+        var answer = await callback.ArrivesWithin(Chromium.Patience);
         Assert.That(answer["iss"], Is.EqualTo(server.BaseUrl));
         Assert.That(answer["code"], Is.Not.Empty);
         Assert.That(chromium.CspViolations, Is.Empty);
@@ -43,7 +41,7 @@ internal sealed class BrowserTests
         await chromium.Page.GotoAsync(client.AuthorizeUrl());
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
-        await first.ArrivesWithin(Patience);
+        await first.ArrivesWithin(Chromium.Patience);
         await AssertProgramIsShownAsync(chromium.Page);
 
         // The sign-in form is answered, and everything after it is a redirect to another origin: the chain that form-action breaks.
@@ -51,7 +49,22 @@ internal sealed class BrowserTests
         await chromium.Page.GotoAsync(client.AuthorizeUrl(("redirect_uri", second.RedirectUri), ("prompt", "login")));
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
 
-        Assert.That((await second.ArrivesWithin(Patience))["code"], Is.Not.Empty);
+        Assert.That((await second.ArrivesWithin(Chromium.Patience))["code"], Is.Not.Empty);
+        Assert.That(chromium.CspViolations, Is.Empty);
+    }
+
+    [Test]
+    [Category("SEED-049")]
+    public async Task The_authorization_endpoint_opened_bare_is_a_page_that_names_what_is_missing()   // the guide's `open http://localhost:8082/oauth/authorize`
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var chromium = await Chromium.OpenAsync();
+
+        var answer = await chromium.Page.GotoAsync(server.BaseUrl + "/oauth/authorize");
+
+        Assert.That(answer!.Status, Is.EqualTo(400));
+        Assert.That(answer.Request.RedirectedFrom, Is.Null);
+        await Assertions.Expect(chromium.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("client_id");
         Assert.That(chromium.CspViolations, Is.Empty);
     }
 
@@ -67,7 +80,7 @@ internal sealed class BrowserTests
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Deny" }).ClickAsync();
 
-        Assert.That((await callback.ArrivesWithin(Patience))["error"], Is.EqualTo("access_denied"));
+        Assert.That((await callback.ArrivesWithin(Chromium.Patience))["error"], Is.EqualTo("access_denied"));
     }
 
     [Test]
@@ -91,7 +104,7 @@ internal sealed class BrowserTests
         await page.GetByRole(AriaRole.Button).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
 
-        Assert.That((await callback.ArrivesWithin(Patience))["code"], Is.Not.Empty);
+        Assert.That((await callback.ArrivesWithin(Chromium.Patience))["code"], Is.Not.Empty);
         Assert.That(chromium.CspViolations, Is.Empty);
 
         // The program has its answer while the browser still loads the last page; a second navigation would collide with it.
@@ -102,7 +115,7 @@ internal sealed class BrowserTests
         using var again = new LoopbackCallback();
         await page.GotoAsync(client.AuthorizeUrl(("redirect_uri", again.RedirectUri), ("prompt", "login")));
         await page.GetByRole(AriaRole.Button, new() { Name = "Continue with Google" }).ClickAsync();
-        Assert.That((await again.ArrivesWithin(Patience))["code"], Is.Not.Empty);
+        Assert.That((await again.ArrivesWithin(Chromium.Patience))["code"], Is.Not.Empty);
         Assert.That(chromium.CspViolations, Is.Empty);
     }
 

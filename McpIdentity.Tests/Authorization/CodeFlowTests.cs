@@ -18,6 +18,7 @@ internal sealed class CodeFlowTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [Test]
+    [Category("SEED-034"), Category("SEED-043"), Category("B-24")]
     public async Task A_person_signs_in_consents_and_the_client_gets_tokens()   // SEED-043
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -174,6 +175,7 @@ internal sealed class CodeFlowTests
     [TestCase("resource", "not a uri", "invalid_target")]
     [TestCase("response_mode", "fragment", "invalid_request")]
     [TestCase("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported")]
+    [Category("B-15"), Category("B-19")]
     public async Task What_the_client_did_wrong_is_told_to_the_client(string parameter, string? value, string error)   // RFC 6749 §4.1.2.1
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -216,6 +218,7 @@ internal sealed class CodeFlowTests
     }
 
     [Test]
+    [Category("SEED-049")]
     public async Task An_unknown_client_is_told_how_to_register_again()   // interop Q9, SEED-049
     {
         using var response = await _server.Http.GetAsync("/oauth/authorize");
@@ -226,6 +229,7 @@ internal sealed class CodeFlowTests
 
     [TestCase("http://127.0.0.1:51234/callback")]
     [TestCase("http://127.0.0.1/callback")]
+    [Category("SEED-006")]
     public async Task A_loopback_redirect_uri_may_use_any_port(string redirectUri)   // RFC 8252 §7.3, interop Q1
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -252,6 +256,7 @@ internal sealed class CodeFlowTests
     }
 
     [Test]
+    [Category("B-13")]
     public async Task Scopes_of_other_systems_are_ignored_and_an_empty_scope_is_the_default()   // interop Q23, D-15
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -263,6 +268,7 @@ internal sealed class CodeFlowTests
     }
 
     [Test]
+    [Category("B-01")]
     public async Task No_query_parameter_stands_for_a_signed_in_person()   // B-01
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

@@ -10,6 +10,7 @@ namespace McpIdentity.Tests.Clients;
 internal sealed class CSharpClientTests
 {
     [Test]
+    [Category("SEED-006"), Category("SEED-040"), Category("SEED-044"), Category("SEED-084"), Category("B-24")]
     public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again()
     {
         await using var server = await TestServer.StartAsync();

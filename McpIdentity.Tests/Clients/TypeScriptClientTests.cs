@@ -10,6 +10,7 @@ internal sealed class TypeScriptClientTests
 {
     [TestCase("connect.mjs")]
     [TestCase("connect-v2.mjs")]
+    [Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
     public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string script)
     {
         await using var server = await TestServer.StartAsync();

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using McpIdentity.Tests.Support;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Discovery;
 
@@ -18,6 +20,7 @@ internal sealed class MetadataTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [Test]
+    [Category("SEED-039")]
     public async Task The_metadata_holds_the_members_of_the_guide_with_exactly_those_paths()   // SEED-039
     {
         var metadata = await GetAsync("/.well-known/oauth-authorization-server");
@@ -45,11 +48,13 @@ internal sealed class MetadataTests
     [TestCase("/.well-known/oauth-authorization-server/mcp")]
     [TestCase("/.well-known/openid-configuration/mcp")]
     [TestCase("/mcp/.well-known/openid-configuration")]
+    [Category("LINK-02")]
     public async Task Every_place_where_clients_look_says_the_same(string path)   // interop Q20, Q22
     {
         var expected = await _server.Http.GetStringAsync("/.well-known/oauth-authorization-server");
 
         Assert.That(await _server.Http.GetStringAsync(path), Is.EqualTo(expected));
+        Assert.That(Strings(JsonDocument.Parse(expected).RootElement, "id_token_signing_alg_values_supported"), Is.EqualTo(["ES256"]));
     }
 
     [TestCase("/.well-known/oauth-authorization-server")]
@@ -86,6 +91,7 @@ internal sealed class MetadataTests
     }
 
     [Test]
+    [Category("SEED-047")]
     public async Task The_key_set_holds_a_public_es256_key_and_nothing_private()   // SEED-047
     {
         var key = (await GetAsync("/.well-known/jwks.json")).GetProperty("keys").EnumerateArray().Single();
@@ -98,6 +104,26 @@ internal sealed class MetadataTests
             Assert.That(key.Text("kid"), Is.Not.Empty);
             Assert.That(key.TryGetProperty("d", out _), Is.False);
         });
+    }
+
+    [Test]
+    [Category("SEED-047")]
+    public async Task A_token_is_verified_with_nothing_but_the_key_set()
+    {
+        var keys = new JsonWebKeySet(await _server.Http.GetStringAsync("/.well-known/jwks.json"));
+        using var alice = new Person(_server);
+        var token = (await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(alice)).Text("access_token");
+
+        var result = await new JsonWebTokenHandler().ValidateTokenAsync(token, new TokenValidationParameters
+        {
+            ValidIssuer = _server.BaseUrl,
+            ValidAudience = _server.McpUrl,
+            ValidTypes = ["at+jwt"],
+            IssuerSigningKeys = keys.GetSigningKeys(),
+        });
+
+        Assert.That(result.Exception, Is.Null);
+        Assert.That(keys.Keys.Select(key => key.Kid), Has.Member(new JsonWebToken(token).Kid));
     }
 
     [TestCase("/.well-known/nothing")]
@@ -115,6 +141,7 @@ internal sealed class MetadataTests
     }
 
     [Test]
+    [Category("LINK-03")]
     public async Task The_paths_of_older_set_ups_lead_to_the_document()   // LINK-03
     {
         using var response = await _server.Http.GetAsync("/oidc/.well-known/openid-configuration");

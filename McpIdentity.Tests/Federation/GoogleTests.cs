@@ -83,7 +83,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
-    [Category("SEED-041")]
+    [Category("SEED-025"), Category("SEED-041"), Category("B-10")]
     public async Task Google_is_asked_with_state_pkce_and_our_own_address()   // SEED-041
     {
         using var alice = Visitor();
@@ -103,8 +103,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
-    [Category("SEED-042")]
-    [Category("B-06")]
+    [Category("SEED-042"), Category("B-06")]
     public async Task The_answer_belongs_to_the_browser_that_asked()   // SEED-042, B-06: login CSRF
     {
         using var alice = Visitor();
@@ -165,8 +164,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
-    [Category("SEED-042")]
-    [Category("B-06")]
+    [Category("SEED-042"), Category("B-06")]
     public async Task An_address_that_google_has_not_verified_is_not_admitted()   // SEED-042
     {
         _google.Add(new GoogleAccount("eve@example.com", "Eve", "Example") { EmailVerified = false });

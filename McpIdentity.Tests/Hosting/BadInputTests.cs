@@ -22,6 +22,7 @@ internal sealed class BadInputTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [Test]
+    [Category("B-20")]
     public async Task A_form_that_is_broken_gets_the_json_of_rfc_6749([ValueSource(nameof(Endpoints))] string path)
     {
         foreach (var body in new[]
@@ -112,6 +113,7 @@ internal sealed class BadInputTests
     }
 
     [Test]
+    [Category("B-20")]
     public async Task Unknown_paths_and_methods_are_4xx_without_a_stack()
     {
         foreach (var (method, path) in new[]

@@ -116,11 +116,23 @@ internal sealed class CredentialTests
         Assert.That(ScopesOf(JsonDocument.Parse(answer.Text).RootElement), Is.EqualTo("a b"));
     }
 
+    // RFC 8725 §3.11: what an issuer signed for another purpose is no access token.
+    [TestCase(null, 200), TestCase("JWT", 200), TestCase("jwt", 200), TestCase("at+jwt", 200), TestCase("application/at+jwt", 200)]
+    [TestCase("logout+jwt", 401), TestCase("secevent+jwt", 401), TestCase("dpop+jwt", 401), TestCase("", 401)]
+    public async Task Only_access_tokens_are_accepted(string? type, int status)
+    {
+        var answer = await _host.CallToolAsync("whoami", TestTokens.Foreign(("@typ", type)));
+
+        Assert.That(answer.Status, Is.EqualTo(status));
+        Assert.That(answer.Challenge, status == 200 ? Is.Empty : Does.Contain("Invalid token type"));
+    }
+
     [Test]
     public async Task An_audience_may_be_one_of_several() =>
         Assert.That((await _host.CallToolAsync("whoami", TestTokens.Foreign(("aud", new[] { "x", "mcp-api" })))).Status, Is.EqualTo(200));
 
     [TestCase("iat", 120), TestCase("nbf", 120)]
+    [Category("SEED-022")]
     public async Task A_token_from_the_future_is_refused(string claim, int seconds) =>
         Assert.That((await _host.CallToolAsync("whoami", TestTokens.Foreign((claim, TestTokens.Now.AddSeconds(seconds).ToUnixTimeSeconds())))).Status, Is.EqualTo(401));
 

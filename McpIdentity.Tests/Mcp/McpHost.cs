@@ -145,10 +145,10 @@ internal sealed class TestSessions : IMcpSessionStore
 
     public int Asked { get; private set; }
 
-    public ValueTask<bool> IsAliveAsync(string sessionId, string? grantId, string? tokenId, CancellationToken ct)
+    public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct)
     {
         Asked++;
-        return new(!Ended.Contains(sessionId));
+        return new(token.SessionId is null || !Ended.Contains(token.SessionId));
     }
 }
 

@@ -61,6 +61,13 @@ internal static class TestTokens
     public static string Foreign(string secret, ReadOnlySpan<(string Name, object? Value)> changes) => Sign(
         new() { ["alg"] = "HS256", ["typ"] = "JWT" }, ForeignClaims(), changes, new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret)));
 
+    /// <summary>The settings of the guide's example of external JWTs; the secret is its sample.</summary>
+    public static readonly string[] GuideSettings = ["Jwt:Secret=your-jwt-secret", $"Jwt:Issuer={ForeignIssuer}", $"Jwt:Audience={ForeignAudience}"];
+
+    /// <summary>The JWT of the guide's example, good for an hour from now.</summary>
+    public static string OfTheGuide() => Foreign("your-jwt-secret",
+        [("iat", DateTimeOffset.UtcNow.ToUnixTimeSeconds()), ("exp", DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeSeconds())]);
+
     public static string Foreign(SecurityKey key, string algorithm, params ReadOnlySpan<(string Name, object? Value)> changes) => Sign(
         new() { ["alg"] = algorithm, ["typ"] = "JWT", ["kid"] = key.KeyId }, ForeignClaims(), changes, key);
 

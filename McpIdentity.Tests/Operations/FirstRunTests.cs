@@ -9,6 +9,7 @@ namespace McpIdentity.Tests.Operations;
 internal sealed class FirstRunTests
 {
     [Test]
+    [Category("SEED-001"), Category("SEED-026"), Category("SEED-032")]
     public async Task Nothing_configured_the_server_makes_what_it_needs_and_says_what_it_does()
     {
         await using var server = await ServerProcess.StartAsync();
@@ -23,6 +24,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
+    [Category("SEED-025"), Category("SEED-068"), Category("SEED-069"), Category("SEED-072")]
     public async Task Port_and_google_come_from_the_environment_and_from_env_oauth()   // SEED-068, SEED-069, SEED-072
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-env-");
@@ -53,6 +55,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
+    [Category("SEED-025"), Category("SEED-026")]
     public async Task Production_refuses_to_start_with_one_list_of_all_that_is_missing()   // security 15
     {
         await using var server = ServerProcess.Launch(new ServerStart { EnvironmentName = "Production" });
@@ -69,6 +72,7 @@ internal sealed class FirstRunTests
     [TestCase("--Server:PublicBaseUrl=ftp://x", "Server:PublicBaseUrl")]
     [TestCase("--Database:Provider=Oracle", "Sqlite, Postgres")]
     [TestCase("--OAuth:AccessTokenLifetime=00:00:00", "OAuth:AccessTokenLifetime")]
+    [Category("SEED-001"), Category("SEED-026"), Category("B-02")]
     public async Task A_setting_that_is_wrong_stops_the_start_and_is_named(string setting, string message)   // SEED-001, SEED-026
     {
         await using var server = ServerProcess.Launch(new ServerStart { Arguments = [setting] });
@@ -78,6 +82,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
+    [Category("SEED-088")]
     public async Task A_port_that_is_taken_is_named()   // SEED-088
     {
         await using var first = await ServerProcess.StartAsync();
@@ -109,6 +114,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
+    [Category("SEED-074"), Category("B-07")]
     public async Task Nothing_sensitive_is_readable_in_the_data_folder()   // SEED-028, design 4
     {
         await using var server = await ServerProcess.StartAsync();

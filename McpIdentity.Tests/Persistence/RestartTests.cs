@@ -13,6 +13,7 @@ internal sealed class RestartTests
 {
     [TestCase(true)]
     [TestCase(false)]
+    [Category("SEED-032"), Category("SEED-046"), Category("SEED-047")]
     public async Task A_client_goes_on_with_its_registration_and_refresh_token(bool kill)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-restart-");

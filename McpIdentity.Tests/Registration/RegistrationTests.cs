@@ -21,6 +21,7 @@ internal sealed class RegistrationTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [Test]
+    [Category("SEED-046"), Category("B-08")]
     public async Task A_public_client_gets_an_identifier_and_no_secret()
     {
         using var response = await RegisterAsync(new
@@ -48,6 +49,7 @@ internal sealed class RegistrationTests
     [TestCase(null, "client_secret_basic")]
     [TestCase("client_secret_basic", "client_secret_basic")]
     [TestCase("client_secret_post", "client_secret_post")]
+    [Category("SEED-046")]
     public async Task A_confidential_client_gets_a_secret_that_does_not_expire(string? asked, string registered)
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { "https://client.example/cb" }, token_endpoint_auth_method = asked });
@@ -73,6 +75,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
+    [Category("SEED-006"), Category("SEED-046")]
     public async Task Several_redirect_uris_of_every_safe_kind_are_echoed()   // interop Q2, Q3
     {
         string[] uris =
@@ -115,6 +118,7 @@ internal sealed class RegistrationTests
     [TestCase("//client.example/cb")]
     [TestCase("not a uri")]
     [TestCase("")]
+    [Category("SEED-046"), Category("B-08")]
     public async Task A_dangerous_redirect_uri_is_refused(string redirectUri)
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { redirectUri } });
@@ -128,6 +132,7 @@ internal sealed class RegistrationTests
     [TestCase("""{"redirect_uris":[null]}""")]
     [TestCase("""{"redirect_uris":[{}]}""")]
     [TestCase("""{"redirect_uris":null,"grant_types":["authorization_code"]}""")]
+    [Category("SEED-046")]
     public async Task Redirect_uris_that_are_missing_or_no_text_are_refused(string body)
     {
         using var response = await PostAsync(body);
@@ -167,6 +172,7 @@ internal sealed class RegistrationTests
     [TestCase("null")]
     [TestCase("")]
     [TestCase("\0")]
+    [Category("SEED-046"), Category("B-20")]
     public async Task Metadata_that_is_wrong_is_refused(string body)
     {
         using var response = await PostAsync(body);
@@ -184,6 +190,7 @@ internal sealed class RegistrationTests
 
     [TestCase(false)]
     [TestCase(true)]
+    [Category("B-20")]
     public async Task A_body_of_more_than_64_kb_is_refused(bool chunked)   // security 11
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/register")
@@ -214,6 +221,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
+    [Category("SEED-046"), Category("B-08")]
     public async Task A_thousand_registrations_at_once_get_a_thousand_identifiers()
     {
         var clients = await Task.WhenAll(Enumerable.Range(0, 1000).Select(async _ =>

@@ -8,10 +8,11 @@ namespace McpIdentity.Tests.Support;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     public const int Interrupt = 2;
+    public const int Kill = 9;
     public const int Terminate = 15;
 
-    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(180);
+    private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -77,9 +78,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Asks again and again until it is ready, has ended, or the time is over.</summary>
-    public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> isReady, string what)
+    public async Task WaitUntilAsync(Func<CancellationToken, Task<bool>> isReady, string what, TimeSpan? within = null)
     {
-        using var deadline = new CancellationTokenSource(StartsWithin);
+        using var deadline = new CancellationTokenSource(within ?? StartsWithin);
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         try
         {
@@ -100,7 +101,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException($"{what} was not ready within {StartsWithin}:\n{Output}");
+            throw new TimeoutException($"{what} was not ready within {within ?? StartsWithin}:\n{Output}");
         }
     }
 
@@ -150,6 +151,15 @@ internal sealed class ChildProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _ = SendSignal(_process.Id, signal);
+        }
+    }
+
+    /// <summary>Signals the process and all that it started, as Ctrl+C in a terminal does; it must lead a group (<c>setsid</c>).</summary>
+    public void SignalGroup(int signal)
+    {
+        if (!_process.HasExited)
+        {
+            _ = SendSignal(-_process.Id, signal);
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class ChromiumTests
         await using var browser = await Chromium.OpenAsync();
 
         await SignInAndAllowAsync(browser.Page, pages, client);
-        var answer = await client.ArrivesWithin(TimeSpan.FromSeconds(30));
+        var answer = await client.ArrivesWithin(Chromium.Patience);
 
         Assert.That(answer["code"], Is.EqualTo("alice"));
         Assert.That(answer["iss"], Is.EqualTo(pages.Origin));
@@ -49,7 +49,7 @@ internal sealed class ChromiumTests
 
         await SignInAndAllowAsync(browser.Page, pages, client);
 
-        Assert.That((await client.ArrivesWithin(TimeSpan.FromSeconds(30)))["code"], Is.EqualTo("alice"));
+        Assert.That((await client.ArrivesWithin(Chromium.Patience))["code"], Is.EqualTo("alice"));
     }
 
     private static async Task SignInAndAllowAsync(IPage page, ConsentPages pages, LoopbackCallback client)

@@ -63,7 +63,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>Starts with the data that the last run left.</summary>
     public async Task StartAgainAsync()
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         while (true)
         {
             _process = StartProcess();

@@ -8,12 +8,16 @@ internal sealed class RedisServer : IAsyncDisposable
     private static readonly Lazy<Task<RedisServer>> TheShared = new(() => StartAsync());
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-redis-");
+    private readonly TlsCertificate? _tls;
     private ChildProcess? _process;
     private int _databases = -1;
 
-    private RedisServer(string? password) => Password = password;
+    private RedisServer(string? password, TlsCertificate? tls) => (Password, _tls) = (password, tls);
 
     public int Port { get; } = Ports.Next();
+
+    /// <summary>Where it speaks TLS alone, when it was given a certificate.</summary>
+    public int TlsPort { get; } = Ports.Next();
 
     public string? Password { get; }
 
@@ -22,9 +26,9 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>One server for all tests of the run that neither stop nor reconfigure it; each takes a database of its own.</summary>
     public static Task<RedisServer> SharedAsync() => TheShared.Value;
 
-    public static async Task<RedisServer> StartAsync(string? password = null)
+    public static async Task<RedisServer> StartAsync(string? password = null, TlsCertificate? tls = null)
     {
-        var server = new RedisServer(password);
+        var server = new RedisServer(password, tls);
         try
         {
             await server.StartAgainAsync();
@@ -51,6 +55,7 @@ internal sealed class RedisServer : IAsyncDisposable
         [
             "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder.FullName, "--databases", "1000",
             "--save", "", "--appendonly", "yes", "--appendfsync", "always", .. Password is null ? (string[])[] : ["--requirepass", Password],
+            .. _tls is null ? (string[])[] : ["--tls-port", $"{TlsPort}", "--tls-cert-file", _tls.CertificateFile, "--tls-key-file", _tls.KeyFile, "--tls-auth-clients", "no", "--tls-ca-cert-file", _tls.CertificateFile],
         ];
         _process = ChildProcess.Start("redis-server", arguments, _folder.FullName);
         await _process.WaitUntilAsync(AnswersAsync, "Redis");

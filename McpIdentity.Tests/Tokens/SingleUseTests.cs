@@ -27,6 +27,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
+    [Category("SEED-043")]
     public async Task A_code_works_once_and_its_replay_ends_the_grant()   // security 3
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -86,6 +87,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
+    [Category("SEED-035"), Category("B-05")]
     public async Task A_refresh_rotates_and_the_reuse_of_the_old_token_ends_the_family()   // SEED-035, D-16 with a grace of 0
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);
@@ -121,6 +123,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
+    [Category("SEED-035")]
     public async Task Of_twelve_refreshes_at_once_one_succeeds_without_a_grace()   // security 4 with a grace of 0
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);
@@ -178,6 +181,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
+    [Category("SEED-034")]
     public async Task A_refresh_token_dies_after_seven_days()   // SEED-034
     {
         await using var server = await TestServer.StartAsync();

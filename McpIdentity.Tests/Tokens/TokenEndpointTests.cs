@@ -116,6 +116,7 @@ internal sealed class TokenEndpointTests
     }
 
     [Test]
+    [Category("B-15")]
     public async Task A_confidential_client_cannot_act_without_its_secret()   // B-15
     {
         var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, grant_types = new[] { "authorization_code", "refresh_token" } });

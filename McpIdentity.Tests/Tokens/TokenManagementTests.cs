@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
+using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Tokens;
@@ -18,6 +20,7 @@ internal sealed class TokenManagementTests
 
     [TestCase("GET")]
     [TestCase("POST")]
+    [Category("SEED-045")]
     public async Task Userinfo_says_who_the_token_speaks_for(string method)   // SEED-045
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -36,12 +39,13 @@ internal sealed class TokenManagementTests
     }
 
     [Test]
+    [Category("SEED-045"), Category("B-14")]
     public async Task Userinfo_refuses_everything_but_an_access_token()   // SEED-045, B-14
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
         var tokens = await client.ConnectAsync(alice, ("scope", "openid"));
-        foreach (var token in new[] { null, "garbage", tokens.Text("refresh_token"), tokens.Text("id_token"), tokens.Text("access_token") + "x" })
+        foreach (var token in new[] { null, "garbage", tokens.Text("refresh_token"), tokens.Text("id_token"), tokens.Text("access_token") + "x", TestTokens.OfTheGuide() })
         {
             using var response = await SendAsync("GET", "/oauth/userinfo", token);
 
@@ -50,11 +54,17 @@ internal sealed class TokenManagementTests
             Assert.That(response.Headers.CacheControl?.NoStore, Is.True);
         }
 
+        using var call = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent("""{"jsonrpc":"2.0","method":"tools/list","id":1}""", Encoding.UTF8, "application/json") };
+        call.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.Text("refresh_token"));
+        using var refused = await _server.Http.SendAsync(call);
+        Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), "nor does the MCP endpoint take a refresh token");
+
         using var inQuery = await SendAsync("GET", "/oauth/userinfo?access_token=" + tokens.Text("access_token"), null);
         Assert.That(inQuery.IsSuccessStatusCode, Is.False, "tokens never travel in a query (mcp-authorization 11)");
     }
 
     [Test]
+    [Category("SEED-045")]
     public async Task Revoking_either_token_ends_the_grant()   // security 13
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

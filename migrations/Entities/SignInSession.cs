@@ -1,22 +1,39 @@
 namespace McpIdentity.Persistence.Entities;
 
-/// <summary>One browser signed in by one person. Tokens carry its <see cref="Id"/> as <c>sid</c>.</summary>
-public sealed class SignInSession
+/// <summary>
+/// One browser signed in by one person, and all that was granted from it: tokens carry its <see cref="Id"/> as <c>sid</c>.
+/// Also what the stores outside the database hold, encrypted. See docs/decisions/0004.
+/// </summary>
+public sealed record SignInSession
 {
-    /// <summary>The public identifier: it appears in tokens and cannot be used as a cookie.</summary>
-    public required string Id { get; set; }
+    /// <summary>A hash of the secret in the browser's cookie: it appears in tokens and opens no session.</summary>
+    public required string Id { get; init; }
 
-    /// <summary>SHA-256 of the secret in the browser's cookie, so that a copy of the database opens no session.</summary>
-    public required string CookieHash { get; set; }
+    public required string UserId { get; init; }
 
-    public required string UserId { get; set; }
+    /// <summary>Who vouched for the person this time, as named in our configuration.</summary>
+    public required string Provider { get; init; }
 
-    public User? User { get; set; }
+    public DateTimeOffset CreatedAt { get; init; }
 
-    public DateTimeOffset CreatedAt { get; set; }
+    /// <summary>When the browser was last here, to within a few minutes.</summary>
+    public DateTimeOffset LastSeenAt { get; init; }
 
-    public DateTimeOffset ExpiresAt { get; set; }
+    /// <summary>Until when the browser is signed in. What it granted may live longer.</summary>
+    public DateTimeOffset SignedInUntil { get; init; }
+
+    /// <summary>Until when tokens of this session may exist: at least <see cref="SignedInUntil"/>, moved on with each refresh.</summary>
+    public DateTimeOffset KeptUntil { get; init; }
+
+    /// <summary>When it was ended early: signed out, revoked, or its person removed. The database keeps such a row until it is pruned.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
 
     /// <summary>The browser's User-Agent header, cut to 200 characters: lets a person recognise a session.</summary>
-    public string? DeviceHint { get; set; }
+    public string? DeviceHint { get; init; }
+
+    /// <summary>
+    /// The provider's own tokens, encrypted under the encryption key. Written even when there are none: a session whose
+    /// key is gone is known by it.
+    /// </summary>
+    public required string ProtectedTokens { get; init; }
 }

@@ -21,4 +21,7 @@ public sealed class User
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset LastSignInAt { get; set; }
+
+    /// <summary>Since when this person may not sign in; null for everybody who may.</summary>
+    public DateTimeOffset? DisabledAt { get; set; }
 }

@@ -91,9 +91,9 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ClientId");
 
-                    b.HasIndex("RevokedAt");
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("SessionId");
 
@@ -102,14 +102,40 @@ namespace McpIdentity.Persistence.Postgres
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Revocation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer");
+
+                    b.Property<DateTimeOffset>("RevokedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("character varying(2048)");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.ToTable("Revocations");
+                });
+
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
                     b.Property<string>("Id")
-                        .HasMaxLength(64)
-                        .HasColumnType("character varying(64)");
-
-                    b.Property<string>("CookieHash")
-                        .IsRequired()
                         .HasMaxLength(64)
                         .HasColumnType("character varying(64)");
 
@@ -120,7 +146,25 @@ namespace McpIdentity.Persistence.Postgres
                         .HasMaxLength(400)
                         .HasColumnType("character varying(400)");
 
-                    b.Property<DateTimeOffset>("ExpiresAt")
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("KeptUntil")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset>("LastSeenAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("ProtectedTokens")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("character varying(50)");
+
+                    b.Property<DateTimeOffset>("SignedInUntil")
                         .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("UserId")
@@ -130,10 +174,7 @@ namespace McpIdentity.Persistence.Postgres
 
                     b.HasKey("Id");
 
-                    b.HasIndex("CookieHash")
-                        .IsUnique();
-
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("KeptUntil");
 
                     b.HasIndex("UserId");
 
@@ -170,6 +211,9 @@ namespace McpIdentity.Persistence.Postgres
                         .HasColumnType("character varying(64)");
 
                     b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset?>("DisabledAt")
                         .HasColumnType("timestamp with time zone");
 
                     b.Property<string>("Email")
@@ -433,13 +477,11 @@ namespace McpIdentity.Persistence.Postgres
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
-                    b.HasOne("McpIdentity.Persistence.Entities.User", "User")
+                    b.HasOne("McpIdentity.Persistence.Entities.User", null)
                         .WithMany()
                         .HasForeignKey("UserId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
-
-                    b.Navigation("User");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

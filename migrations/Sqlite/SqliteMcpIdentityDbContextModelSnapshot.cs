@@ -86,9 +86,9 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ClientId");
 
-                    b.HasIndex("RevokedAt");
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("SessionId");
 
@@ -97,14 +97,38 @@ namespace McpIdentity.Persistence.Sqlite
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Persistence.Entities.Revocation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Target")
+                        .IsRequired()
+                        .HasMaxLength(2048)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("RevokedAt");
+
+                    b.ToTable("Revocations");
+                });
+
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
                     b.Property<string>("Id")
-                        .HasMaxLength(64)
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("CookieHash")
-                        .IsRequired()
                         .HasMaxLength(64)
                         .HasColumnType("TEXT");
 
@@ -115,7 +139,25 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasMaxLength(400)
                         .HasColumnType("TEXT");
 
-                    b.Property<long>("ExpiresAt")
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("KeptUntil")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("LastSeenAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("ProtectedTokens")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("SignedInUntil")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("UserId")
@@ -125,10 +167,7 @@ namespace McpIdentity.Persistence.Sqlite
 
                     b.HasKey("Id");
 
-                    b.HasIndex("CookieHash")
-                        .IsUnique();
-
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("KeptUntil");
 
                     b.HasIndex("UserId");
 
@@ -165,6 +204,9 @@ namespace McpIdentity.Persistence.Sqlite
                         .HasColumnType("TEXT");
 
                     b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("DisabledAt")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("Email")
@@ -426,13 +468,11 @@ namespace McpIdentity.Persistence.Sqlite
 
             modelBuilder.Entity("McpIdentity.Persistence.Entities.SignInSession", b =>
                 {
-                    b.HasOne("McpIdentity.Persistence.Entities.User", "User")
+                    b.HasOne("McpIdentity.Persistence.Entities.User", null)
                         .WithMany()
                         .HasForeignKey("UserId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
-
-                    b.Navigation("User");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

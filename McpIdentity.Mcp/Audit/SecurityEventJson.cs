@@ -1,0 +1,55 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+
+namespace McpIdentity.Mcp.Audit;
+
+/// <summary>Writes an event as one line. The encoder escapes everything but plain ASCII, so no text can begin a line of its own.</summary>
+internal static class SecurityEventJson
+{
+    private const int MaxLength = 256;
+
+    public static void WriteLine(ArrayBufferWriter<byte> buffer, SecurityEvent e)
+    {
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("time", e.Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+            json.WriteString("level", LevelName(e.Level));
+            json.WriteString("event", e.Event);
+            json.WriteString("result", e.Result);
+            Write(json, "reason", e.Reason);
+            Write(json, "client_id", e.ClientId);
+            Write(json, "subject", e.Subject);
+            Write(json, "method", e.Method);
+            Write(json, "tool", e.Tool);
+            Write(json, "auth_method", e.AuthMethod);
+            Write(json, "grant_type", e.GrantType);
+            Write(json, "scope", e.Scope);
+            Write(json, "session_id", e.SessionId);
+            Write(json, "grant_id", e.GrantId);
+            Write(json, "address", e.Address);
+            Write(json, "trace_id", e.TraceId);
+            json.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+    }
+
+    private static string LevelName(SecurityLogLevel level) => level switch
+    {
+        SecurityLogLevel.Error => "error",
+        SecurityLogLevel.Warn => "warn",
+        SecurityLogLevel.Info => "info",
+        _ => "debug",
+    };
+
+    // What a caller chooses must not fill the disk.
+    private static void Write(Utf8JsonWriter json, string name, string? value)
+    {
+        if (!string.IsNullOrEmpty(value))
+        {
+            json.WriteString(name, value.AsSpan(0, Math.Min(value.Length, MaxLength)));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Audit;
+
+/// <summary>
+/// The security log. Writing to it costs a request neither time nor its success: events go into a bounded queue that one
+/// task empties; what does not fit is counted, and the count written as soon as there is room.
+/// </summary>
+public sealed partial class SecurityLog : IAsyncDisposable
+{
+    private const int Capacity = 10_000;
+    private const int MaxBatch = 500;
+
+    private readonly Channel<SecurityEvent> _queue = Channel.CreateBounded<SecurityEvent>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+    private readonly SecurityLoggingOptions _options;
+    private readonly SecurityLogFile? _file;
+    private readonly TimeProvider _time;
+    private readonly ILogger<SecurityLog> _logger;
+    private readonly Task _writing;
+    private long _dropped;
+    private bool _isFailing;
+
+    /// <summary>Begins to write what is put into the log.</summary>
+    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        (_options, _time, _logger) = (options.Value.SecurityLogging, time, logger);
+        _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
+        _writing = IsOn ? Task.Run(WriteAllAsync) : Task.CompletedTask;
+    }
+
+    /// <summary>Whether there is a security log at all.</summary>
+    public bool IsOn => _options.Enabled == true;
+
+    /// <summary>How long the end of the host waits for a disk that does not answer.</summary>
+    internal TimeSpan EndsWithin { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Events that were lost and whose number has not been written yet.</summary>
+    internal long Lost => Interlocked.Read(ref _dropped);
+
+    /// <summary>Puts an event into the log; never waits and never throws.</summary>
+    /// <param name="context">The request, if there is one: its address and trace id are added.</param>
+    /// <param name="e">What happened.</param>
+    public void Write(HttpContext? context, SecurityEvent e)
+    {
+        ArgumentNullException.ThrowIfNull(e);
+        if (!IsOn || e.Level > _options.LogLevel)
+        {
+            return;
+        }
+
+        var address = context?.Connection.RemoteIpAddress;
+        var stamped = e with
+        {
+            Time = _time.GetUtcNow(),
+            Address = (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString(),
+            TraceId = Activity.Current?.TraceId.ToHexString() ?? context?.TraceIdentifier,
+        };
+        if (!_queue.Writer.TryWrite(stamped))
+        {
+            Interlocked.Increment(ref _dropped);
+        }
+    }
+
+    /// <summary>Writes what is still queued: the host disposes its services when it has answered its last request.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Writer.TryComplete();
+        await Task.WhenAny(_writing, Task.Delay(EndsWithin));
+    }
+
+    private async Task WriteAllAsync()
+    {
+        var buffer = new ArrayBufferWriter<byte>(64 * 1024);
+        while (await _queue.Reader.WaitToReadAsync())
+        {
+            buffer.ResetWrittenCount();
+            var events = 0;
+            while (events < MaxBatch && _queue.Reader.TryRead(out var e))
+            {
+                SecurityEventJson.WriteLine(buffer, e);
+                events++;
+            }
+
+            WriteBatch(buffer, events);
+        }
+
+        buffer.ResetWrittenCount();
+        WriteBatch(buffer, 0);
+    }
+
+    private void WriteBatch(ArrayBufferWriter<byte> buffer, int events)
+    {
+        var dropped = Interlocked.Exchange(ref _dropped, 0);
+        if (dropped > 0)
+        {
+            SecurityEventJson.WriteLine(buffer, SecurityEvent.Warning("events_dropped", $"{dropped} events were lost before this line") with
+            {
+                Time = _time.GetUtcNow(),
+            });
+        }
+
+        if (!TryWrite(buffer.WrittenSpan))
+        {
+            Interlocked.Add(ref _dropped, dropped + events);
+        }
+    }
+
+    private bool TryWrite(ReadOnlySpan<byte> lines)
+    {
+        try
+        {
+            if (_file is not null)
+            {
+                _file.Append(lines);
+            }
+            else
+            {
+                // In one piece, so that no other line of the console comes in between.
+                using var output = Console.OpenStandardOutput();
+                output.Write(lines);
+            }
+
+            _isFailing = false;
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            if (!_isFailing)
+            {
+                CannotWrite(exception, _file is null ? "standard output" : _options.LogFilePath);
+            }
+
+            _isFailing = true;
+            return false;
+        }
+    }
+
+    [LoggerMessage(3401, LogLevel.Error, "The security log cannot be written to {Target}; events are lost until it can.")]
+    private partial void CannotWrite(Exception exception, string target);
+}

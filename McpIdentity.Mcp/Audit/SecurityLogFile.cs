@@ -1,0 +1,121 @@
+namespace McpIdentity.Mcp.Audit;
+
+/// <summary>
+/// The file: only ever appended to, put aside when it is full. It is opened for every batch and locked meanwhile, so that
+/// a command beside the server, or a log rotation by other means, loses nothing.
+/// </summary>
+internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
+{
+    private static readonly TimeSpan LockWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
+    private readonly string _path = Path.GetFullPath(path);
+
+    /// <summary>Creates the file, or finds out that it cannot be written.</summary>
+    /// <returns>What is wrong, or null.</returns>
+    public string? Prepare()
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+            using var file = Open();
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return exception.Message;
+        }
+    }
+
+    /// <param name="lines">Whole lines. A file never ends within one.</param>
+    public void Append(ReadOnlySpan<byte> lines)
+    {
+        while (lines.Length > 0)
+        {
+            using var file = OpenLocked();
+            var room = maxBytes - file.Length;
+            var fits = lines[..(int)Math.Clamp(room, 0, lines.Length)].LastIndexOf((byte)'\n') + 1;
+            if (fits == 0 && file.Length > 0)
+            {
+                PutAside();
+                continue;
+            }
+
+            // A line that is longer than a file may be gets a file of its own.
+            fits = fits > 0 ? fits : lines.IndexOf((byte)'\n') + 1;
+            file.Position = file.Length;
+            file.Write(lines[..fits]);
+            lines = lines[fits..];
+        }
+    }
+
+    private FileStream OpenLocked()
+    {
+        var start = Environment.TickCount64;
+        while (true)
+        {
+            var file = Open();
+            var isLate = Environment.TickCount64 - start > LockWithin.TotalMilliseconds;
+            // Another process may have put the file aside while this one waited for it.
+            if (isLate || (TryLock(file) && new FileInfo(_path) is { Exists: true } current && current.Length == file.Length))
+            {
+                return file; // where locks do not work, lines of two processes may mix: better than no lines
+            }
+
+            file.Dispose();
+            Thread.Sleep(Pause);
+        }
+    }
+
+    private FileStream Open()
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite | FileShare.Delete,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead; // 0640
+        }
+
+        return new FileStream(_path, options);
+    }
+
+    private static bool TryLock(FileStream file)
+    {
+        if (OperatingSystem.IsMacOS() || OperatingSystem.IsFreeBSD())
+        {
+            return true;
+        }
+
+        try
+        {
+            file.Lock(0, 1);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private void PutAside()
+    {
+        for (var number = maxFiles - 1; number >= 1; number--)
+        {
+            var from = number == 1 ? _path : $"{_path}.{number - 1}";
+            if (File.Exists(from))
+            {
+                File.Move(from, $"{_path}.{number}", overwrite: true);
+            }
+        }
+
+        if (maxFiles == 1)
+        {
+            File.Delete(_path);
+        }
+    }
+}

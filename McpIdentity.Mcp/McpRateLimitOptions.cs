@@ -1,0 +1,23 @@
+namespace McpIdentity.Mcp;
+
+/// <summary>How many requests are answered in a window: the section <c>Mcp:RateLimiting</c>.</summary>
+public sealed class McpRateLimitOptions
+{
+    /// <summary>Unset: on in Production.</summary>
+    public bool? Enabled { get; set; }
+
+    /// <summary>The length of a window in milliseconds; it begins with the first request of whoever is counted.</summary>
+    public int WindowMs { get; set; } = 60_000;
+
+    /// <summary>Requests to the MCP endpoint in a window: of one subject where a token names it, else of one address.</summary>
+    public int MaxRequests { get; set; } = 100;
+
+    /// <summary>Tool calls among them.</summary>
+    public int MaxToolCalls { get; set; } = 50;
+
+    /// <summary>Requests in a window to each of the authorization server's endpoints and pages, which the host limits.</summary>
+    public int AuthEndpointMaxRequests { get; set; } = 60;
+
+    /// <summary>Registrations of clients in a window from one address, which the host limits.</summary>
+    public int RegistrationMaxRequests { get; set; } = 20;
+}

@@ -1,0 +1,71 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.IdentityModel.JsonWebTokens;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Audit;
+
+/// <summary>
+/// What of the authorization server goes into the security log. It listens where all ways come together: the cookie that
+/// every sign-in sets, the error that every refusal is, the tokens that every grant ends in.
+/// </summary>
+internal static class AuditSetup
+{
+    public static void AddAudit(this WebApplicationBuilder builder)
+    {
+        SilentCategories.Silence(builder.Services);
+        builder.Services.AddOptions<OpenIddictServerOptions>().Configure(options => options.Handlers.AddRange(
+            [RecordIssuedTokens.Descriptor, RecordRevocations.Descriptor, RecordRefusals.OfErrors, RecordRefusals.OfOurs]));
+        builder.Services.AddSingleton<RecordIssuedTokens>();
+        builder.Services.AddSingleton<RecordRevocations>();
+        builder.Services.AddSingleton<RecordRefusals>();
+        builder.Services.AddOptions<CookieAuthenticationOptions>(SessionsSetup.Scheme).PostConfigure<SecurityLog>((cookie, log) =>
+        {
+            var (signedIn, signingOut) = (cookie.Events.OnSignedIn, cookie.Events.OnSigningOut);
+            cookie.Events.OnSignedIn = context =>
+            {
+                log.Write(context.HttpContext, SecurityEvent.Success("login_success") with
+                {
+                    Subject = context.Principal?.FindFirst(Claims.Subject)?.Value,
+                    SessionId = context.Properties.GetString(JwtRegisteredClaimNames.Sid),
+                });
+                return signedIn(context);
+            };
+            cookie.Events.OnSigningOut = async context =>
+            {
+                var person = (await context.HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal;
+                log.Write(context.HttpContext, SecurityEvent.Success("session_ended") with
+                {
+                    Reason = "signed out",
+                    Subject = person?.FindFirst(Claims.Subject)?.Value,
+                    SessionId = person?.FindFirst(JwtRegisteredClaimNames.Sid)?.Value,
+                });
+                await signingOut(context);
+            };
+        });
+    }
+
+    /// <summary>Failed sign-ins: whatever provider refused, a page of ours says so.</summary>
+    public static void UseSignInAudit(this WebApplication app)
+    {
+        var log = app.Services.GetRequiredService<SecurityLog>();
+        app.UseWhen(context => IsSignIn(context.Request), signIn => signIn.Use(async (context, next) =>
+        {
+            await next(context);
+            // One request too many has a line of its own, and only the first of a window has.
+            if (context.Response.StatusCode is >= 400 and < 500 and not (StatusCodes.Status404NotFound or StatusCodes.Status429TooManyRequests))
+            {
+                log.Write(context, SecurityEvent.Failure("login_failure", context.Features.Get<PersonError>()?.Code ?? "not recognised"));
+            }
+        }));
+    }
+
+    private static bool IsSignIn(HttpRequest request) =>
+        request.Path.StartsWithSegments("/oauth/callback") || request.Path.StartsWithSegments("/callback") ||
+        (HttpMethods.IsPost(request.Method) && (request.Path.StartsWithSegments("/signin") || request.Path.StartsWithSegments("/login")));
+}

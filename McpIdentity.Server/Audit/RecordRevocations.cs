@@ -1,0 +1,33 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Tokens;
+using Microsoft.AspNetCore;
+using Microsoft.IdentityModel.JsonWebTokens;
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace McpIdentity.Server.Audit;
+
+/// <summary>A client gave a token back (RFC 7009).</summary>
+internal sealed class RecordRevocations(SecurityLog log) : IOpenIddictServerHandler<HandleRevocationRequestContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
+            .UseSingletonHandler<RecordRevocations>()
+            .SetOrder(RevokeWholeGrant.Descriptor.Order + 500)
+            .Build();
+
+    public ValueTask HandleAsync(HandleRevocationRequestContext context)
+    {
+        var token = context.GenericTokenPrincipal;
+        log.Write(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Success("token_revoked") with
+        {
+            ClientId = context.Request.ClientId,
+            Subject = token?.GetClaim(Claims.Subject),
+            SessionId = token?.GetClaim(JwtRegisteredClaimNames.Sid),
+            GrantId = token?.GetAuthorizationId(),
+        });
+        return default;
+    }
+}

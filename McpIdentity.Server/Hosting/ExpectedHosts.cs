@@ -1,0 +1,47 @@
+using System.Net;
+using McpIdentity.Server.Operations;
+using McpIdentity.Server.Protocol;
+using Microsoft.Extensions.Options;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>
+/// Refuses requests that are addressed to somebody else: a web page whose name was bound to our address (DNS rebinding) makes
+/// a browser send its own name. The MCP endpoint compares for itself, in any host.
+/// </summary>
+internal static class ExpectedHosts
+{
+    public static void UseExpectedHosts(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<ServerOptions>>().Value;
+        var mcp = app.Services.GetRequiredService<IOptions<Mcp.McpOptions>>().Value.Path;
+        var own = new Uri(options.PublicBaseUrl!).Host;
+        app.Use((context, next) =>
+        {
+            var request = context.Request;
+            if (IsExpected(request.Host.Host, own, options) || IsForAnyHost(request.Path, mcp) ||
+                // A known proxy gave the name, and nobody limited it.
+                (options is { FollowsProxy: true, AllowedHosts.Count: 0 } && context.Features.Get<ForwardedAddress>() is not null))
+            {
+                return next(context);
+            }
+
+            return new OAuthError(Errors.InvalidRequest, "The Host header does not name this server (Server:AllowedHosts).").ExecuteAsync(context);
+        });
+    }
+
+    // Metadata is public, the same for everyone, and says the configured address by whatever name it is asked (LINK-08).
+    private static bool IsForAnyHost(PathString path, string mcp) =>
+        path.StartsWithSegments(Health.Path) || path.StartsWithSegments("/.well-known") || path.StartsWithSegments(mcp);
+
+    private static bool IsExpected(string host, string own, ServerOptions options) =>
+        Same(host, own) || Same(host, "localhost") || IsLoopback(host) || options.AllowedHosts.Any(allowed => Covers(allowed, host));
+
+    private static bool IsLoopback(string host) => IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
+
+    private static bool Covers(string allowed, string host) =>
+        allowed == "*" || Same(allowed, host) || (allowed.StartsWith("*.", StringComparison.Ordinal) && host.EndsWith(allowed[1..], StringComparison.OrdinalIgnoreCase));
+
+    private static bool Same(string one, string other) => string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
+}

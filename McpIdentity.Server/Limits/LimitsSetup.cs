@@ -1,0 +1,19 @@
+using McpIdentity.Mcp;
+
+namespace McpIdentity.Server.Limits;
+
+internal static class LimitsSetup
+{
+    /// <summary>Called after the MCP module, whose counter of one node it replaces.</summary>
+    public static void AddRateLimits(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IMcpRateCounter, RedisRateCounter>();
+        builder.Services.AddSingleton<EndpointLimits>();
+    }
+
+    public static void UseRateLimits(this WebApplication app)
+    {
+        var limits = app.Services.GetRequiredService<EndpointLimits>();
+        app.Use((context, next) => limits.InvokeAsync(context, () => next(context)));
+    }
+}

@@ -1,0 +1,45 @@
+using System.Net;
+using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Hosting;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Operations;
+
+/// <summary>
+/// <c>/debug/config</c> and <c>/debug/tokens</c> (LINK-04): in Development, for this machine, with every secret left out.
+/// Anywhere else the routes do not exist.
+/// </summary>
+internal static class DebugEndpoints
+{
+    private const int MostRecent = 100;
+
+    public static void MapDebugEndpoints(this WebApplication app)
+    {
+        if (!app.Environment.IsDevelopment())
+        {
+            return;
+        }
+
+        var debug = app.MapGroup("/debug").AddEndpointFilter(async (context, next) =>
+            IsFromThisMachine(context.HttpContext) ? await next(context) : TypedResults.NotFound());
+        debug.MapGet("/config", (IConfiguration configuration) => TypedResults.Json(
+            EffectiveSettings.Of((IConfigurationRoot)configuration).ToDictionary(setting => setting.Key, setting => new { value = setting.Value, source = setting.Source })));
+        debug.MapGet("/tokens", async (McpIdentityDbContext db, CancellationToken cancellationToken) => TypedResults.Json(
+            (await db.Set<Grant>().AsNoTracking().OrderByDescending(grant => grant.CreatedAt).Take(MostRecent).ToListAsync(cancellationToken)).Select(grant => new
+            {
+                grant = Convert.ToHexStringLower(grant.Id),
+                client = grant.ClientId,
+                user = grant.UserId,
+                refreshed = grant.Generation,
+                created = grant.CreatedAt,
+                expires = grant.ExpiresAt,
+                revoked = grant.RevokedAt,
+            })));
+    }
+
+    // A tunnel's agent runs on this machine too: what it brings is not from here.
+    private static bool IsFromThisMachine(HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) &&
+        !context.Request.Headers.Keys.Any(name => name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("X-Original-", StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,63 @@
+using McpIdentity.Persistence;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace McpIdentity.Server.Operations;
+
+/// <summary>
+/// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: what it needs answers too; 503 names
+/// the component that does not, and nothing about it (SEED-090).
+/// </summary>
+internal static class Health
+{
+    public const string Path = "/health";
+    public const string ReadyPath = "/health/ready";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    public static void AddHealth(this WebApplicationBuilder builder)
+    {
+        var checks = builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", timeout: Patience);
+        var sessions = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>()?.SessionStorage;
+        if (sessions is { Redis.Host.Length: > 0 } or { Type: SessionStorageType.Redis })
+        {
+            checks.AddCheck<RedisHealth>("redis", timeout: Patience);
+        }
+    }
+
+    public static void MapHealth(this WebApplication app)
+    {
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
+        app.MapHealthChecks(ReadyPath, new HealthCheckOptions { ResponseWriter = WriteAsync });
+        app.MapHealthChecks(Path, new HealthCheckOptions { ResponseWriter = WriteAsync });
+    }
+
+    private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
+    {
+        status = report.Status == HealthStatus.Healthy ? "ok" : "unavailable",
+        checks = report.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Status == HealthStatus.Healthy ? "ok" : "failed"),
+    });
+
+    private sealed class DatabaseHealth(McpIdentityDbContext db) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            // A provider that waits in the operating system does not hear the token.
+            await db.Database.ExecuteSqlRawAsync("SELECT 1", cancellationToken).WaitAsync(Patience, cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+    }
+
+    private sealed class RedisHealth(RedisConnection redis) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            await (await redis.DatabaseAsync()).PingAsync().WaitAsync(Patience, cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Keys;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Sessions;
+
+/// <summary>Sessions beside everything else, in the database: for one node and for many.</summary>
+internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKeys keys, TimeProvider time) : ISessionStorage
+{
+    public async Task<int> OpenAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var now = time.GetUtcNow();
+        var known = keys.Prefixes.ToArray();
+        return await Living(scope).CountAsync(
+            session => session.KeptUntil > now && !known.Contains(session.ProtectedTokens.Substring(0, known[0].Length)), cancellationToken);
+    }
+
+    public async Task AddAsync(SignInSession session, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        db.SignInSessions.Add(session);
+        await db.SaveChangesAsync(cancellationToken);
+    }
+
+    public async Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return await FindAsync(scope, id, cancellationToken);
+    }
+
+    public async Task<SignInSession?> UpdateAsync(string id, Func<SignInSession, SignInSession> change, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        while (await FindAsync(scope, id, cancellationToken) is { } old)
+        {
+            var changed = change(old);
+            var updated = await Living(scope)
+                .Where(row => row.Id == id && row.LastSeenAt == old.LastSeenAt && row.SignedInUntil == old.SignedInUntil &&
+                    row.KeptUntil == old.KeptUntil && row.ProtectedTokens == old.ProtectedTokens)
+                .ExecuteUpdateAsync(set => set
+                    .SetProperty(row => row.LastSeenAt, changed.LastSeenAt)
+                    .SetProperty(row => row.SignedInUntil, changed.SignedInUntil)
+                    .SetProperty(row => row.KeptUntil, changed.KeptUntil)
+                    .SetProperty(row => row.ProtectedTokens, changed.ProtectedTokens), cancellationToken);
+            if (updated == 1)
+            {
+                return changed;
+            }
+        }
+
+        return null;
+    }
+
+    public async Task<bool> EndAsync(string id, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var now = time.GetUtcNow();
+        return await Living(scope).Where(session => session.Id == id)
+            .ExecuteUpdateAsync(set => set
+                .SetProperty(session => session.EndedAt, now)
+                .SetProperty(session => session.ProtectedTokens, ""), cancellationToken) == 1;
+    }
+
+    public async IAsyncEnumerable<SignInSession> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        await foreach (var session in Living(scope).AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            if (IsReadable(session))
+            {
+                yield return session;
+            }
+        }
+    }
+
+    public async Task CheckAsync(CancellationToken cancellationToken) => await FindAsync("", cancellationToken);
+
+    private async Task<SignInSession?> FindAsync(AsyncServiceScope scope, string id, CancellationToken cancellationToken) =>
+        await Living(scope).SingleOrDefaultAsync(session => session.Id == id, cancellationToken) is { } session && IsReadable(session) ? session : null;
+
+    private bool IsReadable(SignInSession session) => keys.Unprotect(UpstreamTokens.Purpose, session.ProtectedTokens) is not null;
+
+    private static IQueryable<SignInSession> Living(AsyncServiceScope scope) =>
+        scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().SignInSessions.AsNoTracking().Where(session => session.EndedAt == null);
+}

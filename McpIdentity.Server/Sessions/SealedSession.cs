@@ -1,0 +1,25 @@
+using System.Text.Json;
+using McpIdentity.Persistence.Entities;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Protocol;
+
+namespace McpIdentity.Server.Sessions;
+
+/// <summary>A whole session as one encrypted text: how a file and Redis hold it.</summary>
+internal static class SealedSession
+{
+    private const string Purpose = "sign-in sessions";
+
+    public static string Seal(EncryptionKeys keys, SignInSession session) =>
+        keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(session, ProtocolJson.Default.SignInSession));
+
+    /// <returns>
+    /// The session, its upstream tokens under the current key whatever key sealed it; null when no configured key opens it.
+    /// </returns>
+    public static SignInSession? Open(EncryptionKeys keys, string text) =>
+        keys.Unprotect(Purpose, text) is { } json &&
+        JsonSerializer.Deserialize(json, ProtocolJson.Default.SignInSession) is { } session &&
+        keys.Reprotect(UpstreamTokens.Purpose, session.ProtectedTokens) is { } tokens
+            ? session with { ProtectedTokens = tokens }
+            : null;
+}

@@ -1,0 +1,43 @@
+using McpIdentity.Mcp;
+using Microsoft.IdentityModel.JsonWebTokens;
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
+
+namespace McpIdentity.Server.Tokens;
+
+/// <summary>What was revoked is refused at userinfo, introspection and the token endpoint, as it is at the MCP endpoint.</summary>
+internal sealed class RefuseRevokedTokens(RevocationList list) : IOpenIddictServerHandler<ValidateTokenContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
+        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenContext>()
+            .UseSingletonHandler<RefuseRevokedTokens>()
+            .SetOrder(Protection.ValidateTokenEntry.Descriptor.Order + 250)
+            .Build();
+
+    public ValueTask HandleAsync(ValidateTokenContext context)
+    {
+        if (context.Principal is not { } token)
+        {
+            return default;
+        }
+
+        // A refresh token is as old as its grant, however often it was renewed: what a client or person had is what ended.
+        var issuedAt = context.Transaction.GetProperty<SpentToken>(nameof(SpentToken))?.Grant.CreatedAt ?? token.GetCreationDate();
+        var identity = new McpTokenIdentity(
+            token.GetClaim(JwtRegisteredClaimNames.Jti),
+            token.GetAuthorizationId(),
+            token.GetClaim(JwtRegisteredClaimNames.Sid),
+            token.GetClaim(Claims.ClientId) ?? token.GetPresenters().FirstOrDefault(),
+            token.GetClaim(Claims.Subject),
+            issuedAt ?? DateTimeOffset.MinValue);
+        if (list.IsRevoked(identity))
+        {
+            context.Reject(Errors.InvalidToken, "Session not found");
+        }
+
+        return default;
+    }
+}

@@ -1,0 +1,72 @@
+using System.Threading.Channels;
+using McpIdentity.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Tokens;
+
+/// <summary>
+/// Brings the revocations of the other nodes to this one: one indexed query a poll, twice a second and at once when another
+/// node has announced one (<see cref="RevocationSignals"/>). While the database is away the known revocations stay in force,
+/// and tokens go on being validated.
+/// </summary>
+internal sealed partial class RevocationFeed(
+    RevocationList list, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<RevocationFeed> logger)
+    : BackgroundService
+{
+    // Twice in the second within which a revocation must be in force on every node (design 5).
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+
+    // Clocks of nodes differ, and a transaction may end later than another that began after it: what was revoked shortly
+    // before the newest known revocation is read again.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+
+    private DateTimeOffset _newest = DateTimeOffset.MinValue;
+
+    /// <summary>Reads what was revoked since the last time, the first time everything that still matters.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var now = time.GetUtcNow();
+        var from = _newest == DateTimeOffset.MinValue ? _newest : _newest - Overlap;
+        var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
+        await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
+            _newest = revocation.RevokedAt > _newest ? revocation.RevokedAt : _newest;
+        }
+
+        list.Forget(now);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // One place in the queue: however many signals come while a poll runs, one poll follows.
+        var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        await using var timer = time.CreateTimer(_ => wake.Writer.TryWrite(true), null, Interval, Interval);
+        var listening = signals.ListenAsync(() => wake.Writer.TryWrite(true), stoppingToken);
+        var failing = false;
+        await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await LoadAsync(stoppingToken);
+                failing = false;
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                if (!failing)
+                {
+                    CannotRead(exception);
+                }
+
+                failing = true;
+            }
+        }
+
+        await listening;
+    }
+
+    [LoggerMessage(1202, LogLevel.Error, "Revocations of other nodes cannot be read; they are read again as soon as the database answers.")]
+    private partial void CannotRead(Exception exception);
+}

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using McpIdentity.Mcp;
+using McpIdentity.Persistence.Entities;
+
+namespace McpIdentity.Server.Tokens;
+
+/// <summary>
+/// What has ended before its access tokens expire, in memory: validating a token costs no query (design 5). It holds at most
+/// what was revoked within the lifetime of one access token.
+/// </summary>
+internal sealed class RevocationList : IMcpSessionStore
+{
+    private readonly ConcurrentDictionary<(RevocationKind Kind, string Target), Ended> _ended = new();
+
+    public int Count => _ended.Count;
+
+    public void Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt) =>
+        _ended.AddOrUpdate((kind, target), new Ended(revokedAt, expiresAt), (_, known) => known.RevokedAt > revokedAt ? known : new Ended(revokedAt, expiresAt));
+
+    /// <summary>Forgets what no token can ask about any more.</summary>
+    public void Forget(DateTimeOffset now)
+    {
+        foreach (var (key, ended) in _ended)
+        {
+            if (ended.ExpiresAt < now)
+            {
+                _ended.TryRemove(KeyValuePair.Create(key, ended));
+            }
+        }
+    }
+
+    public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct) => new(!IsRevoked(token));
+
+    public bool IsRevoked(in McpTokenIdentity token) =>
+        IsRevoked(RevocationKind.Token, token.TokenId) ||
+        IsRevoked(RevocationKind.Grant, token.GrantId) ||
+        IsRevoked(RevocationKind.Session, token.SessionId) ||
+        IsRevoked(RevocationKind.Client, token.ClientId, token.IssuedAt) ||
+        IsRevoked(RevocationKind.User, token.Subject, token.IssuedAt);
+
+    /// <summary>Of kinds whose identifier never comes again.</summary>
+    public bool IsRevoked(RevocationKind kind, string? target) => target is not null && _ended.ContainsKey((kind, target));
+
+    /// <summary>
+    /// Of clients and users, who may come back: only what they had before. A token's <c>iat</c> is in whole seconds, so
+    /// what was issued within the second of the revocation ends too.
+    /// </summary>
+    public bool IsRevoked(RevocationKind kind, string? target, DateTimeOffset issuedAt) =>
+        target is not null && _ended.TryGetValue((kind, target), out var ended) && issuedAt <= ended.RevokedAt;
+
+    private readonly record struct Ended(DateTimeOffset RevokedAt, DateTimeOffset ExpiresAt);
+}

@@ -1,0 +1,135 @@
+using System.Net;
+using McpIdentity.Tests.Support;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace McpIdentity.Tests.Authorization;
+
+/// <summary>Tokens for MCP servers in other hosts, one audience a token: RFC 8707, security 6.</summary>
+[Category("RFC 8707")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class ResourceIndicatorTests
+{
+    private const string Files = "https://files.example/mcp";
+    private const string Notes = "https://shared.example/notes";
+    private const string Mail = "https://shared.example/mail";
+
+    private TestServer _server = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = await TestServer.StartAsync($"OAuth:Resources:0={Files}", $"OAuth:Resources:1={Notes}", $"OAuth:Resources:2={Mail}");
+
+    [OneTimeTearDown]
+    public async Task StopAsync() => await _server.DisposeAsync();
+
+    [TestCase(Files, Files)]
+    [TestCase("HTTPS://FILES.example:443/mcp/", Files)]
+    [TestCase("https://files.example/", Files)]
+    [TestCase(Mail, Mail)]
+    [TestCase(null, null)]
+    public async Task A_token_has_exactly_the_audience_that_was_asked_for(string? asked, string? audience)   // interop Q18, Q19
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+
+        var tokens = await client.ConnectAsync(alice, ("resource", asked));
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+
+        Assert.That(Audiences(tokens.Text("access_token")), Is.EqualTo([audience ?? _server.McpUrl]));
+        Assert.That(Audiences((await refresh.JsonAsync()).Text("access_token")), Is.EqualTo([audience ?? _server.McpUrl]));
+    }
+
+    [Test]
+    public async Task A_service_asks_for_one_resource_too()
+    {
+        var service = await OAuthClient.RegisterServiceAsync(_server);
+
+        using var response = await service.TokenAsync(("grant_type", "client_credentials"), ("resource", Notes));
+
+        Assert.That(Audiences((await response.JsonAsync()).Text("access_token")), Is.EqualTo([Notes]));
+    }
+
+    [TestCase("https://elsewhere.example/mcp")]
+    [TestCase("https://files.example/other")]
+    [TestCase("https://files.example/mcp?x=1")]
+    [TestCase("http://files.example/mcp")]
+    [TestCase("https://files.example.evil.example/mcp")]
+    [TestCase("https://shared.example/")]
+    public async Task A_resource_that_is_not_registered_or_not_clear_is_refused(string asked)
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+
+        Assert.That((await alice.AuthorizeAsync(client.AuthorizeUrl(("resource", asked))))["error"], Is.EqualTo("invalid_target"));
+    }
+
+    [Test]
+    public async Task Two_resources_in_one_request_are_refused()
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+
+        var answer = await alice.AuthorizeAsync($"{client.AuthorizeUrl(("resource", Files))}&resource={Uri.EscapeDataString(Mail)}");
+
+        Assert.That(answer["error"], Is.EqualTo("invalid_target"));
+    }
+
+    [Test]
+    public async Task A_grant_cannot_be_carried_to_another_resource_and_is_not_spent_by_the_attempt()   // security 5
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+        var code = await client.AuthorizeAsync(alice, ("resource", Files));
+
+        using var wrongCode = await client.RedeemAsync(code, ("resource", _server.McpUrl));
+        using var right = await client.RedeemAsync(code, ("resource", Files));
+        Assert.That(await wrongCode.OAuthErrorAsync(), Is.EqualTo("invalid_target"));
+        Assert.That(right.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        var refreshToken = (await right.JsonAsync()).Text("refresh_token")!;
+        using var wrongRefresh = await client.RefreshAsync(refreshToken, ("resource", Mail));
+        using var rightRefresh = await client.RefreshAsync(refreshToken, ("resource", Files + "/"));
+        Assert.That(await wrongRefresh.OAuthErrorAsync(), Is.EqualTo("invalid_target"));
+        Assert.That(rightRefresh.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Consent_names_the_resource_and_is_asked_for_each()   // security 10
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+        await client.AuthorizeAsync(alice);
+
+        await client.AuthorizeAsync(alice, ("resource", Files));
+
+        Assert.That(alice.PagesSeen, Is.EqualTo(["/signin", "/consent", "/consent"]));
+        Assert.That(alice.Browser.Visits.Last(visit => visit.Address.AbsolutePath == "/consent" && visit.Method == HttpMethod.Get).Body, Does.Contain(Files));
+    }
+
+    [Test]
+    public async Task The_metadata_names_the_resources()   // RFC 9728 §4
+    {
+        using var response = await _server.Http.GetAsync("/.well-known/oauth-authorization-server");
+
+        var named = (await response.JsonAsync()).GetProperty("protected_resources").EnumerateArray().Select(resource => resource.GetString());
+        Assert.That(named, Is.EqualTo([_server.McpUrl, Files, Notes, Mail]));
+    }
+
+    [Test]
+    public async Task Without_an_endpoint_of_our_own_the_first_resource_is_the_default()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:Enabled=false", $"OAuth:Resources:0={Files}");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+
+        Assert.That(Audiences((await client.ConnectAsync(alice)).Text("access_token")), Is.EqualTo([Files]));
+        Assert.That((await alice.AuthorizeAsync(client.AuthorizeUrl(("resource", server.McpUrl))))["error"], Is.EqualTo("invalid_target"));
+    }
+
+    [TestCase("http://files.example/mcp")]
+    [TestCase("https://files.example/mcp#x")]
+    [TestCase("files")]
+    public void An_identifier_that_is_none_stops_the_start(string resource) =>
+        Assert.That(() => TestServer.StartAsync($"OAuth:Resources:0={resource}"), Throws.Exception.With.Message.Contains($"OAuth:Resources has '{resource}'"));
+
+    private static IEnumerable<string> Audiences(string? accessToken) => new JsonWebToken(accessToken).Audiences;
+}

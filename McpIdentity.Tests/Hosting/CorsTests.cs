@@ -1,0 +1,144 @@
+using System.Net;
+using System.Text;
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests.Hosting;
+
+/// <summary>Browser clients at other origins, and pages that pretend to be one: SEED-067, LINK-16, interop Q28, security 9.</summary>
+[Category("CORS")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class CorsTests
+{
+    private const string Jam = "http://localhost:4000";
+
+    private TestServer _server = null!;
+    private TestServer _limited = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        _server = await TestServer.StartAsync();
+        _limited = await TestServer.StartAsync("Cors:Origin=https://app.example,https://other.example", "Cors:Credentials=true", "Server:AllowedHosts:0=*.internal");
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        await _server.DisposeAsync();
+        await _limited.DisposeAsync();
+    }
+
+    [TestCase("/mcp")]
+    [TestCase("/register")]
+    [TestCase("/oauth/token")]
+    [TestCase("/oauth/revoke")]
+    [TestCase("/oauth/introspect")]
+    [TestCase("/oauth/userinfo")]
+    [TestCase("/.well-known/oauth-authorization-server")]
+    [TestCase("/.well-known/oauth-protected-resource/mcp")]
+    [TestCase("/.well-known/jwks.json")]
+    [Category("SEED-067")]
+    public async Task A_preflight_allows_what_browser_clients_send(string path)
+    {
+        using var response = await SendAsync(_server, Preflight(path, Jam));
+
+        Assert.That((int)response.StatusCode, Is.EqualTo(204));
+        Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo("*"));
+        Assert.That(Header(response, "Access-Control-Allow-Credentials"), Is.Empty);
+        Assert.That(Header(response, "Access-Control-Allow-Headers").ToLowerInvariant(),
+            Does.Contain("authorization").And.Contain("content-type").And.Contain("mcp-protocol-version").And.Contain("mcp-session-id").And.Contain("x-mcp-jwt"));
+    }
+
+    [TestCase("POST", "/mcp", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"x"}}}""", 401)]
+    [TestCase("POST", "/oauth/token", "", 400)]
+    [TestCase("POST", "/register", "{}", 400)]
+    [TestCase("GET", "/oauth/userinfo", null, 401)]
+    [TestCase("GET", "/.well-known/nothing", null, 404)]
+    [Category("SEED-067")]
+    public async Task A_refusal_can_be_read_by_the_page_that_caused_it(string method, string path, string? body, int status)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        request.Headers.Add("Origin", Jam);
+        request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, path == "/oauth/token" ? "application/x-www-form-urlencoded" : "application/json");
+        using var response = await SendAsync(_server, request);
+
+        Assert.That((int)response.StatusCode, Is.EqualTo(status));
+        Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo("*"));
+        Assert.That(Header(response, "Access-Control-Expose-Headers"), Does.Contain("WWW-Authenticate").And.Contain("Retry-After"));
+    }
+
+    [TestCase("/oauth/authorize")]
+    [TestCase("/signin")]
+    [TestCase("/login")]
+    [TestCase("/consent")]
+    [TestCase("/oauth/callback")]
+    [Category("SEED-067")]
+    public async Task Pages_have_no_cors(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add("Origin", Jam);
+        using var response = await SendAsync(_server, request);
+        using var preflight = await SendAsync(_server, Preflight(path, Jam));
+
+        Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.Empty);
+        Assert.That(Header(preflight, "Access-Control-Allow-Origin"), Is.Empty);
+    }
+
+    [TestCase("https://app.example", true)]
+    [TestCase("https://other.example", true)]
+    [TestCase("https://evil.example", false)]
+    [TestCase("null", false)]
+    [Category("LINK-16")]
+    public async Task A_list_of_origins_admits_those_and_no_other(string origin, bool admitted)
+    {
+        using var response = await SendAsync(_limited, Preflight("/mcp", origin));
+        using var call = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent("""{"jsonrpc":"2.0","id":1,"method":"tools/list"}""", Encoding.UTF8, "application/json") };
+        call.Headers.Add("Origin", origin);
+        using var answer = await SendAsync(_limited, call);
+
+        Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo(admitted ? origin : ""));
+        Assert.That(Header(response, "Access-Control-Allow-Credentials"), Is.EqualTo(admitted ? "true" : ""));
+        Assert.That(answer.StatusCode, Is.EqualTo(admitted ? HttpStatusCode.OK : HttpStatusCode.Forbidden), "who may read may ask");
+    }
+
+    [TestCase("evil.example", "/.well-known/oauth-authorization-server", 200)]
+    [TestCase("evil.example", "/oauth/authorize", 400)]
+    [TestCase("evil.example", "/signin", 400)]
+    [TestCase("evil.example", "/register", 400)]
+    [TestCase("evil.example", "/mcp", 403)]
+    [TestCase("10.1.2.3", "/health/ready", 200)]
+    [TestCase("node1.internal", "/", 200)]
+    [TestCase("127.0.0.1", "/", 200)]
+    [TestCase("localhost.evil.example", "/", 400)]
+    [Category("LINK-13")]
+    public async Task A_request_for_another_host_is_not_answered(string host, string path, int status)
+    {
+        using var request = new HttpRequestMessage(path == "/mcp" ? HttpMethod.Post : HttpMethod.Get, path);
+        request.Content = path == "/mcp" ? new StringContent("""{"jsonrpc":"2.0","id":1,"method":"tools/list"}""", Encoding.UTF8, "application/json") : null;
+        request.Headers.Host = host;
+        using var response = await SendAsync(_limited, request);
+
+        Assert.That((int)response.StatusCode, Is.EqualTo(status));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Not.Contain("evil.example"));
+    }
+
+    private static HttpRequestMessage Preflight(string path, string origin)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Options, path);
+        request.Headers.Add("Origin", origin);
+        request.Headers.Add("Access-Control-Request-Method", "POST");
+        request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type,mcp-protocol-version,mcp-session-id,x-mcp-jwt");
+        return request;
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(TestServer server, HttpRequestMessage request)
+    {
+        using (request)
+        {
+            return await server.Http.SendAsync(request);
+        }
+    }
+
+    private static string Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? string.Join(',', values) : "";
+}
