@@ -19,6 +19,7 @@ internal sealed class FileSessionTests
     private static readonly EncryptionKeys Keys = new(Options.Create(new OAuthServerOptions { EncryptionKey = "a test key of more than thirty-two characters" }));
 
     [Test]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public async Task A_token_survives_a_restart()
     {
         using var folder = new TemporaryFolder();
