@@ -9,10 +9,11 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal static class ConnectionStrings
 {
-    // Under 5 seconds together with the cancellation, and no less: a busy machine has taken 2 seconds for a connection.
-    private const int ConnectSeconds = 4;
-    private const int CommandSeconds = 4;
-    private const int CancelMilliseconds = 500;
+    // Npgsql asks a server that did not answer a statement to cancel it, over another connection that it tries twice when TLS
+    // is "preferred": over a cut line a statement ends after the one and twice the other.
+    private const int ConnectSeconds = 2;
+    private const int CommandSeconds = 3;
+    private const int CancelNever = -1;
     private const int PreparedStatements = 50;
 
     private static readonly NpgsqlConnectionStringBuilder PostgresDefaults = new();
@@ -22,8 +23,8 @@ internal static class ConnectionStrings
         var settings = new NpgsqlConnectionStringBuilder(options.Url is { Length: > 0 } url ? OfUrl(url) : options.ConnectionString);
         settings.Timeout = Unless(settings.Timeout, PostgresDefaults.Timeout, ConnectSeconds);
         settings.CommandTimeout = Unless(settings.CommandTimeout, PostgresDefaults.CommandTimeout, CommandSeconds);
-        // How long Npgsql hopes that a server which did not answer a statement will answer the wish to cancel it.
-        settings.CancellationTimeout = Unless(settings.CancellationTimeout, PostgresDefaults.CancellationTimeout, CancelMilliseconds);
+        // ... and then does not wait for the answer.
+        settings.CancellationTimeout = Unless(settings.CancellationTimeout, PostgresDefaults.CancellationTimeout, CancelNever);
         settings.MaxAutoPrepare = Unless(settings.MaxAutoPrepare, PostgresDefaults.MaxAutoPrepare, PreparedStatements);
         return settings.ConnectionString;
     }

@@ -13,7 +13,7 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
     // synchronous stays FULL, SQLite's default: what was answered 200 survives a power cut too. The writers of this process
     // take turns, so that the busy timeout is for other processes alone.
-    public const string Text = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=1100; PRAGMA temp_store=MEMORY;";
+    public const string Text = "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=2000; PRAGMA temp_store=MEMORY;";
 
     private readonly ConditionalWeakTable<object, object> _prepared = [];
 

@@ -65,9 +65,19 @@ internal sealed class SqliteWriter : IDisposable
 
             try
             {
-                using var turn = _turns.Take();
-                link ??= new SqliteLink(_connectionString);
-                Commit(link, batch);
+                using (_turns.Take())
+                {
+                    try
+                    {
+                        Commit(link ??= new SqliteLink(_connectionString), batch);
+                    }
+                    catch (Exception exception)
+                    {
+                        _turns.Failed(exception); // before the next one takes its turn
+                        throw;
+                    }
+                }
+
                 batch.ForEach(write => write.Succeed());
             }
             catch (Exception exception)

@@ -68,7 +68,7 @@ internal sealed class PostgresTests
         await database.OpenConnectionAsync();
 
         Assert.That(await PragmaAsync("journal_mode"), Is.EqualTo("wal"));
-        Assert.That(await PragmaAsync("busy_timeout"), Is.EqualTo("1100"));
+        Assert.That(await PragmaAsync("busy_timeout"), Is.EqualTo("2000"));
         Assert.That(await PragmaAsync("synchronous"), Is.EqualTo("2"), "FULL");
 
         async Task<string?> PragmaAsync(string name)
