@@ -9,7 +9,7 @@ namespace McpIdentity.Tests.Operations;
 internal sealed partial class SecretsTests
 {
     // Samples of the guide, which Production refuses, references to other places, and what a reader is to put there.
-    private static readonly Regex Placeholder = new(@"^(your[-_].*|from_secrets_manager|\$.*|<.*>|…|\.\.\.|an?[- ].*|another-secret|/run/secrets/.*|data/.*|null)?$", RegexOptions.IgnoreCase);
+    private static readonly Regex Placeholder = new(@"^(your[-_].*|from_secrets_manager|\$.*|<.*>|….*|\.\.\.|an?[- ].*|another-secret|/run/secrets/.*|data/.*|null)?$", RegexOptions.IgnoreCase);
 
     [TestCase(".env.oauth"), TestCase(".env"), TestCase("data/"), TestCase("*.pfx")]
     [Category("SEED-074")]
