@@ -31,7 +31,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         return
         [
             await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
-            await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.ExpiresAt < expired), s => s.OrderBy(session => session.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.KeptUntil < expired), s => s.OrderBy(session => session.KeptUntil), dryRun, cancellationToken),
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),

@@ -102,7 +102,10 @@ internal sealed class NoSecretsTests
         using var introspected = await client.PostAsync("/oauth/introspect", ("token", tokens.Text("access_token")));
         using var wrongSecret = await server.Http.PostAsync("/oauth/token", new FormUrlEncodedContent(new Dictionary<string, string>
         {
-            ["grant_type"] = "refresh_token", ["refresh_token"] = "marker-refresh-token", ["client_id"] = client.ClientId, ["client_secret"] = "marker-wrong-secret",
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = "marker-refresh-token",
+            ["client_id"] = client.ClientId,
+            ["client_secret"] = "marker-wrong-secret",
         }));
         foreach (var bearer in new[] { tokens.Text("access_token")!, again.Text("access_token")!, "marker-bearer", tokens.Text("refresh_token")! })
         {

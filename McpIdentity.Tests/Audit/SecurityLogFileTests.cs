@@ -183,7 +183,12 @@ internal sealed class SecurityLogFileTests
         var options = new McpOptions();
         options.SecurityLogging = new SecurityLoggingOptions
         {
-            Enabled = true, LogToFile = true, LogFilePath = path, MaxFileSizeBytes = maxBytes, MaxFiles = maxFiles, LogLevel = level,
+            Enabled = true,
+            LogToFile = true,
+            LogFilePath = path,
+            MaxFileSizeBytes = maxBytes,
+            MaxFiles = maxFiles,
+            LogLevel = level,
         };
         return new SecurityLog(Options.Create(options), new FakeTimeProvider(TestTokens.Now), NullLogger<SecurityLog>.Instance) { EndsWithin = TimeSpan.FromMinutes(2) };
     }

@@ -124,7 +124,9 @@ internal sealed class ServerEventTests
         using var response = await service.TokenAsync(("grant_type", "client_credentials"), ("client_id", service.ClientId), ("client_secret", "wrong-secret-marker"));
         using var posted = await _server.Http.PostAsync("/oauth/token", new FormUrlEncodedContent(new Dictionary<string, string>
         {
-            ["grant_type"] = "client_credentials", ["client_id"] = service.ClientId, ["client_secret"] = "wrong-secret-marker",
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = service.ClientId,
+            ["client_secret"] = "wrong-secret-marker",
         }));
 
         await WaitAsync("client_authentication_failed", service);

@@ -1,7 +1,7 @@
+using System.Text.RegularExpressions;
 using McpIdentity.Server;
 using McpIdentity.Server.Operations;
 using McpIdentity.Tests.Support;
-using System.Text.RegularExpressions;
 
 namespace McpIdentity.Tests.Operations;
 
