@@ -19,7 +19,7 @@ internal static partial class SettingsReference
     private const string Preamble = """
         # Configuration
 
-        Written by `dotnet run --project McpIdentity.Server -- config template --markdown > docs/configuration.md` from the options
+        Written by `dotnet run --no-launch-profile --project McpIdentity.Server -- config template --markdown > docs/configuration.md` from the options
         types; a test compares.
 
         From lowest to highest precedence: `appsettings.json`, `appsettings.{Environment}.json`, user secrets (Development),

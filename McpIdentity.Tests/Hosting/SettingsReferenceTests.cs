@@ -12,14 +12,14 @@ internal sealed class SettingsReferenceTests
     public void The_committed_reference_is_the_generated_one()
     {
         Assert.That(Read("docs", "configuration.md"), Is.EqualTo(SettingsReference.ToMarkdown()),
-            "Run: dotnet run --project McpIdentity.Server -- config template --markdown > docs/configuration.md");
+            "Run: dotnet run --no-launch-profile --project McpIdentity.Server -- config template --markdown > docs/configuration.md");
     }
 
     [Test, Category("SEED-094")]
     public void The_committed_schema_is_the_generated_one()
     {
         Assert.That(Read("appsettings.schema.json"), Is.EqualTo(SettingsReference.ToSchema()),
-            "Run: dotnet run --project McpIdentity.Server -- config template > appsettings.schema.json");
+            "Run: dotnet run --no-launch-profile --project McpIdentity.Server -- config template > appsettings.schema.json");
     }
 
     [Test, Category("SEED-094")]

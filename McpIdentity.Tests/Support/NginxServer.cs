@@ -24,7 +24,6 @@ internal sealed class NginxServer : IAsyncDisposable
 
     public string Output => _process?.Output ?? "";
 
-
     private string Config => InFolder("nginx.conf");
 
     /// <param name="upstreams">Base addresses, asked in turn. They need not answer yet.</param>
@@ -119,7 +118,7 @@ internal sealed class NginxServer : IAsyncDisposable
 
     private void WriteCertificate() => WriteCertificate(InFolder("tls.crt"), InFolder("tls.key"));
 
-    // One process, so that a kill leaves no worker behind. Forwarded headers as docs and proxies commonly set them.
+    // One process, so that a kill leaves no worker behind; a server that is back gets requests at once. Forwarded headers as docs and proxies commonly set them.
     private string Configuration(IEnumerable<string> upstreams) => $$"""
         daemon off;
         master_process off;
@@ -133,7 +132,7 @@ internal sealed class NginxServer : IAsyncDisposable
             uwsgi_temp_path {{InFolder("uwsgi")}};
             scgi_temp_path {{InFolder("scgi")}};
             upstream servers {
-                {{string.Join("\n        ", upstreams.Select(upstream => $"server {new Uri(upstream).Authority.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)};"))}}
+                {{string.Join("\n        ", upstreams.Select(upstream => $"server {new Uri(upstream).Authority.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)} max_fails=0;"))}}
                 keepalive 32;
             }
             server {
