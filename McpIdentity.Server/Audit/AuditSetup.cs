@@ -31,6 +31,7 @@ internal static class AuditSetup
             {
                 log.Write(context.HttpContext, SecurityEvent.Success("login_success") with
                 {
+                    Reason = $"signed in with {context.Properties.GetString(SessionCookie.ProviderClaim)}",
                     Subject = context.Principal?.FindFirst(Claims.Subject)?.Value,
                     SessionId = context.Properties.GetString(JwtRegisteredClaimNames.Sid),
                 });

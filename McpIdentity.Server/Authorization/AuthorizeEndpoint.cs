@@ -3,6 +3,7 @@ using McpIdentity.Mcp;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Registration;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
@@ -78,6 +79,7 @@ internal static class AuthorizeEndpoint
             QueryOf(request),
             request.ClientId!,
             await clients.GetDisplayNameAsync(client, cancellationToken) ?? request.ClientId!,
+            StaticClients.IsConfigured(await clients.GetPropertiesAsync(client, cancellationToken)),
             request.RedirectUri!,
             request.Scope!,
             request.GetResources()[0],

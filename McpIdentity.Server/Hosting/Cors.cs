@@ -57,7 +57,9 @@ internal static class Cors
                 "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
                 "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With",
                 mcp.Auth.SecondCredentialHeader, .. settings.AllowedHeaders])
-            .WithExposedHeaders(["WWW-Authenticate", "Retry-After", "MCP-Protocol-Version", "Mcp-Session-Id", .. settings.ExposedHeaders])
+            .WithExposedHeaders([
+                "WWW-Authenticate", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+                "MCP-Protocol-Version", "Mcp-Session-Id", .. settings.ExposedHeaders])
             .SetPreflightMaxAge(TimeSpan.FromHours(1));
     }
 }

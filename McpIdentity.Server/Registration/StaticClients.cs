@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Persistence;
 using McpIdentity.Server.Authorization;
@@ -44,6 +45,10 @@ internal sealed partial class StaticClients(
 
         return configured;
     }
+
+    /// <summary>Whether the operator named a client; one that registered itself chose its own name.</summary>
+    /// <param name="properties">OpenIddict's properties of the client.</param>
+    public static bool IsConfigured(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(ConfiguredProperty);
 
     public static IReadOnlyList<string> GrantTypesOf(StaticClientOptions client) =>
         client.GrantTypes is { Count: > 0 } grants ? [.. grants]

@@ -51,7 +51,9 @@ internal sealed class SessionCookie(
 
         // The provider's tokens stay here: the cookie's own properties travel in it.
         context.Properties.StoreTokens([]);
-        context.Properties.SetString(JwtRegisteredClaimNames.Sid, IdOf(secret)); // for the security log, which hears of the sign-in next
+        // For the security log, which hears of the sign-in next.
+        context.Properties.SetString(JwtRegisteredClaimNames.Sid, IdOf(secret));
+        context.Properties.SetString(ProviderClaim, context.Principal!.FindFirstValue(ProviderClaim));
         context.Principal = new ClaimsPrincipal(new ClaimsIdentity([new Claim(SecretClaim, secret), new Claim(Claims.Subject, userId)], SessionsSetup.Scheme));
     }
 

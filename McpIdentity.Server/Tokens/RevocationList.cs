@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Tokens;
 /// What has ended before its access tokens expire, in memory: validating a token costs no query (design 5). It holds at most
 /// what was revoked within the lifetime of one access token.
 /// </summary>
-internal sealed class RevocationList : IMcpSessionStore
+internal sealed class RevocationList
 {
     private readonly ConcurrentDictionary<(RevocationKind Kind, string Target), Ended> _ended = new();
 
@@ -28,8 +28,6 @@ internal sealed class RevocationList : IMcpSessionStore
             }
         }
     }
-
-    public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct) => new(!IsRevoked(token));
 
     public bool IsRevoked(in McpTokenIdentity token) =>
         IsRevoked(RevocationKind.Token, token.TokenId) ||

@@ -43,6 +43,7 @@ internal sealed class ServerEventTests
         Assert.That(trail.Select(line => line.Text("event")), Is.EqualTo(
             ["client_registered", "consent_granted", "code_issued", "token_issued", "token_refreshed", "token_revoked"]));
         var login = await LogLines.WaitForAsync(LogPath, "login_success", line => line.Text("session_id") == trail[1].Text("session_id"));
+        Assert.That(login.Text("reason"), Is.EqualTo("signed in with demo"));
         foreach (var line in trail.Skip(1))
         {
             Assert.That(line.Text("subject"), Is.EqualTo(login.Text("subject")), line.GetRawText());

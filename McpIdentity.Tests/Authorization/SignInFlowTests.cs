@@ -67,6 +67,18 @@ internal sealed class SignInFlowTests
         Assert.That(response.Headers.Location!.OriginalString, Does.StartWith("/signin?request="));
     }
 
+    // Security 6: a name proves nothing, and the address that gets the code does.
+    [Test]
+    public async Task The_sign_in_page_says_that_an_app_named_itself_and_where_the_answer_goes()
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server, "https://app.example.com/callback");
+        using var alice = new Person(_server);
+
+        var page = await alice.Browser.GetAsync(client.AuthorizeUrl());
+
+        Assert.That(page.Document!.Body!.TextContent, Does.Contain("named itself").And.Contain("app.example.com").And.Contain(_server.McpUrl));
+    }
+
     [TestCase("")]
     [TestCase("?response_type=code")]
     [TestCase("?redirect_uri=https://client.example/cb&state=x")]

@@ -64,7 +64,7 @@ internal sealed class CorsTests
 
         Assert.That((int)response.StatusCode, Is.EqualTo(status));
         Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo("*"));
-        Assert.That(Header(response, "Access-Control-Expose-Headers"), Does.Contain("WWW-Authenticate").And.Contain("Retry-After"));
+        Assert.That(Header(response, "Access-Control-Expose-Headers"), Does.Contain("WWW-Authenticate").And.Contain("Retry-After").And.Contain("RateLimit-Reset"));
     }
 
     [TestCase("/oauth/authorize")]

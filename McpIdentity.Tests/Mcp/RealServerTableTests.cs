@@ -2,6 +2,7 @@ using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Mcp;
 
@@ -143,8 +144,9 @@ internal sealed class RealServerTableTests(McpAuthType authType)
     {
         var key = _server.Services.GetRequiredService<SigningKeyRing>().SigningKeys[0];
         var now = _server.Clock.GetUtcNow();
+        var session = new JsonWebToken(good).GetClaim("sid").Value;
         string Sign(Microsoft.IdentityModel.Tokens.SecurityKey by, string scope, params ReadOnlySpan<(string, object?)> changes) => TestTokens.Own(by, scope,
-            [("iss", _server.BaseUrl), ("aud", _server.McpUrl), ("iat", now.ToUnixTimeSeconds()), ("exp", now.AddHours(1).ToUnixTimeSeconds()), .. changes]);
+            [("iss", _server.BaseUrl), ("sid", session), ("aud", _server.McpUrl), ("iat", now.ToUnixTimeSeconds()), ("exp", now.AddHours(1).ToUnixTimeSeconds()), .. changes]);
         void Add(string name, string token, string? flaw = null, string scopes = "mcp mcp:call") =>
             _credentials["own" + name] = new(token, 'o') { Flaw = flaw, Scopes = scopes.Split(' ') };
 

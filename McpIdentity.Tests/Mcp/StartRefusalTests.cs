@@ -29,7 +29,7 @@ internal sealed class StartRefusalTests
         ],
         "OAuth:Enabled (OAUTH_ENABLED) is false", "Jwt:TrustedIssuers:0:Secret", "must be an https URL", "has 'HS256'", "allowed: 0 to 60", "configured 2 times");
 
-    [TestCase("--Mcp:Auth:AuthType=foo", "Mcp:Auth:AuthType is 'foo'; allowed: oauth, jwt, both, none.")]
+    [TestCase("--Mcp:Auth:AuthType=foo", "Mcp:Auth:AuthType (MCP_AUTH_TYPE) is 'foo'; allowed: oauth, jwt, both, none.")]
     [TestCase("--Mcp:Auth:AuthType=jwt", "JWT_SECRET")]
     [TestCase("--Mcp:Auth:OAuth:Enabled=false", "Mcp:Auth:AuthType oauth needs Mcp:Auth:OAuth:Enabled")]
     [Category("SEED-001"), Category("SEED-008"), Category("SEED-018")]

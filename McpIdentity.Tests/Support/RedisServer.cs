@@ -71,7 +71,7 @@ internal sealed class RedisServer : IAsyncDisposable
         await using var writer = new StreamWriter(stream) { NewLine = "\r\n", AutoFlush = true };
         if (Password is not null)
         {
-            await writer.WriteLineAsync($"AUTH {Password}".AsMemory(), cancellationToken);
+            await writer.WriteLineAsync($"AUTH \"{Password}\"".AsMemory(), cancellationToken);
             await reader.ReadLineAsync(cancellationToken);
         }
 
