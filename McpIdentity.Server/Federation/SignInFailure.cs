@@ -101,7 +101,7 @@ internal static partial class SignInFailure
     private static string? Harmless(string? text) =>
         text is null ? null : new string([.. text.Take(200).Select(c => char.IsAsciiLetterOrDigit(c) || " _-.:,()/".Contains(c) ? c : '?')]);
 
-    [LoggerMessage(1203, LogLevel.Warning,
+    [LoggerMessage(1503, LogLevel.Warning,
         "Sign-in with {Provider} failed: {Code}. {WhatHappened} {WhatToDo} The provider said: {Upstream}. Redirect URI: {RedirectUri}. Reference: {Reference}")]
     private static partial void SignInFailed(
         ILogger logger, string provider, string code, string whatHappened, string whatToDo, string upstream, string redirectUri, string reference);

@@ -35,9 +35,9 @@ internal sealed partial class SignInProviders(
         }
     }
 
-    [LoggerMessage(1201, LogLevel.Information, "People can sign in with {Provider}. The redirect URI to register there: {RedirectUri}")]
+    [LoggerMessage(1501, LogLevel.Information, "People can sign in with {Provider}. The redirect URI to register there: {RedirectUri}")]
     private partial void ProviderIsOn(string provider, string redirectUri);
 
-    [LoggerMessage(1202, LogLevel.Warning, "Sign-in with {Provider} is off: client id and secret must both be set, and not to a placeholder. Check {Settings}.")]
+    [LoggerMessage(1502, LogLevel.Warning, "Sign-in with {Provider} is off: client id and secret must both be set, and not to a placeholder. Check {Settings}.")]
     private partial void ProviderIsOff(string provider, string settings);
 }

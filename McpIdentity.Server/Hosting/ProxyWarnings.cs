@@ -24,11 +24,11 @@ internal sealed partial class ProxyWarnings(ILogger<ProxyWarnings> logger)
     private static bool IsForwarded(IHeaderDictionary headers) =>
         headers.ContainsKey("X-Forwarded-For") || headers.ContainsKey("X-Forwarded-Proto") || headers.ContainsKey("X-Forwarded-Host");
 
-    [LoggerMessage(1301, LogLevel.Warning,
+    [LoggerMessage(1402, LogLevel.Warning,
         "X-Forwarded-* headers arrive and are ignored. If this server is behind a reverse proxy or a tunnel, set TRUST_PROXY=true (Server:TrustProxy).")]
     private partial void NotTrusted();
 
-    [LoggerMessage(1302, LogLevel.Warning,
+    [LoggerMessage(1403, LogLevel.Warning,
         "X-Forwarded-* headers from {Address} are ignored: it is in neither Server:KnownProxies nor Server:KnownNetworks.")]
     private partial void NotKnown(System.Net.IPAddress? address);
 }

@@ -21,9 +21,9 @@ internal static partial class StartLog
         }
     }
 
-    [LoggerMessage(1310, LogLevel.Warning, "{Warning}")]
+    [LoggerMessage(1404, LogLevel.Warning, "{Warning}")]
     private static partial void Warn(ILogger logger, string warning);
 
-    [LoggerMessage(EventId = 1311, Message = "checklist:{Name} {Verdict}: {Says}")]
+    [LoggerMessage(EventId = 1405, Message = "checklist:{Name} {Verdict}: {Says}")]
     private static partial void Item(ILogger logger, LogLevel level, string name, string verdict, string says);
 }

@@ -36,6 +36,6 @@ internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimePr
         }
     }
 
-    [LoggerMessage(1303, LogLevel.Error, "Expired data could not be pruned; it is tried again in an hour.")]
+    [LoggerMessage(1803, LogLevel.Error, "Expired data could not be pruned; it is tried again in an hour.")]
     private partial void CannotPrune(Exception exception);
 }

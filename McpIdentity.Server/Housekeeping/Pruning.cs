@@ -97,9 +97,9 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         return (what, total);
     }
 
-    [LoggerMessage(1301, LogLevel.Information, "{Count} {What} deleted so far.")]
+    [LoggerMessage(1801, LogLevel.Information, "{Count} {What} deleted so far.")]
     private partial void Progress(int count, string what);
 
-    [LoggerMessage(1302, LogLevel.Information, "{Count} {What} deleted.")]
+    [LoggerMessage(1802, LogLevel.Information, "{Count} {What} deleted.")]
     private partial void Done(int count, string what);
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using McpIdentity.Persistence;
-using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 
@@ -14,23 +13,19 @@ internal static class ClientsCommand
 
     public static Command Create() => new("clients", "The registered clients.")
     {
-        CommandLine.Verb("list", "Lists the clients, the last used first.", ListAsync),
+        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", ListAsync),
         Of("show", "Shows one client.", (db, _, clientId, cancellationToken) => ShowAsync(db, clientId, cancellationToken)),
         Of("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
-        Of("enable", "Lets a disabled client in again.", EnableAsync),
+        Of("enable", "Lets a disabled client in again.", (db, _, clientId, cancellationToken) => EnableAsync(db, clientId, cancellationToken)),
         Of("delete", "Ends all that a client holds and forgets it.", DeleteAsync),
     };
 
     private static Command Of(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task<bool>> run)
     {
-        var verb = CommandLine.Verb(name, description, async (parsed, settings, cancellationToken) =>
+        var verb = CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
         {
-            await using var app = Program.Build(settings);
-            await app.Services.MigrateOnStartAsync(cancellationToken);
-            await using var scope = app.Services.CreateAsyncScope();
             var clientId = parsed.GetRequiredValue(ClientId);
-            if (await run(
-                scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), scope.ServiceProvider.GetRequiredService<Revocations>(), clientId, cancellationToken))
+            if (await run(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), clientId, cancellationToken))
             {
                 return 0;
             }
@@ -42,13 +37,9 @@ internal static class ClientsCommand
         return verb;
     }
 
-    private static async Task<int> ListAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        await using var app = Program.Build(settings);
-        await app.Services.MigrateOnStartAsync(cancellationToken);
-        await using var scope = app.Services.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        var clients = db.Clients.AsNoTracking()
+        var clients = services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking()
             .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt))
             .Select(client => new
             {
@@ -61,8 +52,9 @@ internal static class ClientsCommand
         Console.WriteLine($"{"client_id",-24}  {"registered",-20}  {"last used",-20}  {"state",-8}  name");
         await foreach (var client in clients.AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
-            Console.WriteLine(
-                $"{client.ClientId,-24}  {Format(client.RegisteredAt),-20}  {Format(client.LastUsedAt),-20}  {(client.DisabledAt is null ? "enabled" : "disabled"),-8}  {OneLine(client.DisplayName)}");
+            Console.WriteLine(string.Join("  ",
+                $"{client.ClientId,-24}", $"{CommandLine.Moment(client.RegisteredAt),-20}", $"{CommandLine.Moment(client.LastUsedAt),-20}",
+                client.DisabledAt is null ? "enabled " : "disabled", CommandLine.Printable(client.DisplayName)));
         }
 
         return 0;
@@ -81,11 +73,11 @@ internal static class ClientsCommand
         {
             ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
             ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions),
-            ("registered", Format(Moment(ClientColumns.RegisteredAt))), ("last used", Format(Moment(ClientColumns.LastUsedAt))),
-            ("disabled", Format(Moment(ClientColumns.DisabledAt))), ("live grants", liveGrants.ToString(CultureInfo.InvariantCulture)),
+            ("registered", CommandLine.Moment(Moment(ClientColumns.RegisteredAt))), ("last used", CommandLine.Moment(Moment(ClientColumns.LastUsedAt))),
+            ("disabled", CommandLine.Moment(Moment(ClientColumns.DisabledAt))), ("live grants", liveGrants.ToString(CultureInfo.InvariantCulture)),
         })
         {
-            Console.WriteLine($"{name,-17} {OneLine(value)}");
+            Console.WriteLine($"{name,-17} {CommandLine.Printable(value)}");
         }
 
         return true;
@@ -107,7 +99,7 @@ internal static class ClientsCommand
         return true;
     }
 
-    private static async Task<bool> EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken) =>
+    private static async Task<bool> EnableAsync(McpIdentityDbContext db, string clientId, CancellationToken cancellationToken) =>
         await db.Clients.Where(client => client.ClientId == clientId)
             .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), (DateTimeOffset?)null), cancellationToken) == 1;
 
@@ -122,9 +114,4 @@ internal static class ClientsCommand
         await revocations.RevokeClientAsync(clientId);
         return true;
     }
-
-    // A client chose its name: nothing of it may move the cursor.
-    private static string OneLine(string? text) => new([.. (text ?? "-").Select(character => char.IsControl(character) ? ' ' : character)]);
-
-    private static string Format(DateTimeOffset? moment) => moment?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
 }

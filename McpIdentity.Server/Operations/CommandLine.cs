@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Data.Common;
+using System.Globalization;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Housekeeping;
+using McpIdentity.Server.Persistence;
+using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Operations;
 
@@ -37,7 +42,7 @@ internal static class CommandLine
             var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
             return parsed.Action is ParseErrorAction ? Usage : exitCode;
         }
-        catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException)
+        catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException or DbException)
         {
             // What an operator can mend: one message, no stack.
             await Console.Error.WriteLineAsync(exception.Message);
@@ -53,4 +58,28 @@ internal static class CommandLine
         verb.SetAction((parsed, cancellationToken) => run(parsed, [.. parsed.UnmatchedTokens], cancellationToken));
         return verb;
     }
+
+    /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>
+    /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
+    public static Command StorageVerb(string name, string description, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
+        Verb(name, description, async (parsed, settings, cancellationToken) =>
+        {
+            await using var app = Build(settings);
+            await app.Services.MigrateOnStartAsync(cancellationToken);
+            await using var scope = app.Services.CreateAsyncScope();
+            return await run(parsed, scope.ServiceProvider, cancellationToken);
+        });
+
+    /// <summary>The parts of the server for a verb. Standard output belongs to its result: what is logged goes to standard error, and is little.</summary>
+    public static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
+    {
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) => level >= LogLevel.Warning || category == typeof(Pruning).FullName);
+    });
+
+    /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
+    public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => char.IsControl(character) ? '?' : character));
+
+    /// <summary>In UTC, to the second; 20 characters.</summary>
+    public static string Moment(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "-";
 }

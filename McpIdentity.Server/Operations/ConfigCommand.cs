@@ -22,7 +22,7 @@ internal static class ConfigCommand
         }),
         CommandLine.Verb("validate", "Says whether the server would start with these settings.", async (_, settings, _) =>
         {
-            await using var app = Program.Build(settings);
+            await using var app = CommandLine.Build(settings);
             Console.WriteLine("The configuration is valid.");
             return 0;
         }),

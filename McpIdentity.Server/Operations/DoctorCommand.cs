@@ -18,7 +18,7 @@ internal static class DoctorCommand
             }
             else
             {
-                await using var app = Program.Build(settings);
+                await using var app = CommandLine.Build(settings);
                 results = SecurityChecklist.Of(app.Services);
             }
 

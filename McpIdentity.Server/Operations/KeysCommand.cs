@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Keys;
-using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Operations;
 
@@ -21,26 +19,18 @@ internal static class KeysCommand
 
     public static Command Create() => new("keys", "The keys that sign tokens.") { List(), Rotate() };
 
-    private static Command List() => CommandLine.Verb("list", "Lists the keys: next, current, previous, retired.", async (_, settings, cancellationToken) =>
+    private static Command List() => CommandLine.StorageVerb("list", "Lists the keys: next, current, previous, retired.", async (_, services, cancellationToken) =>
     {
-        await using var app = Program.Build(settings);
-        await using var scope = app.Services.CreateAsyncScope();
-        var stored = await scope.ServiceProvider.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken);
-        Write(stored, app.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+        Write(await services.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken), services);
         return 0;
     });
 
     private static Command Rotate()
     {
-        var verb = CommandLine.Verb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", async (parsed, settings, cancellationToken) =>
+        var verb = CommandLine.StorageVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", async (parsed, services, cancellationToken) =>
         {
-            await using var app = Program.Build(settings);
-            await app.Services.MigrateOnStartAsync(cancellationToken);
-            await using var scope = app.Services.CreateAsyncScope();
-            var keys = scope.ServiceProvider.GetRequiredService<SigningKeyStore>();
             var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
-            var stored = await keys.RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken);
-            Write(stored, app.Services.GetRequiredService<TimeProvider>().GetUtcNow());
+            Write(await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken), services);
             return 0;
         });
         verb.Options.Add(Now);
@@ -48,14 +38,15 @@ internal static class KeysCommand
         return verb;
     }
 
-    private static void Write(List<SigningKey> stored, DateTimeOffset now)
+    private static void Write(List<SigningKey> stored, IServiceProvider services)
     {
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         Console.WriteLine($"{"kid",-22}  {"alg",-5}  {"state",-8}  {"created",-20}  {"signs from",-20}  ends");
         foreach (var key in stored.OrderByDescending(key => key.ActivatesAt))
         {
-            Console.WriteLine($"{key.Id,-22}  {key.Algorithm,-5}  {SigningKeyState.Of(key, stored, now),-8}  {Format(key.CreatedAt)}  {Format(key.ActivatesAt)}  {Format(key.RetiresAt)}");
+            Console.WriteLine(string.Join("  ",
+                $"{key.Id,-22}", $"{key.Algorithm,-5}", $"{SigningKeyState.Of(key, stored, now),-8}",
+                CommandLine.Moment(key.CreatedAt), CommandLine.Moment(key.ActivatesAt), CommandLine.Moment(key.RetiresAt)));
         }
     }
-
-    private static string Format(DateTimeOffset? moment) => moment?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
 }

@@ -9,7 +9,7 @@ internal static class MigrateCommand
     public static Command Create() => CommandLine.Verb(
         "migrate", "Creates the database and applies pending migrations.", async (_, settings, cancellationToken) =>
         {
-            await using var app = Program.Build(settings);
+            await using var app = CommandLine.Build(settings);
             Console.WriteLine($"Migrating {app.Services.DescribeDatabase()} ...");
             var applied = await app.Services.MigrateAsync(cancellationToken);
             Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");

@@ -12,12 +12,9 @@ internal static class PruneCommand
 
     public static Command Create()
     {
-        var verb = CommandLine.Verb("prune", "Deletes expired grants, sessions and revocations and unused registrations.", async (parsed, settings, cancellationToken) =>
+        var verb = CommandLine.StorageVerb("prune", "Deletes expired grants, sessions and revocations and unused registrations.", async (parsed, services, cancellationToken) =>
         {
-            await using var app = Program.Build(settings);
-            await app.Services.MigrateOnStartAsync(cancellationToken);
-            await using var scope = app.Services.CreateAsyncScope();
-            await using var work = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, cancellationToken);
+            await using var work = await services.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, cancellationToken);
             if (work is null)
             {
                 Console.WriteLine("A server prunes at this moment.");
@@ -25,7 +22,7 @@ internal static class PruneCommand
             }
 
             var dryRun = parsed.GetValue(DryRun);
-            foreach (var (what, count) in await scope.ServiceProvider.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken))
+            foreach (var (what, count) in await services.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken))
             {
                 Console.WriteLine($"{count} {what} {(dryRun ? "to delete" : "deleted")}");
             }

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Authorization;
-using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -33,7 +32,7 @@ internal static class TokenCommand
         var verb = CommandLine.Verb(
             "mint", "Makes a token for tests. Example: token mint --sub alice --scope \"mcp mcp:call\" --ttl 5m", async (parsed, settings, cancellationToken) =>
             {
-                await using var app = Build(settings);
+                await using var app = CommandLine.Build(settings);
                 if (!app.Environment.IsDevelopment() && !parsed.GetValue(iKnow))
                 {
                     return Say(Failed, $"token mint is for Development; this is {app.Environment.EnvironmentName}. With --i-know it is done all the same.");
@@ -87,7 +86,7 @@ internal static class TokenCommand
                 return Say(Failed, "This is no JWT. Refresh tokens and authorization codes of this server are opaque: only it can read them.");
             }
 
-            await using var app = Build([.. settings.Where(setting => setting.StartsWith('-'))]);
+            await using var app = CommandLine.Build([.. settings.Where(setting => setting.StartsWith('-'))]);
             await Program.PrepareAsync(app, cancellationToken);
             var problem = await app.Services.FindFlawAsync(token, cancellationToken);
             // Without its signature the token is of no use to who reads this over a shoulder or in a ticket.
@@ -109,10 +108,6 @@ internal static class TokenCommand
     }
 
     private static bool IsForJwts(WebApplication app) => app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.Jwt;
-
-    // What is logged on the way must not stand between the lines of the result.
-    private static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
     private static bool TryRead(string token, out JsonWebToken jwt)
     {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Sessions;
@@ -12,7 +11,7 @@ internal static class UsersCommand
 {
     public static Command Create() => new("users", "Lists, disables and removes people.")
     {
-        CommandLine.Verb("list", "Lists everybody who has signed in.", (_, settings, cancellationToken) => RunAsync(settings, async services =>
+        CommandLine.StorageVerb("list", "Lists everybody who has signed in.", async (_, services, cancellationToken) =>
         {
             var users = await services.GetRequiredService<McpIdentityDbContext>().Users.AsNoTracking().ToListAsync(cancellationToken);
             foreach (var user in users.OrderBy(user => user.CreatedAt))
@@ -21,7 +20,7 @@ internal static class UsersCommand
             }
 
             return 0;
-        })),
+        }),
         Change("disable", "Keeps a person from signing in, and ends their sessions and everything they granted.", async (services, user, cancellationToken) =>
         {
             user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
@@ -45,7 +44,7 @@ internal static class UsersCommand
     private static Command Change(string name, string description, Func<IServiceProvider, User, CancellationToken, Task> change)
     {
         var who = new Argument<string>("user") { Description = "The identifier that list shows, or the e-mail address." };
-        var verb = CommandLine.Verb(name, description, (parsed, settings, cancellationToken) => RunAsync(settings, async services =>
+        var verb = CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
         {
             var wanted = parsed.GetValue(who)!;
             var users = await services.GetRequiredService<McpIdentityDbContext>().Users
@@ -60,7 +59,7 @@ internal static class UsersCommand
             await change(services, user, cancellationToken);
             Console.WriteLine($"{name}: {Describe(user)}");
             return 0;
-        }));
+        });
         verb.Add(who);
         return verb;
     }
@@ -80,17 +79,7 @@ internal static class UsersCommand
         await services.GetRequiredService<SignInSessions>().EndAllOfAsync(user.Id, cancellationToken);
     }
 
-    private static async Task<int> RunAsync(string[] settings, Func<IServiceProvider, Task<int>> run)
-    {
-        await using var app = Program.Build(settings);
-        await using var scope = app.Services.CreateAsyncScope();
-        return await run(scope.ServiceProvider);
-    }
-
     private static string Describe(User user) => string.Join("  ",
-        user.Id, user.Provider.PadRight(10), user.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture),
-        user.DisabledAt is null ? "enabled " : "disabled", Printable($"{user.Email} {user.Name}"));
-
-    // A provider's words: no control character of them reaches a terminal.
-    private static string Printable(string text) => string.Concat(text.Select(character => char.IsControl(character) ? '?' : character));
+        user.Id, user.Provider.PadRight(10), CommandLine.Moment(user.CreatedAt), user.DisabledAt is null ? "enabled " : "disabled",
+        CommandLine.Printable($"{user.Email} {user.Name}"));
 }

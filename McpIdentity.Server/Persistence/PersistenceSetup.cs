@@ -3,6 +3,7 @@ using McpIdentity.Persistence;
 using McpIdentity.Server.Hosting;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
@@ -11,7 +12,7 @@ using Npgsql;
 namespace McpIdentity.Server.Persistence;
 
 /// <summary>EF Core on the configured provider.</summary>
-internal static class PersistenceSetup
+internal static partial class PersistenceSetup
 {
     private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
@@ -25,7 +26,8 @@ internal static class PersistenceSetup
         var options = builder.Configuration.GetSection(DatabaseOptions.Section).Get<DatabaseOptions>() ?? new DatabaseOptions();
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
         {
-            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db.UseNpgsql(ConnectionStrings.Postgres(options)));
+            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db
+                .UseNpgsql(ConnectionStrings.Postgres(options)).ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton<PreparedSql>(_ => new PostgresPreparedSql(ConnectionStrings.Postgres(options)));
         }
         else
@@ -33,12 +35,18 @@ internal static class PersistenceSetup
             builder.Services.AddSingleton<SqliteTurns>();
             builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>((services, db) => db
                 .UseSqlite(ConnectionStrings.Sqlite(options))
-                .AddInterceptors(new SqlitePragmas(), services.GetRequiredService<SqliteTurns>()));
+                .AddInterceptors(new SqlitePragmas(), services.GetRequiredService<SqliteTurns>())
+                .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton(services => new SqliteWriter(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteTurns>()));
             builder.Services.AddSingleton<PreparedSql>(services =>
                 new SqlitePreparedSql(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteWriter>()));
         }
     }
+
+    // Whoever catches the exception knows what it means, and says so once: EF Core would write a stack or two before.
+    private static void LogNoErrors(WarningsConfigurationBuilder warnings) => warnings.Log(
+        (RelationalEventId.ConnectionError, LogLevel.Debug), (RelationalEventId.CommandError, LogLevel.Debug),
+        (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug));
 
     /// <summary>Applies what is pending, or refuses to start with it where <c>Database:MigrateOnStart</c> is off.</summary>
     /// <returns>The names of the migrations applied.</returns>
@@ -61,7 +69,11 @@ internal static class PersistenceSetup
             Directory.CreateDirectory(folder);
         }
 
-        await WaitForDatabaseAsync(db, cancellationToken);
+        if (db.Database.IsNpgsql())
+        {
+            await WaitForPostgresAsync(services, cancellationToken);
+        }
+
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await db.CreateDatabaseAsync(cancellationToken);
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
@@ -118,15 +130,16 @@ internal static class PersistenceSetup
     }
 
     // After a power cut both start at once, and the database is the slower one.
-    private static async Task WaitForDatabaseAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
+    private static async Task WaitForPostgresAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
+        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!);
         var clock = Stopwatch.StartNew();
-        while (!db.Database.IsSqlite())
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await db.Database.OpenConnectionAsync(cancellationToken);
-                await db.Database.CloseConnectionAsync();
+                await using var connection = new NpgsqlConnection(ConnectionStrings.Postgres(services.GetRequiredService<IOptions<DatabaseOptions>>().Value));
+                await connection.OpenAsync(cancellationToken);
                 return;
             }
             catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
@@ -135,10 +148,23 @@ internal static class PersistenceSetup
             }
             catch (Exception exception) when (DependencyFaults.IsOne(exception) && clock.Elapsed < StartPatience)
             {
+                if (attempt == 1)
+                {
+                    Waiting(logger, services.DescribeDatabase(), exception.GetBaseException().Message, StartPatience.TotalSeconds);
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
+            }
+            catch (NpgsqlException exception)
+            {
+                throw new InvalidOperationException(
+                    $"{services.DescribeDatabase()} cannot be used: {exception.GetBaseException().Message}. Is Database:Url (DATABASE_URL) right?", exception);
             }
         }
     }
+
+    [LoggerMessage(1602, LogLevel.Warning, "{Database} is out of reach ({Reason}). It is tried again for {Seconds} seconds.")]
+    private static partial void Waiting(ILogger logger, string database, string reason, double seconds);
 
     /// <summary>The database in words fit for a console: never a password.</summary>
     public static string DescribeDatabase(this IServiceProvider services)

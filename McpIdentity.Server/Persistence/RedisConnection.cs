@@ -133,6 +133,6 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         ClientName = "mcpidentity",
     };
 
-    [LoggerMessage(1308, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
+    [LoggerMessage(1601, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
     private partial void IsAway(RedisOptions redis, string reason);
 }

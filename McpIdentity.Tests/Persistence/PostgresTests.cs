@@ -87,4 +87,17 @@ internal sealed class PostgresTests
         Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
         Assert.That(server.Output, Does.Contain("migrate").And.Contain("Initial"));
     }
+
+    [Test]
+    public async Task A_database_that_refuses_us_is_named_with_its_reason_and_without_a_stack()
+    {
+        var postgres = await PostgresServer.SharedAsync();
+        var address = PostgresServer.UrlOf(await postgres.CreateDatabaseAsync()).Split('@')[1];
+
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["users", "list", $"--Database:Url=postgres://nobody:the-password@{address}"] });
+
+        Assert.That(exitCode, Is.Not.Zero);
+        Assert.That(output, Does.Contain("PostgreSQL 127.0.0.1:").And.Contain("cannot be used").And.Contain("nobody").And.Contain("DATABASE_URL"));
+        Assert.That(output, Does.Not.Contain("   at ").And.Not.Contain("the-password"));
+    }
 }
