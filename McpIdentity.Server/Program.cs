@@ -93,6 +93,7 @@ internal static class Program
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
+        await app.Services.MakeFirstCookieKeyAsync(cancellationToken);
         await app.Services.OpenSessionsAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);

@@ -15,7 +15,9 @@ internal static class Kills
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
         await using var database = options.UsePostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
         var port = Program.FreePort();
-        var server = await ServerUnderTest.StartAsync(program, folder, port, database);
+        // A start on a busy machine may take longer than a client's patience, which is not what is measured here.
+        string[] patience = ["--OAuth:RefreshTokenReuseGraceSeconds=300", "--OAuth:AuthorizationCodeLifetime=00:10:00"];
+        var server = await ServerUnderTest.StartAsync(program, folder, port, database, patience);
         using var wire = new Wire(server.Address);
         var client = await Client.RegisterForPeopleAsync(wire);
         var cookie = (await Browser.AllowAsync(client)).Cookie;
@@ -42,7 +44,7 @@ internal static class Kills
             await server.DisposeAsync();
             await Task.WhenAll(work);
 
-            server = await ServerUnderTest.StartAsync(program, folder, port, database);
+            server = await ServerUnderTest.StartAsync(program, folder, port, database, patience);
             ready.Add(server.Ready);
             for (var chain = 0; chain < Chains; chain++)
             {

@@ -25,6 +25,15 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
+    /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
+    /// <param name="write">On SQLite runs when no other write of this process does; on PostgreSQL at once.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public virtual Task<T> WriteAsync<T>(Func<Task<T>> write, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        return write();
+    }
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         base.OnModelCreating(modelBuilder);

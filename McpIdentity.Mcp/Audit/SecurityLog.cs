@@ -83,7 +83,7 @@ public sealed partial class SecurityLog : IAsyncDisposable
             var events = 0;
             while (events < MaxBatch && _queue.Reader.TryRead(out var e))
             {
-                SecurityEventJson.WriteLine(buffer, e);
+                TryAdd(buffer, e);
                 events++;
             }
 
@@ -92,6 +92,24 @@ public sealed partial class SecurityLog : IAsyncDisposable
 
         buffer.ResetWrittenCount();
         WriteBatch(buffer, 0);
+    }
+
+    // One event that cannot be written must not end the log.
+    private void TryAdd(ArrayBufferWriter<byte> buffer, SecurityEvent e)
+    {
+        var before = buffer.WrittenCount;
+        try
+        {
+            SecurityEventJson.WriteLine(buffer, e);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or System.Text.Json.JsonException)
+        {
+            Interlocked.Increment(ref _dropped);
+            if (buffer.WrittenCount > before)
+            {
+                buffer.Write("\n"u8);
+            }
+        }
     }
 
     private void WriteBatch(ArrayBufferWriter<byte> buffer, int events)

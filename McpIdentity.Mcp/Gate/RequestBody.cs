@@ -7,6 +7,8 @@ internal static class RequestBody
 {
     public const int MaxBytes = 4 * 1024 * 1024;
 
+    private const int SmallBytes = 64 * 1024;
+
     /// <summary>Null when the body is too large.</summary>
     public static async ValueTask<byte[]?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
@@ -15,13 +17,14 @@ internal static class RequestBody
             return null;
         }
 
-        if (request.ContentLength is { } length)
+        if (request.ContentLength is <= SmallBytes and { } length)
         {
             var body = new byte[length];
             await request.Body.ReadExactlyAsync(body, cancellationToken);
             return body;
         }
 
+        // Memory for what has come, not for what a stranger says will come.
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         while (await request.Body.ReadAsync(chunk, cancellationToken) is var read and > 0)

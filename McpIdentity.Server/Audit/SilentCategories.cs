@@ -12,6 +12,8 @@ internal static class SilentCategories
         ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning),
         // Request and response parameters, of which it hides some (not code_verifier), and at Trace whole tokens.
         ("OpenIddict", LogLevel.Warning),
+        // Upstream sign-in: the address that a browser is sent to, with its state, and the cookies beside it.
+        ("Microsoft.AspNetCore.Authentication", LogLevel.Information),
         // Where a browser is sent, with what it takes along.
         ("Microsoft.AspNetCore.Http.Result.RedirectResult", LogLevel.Warning),
         ("Microsoft.AspNetCore.Mvc.Infrastructure.RedirectResultExecutor", LogLevel.Warning),

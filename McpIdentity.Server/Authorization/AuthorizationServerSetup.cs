@@ -93,10 +93,10 @@ internal static class AuthorizationServerSetup
         server.AddRules(
             UsePublicAddress.Descriptor,
             DescribeServer.Descriptor,
-            NormaliseScopes.ForAuthorization, NormaliseScopes.ForToken,
+            NormaliseScopes.ForAuthorization, NormaliseScopes.ForToken, RefuseUnknownScopes.ForAuthorization, RefuseUnknownScopes.ForToken,
             NormaliseResources.ForAuthorization, NormaliseResources.ForToken,
             RequireRedirectUri.Descriptor,
-            CheckCodeChallenge.Descriptor,
+            CheckCodeChallenge.Descriptor, CheckCodeChallenge.OfVerifier,
             RedirectErrors.Descriptor,
             AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
             StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,

@@ -45,7 +45,7 @@ internal static class AuthorizeEndpoint
                 : Results.Redirect(SignInModel.AddressFor(tickets.Protect(pending with { Query = QueryOf(request, afterSignIn: true) })));
         }
 
-        if (!IsAdministrator(person, mcp.Value))
+        if (!Administrators.Include(mcp.Value, person.UserId, person.Email, person.EmailVerified))
         {
             // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
             request.Scope = string.Join(' ', ServerScopes.Known(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
@@ -99,12 +99,7 @@ internal static class AuthorizeEndpoint
     private static bool MustSignInAgain(OpenIddictRequest request, SignedInPerson person, DateTimeOffset now) =>
         request.HasPromptValue(PromptValues.Login) ||
         request.HasPromptValue(PromptValues.SelectAccount) ||
-        (request.MaxAge is { } maxAge && now - person.SignedInAt >= TimeSpan.FromSeconds(maxAge));
-
-    // By e-mail address only where the provider has verified it, or by our own identifier (Mcp:AdminUsers).
-    private static bool IsAdministrator(SignedInPerson person, McpOptions mcp) =>
-        mcp.AdminUsers.Contains(person.UserId) ||
-        (person is { EmailVerified: true, Email: { } email } && mcp.AdminUsers.Contains(email, StringComparer.OrdinalIgnoreCase));
+        (request.MaxAge is { } maxAge && (now - person.SignedInAt).TotalSeconds >= maxAge);
 
     private static IResult Refuse(string error, string description) => Results.Forbid(
         new AuthenticationProperties(new Dictionary<string, string?>

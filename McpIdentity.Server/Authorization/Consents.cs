@@ -22,16 +22,28 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
     /// <summary>Remembers the request's scopes beside those allowed earlier.</summary>
     public async Task GrantAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
-        var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
-        if (granted is null && await TryInsertAsync(userId, request, cancellationToken))
+        while (true)
         {
-            return;
-        }
+            var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+            if (granted is null)
+            {
+                if (await TryInsertAsync(userId, request, cancellationToken))
+                {
+                    return;
+                }
 
-        var scopes = string.Join(' ', (granted ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Union(request.Scopes.Split(' ')));
-        await Of(userId, request).ExecuteUpdateAsync(set => set
-            .SetProperty(consent => consent.Scopes, scopes)
-            .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken);
+                continue;
+            }
+
+            // Unless another tab has allowed more meanwhile: then with that.
+            var scopes = string.Join(' ', granted.Split(' ').Union(request.Scopes.Split(' ')));
+            if (await db.WriteAsync(() => Of(userId, request).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
+                .SetProperty(consent => consent.Scopes, scopes)
+                .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1)
+            {
+                return;
+            }
+        }
     }
 
     // False when another tab of the same person was faster.

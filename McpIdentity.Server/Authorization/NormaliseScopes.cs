@@ -1,4 +1,5 @@
 using McpIdentity.Server.Protocol;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -6,8 +7,8 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Authorization;
 
-/// <summary>Drops scopes of other systems and fills in the default (interop Q23, seed-checklist D-15).</summary>
-internal sealed class NormaliseScopes :
+/// <summary>Drops scopes of other systems, or refuses them, and fills in the default (interop Q23, seed-checklist D-15, B-13).</summary>
+internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
@@ -21,7 +22,7 @@ internal sealed class NormaliseScopes :
 
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
     {
-        context.Request.Scope = string.Join(' ', ServerScopes.Known(context.Request.GetScopes()));
+        context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes()), context.Request);
         return default;
     }
 
@@ -30,16 +31,20 @@ internal sealed class NormaliseScopes :
         if (context.Request.IsClientCredentialsGrantType())
         {
             // A client that registered itself administers nothing, whatever it asks for.
-            context.Request.Scope = string.Join(' ', ServerScopes.Known(context.Request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
+            context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)), context.Request);
         }
         else if (context.Request.IsRefreshTokenGrantType())
         {
             // RFC 6749 §6: an omitted scope is the granted one. Some clients send it empty, or name scopes of other
             // systems, or offline_access for a refresh token that they hold already (interop Q23).
             var asked = ServerScopes.All.Select(scope => scope.Name).Where(scope => scope != Scopes.OfflineAccess).Intersect(context.Request.GetScopes());
-            context.Request.Scope = string.Join(' ', asked) is { Length: > 0 } scope ? scope : null;
+            context.Request.Scope = Join(asked, context.Request) is { Length: > 0 } scope ? scope : null;
         }
 
         return default;
     }
+
+    // Strict, the unknown ones stay for RefuseUnknownScopes, which speaks where the redirect URI is known to be the client's.
+    private string Join(IEnumerable<string> known, OpenIddictRequest request) =>
+        string.Join(' ', options.Value.StrictScopes ? known.Concat(ServerScopes.Unknown(request.GetScopes())) : known);
 }

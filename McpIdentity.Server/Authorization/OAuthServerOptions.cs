@@ -16,6 +16,9 @@ internal sealed class OAuthServerOptions
     /// </summary>
     public bool Enabled { get; set; } = true;
 
+    /// <summary>May repeat <c>Server:PublicBaseUrl</c>, which is the issuer; another value is refused.</summary>
+    public string? Issuer { get; set; }
+
     /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
     public string? GoogleClientId { get; set; }
 
@@ -89,6 +92,9 @@ internal sealed class OAuthServerOptions
     /// <summary>After this time since the consent nothing is refreshed any more, however often it was: the person signs in again.</summary>
     public TimeSpan RefreshTokenFamilyLifetime { get; set; } = TimeSpan.FromDays(90);
 
+    /// <summary>Always true: refresh tokens are used once (OAuth 2.1 §4.3.1). Here so that a guide that says so binds.</summary>
+    public bool RefreshTokenRotation { get; set; } = true;
+
     /// <summary>
     /// For so many seconds (0 to 300) after a refresh the same request gets the same successor again; later, or with 0 at
     /// once, a used refresh token ends its whole grant.
@@ -97,6 +103,12 @@ internal sealed class OAuthServerOptions
 
     /// <summary>At most a minute is sensible: a client redeems its code at once (RFC 6749 §4.1.2).</summary>
     public TimeSpan AuthorizationCodeLifetime { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// Whether a scope that this server does not know is refused with <c>invalid_scope</c>. Otherwise it is left out and the
+    /// answer's <c>scope</c> says what was granted (RFC 6749 §3.3): clients ask for the scopes of other systems too.
+    /// </summary>
+    public bool StrictScopes { get; set; }
 
     /// <summary>How long a browser stays signed in.</summary>
     public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
@@ -148,7 +160,7 @@ internal sealed class OAuthServerOptions
         /// A client that registered itself is deleted when for so long it had neither use nor a grant that lives;
         /// <c>00:00:00</c>: never. One that nobody has ever allowed anything is deleted after a day. Clients of an operator stay.
         /// </summary>
-        public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(90);
+        public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(30);
 
         /// <summary>
         /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
@@ -185,6 +197,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
         CheckPositive("RefreshTokenFamilyLifetime", options.RefreshTokenFamilyLifetime, problems);
         CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
         CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
+
+        if (!options.RefreshTokenRotation)
+        {
+            problems.Add("OAuth:RefreshTokenRotation cannot be switched off: a stolen refresh token would go unnoticed (OAuth 2.1 §4.3.1).");
+        }
 
         if (options.SigningKeyRotation != TimeSpan.Zero && options.SigningKeyRotation < TimeSpan.FromDays(1))
         {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net.Sockets;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.Data.Sqlite;
@@ -23,7 +24,7 @@ internal static partial class DependencyFaults
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is TimeoutException or RedisException or SessionStorageException ||
+            if (exception is TimeoutException or SocketException or RedisException or SessionStorageException ||
                 (exception is SqliteException sqlite && IsOfFile(sqlite.SqliteErrorCode)) ||
                 (exception is DbException database && (database.IsTransient || IsOfServer(database))))
             {

@@ -73,7 +73,12 @@ internal static class EnvironmentNames
             var path = Path.Combine(contentRoot, name);
             if (File.Exists(path))
             {
-                Insert(sources, new NamedValues(name, Map(EnvFile.Read(path, problems).GetValueOrDefault, problems)));
+                var lines = EnvFile.Read(path, problems);
+                Insert(sources, new NamedValues(name, Map(lines.GetValueOrDefault, problems)));
+                if (name == named)
+                {
+                    WarnOfUnknownNames(name, lines.Keys, problems);
+                }
             }
         }
 
@@ -83,6 +88,15 @@ internal static class EnvironmentNames
     /// <summary>The flat names of a configuration key, the strongest first.</summary>
     public static IEnumerable<string> Of(string key) =>
         Keys.Where(pair => pair.Value.Equals(key, StringComparison.OrdinalIgnoreCase)).Select(pair => pair.Key).Reverse();
+
+    // This file is ours alone, so that a name that nobody reads is a slip of the pen; .env belongs to other programs too.
+    private static void WarnOfUnknownNames(string file, IEnumerable<string> names, ConfigurationProblems problems)
+    {
+        foreach (var name in names.Where(name => !Others.Contains(name) && !Keys.ContainsKey(name) && !(name.EndsWith("_FILE", StringComparison.Ordinal) && Keys.ContainsKey(name[..^5]))))
+        {
+            problems.Warn($"{file} has {name}, which nothing reads. docs/configuration.md has the names.");
+        }
+    }
 
     // Below the un-prefixed environment source, so that Mcp__Auth__AuthType beats MCP_AUTH_TYPE.
     private static void Insert(IList<IConfigurationSource> sources, NamedValues values)

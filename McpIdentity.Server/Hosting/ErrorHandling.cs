@@ -48,6 +48,6 @@ internal static class ErrorHandling
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path == AuthorizeEndpoint.Path || path == "/signin" || path == "/login" || path == "/consent" || path == SignOutModel.Path ||
-        path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
+        path.StartsWithSegments(AuthorizeEndpoint.Path) || path.StartsWithSegments("/signin") || path.StartsWithSegments("/login") ||
+        path.StartsWithSegments("/consent") || path.StartsWithSegments(SignOutModel.Path) || path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
 }

@@ -14,7 +14,9 @@ internal static class Listening
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 4 * 1024 * 1024;
+            // Not by the options: invalid ones must all be reported together, and Kestrel is asked before.
+            kestrel.Limits.MaxRequestBodySize = builder.Configuration.GetValue(
+                $"{ServerOptions.Section}:{nameof(ServerOptions.MaxRequestBodyBytes)}", new ServerOptions().MaxRequestBodyBytes);
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });

@@ -15,9 +15,6 @@ internal sealed class PublicAddress(IOptions<ServerOptions> options, IHttpContex
     /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2, seed-checklist D-02).</summary>
     public string Issuer => Current.Issuer;
 
-    /// <summary>The same whatever the request: for what is prepared once.</summary>
-    public string ConfiguredIssuer => Configured.Issuer;
-
     /// <summary>The same as OpenIddict wants it.</summary>
     public Uri BaseUri => Current.BaseUri;
 

@@ -18,7 +18,9 @@ internal static class RedisUrl
         values[Section + "Tls"] = uri.Scheme == "rediss" ? "true" : "false";
         Set("Port", uri.Port > 0 ? $"{uri.Port}" : "");
         Set("Db", uri.AbsolutePath.Trim('/'));
-        Set("Password", Uri.UnescapeDataString(uri.UserInfo.Split(':', 2) is [_, var password] ? password : ""));
+        var credentials = uri.UserInfo.Split(':', 2);
+        Set("User", Uri.UnescapeDataString(credentials[0]));
+        Set("Password", Uri.UnescapeDataString(credentials is [_, var password] ? password : ""));
 
         void Set(string name, string value)
         {

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -19,6 +20,7 @@ internal static class RequiredHttps
             return;
         }
 
+        var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path;
         app.Use((context, next) =>
         {
             if (context.Request.IsHttps)
@@ -28,7 +30,7 @@ internal static class RequiredHttps
             }
 
             var path = context.Request.Path;
-            if (!path.StartsWithSegments("/oauth") && !path.StartsWithSegments("/register") && !ErrorHandling.IsForPeople(path))
+            if (!path.StartsWithSegments("/oauth") && !path.StartsWithSegments("/register") && !path.StartsWithSegments(mcp) && !ErrorHandling.IsForPeople(path))
             {
                 return next(context);
             }

@@ -40,10 +40,13 @@ internal sealed class ServerOptions
     public IList<string> AllowedHosts { get; } = [];
 
     /// <summary>
-    /// Whether sign-in, registration and the token endpoints refuse plain http, and browsers are told to keep to https.
+    /// Whether sign-in, registration, the token endpoints and the MCP endpoint refuse plain http, and browsers are told to keep to https.
     /// Unset: in Production.
     /// </summary>
     public bool? RequireHttps { get; set; }
+
+    /// <summary>The largest request body in bytes, which only the MCP endpoint needs: forms and registrations have tighter limits.</summary>
+    public int MaxRequestBodyBytes { get; set; } = 1024 * 1024;
 
     /// <summary>A file of <c>NAME=value</c> lines read at the start; the process environment wins over it.</summary>
     public string EnvFile { get; set; } = ".env.oauth";

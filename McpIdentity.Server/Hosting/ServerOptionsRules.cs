@@ -50,6 +50,11 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
                 "or let a proxy end TLS, set TRUST_PROXY=true and choose another port.";
         }
 
+        if (options.MaxRequestBodyBytes < 64 * 1024)
+        {
+            yield return $"Server:MaxRequestBodyBytes must be at least 65536: a registration may be as large (is {options.MaxRequestBodyBytes}).";
+        }
+
         if (options.PublicBaseUrl is null)
         {
             yield return "Server:PublicBaseUrl (OAUTH_BASE_URL) must be set in Production: the https address that clients use.";
@@ -59,6 +64,10 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
                  url.AbsolutePath != "/" || url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0)
         {
             yield return $"Server:PublicBaseUrl must be an http or https origin without path, query or fragment (is '{options.PublicBaseUrl}').";
+        }
+        else if (configuration["OAuth:Issuer"] is { Length: > 0 } issuer && issuer.TrimEnd('/') != options.PublicBaseUrl)
+        {
+            yield return $"OAuth:Issuer is '{issuer}', and the issuer is Server:PublicBaseUrl (OAUTH_BASE_URL), '{options.PublicBaseUrl}'. Set that, and leave OAuth:Issuer out.";
         }
         else if (environment.IsProduction() && url.Scheme != Uri.UriSchemeHttps)
         {

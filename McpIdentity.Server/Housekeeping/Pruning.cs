@@ -72,7 +72,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         while (true)
         {
             var started = Stopwatch.GetTimestamp();
-            var deleted = await order(rows).Take(BatchSize).ExecuteDeleteAsync(cancellationToken);
+            var deleted = await db.WriteAsync(() => order(rows).Take(BatchSize).ExecuteDeleteAsync(cancellationToken), cancellationToken);
             total += deleted;
             if (deleted < BatchSize)
             {

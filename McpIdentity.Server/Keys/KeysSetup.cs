@@ -1,6 +1,7 @@
 using McpIdentity.Mcp;
 using McpIdentity.Persistence;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Persistence;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Extensions.Options;
@@ -37,6 +38,17 @@ internal static class KeysSetup
         services.AddDataProtection().SetApplicationName("McpIdentity").PersistKeysToDbContext<McpIdentityDbContext>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
+    }
+
+    /// <summary>
+    /// DataProtection makes a key when it finds none: of nodes that start at once each would make its own, and look for the
+    /// others' once a day.
+    /// </summary>
+    public static async Task MakeFirstCookieKeyAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await using var scope = services.CreateAsyncScope();
+        await using var work = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync("cookie keys", cancellationToken);
+        services.GetDataProtector("first key").Protect([1]);
     }
 
     // Without an authorization server nothing is signed, and keys of another time may be under an encryption key that is not here.

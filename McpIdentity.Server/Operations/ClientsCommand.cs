@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
@@ -27,6 +28,11 @@ internal static class ClientsCommand
             var clientId = parsed.GetRequiredValue(ClientId);
             if (await run(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), clientId, cancellationToken))
             {
+                if (name != "show")
+                {
+                    CommandLine.Record(services, SecurityEvent.Success($"client_{name}d") with { ClientId = clientId });
+                }
+
                 return 0;
             }
 
@@ -105,13 +111,14 @@ internal static class ClientsCommand
 
     private static async Task<bool> DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
-        if (await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken) == 0)
+        // What cannot be revoked now can be tried again: the client goes last.
+        if (!await DisableAsync(db, revocations, clientId, cancellationToken))
         {
             return false;
         }
 
         await db.Consents.Where(consent => consent.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
-        await revocations.RevokeClientAsync(clientId);
+        await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
         return true;
     }
 }

@@ -2,10 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Data.Common;
 using System.Globalization;
+using McpIdentity.Mcp;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Operations;
 
@@ -76,6 +79,18 @@ internal static class CommandLine
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) => level >= LogLevel.Warning || category == typeof(Pruning).FullName);
     });
+
+    /// <summary>
+    /// Puts what an operator did into the security log, when that is a file: several processes may write to it. Where it
+    /// goes to standard output, that of a verb is not the place.
+    /// </summary>
+    public static void Record(IServiceProvider services, SecurityEvent done)
+    {
+        if (services.GetRequiredService<IOptions<McpOptions>>().Value.SecurityLogging.LogToFile)
+        {
+            services.GetRequiredService<SecurityLog>().Write(null, done with { Reason = "by the command line" });
+        }
+    }
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
     public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => char.IsControl(character) ? '?' : character));

@@ -25,7 +25,13 @@ internal static class Health
         var sessions = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>()?.SessionStorage;
         if (sessions is { Redis.Host.Length: > 0 } or { Type: SessionStorageType.Redis })
         {
-            checks.AddCheck<RedisHealth>("redis", timeout: Patience);
+            // Limits and signals go on without it (docs/operations.md): only where it holds the sessions is its loss this server's.
+            checks.AddCheck<RedisHealth>("redis", sessions.Type == SessionStorageType.Redis ? HealthStatus.Unhealthy : HealthStatus.Degraded, timeout: Patience);
+        }
+
+        if (sessions is { Type: SessionStorageType.File })
+        {
+            checks.AddCheck<SessionsHealth>("sessions", timeout: Patience);
         }
     }
 
@@ -38,7 +44,7 @@ internal static class Health
 
     private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
     {
-        status = report.Status == HealthStatus.Healthy ? "ok" : "unavailable",
+        status = report.Status switch { HealthStatus.Healthy => "ok", HealthStatus.Degraded => "degraded", _ => "unavailable" },
         checks = report.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Status == HealthStatus.Healthy ? "ok" : "failed"),
     });
 
@@ -48,6 +54,15 @@ internal static class Health
         {
             // A provider that waits in the operating system does not hear the token.
             await db.Database.ExecuteSqlRawAsync("SELECT 1", cancellationToken).WaitAsync(Patience, cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+    }
+
+    private sealed class SessionsHealth(ISessionStorage sessions) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            await sessions.CheckAsync(cancellationToken);
             return HealthCheckResult.Healthy();
         }
     }

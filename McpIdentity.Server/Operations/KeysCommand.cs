@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Keys;
 
@@ -31,6 +32,7 @@ internal static class KeysCommand
         {
             var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
             Write(await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken), services);
+            CommandLine.Record(services, SecurityEvent.Success("keys_rotated"));
             return 0;
         });
         verb.Options.Add(Now);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
@@ -39,6 +40,11 @@ internal static class SessionsCommand
         {
             var session = parsed.GetValue(id)!;
             var existed = await services.GetRequiredService<SignInSessions>().EndAsync(session, cancellationToken);
+            if (existed)
+            {
+                CommandLine.Record(services, SecurityEvent.Success("session_ended") with { SessionId = session });
+            }
+
             Console.WriteLine(existed ? $"Session {session} has ended." : $"There is no session {session}.");
             return existed ? 0 : 1;
         });

@@ -2,7 +2,11 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -60,6 +64,7 @@ internal static class TokenCommand
                 }
 
                 Console.WriteLine(isJwt ? TokenMint.Jwt(app.Services, order) : await MintOwnAsync(app, order, cancellationToken));
+                CommandLine.Record(app.Services, SecurityEvent.Success("token_minted") with { Subject = order.Subject, ClientId = order.Client, Scope = string.Join(' ', order.Scopes) });
                 return Say(0, $"{(isJwt ? "A JWT" : "An access token")} for '{order.Subject}' with '{string.Join(' ', order.Scopes)}', good for {lifetime}.");
             });
         foreach (var option in new Option[] { kind, subject, email, client, scopes, audience, ttl, iKnow })
@@ -87,7 +92,7 @@ internal static class TokenCommand
             }
 
             await using var app = CommandLine.Build([.. settings.Where(setting => setting.StartsWith('-'))]);
-            await Program.PrepareAsync(app, cancellationToken);
+            await PrepareAsync(app, cancellationToken);
             var problem = await app.Services.FindFlawAsync(token, cancellationToken);
             // Without its signature the token is of no use to who reads this over a shoulder or in a ticket.
             Console.WriteLine(new JsonObject
@@ -103,8 +108,16 @@ internal static class TokenCommand
 
     private static async Task<string> MintOwnAsync(WebApplication app, TokenOrder order, CancellationToken cancellationToken)
     {
-        await Program.PrepareAsync(app, cancellationToken);
+        await PrepareAsync(app, cancellationToken);
         return TokenMint.AccessToken(app.Services, order);
+    }
+
+    // Not what a start does with the configured clients and sessions: this shell may not have the server's whole configuration.
+    private static async Task PrepareAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        await app.Services.MigrateOnStartAsync(cancellationToken);
+        await app.Services.LoadKeysAsync(cancellationToken);
+        await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
     }
 
     private static bool IsForJwts(WebApplication app) => app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.Jwt;

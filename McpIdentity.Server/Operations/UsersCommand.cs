@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Sessions;
@@ -57,6 +58,7 @@ internal static class UsersCommand
             }
 
             await change(services, user, cancellationToken);
+            CommandLine.Record(services, SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
             Console.WriteLine($"{name}: {Describe(user)}");
             return 0;
         });

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -37,6 +38,13 @@ internal static class ConnectionStrings
         return settings.ConnectionString;
     }
 
+    // What PostgreSQL's own library calls it, where Npgsql has another word.
+    private static readonly Dictionary<string, string> Names = new()
+    {
+        ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate", ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key",
+        ["application_name"] = "Application Name", ["connect_timeout"] = "Timeout", ["target_session_attrs"] = "Target Session Attributes",
+    };
+
     private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;
 
     // The URL form is what hosting platforms hand out; Npgsql reads only its own.
@@ -44,13 +52,20 @@ internal static class ConnectionStrings
     {
         var uri = new Uri(url);
         var user = uri.UserInfo.Split(':', 2);
-        return new NpgsqlConnectionStringBuilder
+        var settings = new NpgsqlConnectionStringBuilder
         {
             Host = uri.Host,
             Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
             Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
             Username = Uri.UnescapeDataString(user[0]),
             Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
-        }.ConnectionString;
+        };
+        foreach (var (name, value) in QueryHelpers.ParseQuery(uri.Query))
+        {
+            // verify-full is VerifyFull there.
+            settings[Names.GetValueOrDefault(name, name)] = name == "sslmode" ? value.ToString().Replace("-", "", StringComparison.Ordinal) : value.ToString();
+        }
+
+        return settings.ConnectionString;
     }
 }

@@ -12,6 +12,10 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal static class ExclusiveWork
 {
+    private const int LinuxWouldBlock = 11;
+    private const int MacWouldBlock = 35;
+    private const int WindowsSharingViolation = unchecked((int)0x80070020);
+
     /// <summary>A transaction that waits for every other of the same name.</summary>
     public static async Task<IDbContextTransaction> BeginExclusiveAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken)
     {
@@ -73,9 +77,9 @@ internal static class ExclusiveWork
         {
             return new FileStream($"{Path.GetFullPath(database.DataSource)}-{name}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException)
+        catch (IOException exception) when (exception.HResult is LinuxWouldBlock or MacWouldBlock or WindowsSharingViolation)
         {
-            return null;
+            return null; // Anything else, such as a disk that cannot be written, is not another process at work.
         }
     }
 

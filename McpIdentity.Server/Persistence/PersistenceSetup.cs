@@ -33,9 +33,9 @@ internal static partial class PersistenceSetup
         else
         {
             builder.Services.AddSingleton<SqliteTurns>();
-            builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>((services, db) => db
+            builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db
                 .UseSqlite(ConnectionStrings.Sqlite(options))
-                .AddInterceptors(new SqlitePragmas(), services.GetRequiredService<SqliteTurns>())
+                .AddInterceptors(new SqlitePragmas())
                 .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton(services => new SqliteWriter(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteTurns>()));
             builder.Services.AddSingleton<PreparedSql>(services =>
@@ -155,7 +155,7 @@ internal static partial class PersistenceSetup
 
                 await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
             {
                 throw new InvalidOperationException(
                     $"{services.DescribeDatabase()} cannot be used: {exception.GetBaseException().Message}. Is Database:Url (DATABASE_URL) right?", exception);
@@ -197,6 +197,19 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
             (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")))
         {
             return ValidateOptionsResult.Fail("Database:Url (DATABASE_URL) must look like postgres://user:password@host:5432/database.");
+        }
+
+        try
+        {
+            if (options.Url is { Length: > 0 })
+            {
+                ConnectionStrings.Postgres(options);
+            }
+        }
+        catch (ArgumentException exception)
+        {
+            // Not the value: there is a password in it.
+            return ValidateOptionsResult.Fail($"Database:Url (DATABASE_URL) has a parameter that cannot be used: {exception.Message}");
         }
 
         return string.IsNullOrWhiteSpace(options.ConnectionString)

@@ -120,6 +120,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     private ConfigurationOptions Settings() => new()
     {
         EndPoints = { { _redis.Host ?? "localhost", _redis.Port } },
+        User = _redis.User,
         Password = _redis.Password,
         DefaultDatabase = _redis.Db,
         Ssl = _redis.Tls,

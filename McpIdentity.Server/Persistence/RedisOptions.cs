@@ -9,6 +9,9 @@ internal sealed class RedisOptions
     /// <summary>The TCP port.</summary>
     public int Port { get; set; } = 6379;
 
+    /// <summary>Of an access control list; unset, the default user.</summary>
+    public string? User { get; set; }
+
     /// <summary>Sent with <c>AUTH</c>.</summary>
     public string? Password { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using McpIdentity.Persistence;
 
 namespace McpIdentity.Server.Persistence;
 

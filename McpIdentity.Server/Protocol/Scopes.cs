@@ -32,5 +32,7 @@ internal static class ServerScopes
         return known.Count > 0 ? known : Default;
     }
 
+    public static IEnumerable<string> Unknown(IEnumerable<string> requested) => requested.Except(All.Select(scope => scope.Name), StringComparer.Ordinal);
+
     public static string Meaning(string scope) => All.FirstOrDefault(known => known.Name == scope).Meaning ?? scope;
 }

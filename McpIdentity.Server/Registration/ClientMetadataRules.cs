@@ -40,8 +40,21 @@ internal static class ClientMetadataRules
             return RegistrationErrors.InvalidRedirectUri($"redirect_uris must list at most {policy.MaxRedirectUris} URIs.");
         }
 
-        return uris.Select(uri => RedirectUris.Check(uri.ValueKind == JsonValueKind.String ? uri.GetString() : null, policy.AllowedRedirectUriSchemes))
+        return uris.Select(uri => RedirectUris.Check(TextOf(uri), policy.AllowedRedirectUriSchemes))
             .FirstOrDefault(problem => problem is not null) is { } why ? RegistrationErrors.InvalidRedirectUri(why) : null;
+    }
+
+    // Half a surrogate pair, or a byte that is no UTF-8, is a string to JsonElement until it is read.
+    private static string? TextOf(JsonElement element)
+    {
+        try
+        {
+            return element.ValueKind == JsonValueKind.String ? element.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private static OAuthError? CheckGrantTypes(ClientMetadata metadata)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using McpIdentity.Persistence;
+using McpIdentity.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Registration;
@@ -52,10 +53,10 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
         {
             var now = time.GetUtcNow();
             var recently = now - Precision;
-            await db.Clients
+            await db.WriteAsync(() => db.Clients
                 .Where(client => client.ClientId == clientId)
                 .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null || EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) < recently)
-                .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt), now), cancellationToken);
+                .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt), now), cancellationToken), cancellationToken);
             _waiting.TryDequeue(out _);
         }
     }
@@ -83,7 +84,7 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
         {
             await WriteAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is System.Data.Common.DbException or DbUpdateException or TimeoutException or OperationCanceledException)
+        catch (Exception exception) when (DependencyFaults.IsOne(exception) || exception is DbUpdateException or OperationCanceledException)
         {
             CannotStamp(exception.Message);
         }

@@ -65,7 +65,7 @@ internal sealed partial class StaticClients(
                 await ApplyOnceAsync(cancellationToken);
                 return;
             }
-            catch (Exception exception) when (attempt < Attempts && exception is DbUpdateException or OpenIddictExceptions.ConcurrencyException)
+            catch (Exception exception) when (attempt < Attempts && exception is DbUpdateException or OpenIddictExceptions.ConcurrencyException or OpenIddictExceptions.ValidationException)
             {
                 // Another node is starting with the same configuration, and was faster.
                 db.ChangeTracker.Clear();

@@ -21,7 +21,7 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
     public async Task AddAsync(SignInSession session, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var db = Database(scope);
         db.SignInSessions.Add(session);
         await db.SaveChangesAsync(cancellationToken);
     }
@@ -38,14 +38,19 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
         while (await FindAsync(scope, id, cancellationToken) is { } old)
         {
             var changed = change(old);
-            var updated = await Living(scope)
+            if (changed == old)
+            {
+                return old;
+            }
+
+            var updated = await Database(scope).WriteAsync(() => Living(scope)
                 .Where(row => row.Id == id && row.LastSeenAt == old.LastSeenAt && row.SignedInUntil == old.SignedInUntil &&
                     row.KeptUntil == old.KeptUntil && row.ProtectedTokens == old.ProtectedTokens)
                 .ExecuteUpdateAsync(set => set
                     .SetProperty(row => row.LastSeenAt, changed.LastSeenAt)
                     .SetProperty(row => row.SignedInUntil, changed.SignedInUntil)
                     .SetProperty(row => row.KeptUntil, changed.KeptUntil)
-                    .SetProperty(row => row.ProtectedTokens, changed.ProtectedTokens), cancellationToken);
+                    .SetProperty(row => row.ProtectedTokens, changed.ProtectedTokens), cancellationToken), cancellationToken);
             if (updated == 1)
             {
                 return changed;
@@ -59,10 +64,10 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
     {
         await using var scope = scopes.CreateAsyncScope();
         var now = time.GetUtcNow();
-        return await Living(scope).Where(session => session.Id == id)
+        return await Database(scope).WriteAsync(() => Living(scope).Where(session => session.Id == id)
             .ExecuteUpdateAsync(set => set
                 .SetProperty(session => session.EndedAt, now)
-                .SetProperty(session => session.ProtectedTokens, ""), cancellationToken) == 1;
+                .SetProperty(session => session.ProtectedTokens, ""), cancellationToken), cancellationToken) == 1;
     }
 
     public async IAsyncEnumerable<SignInSession> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -84,6 +89,8 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
 
     private bool IsReadable(SignInSession session) => keys.Unprotect(UpstreamTokens.Purpose, session.ProtectedTokens) is not null;
 
+    private static McpIdentityDbContext Database(AsyncServiceScope scope) => scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+
     private static IQueryable<SignInSession> Living(AsyncServiceScope scope) =>
-        scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().SignInSessions.AsNoTracking().Where(session => session.EndedAt == null);
+        Database(scope).SignInSessions.AsNoTracking().Where(session => session.EndedAt == null);
 }

@@ -14,12 +14,16 @@ internal sealed partial class FileSessions(
 {
     private const string Header = "McpIdentity sign-in sessions, 1";
 
+    private static readonly TimeSpan CheckAfter = TimeSpan.FromSeconds(5);
+
     private readonly SessionFile _file = new(options.Value.FilePath!);
     private readonly Lock _changing = new();
     private readonly SemaphoreSlim _writing = new(1);
     private readonly Dictionary<string, (SignInSession Session, string Sealed)> _sessions = new(StringComparer.Ordinal);
+    private List<string> _underOtherKeys = [];
     private long _version;
     private long _written;
+    private long _writtenAt;
 
     public async Task<int> OpenAsync(CancellationToken cancellationToken)
     {
@@ -113,14 +117,20 @@ internal sealed partial class FileSessions(
     }
 
     /// <summary>Writes: a disk that is full or gone is noticed here.</summary>
-    public Task CheckAsync(CancellationToken cancellationToken)
+    public async Task CheckAsync(CancellationToken cancellationToken)
     {
+        // Anybody may ask for the health, as often as they like.
+        if (time.GetElapsedTime(_writtenAt) < CheckAfter)
+        {
+            return;
+        }
+
         lock (_changing)
         {
             _version++;
         }
 
-        return SaveAsync(cancellationToken);
+        await SaveAsync(cancellationToken);
     }
 
     public void Dispose()
@@ -141,14 +151,17 @@ internal sealed partial class FileSessions(
 
         // Under another key is one thing, which the caller counts; a line that a known key cannot open was changed or cut.
         var lost = sealedSessions.Where((_, i) => opened[i] is null).ToList();
-        var strange = lost.Count(line => keys.Prefixes.Contains(EncryptionKeys.PrefixOf(line)) || !System.Buffers.Text.Base64Url.IsValid(line));
-        if (strange > 0 || (lines.Length > 0 && lines[0] != Header))
+        if (lost.Exists(IsStrange) || (lines.Length > 0 && lines[0] != Header))
         {
             Corrupt(_file.Path, _file.MoveAside(time.GetUtcNow()), _sessions.Count);
         }
 
-        return lost.Count - strange;
+        // They stay in the file: who started with the wrong key starts again with the right one.
+        _underOtherKeys = [.. lost.Where(line => !IsStrange(line))];
+        return _underOtherKeys.Count;
     }
+
+    private bool IsStrange(string line) => keys.Prefixes.Contains(EncryptionKeys.PrefixOf(line)) || !System.Buffers.Text.Base64Url.IsValid(line);
 
     private void Put(SignInSession session)
     {
@@ -171,6 +184,7 @@ internal sealed partial class FileSessions(
             // Not the caller's token: others wait for this write.
             await _file.WriteAsync(lines, CancellationToken.None);
             _written = version;
+            _writtenAt = time.GetTimestamp();
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -196,7 +210,7 @@ internal sealed partial class FileSessions(
                 }
             }
 
-            return ([Header, .. _sessions.Values.Select(known => known.Sealed)], _version);
+            return ([Header, .. _sessions.Values.Select(known => known.Sealed), .. _underOtherKeys], _version);
         }
     }
 

@@ -25,12 +25,12 @@ internal sealed class RequireLivingSession(SignInSessions sessions, IOptions<Mcp
 
     public async ValueTask HandleAsync(ValidateTokenContext context)
     {
-        if (!_isRequired || context.Principal?.GetClaim(JwtRegisteredClaimNames.Sid) is not { } sessionId)
+        if (context.Principal?.GetClaim(JwtRegisteredClaimNames.Sid) is not { } sessionId)
         {
             return;
         }
 
-        if (!await sessions.IsAliveAsync(sessionId, context.CancellationToken))
+        if (_isRequired && !await sessions.IsAliveAsync(sessionId, context.CancellationToken))
         {
             context.Reject(Errors.InvalidToken, "Session not found");
         }

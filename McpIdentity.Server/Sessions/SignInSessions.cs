@@ -90,18 +90,18 @@ internal sealed partial class SignInSessions(
     /// <returns>False when there was no such session.</returns>
     public async Task<bool> EndAsync(string sessionId, CancellationToken cancellationToken)
     {
-        var existed = await storage.EndAsync(sessionId, cancellationToken);
+        // The grants first: they are what acts without a browser. And to the end, whoever hangs up meanwhile.
+        cancellationToken.ThrowIfCancellationRequested();
         await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<Revocations>().RevokeSessionAsync(sessionId);
         Remember(sessionId, session: null, time.GetUtcNow());
-        return existed;
+        return await storage.EndAsync(sessionId, CancellationToken.None);
     }
 
     /// <summary>Ends all sessions of a person and everything they granted.</summary>
     /// <returns>How many sessions there were.</returns>
     public async Task<int> EndAllOfAsync(string userId, CancellationToken cancellationToken)
     {
-        // The grants first: they are what acts without a browser.
         await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<Revocations>().RevokeUserAsync(userId);
         var sessions = await storage.ListAsync(cancellationToken).Where(session => session.UserId == userId).ToListAsync(cancellationToken);

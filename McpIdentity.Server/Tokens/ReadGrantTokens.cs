@@ -1,5 +1,8 @@
+using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Audit;
+using McpIdentity.Server.Authorization;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -12,7 +15,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into its claims. One that comes a second time was stolen by one of the two that sent
 /// it: its grant ends, access tokens included (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
 /// </summary>
-internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, SecurityLog log, ILogger<ReadGrantTokens> logger)
+internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, SecurityLog log, IOptions<McpOptions> mcp, ILogger<ReadGrantTokens> logger)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
@@ -64,6 +67,7 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
             return;
         }
 
+        Administrators.TakeScopeFromOthers(mcp.Value, principal);
         context.Principal = principal.SetTokenType(type)
             .SetCreationDate(grant.RotatedAt)
             .SetExpirationDate(grant.ExpiresAt)

@@ -20,10 +20,10 @@ internal sealed partial class RevocationFeed(
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     // Clocks of nodes differ, and a transaction may end later than another that began after it: what was revoked shortly
-    // before the newest known revocation is read again.
-    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+    // before the last reading is read again. By this node's clock, so that one that runs ahead hides nothing of the others.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(5);
 
-    private DateTimeOffset _newest = DateTimeOffset.MinValue;
+    private DateTimeOffset? _lastRead;
 
     /// <summary>Reads what was revoked since the last time, the first time everything that still matters.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -31,19 +31,17 @@ internal sealed partial class RevocationFeed(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var now = time.GetUtcNow();
-        var from = _newest == DateTimeOffset.MinValue ? _newest : _newest - Overlap;
+        var from = _lastRead is { } last ? last - Overlap : DateTimeOffset.MinValue;
         var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
         await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
-            if (revocation.Kind == RevocationKind.Client)
+            if (list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt) && revocation.Kind == RevocationKind.Client)
             {
                 clients.Forget(revocation.Target);
             }
-
-            list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
-            _newest = revocation.RevokedAt > _newest ? revocation.RevokedAt : _newest;
         }
 
+        _lastRead = now;
         list.Forget(now);
     }
 

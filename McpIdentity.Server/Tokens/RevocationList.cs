@@ -14,8 +14,17 @@ internal sealed class RevocationList
 
     public int Count => _ended.Count;
 
-    public void Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt) =>
-        _ended.AddOrUpdate((kind, target), new Ended(revokedAt, expiresAt), (_, known) => known.RevokedAt > revokedAt ? known : new Ended(revokedAt, expiresAt));
+    /// <returns>Whether it was news.</returns>
+    public bool Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt)
+    {
+        if (_ended.TryGetValue((kind, target), out var known) && known.RevokedAt >= revokedAt)
+        {
+            return false;
+        }
+
+        _ended.AddOrUpdate((kind, target), new Ended(revokedAt, expiresAt), (_, other) => other.RevokedAt > revokedAt ? other : new Ended(revokedAt, expiresAt));
+        return true;
+    }
 
     /// <summary>Forgets what no token can ask about any more.</summary>
     public void Forget(DateTimeOffset now)

@@ -1,4 +1,5 @@
 using McpIdentity.Persistence;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -30,7 +31,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
                 await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, '')");
             }
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or NpgsqlException)
+        catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
         {
             CannotSend(exception);
         }
@@ -57,7 +58,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
 
                 await ListenAsync(postgres, wake, stoppingToken);
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException or NpgsqlException)
+            catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
             {
                 CannotListen(exception);
                 await Task.Delay(RetryAfter, stoppingToken);

@@ -52,18 +52,22 @@ internal sealed class Revocations(
         };
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        await using (var transaction = await db.Database.BeginTransactionAsync())
-        {
-            if (grants is not null)
+        await db.WriteAsync(
+            async () =>
             {
-                await grants(db).Where(grant => grant.RevokedAt == null)
-                    .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
-            }
+                await using var transaction = await db.Database.BeginTransactionAsync();
+                if (grants is not null)
+                {
+                    await grants(db).Where(grant => grant.RevokedAt == null)
+                        .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
+                }
 
-            db.Revocations.Add(revocation);
-            await db.SaveChangesAsync();
-            await transaction.CommitAsync();
-        }
+                db.Revocations.Add(revocation);
+                await db.SaveChangesAsync();
+                await transaction.CommitAsync();
+                return true;
+            },
+            CancellationToken.None);
 
         list.Add(kind, target, now, revocation.ExpiresAt);
         await signals.SendAsync(db);

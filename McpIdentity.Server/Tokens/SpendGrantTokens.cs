@@ -31,7 +31,14 @@ internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenId
         }
 
         // Another request was faster. Within the grace of a refresh both get the same answer; else this one came second.
-        if (await grants.FindAsync(grant.Id, context.CancellationToken) is { RevokedAt: null } now && grants.MayRepeat(now, generation))
+        var now = await grants.FindAsync(grant.Id, context.CancellationToken);
+        if (now is not { RevokedAt: null })
+        {
+            context.Reject(Errors.InvalidGrant, "The grant has ended."); // Signed out or revoked meanwhile, which is no theft.
+            return;
+        }
+
+        if (grants.MayRepeat(now, generation))
         {
             return;
         }

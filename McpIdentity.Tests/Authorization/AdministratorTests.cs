@@ -23,6 +23,27 @@ internal sealed class AdministratorTests
 
     [Test]
     [Category("LINK-14")]
+    public async Task Who_is_no_administrator_any_more_keeps_the_scope_no_longer_than_an_access_token()
+    {
+        using var folder = new TemporaryFolder();
+        var database = $"Database:ConnectionString=Data Source={folder.File("kept.db")};Pooling=False";
+        string refreshToken;
+        OAuthClient client;
+        await using (var before = await TestServer.StartAsync(database, "Mcp:AdminUsers:0=alice@example.com"))
+        {
+            client = await OAuthClient.RegisterPublicAsync(before);
+            using var alice = new Person(before);
+            refreshToken = (await client.ConnectAsync(alice, ("scope", "mcp mcp:admin"))).Text("refresh_token")!;
+        }
+
+        await using var after = await TestServer.StartAsync(database);
+        using var refresh = await OAuthClient.Of(after, client.ClientId, null, client.RedirectUri).RefreshAsync(refreshToken);
+
+        Assert.That((await refresh.JsonAsync()).Text("scope"), Is.EqualTo("mcp"));
+    }
+
+    [Test]
+    [Category("LINK-14")]
     public async Task A_service_that_registered_itself_is_never_granted_mcp_admin()
     {
         await using var server = await TestServer.StartAsync();

@@ -135,6 +135,7 @@ internal sealed class CodeFlowTests
         alice.PagesSeen.Clear();
 
         await client.AuthorizeAsync(alice, ("max_age", "600"));
+        await client.AuthorizeAsync(alice, ("max_age", "9999999999999"));
         Assert.That(alice.PagesSeen, Is.Empty);
         await client.AuthorizeAsync(alice, ("max_age", "60"));
         Assert.That(alice.PagesSeen, Is.EqualTo(["/signin"]));
@@ -265,6 +266,23 @@ internal sealed class CodeFlowTests
         Assert.That((await client.ConnectAsync(alice, ("scope", "claudeai mcp"))).Text("scope"), Is.EqualTo("mcp"));
         Assert.That((await client.ConnectAsync(alice, ("scope", ""))).Text("scope"), Is.EqualTo("mcp mcp:call"));
         Assert.That((await client.ConnectAsync(alice, ("scope", "claudeai"))).Text("scope"), Is.EqualTo("mcp mcp:call"));
+    }
+
+    [Test]
+    [Category("B-13")]
+    public async Task Strict_a_scope_that_is_not_known_is_refused_wherever_it_is_asked_for()
+    {
+        await using var server = await TestServer.StartAsync("OAuth:StrictScopes=true");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+
+        var left = await alice.LeaveAsync(client.AuthorizeUrl(("scope", "mcp claudeai")));
+        var tokens = await client.ConnectAsync(alice, ("scope", "mcp"));
+        using var refresh = await client.PostAsync("/oauth/token", ("grant_type", "refresh_token"), ("refresh_token", tokens.Text("refresh_token")), ("scope", "claudeai"));
+
+        Assert.That(left.Query, Does.Contain("error=invalid_scope").And.Contain("iss="), "RFC 6749 §4.1.2.1: to the client");
+        Assert.That(tokens.Text("scope"), Is.EqualTo("mcp"));
+        Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_scope"));
     }
 
     [Test]

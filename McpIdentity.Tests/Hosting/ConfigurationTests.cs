@@ -1,7 +1,7 @@
 using McpIdentity.Mcp;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;
@@ -11,28 +11,6 @@ namespace McpIdentity.Tests.Hosting;
 [Parallelizable(ParallelScope.All)]
 internal sealed class ConfigurationTests
 {
-    private const string OAuthProduction = """
-        {
-          "port": 443, "trustProxy": true,
-          "oauth": { "enabled": true, "googleClientId": "id", "googleClientSecret": "secret",
-            "sessionStorage": { "type": "redis", "redis": { "host": "redis.internal", "port": 6379, "password": "pw", "db": 0, "keyPrefix": "oauth:prod:", "tls": true } } },
-          "mcp": { "enabled": true,
-            "auth": { "authType": "oauth", "oauth": { "enabled": true, "requireValidSession": true }, "requireAuthForToolsList": false, "requireAuthForToolsCall": true, "publicTools": [] },
-            "authEnforcement": { "enabled": true, "requireAuth": true, "requireValidSession": true } }
-        }
-        """;
-
-    private const string Both = """
-        {
-          "port": 8082,
-          "oauth": { "enabled": true, "sessionStorage": { "type": "redis", "redis": {} } },
-          "jwt": { "secret": "a secret of more than thirty-two bytes!", "issuer": "your-service", "audience": "mcp-api" },
-          "mcp": { "enabled": true, "auth": { "authType": "both", "oauth": { "enabled": true, "requireValidSession": true },
-            "jwt": { "enabled": true, "requireValidSignature": true, "requiredScopes": ["mcp"], "allowExpiredTokens": false },
-            "requireAuthForToolsList": false, "requireAuthForToolsCall": true, "publicTools": ["greeting"] } }
-        }
-        """;
-
     [Test, Category("SEED-068")]
     public async Task Env_oauth_is_read_by_the_rules_of_dotenv()
     {
@@ -93,10 +71,10 @@ internal sealed class ConfigurationTests
     [Test, Category("SEED-071"), Category("SEED-031")]
     public async Task Redis_is_named_by_one_url_or_by_parts_and_the_parts_win()
     {
-        await using var file = new SettingsFile().Build("REDIS_URL=rediss://:p%40ss@redis.internal:6380/3\nREDIS_DB=5");
+        await using var file = new SettingsFile().Build("REDIS_URL=rediss://me:p%40ss@redis.internal:6380/3\nREDIS_DB=5");
         var redis = file.Options<OAuthServerOptions>().SessionStorage.Redis;
 
-        Assert.That((redis.Host, redis.Port, redis.Password, redis.Db, redis.Tls), Is.EqualTo(("redis.internal", 6380, "p@ss", 5, true)));
+        Assert.That((redis.Host, redis.Port, redis.User, redis.Password, redis.Db, redis.Tls), Is.EqualTo(("redis.internal", 6380, "me", "p@ss", 5, true)));
         Assert.That(SettingsFile.ProblemsOf(other => other.Build("REDIS_URL=http://secret@x")), Does.Contain("REDIS_URL").And.Not.Contain("secret@x"));
     }
 
@@ -129,34 +107,39 @@ internal sealed class ConfigurationTests
     [Test, Category("LINK-11")]
     public async Task The_older_names_of_the_encryption_key_work_and_the_newest_wins()
     {
-        await using var file = new SettingsFile();
-        file.Build("JWT_ISSUER=x");
-        var map = EnvironmentNames.Of("OAuth:EncryptionKey");
+        const string Newest = "the newest key of more than thirty-two characters", Oldest = "the oldest key of more than thirty-two characters";
+        await using var old = new SettingsFile { HasKey = false }.Build($"TOKEN_ENCRYPTION_KEY={Oldest}");
+        await using var both = new SettingsFile { HasKey = false }.Build($"TOKEN_ENCRYPTION_KEY={Oldest}\nENCRYPTION_KEY={Newest}");
 
-        Assert.That(map, Is.EqualTo((string[])["ENCRYPTION_KEY", "OAUTH_SESSION_ENCRYPTION_KEY", "TOKEN_ENCRYPTION_KEY"]));
+        Assert.That(old.Options<OAuthServerOptions>().EncryptionKey, Is.EqualTo(Oldest));
+        Assert.That(both.Options<OAuthServerOptions>().EncryptionKey, Is.EqualTo(Newest));
     }
 
-    [Test, Category("SEED-081")]
-    public async Task The_guides_production_object_binds_as_it_stands()
+    [Test, Category("B-02")]
+    public void What_an_address_says_of_tls_and_users_is_not_dropped()
     {
-        await using var file = new SettingsFile().BuildIn("Production", "", [.. SettingsFile.Settings(OAuthProduction), "--Server:PublicBaseUrl=https://id.example"]);
-        var oauth = file.Options<OAuthServerOptions>();
+        var postgres = new Npgsql.NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(new DatabaseOptions { Url = "postgres://me:p%40ss@db.internal/id?sslmode=verify-full&application_name=id-a" }));
 
-        Assert.That(file.Options<ServerOptions>(), Has.Property("Port").EqualTo(443).And.Property("TrustProxy").True);
-        Assert.That(oauth.SessionStorage.Type, Is.EqualTo(SessionStorageType.Redis));
-        Assert.That((oauth.SessionStorage.Redis.Host, oauth.SessionStorage.Redis.KeyPrefix, oauth.SessionStorage.Redis.Tls), Is.EqualTo(("redis.internal", "oauth:prod:", true)));
+        Assert.That((postgres.Username, postgres.Password, postgres.SslMode, postgres.ApplicationName), Is.EqualTo(("me", "p@ss", Npgsql.SslMode.VerifyFull, "id-a")));
+        Assert.That(SettingsFile.ProblemsOf(file => file.Build("DATABASE_URL=postgres://me:secret@db/id?sslmod=require")), Does.Contain("DATABASE_URL").And.Contain("sslmod").And.Not.Contain("secret"));
     }
 
-    [Test, Category("SEED-055")]
-    public async Task The_guides_object_for_both_binds_as_it_stands()
+    [TestCase("--OAuth:RefreshTokenRotation=false", "OAuth:RefreshTokenRotation")]
+    [TestCase("--OAuth:Issuer=https://another.example", "OAuth:Issuer")]
+    [TestCase("--OAuth:SigningKeyRotation=01:00:00", "OAuth:SigningKeyRotation")]
+    [TestCase("--OAuth:Registration:UnusedClientTtl=01:00:00", "UnusedClientTtl")]
+    [TestCase("--OAuth:RefreshTokenReuseGraceSeconds=301", "RefreshTokenReuseGraceSeconds")]
+    [TestCase("--OAuth:CallbackPath=callback", "OAuth:CallbackPath")]
+    [TestCase("--OAuth:RefreshTokenLifetime=-00:00:01", "RefreshTokenLifetime")]
+    [TestCase("--OAuth:AuthorizationCodeLifetime=00:00:00", "AuthorizationCodeLifetime")]
+    [TestCase("--OAuth:LoginSessionLifetime=00:00:00", "LoginSessionLifetime")]
+    [TestCase("--OAuth:PreviousEncryptionKeys:0=short", "OAuth:PreviousEncryptionKeys:0")]
+    [TestCase("--Server:PublicBaseUrl=http://localhost:8082/id", "Server:PublicBaseUrl")]
+    [TestCase("--Server:MaxRequestBodyBytes=1000", "Server:MaxRequestBodyBytes")]
+    [TestCase("--Database:Url=mysql://x", "DATABASE_URL")]
+    public void A_value_that_contradicts_a_rule_is_refused(string setting, string message)
     {
-        await using var file = new SettingsFile().Build("", SettingsFile.Settings(Both));
-        var auth = file.Options<McpOptions>().Auth;
-
-        Assert.That(auth.AuthType, Is.EqualTo(McpAuthType.Both));
-        Assert.That(auth.Jwt.RequiredScopes, Is.EqualTo((string[])["mcp"]));
-        Assert.That(auth.PublicTools, Is.EqualTo((string[])["greeting"]));
-        Assert.That(file.Options<ExternalJwtOptions>().Issuer, Is.EqualTo("your-service"));
+        Assert.That(SettingsFile.ProblemsOf(file => file.Build("", setting)), Does.Contain(message));
     }
 
     [Test, Category("SEED-081")]

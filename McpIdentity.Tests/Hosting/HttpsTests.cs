@@ -22,6 +22,7 @@ internal sealed class HttpsTests
     [TestCase("/register")]
     [TestCase("/oauth/authorize")]
     [TestCase("/signin")]
+    [TestCase("/mcp")]
     [Category("SEED-076")]
     public async Task Plain_http_is_refused_where_secrets_travel(string path)
     {

@@ -13,6 +13,9 @@ internal sealed class SettingsFile : IAsyncDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-settings-");
     private WebApplication? _app;
 
+    /// <summary>Whether the command line has an encryption key.</summary>
+    public bool HasKey { get; init; } = true;
+
     public string EnvFile => Path.Combine(_folder.FullName, ".env.oauth");
 
     public string InFolder(string name, string content)
@@ -35,7 +38,7 @@ internal sealed class SettingsFile : IAsyncDisposable
         }
 
         _app = Program.Build([
-            $"--environment={environment}", $"--Server:EnvFile={EnvFile}", "--OAuth:EncryptionKey=a test key of more than thirty-two characters", .. settings]);
+            $"--environment={environment}", $"--Server:EnvFile={EnvFile}", .. HasKey ? ["--OAuth:EncryptionKey=a test key of more than thirty-two characters"] : Array.Empty<string>(), .. settings]);
         return this;
     }
 

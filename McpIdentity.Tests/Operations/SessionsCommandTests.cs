@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -38,6 +39,11 @@ internal sealed class SessionsCommandTests
         var removed = (await client.ConnectAsync(bob)).Text("access_token")!;
         await RunAsync(server, "users", "remove", "bob@example.com");
         await RefusedAsync(server, removed);
+        Assert.That(
+            LogLines.Read(Path.Combine(server.Folder, "security.log")).Select(line => (line.Text("event"), line.Text("session_id"), line.Text("reason"))),
+            Is.EqualTo((object[])[
+                ("session_ended", sessionId, "by the command line"), ("user_disabled", null, "by the command line"),
+                ("user_enabled", null, "by the command line"), ("user_removed", null, "by the command line")]), "security 17");
         Assert.That(await RunAsync(server, "users", "list"), Does.Contain("alice@example.com").And.Not.Contain("bob@example.com"));
         var anew = await client.ConnectAsync(bob);
         Assert.That(new JsonWebToken(anew.Text("access_token")).Subject, Is.Not.EqualTo(new JsonWebToken(removed).Subject), "somebody new");
@@ -53,7 +59,7 @@ internal sealed class SessionsCommandTests
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart
         {
             Folder = server.Folder,
-            Arguments = [.. verb, $"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"],
+            Arguments = [.. verb, "--Mcp:SecurityLogging:Enabled=true", "--Mcp:SecurityLogging:LogToFile=true", $"--Mcp:SecurityLogging:LogFilePath={Path.Combine(server.Folder, "security.log")}", $"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"],
         });
         Assert.That(exitCode, Is.Zero, output);
         return output;

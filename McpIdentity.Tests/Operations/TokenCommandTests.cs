@@ -65,6 +65,27 @@ internal sealed class TokenCommandTests
         });
     }
 
+    // A shell seldom has the server's whole configuration, and a start disables the clients that are not in it.
+    [Test]
+    public async Task The_verbs_leave_the_configured_clients_as_they_are()
+    {
+        await using var server = await ServerProcess.StartAsync(new ServerStart
+        {
+            Arguments = ["--OAuth:StaticClients:0:ClientId=nightly", "--OAuth:StaticClients:0:ClientSecret=a secret of the operator's own"],
+        });
+        var client = OAuthClient.Of(server.Http, "nightly", "a secret of the operator's own", "");
+
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart
+        {
+            Folder = server.Folder,
+            Arguments = ["token", "mint", $"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"],
+        });
+        using var token = await client.TokenAsync(("grant_type", "client_credentials"));
+
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(token.StatusCode, Is.EqualTo(HttpStatusCode.OK), await token.Content.ReadAsStringAsync());
+    }
+
     // In this process: only the exit code is of interest, and a start costs a second.
     [TestCase(2, "token"), TestCase(2, "token", "forge"), TestCase(2, "tokne"), TestCase(2, "token", "mint", "--kind", "saml"), TestCase(1, "token", "inspect", "opaque")]
     [TestCase(2, "token", "mint", "--ttl", "soon"), TestCase(2, "token", "mint", "--ttl", "0"), TestCase(2, "token", "mint", "--ttl", "2h"), TestCase(2, "token", "mint", "--ttl", "-5m")]

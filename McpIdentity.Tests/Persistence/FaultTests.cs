@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -36,6 +37,23 @@ internal sealed class FaultTests
         using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
         Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing was spent");
         using var registered = await RegisterAsync(server);
+        Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+    }
+
+    [Test]
+    public async Task A_write_that_finds_its_row_gone_holds_up_no_other()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            var nobody = new User { Id = "nobody", Provider = "demo", ProviderSubject = "nobody", CreatedAt = server.Clock.GetUtcNow(), LastSignInAt = server.Clock.GetUtcNow() };
+            db.Users.Attach(nobody).State = EntityState.Modified;
+            Assert.That(async () => await db.SaveChangesAsync(), Throws.InstanceOf<DbUpdateConcurrencyException>());
+        }
+
+        using var registered = await RegisterAsync(server);
+
         Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Created));
     }
 

@@ -129,6 +129,7 @@ internal sealed class RegistrationTests
     [TestCase("""{"redirect_uris":[]}""")]
     [TestCase("""{}""")]
     [TestCase("""{"redirect_uris":[1]}""")]
+    [TestCase("""{"redirect_uris":["\ud800"]}""")]
     [TestCase("""{"redirect_uris":[null]}""")]
     [TestCase("""{"redirect_uris":[{}]}""")]
     [TestCase("""{"redirect_uris":null,"grant_types":["authorization_code"]}""")]

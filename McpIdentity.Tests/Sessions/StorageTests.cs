@@ -157,6 +157,11 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         Assert.That(await IdsAsync(again), Is.Empty);
         await again.AddAsync(Session("three", NextKey), default);
         Assert.That(await IdsAsync(again), Is.EqualTo(["three"]), "new sign-in works");
+
+        // Whoever started with the wrong key starts again with the right one, and nothing was lost.
+        await CloseAllAsync();
+        var (right, _) = await OpenCountingAsync(Key, NextKey);
+        Assert.That(await IdsAsync(right), Is.EquivalentTo((string[])["one", "two", "three"]));
     }
 
     [Test]

@@ -32,7 +32,9 @@ internal sealed class OAuthClient
     public string Challenge => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
     /// <summary>A client that the operator registered.</summary>
-    public static OAuthClient Of(TestServer server, string clientId, string? secret, string redirectUri) => new(server.Http, clientId, secret, redirectUri);
+    public static OAuthClient Of(TestServer server, string clientId, string? secret, string redirectUri) => Of(server.Http, clientId, secret, redirectUri);
+
+    public static OAuthClient Of(HttpClient http, string clientId, string? secret, string redirectUri) => new(http, clientId, secret, redirectUri);
 
     public static Task<OAuthClient> RegisterPublicAsync(TestServer server, string redirectUri = DefaultRedirectUri) =>
         RegisterPublicAsync(server.Http, redirectUri);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -97,6 +98,36 @@ internal sealed class RevocationTests
         server.Clock.Advance(TimeSpan.FromMinutes(2));
         await feed.LoadAsync(CancellationToken.None);
         Assert.That(list.Count, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_node_whose_clock_runs_ahead_hides_no_revocation_of_the_others()
+    {
+        await using var server = await TestServer.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var token = (await client.ConnectAsync(alice)).Text("access_token")!;
+        var now = server.Clock.GetUtcNow();
+        await InsertAsync("another grant", now + TimeSpan.FromMinutes(3));
+        server.Clock.Advance(TimeSpan.FromMilliseconds(500));
+        await Until.TrueAsync(() => Task.FromResult(server.Services.GetRequiredService<RevocationList>().IsRevoked(RevocationKind.Grant, "another grant")), "the first is read");
+
+        await InsertAsync(new JsonWebToken(token).GetClaim("oi_au_id").Value, now);
+
+        using var deadline = new CancellationTokenSource(Deadline);
+        while (await CallAsync(server, token) == HttpStatusCode.OK)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            server.Clock.Advance(TimeSpan.FromMilliseconds(500));
+        }
+
+        async Task InsertAsync(string grant, DateTimeOffset revokedAt)
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            db.Revocations.Add(new Revocation { Kind = RevocationKind.Grant, Target = grant, RevokedAt = revokedAt, ExpiresAt = now + TimeSpan.FromHours(1) });
+            await db.SaveChangesAsync();
+        }
     }
 
     [TestCase("SQLite, by polling")]

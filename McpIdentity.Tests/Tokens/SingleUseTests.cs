@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
 using McpIdentity.Tests.Support;
+using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Tokens;
 
@@ -70,6 +73,20 @@ internal sealed class SingleUseTests
         using var late = await client.RedeemAsync(code);
 
         Assert.That(await late.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+    }
+
+    [Test]
+    public async Task A_verifier_that_could_be_guessed_is_refused()   // RFC 7636 §4.1
+    {
+        const string Short = "guess";
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+        var challenge = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Short)));
+        var code = await client.AuthorizeAsync(alice, ("code_challenge", challenge));
+
+        using var answer = await client.RedeemAsync(code, ("code_verifier", Short));
+
+        Assert.That(await answer.OAuthErrorAsync(), Is.EqualTo("invalid_request"));
     }
 
     [Test]

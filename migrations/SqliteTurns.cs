@@ -1,16 +1,14 @@
 using Microsoft.Data.Sqlite;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using static SQLitePCL.raw;
 
-namespace McpIdentity.Server.Persistence;
+namespace McpIdentity.Persistence;
 
 /// <summary>
 /// SQLite has one writer at a time. Those of this process wait for their turn here, without holding a thread and without
 /// SQLite's sleeps of up to a tenth of a second; SQLite's own lock is left for other processes. When one of those keeps it
 /// longer than the busy timeout, all that wait fail together: in bounded time, and everything that does not write goes on.
 /// </summary>
-internal sealed class SqliteTurns : SaveChangesInterceptor, IDisposable
+public sealed class SqliteTurns : IDisposable
 {
     // As long as turns come and go a slow disk is no fault.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -18,7 +16,7 @@ internal sealed class SqliteTurns : SaveChangesInterceptor, IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private CancellationTokenSource _locked = new();
 
-    /// <summary>The <see cref="SqliteWriter"/>'s turn, which ends when it is disposed.</summary>
+    /// <summary>The turn of a thread that writes by itself.</summary>
     public Turn Take()
     {
         WaitAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
@@ -34,36 +32,28 @@ internal sealed class SqliteTurns : SaveChangesInterceptor, IDisposable
         }
     }
 
-    public override async ValueTask<InterceptionResult<int>> SavingChangesAsync(
-        DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    /// <summary>Runs one write of EF Core in its turn.</summary>
+    /// <exception cref="SqliteException">The file is locked by another process, longer than a request waits.</exception>
+    public async Task<T> RunAsync<T>(Func<Task<T>> write, CancellationToken cancellationToken)
     {
-        if (Waits(eventData.Context))
+        ArgumentNullException.ThrowIfNull(write);
+        await WaitAsync(cancellationToken);
+        try
         {
-            await WaitAsync(cancellationToken);
+            return await write();
         }
-
-        return result;
+        catch (Exception exception)
+        {
+            Failed(exception);
+            throw;
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
-    public override ValueTask<int> SavedChangesAsync(SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default)
-    {
-        End(eventData.Context);
-        return new(result);
-    }
-
-    public override Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
-    {
-        Failed(eventData.Exception);
-        End(eventData.Context);
-        return Task.CompletedTask;
-    }
-
-    public override Task SaveChangesCanceledAsync(DbContextEventData eventData, CancellationToken cancellationToken = default)
-    {
-        End(eventData.Context);
-        return Task.CompletedTask;
-    }
-
+    /// <inheritdoc/>
     public void Dispose()
     {
         _turn.Dispose();
@@ -93,19 +83,10 @@ internal sealed class SqliteTurns : SaveChangesInterceptor, IDisposable
         throw new SqliteException("The database is locked.", SQLITE_BUSY);
     }
 
-    private void End(DbContext? context)
+    /// <summary>A turn; disposing of it ends it.</summary>
+    public sealed class Turn(SemaphoreSlim turn) : IDisposable
     {
-        if (Waits(context))
-        {
-            _turn.Release();
-        }
-    }
-
-    // Within a transaction SQLite's lock is held already: to wait for a turn then would be a deadlock.
-    private static bool Waits(DbContext? context) => context?.Database.CurrentTransaction is null;
-
-    internal readonly struct Turn(SemaphoreSlim turn) : IDisposable
-    {
+        /// <inheritdoc/>
         public void Dispose() => turn.Release();
     }
 }
