@@ -39,11 +39,10 @@ internal sealed class SessionsCommandTests
         var removed = (await client.ConnectAsync(bob)).Text("access_token")!;
         await RunAsync(server, "users", "remove", "bob@example.com");
         await RefusedAsync(server, removed);
-        Assert.That(
-            LogLines.Read(Path.Combine(server.Folder, "security.log")).Select(line => (line.Text("event"), line.Text("session_id"), line.Text("reason"))),
-            Is.EqualTo((object[])[
-                ("session_ended", sessionId, "by the command line"), ("user_disabled", null, "by the command line"),
-                ("user_enabled", null, "by the command line"), ("user_removed", null, "by the command line")]), "security 17");
+        var log = LogLines.Read(Path.Combine(server.Folder, "security.log"));
+        Assert.That(log.Select(line => line.Text("event")), Is.EqualTo((string[])["session_ended", "user_disabled", "user_enabled", "user_removed"]), "security 17");
+        Assert.That(log.Select(line => line.Text("reason")), Is.All.EqualTo("by the command line"));
+        Assert.That(log[0].Text("session_id"), Is.EqualTo(sessionId));
         Assert.That(await RunAsync(server, "users", "list"), Does.Contain("alice@example.com").And.Not.Contain("bob@example.com"));
         var anew = await client.ConnectAsync(bob);
         Assert.That(new JsonWebToken(anew.Text("access_token")).Subject, Is.Not.EqualTo(new JsonWebToken(removed).Subject), "somebody new");
