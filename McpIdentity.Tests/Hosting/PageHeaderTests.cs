@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Tests.Support;
+using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Hosting;
 
@@ -85,6 +86,22 @@ internal sealed class PageHeaderTests
             Assert.That(answer.Status, Is.EqualTo(HttpStatusCode.OK), answer.ToString());
             Assert.That(answer.Next, Is.Not.Null, "it goes on by itself");
         }
+    }
+
+    // What a person does every day is nothing to warn the operator of.
+    [Test]
+    public async Task Signing_in_and_out_leaves_no_warning_in_the_log()
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log));
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var before = log.Lines.Count;
+
+        await client.ConnectAsync(alice);
+        await alice.Browser.SubmitAsync(await alice.Browser.GetAsync("/oauth/signout"));
+
+        Assert.That(log.Lines.Skip(before).Where(line => !line.StartsWith("Information ", StringComparison.Ordinal)), Is.Empty);
     }
 
     private static void AssertProtected(BrowserPage page)
