@@ -1,5 +1,8 @@
 using System.Net;
+using McpIdentity.Persistence;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Hosting;
@@ -66,6 +69,28 @@ internal sealed class PageHeaderTests
         Assert.That(page.Status, Is.EqualTo(status));
         Assert.That(page.Document, Is.Not.Null, "a page");
         AssertProtected(page);
+    }
+
+    [Test]
+    public async Task Where_the_server_itself_fails_a_person_reads_a_page_and_the_log_has_the_exception()
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log));
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        await client.AuthorizeAsync(alice);
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.ExecuteSqlAsync($"""DROP TABLE "Consents" """);
+        }
+
+        var page = await alice.Browser.GetAsync(client.AuthorizeUrl());
+
+        Assert.That(page.Status, Is.EqualTo(HttpStatusCode.InternalServerError));
+        Assert.That(page.Document?.Body?.TextContent, Does.Contain("not your fault").And.Contain("Reference"), page.Body);
+        Assert.That(page.Body, Does.Not.Contain("Consents"), "the exception is for the log alone");
+        AssertProtected(page);
+        Assert.That(log.Lines, Has.Some.StartsWith("Error ").And.Some.Contains("/oauth/authorize"));
     }
 
     // Chromium applies form-action to every redirect that follows a form, and the last one is the client's own (interop Q31).
