@@ -8,7 +8,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>The last resort: JSON for programs, a page for people, the exception for the log alone.</summary>
-internal static class ErrorHandling
+internal static partial class ErrorHandling
 {
     public static void UseErrorHandling(this WebApplication app)
     {
@@ -22,6 +22,7 @@ internal static class ErrorHandling
         {
             // A scope of its own: what failed in the request's must not fail the page as well.
             people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
+            people.Use((context, next) => ShowPageAsync(context, next));
             people.Use((context, next) => DependencyFaults.ShowPageAsync(context, next));
         });
     }
@@ -45,6 +46,27 @@ internal static class ErrorHandling
             }.ExecuteAsync(context);
         }
     }
+
+    // The status alone, which UseStatusCodePagesWithReExecute turns into a page.
+    private static async Task ShowPageAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Exception exception) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested && exception is not BadHttpRequestException)
+        {
+            Unexpected(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorHandling)), exception, context.Request.Path);
+            context.Response.Clear();
+            context.Response.StatusCode = StatusCodes.Status500InternalServerError;
+            context.Features.Set(PersonError.Unexpected);
+            // The page must not look for the session: that may be what failed.
+            context.Request.Headers.Cookie = default;
+        }
+    }
+
+    [LoggerMessage(1410, LogLevel.Error, "{Path} failed, and a person was shown the error page.")]
+    private static partial void Unexpected(ILogger logger, Exception exception, string path);
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>

@@ -25,7 +25,8 @@ internal static class Pages
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers.CacheControl = "no-store";
+        // Antiforgery wants no-cache on every page with a form, and warns in the log of each page where it has to add that.
+        headers.CacheControl = ErrorHandling.IsForPeople(context.Request.Path) ? "no-cache, no-store" : "no-store";
         return next(context);
     });
 

@@ -13,12 +13,14 @@ internal sealed class CorsTests
 
     private TestServer _server = null!;
     private TestServer _limited = null!;
+    private TestServer _counting = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
         _server = await TestServer.StartAsync();
         _limited = await TestServer.StartAsync("Cors:Origin=https://app.example,https://other.example", "Cors:Credentials=true", "Server:AllowedHosts:0=*.internal");
+        _counting = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=true", "Mcp:RateLimiting:AuthEndpointMaxRequests=1", "Mcp:RateLimiting:RegistrationMaxRequests=1");
     }
 
     [OneTimeTearDown]
@@ -26,6 +28,7 @@ internal sealed class CorsTests
     {
         await _server.DisposeAsync();
         await _limited.DisposeAsync();
+        await _counting.DisposeAsync();
     }
 
     [TestCase("/mcp")]
@@ -51,6 +54,11 @@ internal sealed class CorsTests
 
     [TestCase("POST", "/mcp", """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"x"}}}""", 401)]
     [TestCase("POST", "/oauth/token", "", 400)]
+    [TestCase("POST", "/oauth/token", "grant_type=refresh_token&refresh_token=x&client_id=nobody", 401)]
+    [TestCase("POST", "/oauth/revoke", "", 400)]
+    [TestCase("POST", "/oauth/revoke", "token=x&client_id=nobody", 401)]
+    [TestCase("GET", "/oauth/revoke", null, 400)]
+    [TestCase("POST", "/oauth/introspect", "token=x&client_id=nobody", 401)]
     [TestCase("POST", "/register", "{}", 400)]
     [TestCase("GET", "/oauth/userinfo", null, 401)]
     [TestCase("GET", "/.well-known/nothing", null, 404)]
@@ -59,12 +67,37 @@ internal sealed class CorsTests
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
         request.Headers.Add("Origin", Jam);
-        request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, path == "/oauth/token" ? "application/x-www-form-urlencoded" : "application/json");
+        request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, path.StartsWith("/oauth/", StringComparison.Ordinal) ? "application/x-www-form-urlencoded" : "application/json");
         using var response = await SendAsync(_server, request);
 
         Assert.That((int)response.StatusCode, Is.EqualTo(status));
         Assert.That(Header(response, "Access-Control-Allow-Origin"), Is.EqualTo("*"));
         Assert.That(Header(response, "Access-Control-Expose-Headers"), Does.Contain("WWW-Authenticate").And.Contain("Retry-After").And.Contain("RateLimit-Reset"));
+    }
+
+    // A browser client that is too fast must learn for how long to wait, or it goes on.
+    [TestCase("/oauth/token")]
+    [TestCase("/oauth/revoke")]
+    [TestCase("/oauth/introspect")]
+    [TestCase("/register")]
+    [Category("SEED-067")]
+    public async Task A_page_that_asks_too_often_can_read_how_long_to_wait(string path)
+    {
+        using var last = await SendAsync(_counting, FromJam(path));
+        using var refused = await SendAsync(_counting, FromJam(path));
+
+        Assert.That((int)last.StatusCode, Is.Not.EqualTo(429));
+        Assert.That((int)refused.StatusCode, Is.EqualTo(429));
+        Assert.That(Header(refused, "Access-Control-Allow-Origin"), Is.EqualTo("*"));
+        Assert.That(Header(refused, "Access-Control-Expose-Headers"), Does.Contain("Retry-After"));
+        Assert.That(Header(refused, "Retry-After"), Is.Not.Empty);
+
+        static HttpRequestMessage FromJam(string path)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new FormUrlEncodedContent([]) };
+            request.Headers.Add("Origin", Jam);
+            return request;
+        }
     }
 
     [TestCase("/oauth/authorize")]
