@@ -41,8 +41,13 @@ internal static class ConnectionStrings
     // What PostgreSQL's own library calls it, where Npgsql has another word.
     private static readonly Dictionary<string, string> Names = new()
     {
-        ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate", ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key",
-        ["application_name"] = "Application Name", ["connect_timeout"] = "Timeout", ["target_session_attrs"] = "Target Session Attributes",
+        ["sslmode"] = "SSL Mode",
+        ["sslrootcert"] = "Root Certificate",
+        ["sslcert"] = "SSL Certificate",
+        ["sslkey"] = "SSL Key",
+        ["application_name"] = "Application Name",
+        ["connect_timeout"] = "Timeout",
+        ["target_session_attrs"] = "Target Session Attributes",
     };
 
     private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;

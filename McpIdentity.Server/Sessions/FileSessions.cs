@@ -119,8 +119,8 @@ internal sealed partial class FileSessions(
     /// <summary>Writes: a disk that is full or gone is noticed here.</summary>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
-        // Anybody may ask for the health, as often as they like.
-        if (time.GetElapsedTime(_writtenAt) < CheckAfter)
+        // Anybody may ask for the health, as often as they like; what waits to be written is tried each time.
+        if (Interlocked.Read(ref _written) == Interlocked.Read(ref _version) && time.GetElapsedTime(_writtenAt) < CheckAfter)
         {
             return;
         }

@@ -50,6 +50,7 @@ internal sealed class StartRefusalTests
             Environment = new Dictionary<string, string?>
             {
                 ["OAUTH_ENABLED"] = "false",
+                ["Server__RequireHttps"] = "false", // no proxy stands before it here
                 ["OAUTH_BASE_URL"] = "https://id.example",
                 ["MCP_AUTH_TYPE"] = "jwt",
                 ["JWT_SECRET"] = TestTokens.Secret,
