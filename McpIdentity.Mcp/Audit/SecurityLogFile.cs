@@ -9,6 +9,9 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
     private static readonly TimeSpan LockWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
 
+    // A lock on a file belongs to the process, and closing the file anywhere in the process ends it: threads take turns first.
+    private static readonly Lock Turn = new();
+
     private readonly string _path = Path.GetFullPath(path);
 
     /// <summary>Creates the file, or finds out that it cannot be written.</summary>
@@ -18,7 +21,11 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-            using var file = Open();
+            lock (Turn)
+            {
+                using var file = Open();
+            }
+
             return null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
@@ -32,6 +39,7 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
     {
         while (lines.Length > 0)
         {
+            using var turn = Turn.EnterScope();
             using var file = OpenLocked();
             var room = maxBytes - file.Length;
             var fits = lines[..(int)Math.Clamp(room, 0, lines.Length)].LastIndexOf((byte)'\n') + 1;
