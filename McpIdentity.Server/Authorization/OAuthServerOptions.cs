@@ -1,4 +1,5 @@
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Keys;
 using McpIdentity.Server.Registration;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Options;
@@ -174,6 +175,7 @@ internal sealed class OAuthServerOptions
 internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     private const int MinimumKeyLength = 32;
+    private const string CurrentKey = "OAuth:EncryptionKey";
 
     // The literal keys of the guide this product started from: whoever copied them has no secret (seed-checklist D-10).
     private static readonly string[] KnownKeys =
@@ -187,7 +189,7 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
     {
         var problems = new List<string>();
         foreach (var (setting, key) in options.PreviousEncryptionKeys.Select((key, i) => ($"OAuth:PreviousEncryptionKeys:{i}", key))
-            .Prepend(("OAuth:EncryptionKey", options.EncryptionKey ?? "")))
+            .Prepend((CurrentKey, options.EncryptionKey ?? "")))
         {
             CheckKey(setting, key, problems);
         }
@@ -234,9 +236,11 @@ internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IV
 
     private void CheckKey(string setting, string key, List<string> problems)
     {
-        if (key.Length == 0)
+        if (key.Length == 0 && setting == CurrentKey)
         {
-            problems.Add($"{setting} (ENCRYPTION_KEY) must be set in Production: at least {MinimumKeyLength} random characters.");
+            problems.Add(environment.IsProduction()
+                ? $"{setting} (ENCRYPTION_KEY) must be set in Production: at least {MinimumKeyLength} random characters."
+                : $"{setting} (ENCRYPTION_KEY) is not set and {DevelopmentEncryptionKey.Path} is empty: put back what was in the file, or delete it together with the database.");
         }
         else if (key.Length < MinimumKeyLength)
         {

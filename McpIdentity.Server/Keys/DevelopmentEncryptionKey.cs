@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using McpIdentity.Server.Authorization;
 using Microsoft.Extensions.Options;
 
@@ -11,7 +12,8 @@ namespace McpIdentity.Server.Keys;
 internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environment, ILogger<DevelopmentEncryptionKey> logger)
     : IPostConfigureOptions<OAuthServerOptions>
 {
-    private const string Path = "data/encryption.key";
+    /// <summary>Where the key is kept, below the working directory.</summary>
+    internal const string Path = "data/encryption.key";
 
     public void PostConfigure(string? name, OAuthServerOptions options)
     {
@@ -35,19 +37,38 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
     {
         if (!File.Exists(Path))
         {
-            Directory.CreateDirectory("data");
-            var creation = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                creation.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using var file = new StreamWriter(Path, creation);
-            file.Write(NewKey());
-            KeyCreated(Path);
+            Create();
         }
 
         return File.ReadAllText(Path).Trim();
+    }
+
+    // The file appears under its name when it is whole: servers that start at once on one folder all read the same key.
+    private void Create()
+    {
+        Directory.CreateDirectory("data");
+        var draft = $"{Path}.{Guid.NewGuid():N}";
+        var creation = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            creation.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using (var file = new FileStream(draft, creation))
+        {
+            file.Write(Encoding.ASCII.GetBytes(NewKey()));
+            file.Flush(flushToDisk: true);
+        }
+
+        try
+        {
+            File.Move(draft, Path);
+            KeyCreated(Path);
+        }
+        catch (IOException) when (File.Exists(Path))
+        {
+            File.Delete(draft); // another server was first
+        }
     }
 
     private static string NewKey() => RandomNumberGenerator.GetHexString(64, lowercase: true);

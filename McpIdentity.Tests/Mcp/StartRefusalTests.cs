@@ -58,11 +58,7 @@ internal sealed class StartRefusalTests
                 ["JWT_AUDIENCE"] = TestTokens.ForeignAudience,
             },
         });
-        var deadline = DateTime.UtcNow.AddSeconds(60);
-        while (!server.Output.Contains("Connect  ", StringComparison.Ordinal) && server.ExitCode is null && DateTime.UtcNow < deadline)
-        {
-            await Task.Delay(50);
-        }
+        await Until.TrueAsync(() => server.ExitCode is not null || server.Output.Contains("Connect  ", StringComparison.Ordinal), "the server says how to connect");
 
         Assert.That(server.ExitCode, Is.Null, server.Output);
         var good = await new McpCaller(server.Http).CallToolAsync("whoami", TestTokens.ForeignAt(DateTimeOffset.UtcNow));

@@ -65,6 +65,27 @@ internal sealed class FirstRunTests
         Assert.That(server.Output, Does.Not.Contain("   at "), "an operator needs no stack");
     }
 
+    /// <summary>What a full disk or an editor can leave behind must not be read as a key, nor be replaced by another one.</summary>
+    [Test]
+    [Category("SEED-026")]
+    public async Task A_key_file_that_is_empty_stops_the_start_and_is_named()
+    {
+        var folder = Directory.CreateTempSubdirectory("mcpidentity-key-");
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(folder.FullName, "data"));
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "data", "encryption.key"), "");
+            await using var server = ServerProcess.Launch(new ServerStart { Folder = folder.FullName });
+
+            Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
+            Assert.That(server.Output, Does.Contain("data/encryption.key is empty").And.Not.Contain("Production"));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [TestCase("--OAuth:EncryptionKey=0123456789012345678901234567890", "OAuth:EncryptionKey must be at least 32 characters (got 31)")]
     [TestCase("--OAuth:GoogleClinetId=x", "OAuth:GoogleClinetId is not a setting. Did you mean GoogleClientId?")]
     [TestCase("--Mcp:Auth:AuthType=foo", "foo")]
