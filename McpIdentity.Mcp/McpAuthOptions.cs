@@ -44,6 +44,9 @@ public sealed class McpAuthOptions
     /// <summary>Whether execution needs a credential.</summary>
     public bool RequireAuthForToolsCall { get; set; } = true;
 
+    /// <summary>Scopes that a method needs of every caller, such as <c>mcp:call</c> for <c>tools/call</c>; what a tool asks for itself comes on top.</summary>
+    public IDictionary<string, IList<string>> MethodScopes { get; } = new Dictionary<string, IList<string>>(StringComparer.Ordinal);
+
     /// <summary>Tools that anyone may call; the word <c>default</c> means those that declare it themselves (<see cref="ToolAccessAttribute"/>).</summary>
     public IList<string> PublicTools { get; } = [];
 

@@ -12,6 +12,11 @@ internal sealed partial class PublishedKeys(
     string issuer, Func<CancellationToken, Task<IReadOnlyList<SecurityKey>>> fetch, TimeProvider time, ILogger logger) : IKeySource
 {
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
+
+    /// <summary>Known keys older than this are read again behind the callers' backs: a key that its issuer has ended goes within this time.</summary>
+    public static readonly TimeSpan RefreshAge = TimeSpan.FromMinutes(10);
+
+    /// <summary>Known keys older than this are not used before a try to read them again.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromHours(12);
 
     private static readonly TimeSpan FetchTimeout = TimeSpan.FromSeconds(5);
@@ -25,6 +30,11 @@ internal sealed partial class PublishedKeys(
     {
         if (_known is { } known && Serves(known, keyId))
         {
+            if (Now - known.At >= RefreshAge.Ticks)
+            {
+                _ = OneFetch();
+            }
+
             return known.Keys;
         }
 

@@ -19,16 +19,16 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
             return new McpAccess(McpOutcome.Allowed);
         }
 
-        var toolScopes = call.Tool is { } tool ? tools.ScopesOf(tool) : [];
-        var isProtected = NeedsCredential(call) || toolScopes.Count > 0;
+        var scopes = ScopesOf(call);
+        var isProtected = NeedsCredential(call) || scopes.Count > 0;
         if (token.Caller is not { } caller)
         {
-            return RefuseCredential(credentials, token, isProtected, toolScopes);
+            return RefuseCredential(credentials, token, isProtected, scopes);
         }
 
         // What is open to everyone is open to every valid caller; beyond that, a foreign JWT needs RequiredScopes, in full.
         string[] missing = isProtected
-            ? [.. RequiredOf(caller).Where(scope => !caller.JwtScopes!.Contains(scope)), .. toolScopes.Where(scope => !caller.Scopes.Contains(scope))]
+            ? [.. RequiredOf(caller).Where(scope => !caller.JwtScopes!.Contains(scope)), .. scopes.Where(scope => !caller.Scopes.Contains(scope))]
             : [];
         if (missing.Length == 0)
         {
@@ -38,23 +38,23 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
         return new McpAccess(missing.Contains(ToolRules.AdminScope) ? McpOutcome.AdminRequired : McpOutcome.InsufficientScopes)
         {
             Caller = caller,
-            Needed = [.. RequiredOf(caller), .. toolScopes],
+            Needed = [.. RequiredOf(caller), .. scopes],
             Missing = [.. missing.Distinct()],
         };
     }
 
-    private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> toolScopes)
+    private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> scopes)
     {
         // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it (D-05).
         if (credentials.Any)
         {
             return token.IsUnknown
                 ? new McpAccess(McpOutcome.Unavailable) { Description = token.Refusal }
-                : new McpAccess(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = Asked(toolScopes) };
+                : new McpAccess(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = Asked(scopes) };
         }
 
         return isProtected
-            ? new McpAccess(McpOutcome.AuthenticationRequired) { Needed = Asked(toolScopes) }
+            ? new McpAccess(McpOutcome.AuthenticationRequired) { Needed = Asked(scopes) }
             : new McpAccess(McpOutcome.Allowed);
     }
 
@@ -67,12 +67,21 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
         _ => _options.AuthEnforcement.RequireAuth,
     };
 
+    // A tool that settings open to everyone stays open: what guards tools/call in general does not close it.
+    private IReadOnlyList<string> ScopesOf(McpCall call)
+    {
+        var ofTool = call.Tool is { } tool ? tools.ScopesOf(tool) : [];
+        return call.Method is { } method && Auth.MethodScopes.TryGetValue(method, out var ofMethod) && !tools.IsPublic(call.Tool)
+            ? [.. ofMethod.Union(ofTool)]
+            : ofTool;
+    }
+
     private IEnumerable<string> RequiredOf(VerifiedCaller caller) => caller.JwtScopes is null ? [] : Auth.Jwt.RequiredScopes;
 
     // What a client should ask for when it has nothing yet.
-    private string[] Asked(IReadOnlyList<string> toolScopes)
+    private string[] Asked(IReadOnlyList<string> scopes)
     {
         IEnumerable<string> usual = Auth.AuthType == McpAuthType.Jwt && Auth.Jwt.RequiredScopes.Count > 0 ? Auth.Jwt.RequiredScopes : UsualScopes;
-        return [.. usual.Concat(toolScopes).Distinct()];
+        return [.. usual.Concat(scopes).Distinct()];
     }
 }

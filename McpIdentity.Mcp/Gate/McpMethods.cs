@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using ModelContextProtocol.Protocol;
 
 namespace McpIdentity.Mcp.Gate;
 
@@ -38,6 +39,14 @@ internal static class McpMethods
         [ToolsList] = McpMethodKind.ToolsList,
         [ToolsCall] = McpMethodKind.ToolsCall,
     }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>The requests of the MCP revisions, for settings that name one: a misspelt name would guard nothing.</summary>
+    public static readonly FrozenSet<string> Known = Kinds.Keys
+        .Concat([
+            PromptsGet, ResourcesRead, RequestMethods.PromptsList, RequestMethods.ResourcesList, RequestMethods.ResourcesTemplatesList,
+            RequestMethods.ResourcesSubscribe, RequestMethods.ResourcesUnsubscribe, RequestMethods.CompletionComplete,
+        ])
+        .ToFrozenSet(StringComparer.Ordinal);
 
     public static McpMethodKind KindOf(string? method) => method switch
     {

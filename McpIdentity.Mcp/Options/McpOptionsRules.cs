@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Gate;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -17,6 +18,7 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
         [
             .. CheckAddress(options),
             .. CheckAuthType(options.Auth),
+            .. CheckMethodScopes(options.Auth),
             .. CheckWeakening(options),
             .. options.Auth.AcceptsJwt ? ExternalJwtRules.Check(jwt.Value, options, environment) : [],
         ];
@@ -61,6 +63,14 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
             auth.SecondCredentialHeader.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
         {
             yield return $"Mcp:Auth:SecondCredentialHeader is '{auth.SecondCredentialHeader}'; it must be a header of its own.";
+        }
+    }
+
+    private static IEnumerable<string> CheckMethodScopes(McpAuthOptions auth)
+    {
+        foreach (var method in auth.MethodScopes.Keys.Where(method => !McpMethods.Known.Contains(method)))
+        {
+            yield return $"Mcp:Auth:MethodScopes names '{method}', which is no method of MCP; known: {string.Join(", ", McpMethods.Known.Order(StringComparer.Ordinal))}.";
         }
     }
 

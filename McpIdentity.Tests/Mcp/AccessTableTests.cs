@@ -130,6 +130,41 @@ internal sealed class AccessTableTests(McpAuthType authType)
         }
     }
 
+    // SEED-080: a method may need scopes of its own, of our tokens too; what settings open stays open.
+    [Test]
+    [Category("SEED-080")]
+    public async Task A_method_needs_the_scopes_that_settings_give_it()
+    {
+        await using var host = await McpHost.StartAsync(new Dictionary<string, string?>
+        {
+            ["Mcp:Auth:AuthType"] = authType.ToString(),
+            ["Mcp:Auth:PublicTools:0"] = "greeting",
+            ["Mcp:Auth:MethodScopes:tools/call:0"] = "mcp:call",
+            ["Mcp:Auth:MethodScopes:tools/list:0"] = "mcp",
+        });
+        var reader = TokenWith("mcp");
+        var user = TokenWith("mcp mcp:call");
+
+        var listed = await host.CallAsync("tools/list", bearer: reader);
+        var open = await host.CallToolAsync("greeting");
+        var called = await host.CallToolAsync("echo", user, new { message = "hi" });
+        Assert.That((listed.Status, open.Status, called.Status), Is.EqualTo((200, 200, 200)), listed.Body + open.Body + called.Body);
+        if (authType == McpAuthType.None)
+        {
+            return;
+        }
+
+        var anonymous = await host.CallAsync("tools/list");
+        var refused = await host.CallToolAsync("echo", reader, new { message = "hi" });
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((anonymous.Status, refused.Status), Is.EqualTo((401, 403)), "a method with scopes needs a credential");
+            Assert.That(refused.Challenge, Does.Contain("error=\"insufficient_scope\"").And.Contain("scope=\"mcp:call mcp\""), "all that is needed and all that was granted");
+        }
+
+        string TokenWith(string scopes) => authType == McpAuthType.Jwt ? TestTokens.Foreign(("scopes", scopes.Split(' '))) : TestTokens.Own(host.Keys.Key, scopes);
+    }
+
     // SEED-023, LINK-14.
     [Test]
     [Category("SEED-023"), Category("LINK-14")]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -88,6 +89,20 @@ internal sealed class PublishedKeyTests
         var token = TestTokens.Foreign(Rsa, "RS256", ("iss", _issuer.Name), ("exp", _host.Time.GetUtcNow().AddHours(1).ToUnixTimeSeconds()));
 
         Assert.That((await CallAsync(token)).Status, Is.EqualTo(200));
+    }
+
+    [Test]
+    public async Task A_key_that_its_issuer_has_ended_is_noticed_without_a_caller_who_waits()
+    {
+        await TrustAsync("JwksUri");
+        var token = Sign("RS256");
+        await CallAsync(token);
+        _issuer.Keys = [TestKeys.New("ec-2")];
+        _host.Time.Advance(PublishedKeys.RefreshAge);
+
+        Assert.That((await CallAsync(token)).Status, Is.EqualTo(200), "nobody waits for the new keys");
+        await Until.TrueAsync(async () => (await CallAsync(token)).Status == 401, "the ended key is not believed any more");
+        Assert.That(_issuer.JwksFetches, Is.EqualTo(2));
     }
 
     [Test]
