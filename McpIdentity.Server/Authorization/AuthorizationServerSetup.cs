@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Persistence;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Hosting;
@@ -46,9 +47,11 @@ internal static class AuthorizationServerSetup
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
 
-        services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, TimeProvider>((server, oauth, time) =>
+        services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, TimeProvider>((server, oauth, mcp, time) =>
         {
             server.TimeProvider = time;
+            server.ConfigurationEndpointUris.Clear();
+            server.ConfigurationEndpointUris.AddRange(DiscoveryPaths.ServerMetadata(mcp.Value.Path).Select(path => new Uri(path, UriKind.Relative)));
             server.AccessTokenLifetime = oauth.Value.AccessTokenLifetime;
             server.RefreshTokenLifetime = oauth.Value.RefreshTokenLifetime;
             server.AuthorizationCodeLifetime = oauth.Value.AuthorizationCodeLifetime;
@@ -62,8 +65,7 @@ internal static class AuthorizationServerSetup
             .SetUserInfoEndpointUris("oauth/userinfo")
             .SetIntrospectionEndpointUris("oauth/introspect")
             .SetRevocationEndpointUris("oauth/revoke")
-            .SetJsonWebKeySetEndpointUris(".well-known/jwks.json")
-            .SetConfigurationEndpointUris(DiscoveryPaths.ServerMetadata);
+            .SetJsonWebKeySetEndpointUris(".well-known/jwks.json");
 
         // The MCP revisions ask for PKCE with S256 from every client, public or not (mcp-authorization 13).
         server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();

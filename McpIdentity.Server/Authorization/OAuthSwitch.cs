@@ -1,5 +1,7 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Protocol;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -12,7 +14,7 @@ internal static class OAuthSwitch
     private static readonly string[] Paths =
     [
         "/oauth", "/oidc", "/register", "/signin", "/login", "/consent", "/continue", "/device", "/account", "/admin",
-        DiscoveryPaths.KeySet, .. DiscoveryPaths.ServerMetadata,
+        DiscoveryPaths.KeySet,
     ];
 
     /// <summary>Read from the configuration itself, because it decides what is built at all.</summary>
@@ -23,7 +25,8 @@ internal static class OAuthSwitch
     {
         if (!IsOn(app.Configuration))
         {
-            app.UseWhen(context => Array.Exists(Paths, path => context.Request.Path.StartsWithSegments(path)), off => off.Run(NotHereAsync));
+            string[] paths = [.. Paths, .. DiscoveryPaths.ServerMetadata(app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path)];
+            app.UseWhen(context => Array.Exists(paths, path => context.Request.Path.StartsWithSegments(path)), off => off.Run(NotHereAsync));
         }
     }
 

@@ -5,13 +5,14 @@ internal static class DiscoveryPaths
 {
     public const string KeySet = "/.well-known/jwks.json";
 
-    public static readonly string[] ServerMetadata =
+    /// <param name="mcp">The path of the MCP endpoint, <c>Mcp:Path</c>.</param>
+    public static string[] ServerMetadata(string mcp) =>
     [
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server/mcp",
-        "/.well-known/openid-configuration/mcp",
-        "/mcp/.well-known/openid-configuration",
-        "/mcp/.well-known/oauth-authorization-server",
+        $"/.well-known/oauth-authorization-server{mcp}",
+        $"/.well-known/openid-configuration{mcp}",
+        $"{mcp}/.well-known/openid-configuration",
+        $"{mcp}/.well-known/oauth-authorization-server",
     ];
 }

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Hosting;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Server.Discovery;
@@ -11,13 +13,13 @@ namespace McpIdentity.Server.Discovery;
 /// before authentication. Nothing in them depends on the request (<see cref="Authorization.UsePublicAddress"/>) but the name
 /// of a developer's tunnel, which has documents of its own.
 /// </summary>
-internal sealed class MetadataCache(PublicAddress address)
+internal sealed class MetadataCache(PublicAddress address, IOptions<McpOptions> mcp)
 {
     // Six paths and the key set, for a handful of tunnels.
     private const int Limit = 64;
 
-    private static readonly FrozenSet<string> Paths =
-        DiscoveryPaths.ServerMetadata.Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
+    private readonly FrozenSet<string> _paths =
+        DiscoveryPaths.ServerMetadata(mcp.Value.Path).Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
 
     private volatile ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
 
@@ -30,7 +32,7 @@ internal sealed class MetadataCache(PublicAddress address)
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var path = context.Request.Path.Value ?? "";
-        if (!Paths.Contains(path) || !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)))
+        if (!_paths.Contains(path) || !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)))
         {
             await next(context);
             return;

@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using McpIdentity.Mcp;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Server.Hosting;
@@ -44,7 +46,7 @@ internal static class Pages
             http.Response.Headers.CacheControl = "public, max-age=3600";
             return TypedResults.Bytes(css, "text/css; charset=utf-8", entityTag: tag);
         });
-        app.MapGet("/", (PublicAddress address) => TypedResults.Text(
-            $"McpIdentity, the authorization server of {address.Issuer}. MCP endpoint: {address.Of("/mcp")}\n"));
+        app.MapGet("/", (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
+            $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.Of(mcp.Value.Path)}" : "")}\n"));
     }
 }

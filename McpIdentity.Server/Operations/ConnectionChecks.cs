@@ -12,6 +12,7 @@ internal static class ConnectionChecks
     public static async Task<IReadOnlyList<CheckResult>> RunAsync(Uri url, CancellationToken cancellationToken)
     {
         var issuer = url.GetLeftPart(UriPartial.Authority);
+        var mcp = url.AbsolutePath is { Length: > 1 } path ? path.TrimEnd('/') : "/mcp";
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(issuer), Timeout = TimeSpan.FromSeconds(10) };
         var (metadata, failure) = await DocumentAsync(http, "/.well-known/oauth-authorization-server", cancellationToken);
         if (metadata is not { } server)
@@ -26,8 +27,8 @@ internal static class ConnectionChecks
             Check("pkce", Items(server, "code_challenge_methods_supported") is ["S256"], "code_challenge_methods_supported is S256", "it must be exactly [\"S256\"]"),
             Check("registration", Text(server, "registration_endpoint").StartsWith(issuer, StringComparison.Ordinal), "clients can register themselves", "registration_endpoint is missing: only clients that an operator made can connect", Verdict.Warn),
             await KeysAsync(http, Text(server, "jwks_uri"), cancellationToken),
-            .. await ResourceAsync(http, issuer, cancellationToken),
-            await CorsAsync(http, cancellationToken),
+            .. await ResourceAsync(http, issuer, mcp, cancellationToken),
+            await CorsAsync(http, mcp, cancellationToken),
         ];
     }
 
@@ -38,32 +39,32 @@ internal static class ConnectionChecks
             "the key set has keys", failure ?? "the key set is empty");
     }
 
-    private static async Task<IEnumerable<CheckResult>> ResourceAsync(HttpClient http, string issuer, CancellationToken cancellationToken)
+    private static async Task<IEnumerable<CheckResult>> ResourceAsync(HttpClient http, string issuer, string mcp, CancellationToken cancellationToken)
     {
-        var (metadata, failure) = await DocumentAsync(http, "/.well-known/oauth-protected-resource/mcp", cancellationToken);
+        var (metadata, failure) = await DocumentAsync(http, "/.well-known/oauth-protected-resource" + mcp, cancellationToken);
         var resource = metadata is { } document ? Text(document, "resource") : "";
-        var answer = await ChallengeAsync(http, cancellationToken);
+        var answer = await ChallengeAsync(http, mcp, cancellationToken);
         return
         [
-            Check("resource", resource == issuer + "/mcp", $"the protected resource is '{resource}' (RFC 9728)", failure ?? $"it must be '{issuer}/mcp'"),
+            Check("resource", resource == issuer + mcp, $"the protected resource is '{resource}' (RFC 9728)", failure ?? $"it must be '{issuer}{mcp}'"),
             Check("challenge", answer.Contains("resource_metadata=", StringComparison.Ordinal), "a call without a token is answered 401 with the address of the metadata",
                 $"a call without a token was answered '{answer}': no client begins to sign in"),
         ];
     }
 
-    private static async Task<string> ChallengeAsync(HttpClient http, CancellationToken cancellationToken)
+    private static async Task<string> ChallengeAsync(HttpClient http, string mcp, CancellationToken cancellationToken)
     {
         using var content = new StringContent("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}""", Encoding.UTF8, "application/json");
         return await TryAsync(async () =>
         {
-            using var response = await http.PostAsync("/mcp", content, cancellationToken);
+            using var response = await http.PostAsync(mcp, content, cancellationToken);
             return response.StatusCode == HttpStatusCode.Unauthorized ? $"401 {response.Headers.WwwAuthenticate}" : $"{(int)response.StatusCode}";
         });
     }
 
-    private static async Task<CheckResult> CorsAsync(HttpClient http, CancellationToken cancellationToken)
+    private static async Task<CheckResult> CorsAsync(HttpClient http, string mcp, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Options, "/mcp");
+        using var request = new HttpRequestMessage(HttpMethod.Options, mcp);
         request.Headers.Add("Origin", BrowserClient);
         request.Headers.Add("Access-Control-Request-Method", "POST");
         request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type,mcp-protocol-version");

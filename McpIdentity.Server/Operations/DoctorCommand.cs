@@ -7,7 +7,7 @@ internal static class DoctorCommand
 {
     public static Command Create()
     {
-        var url = new Option<Uri?>("--url") { Description = "The base address of a running server: checks what a client needs from it." };
+        var url = new Option<Uri?>("--url") { Description = "The base address of a running server, or of its MCP endpoint where that is not /mcp: checks what a client needs from it." };
         var strict = new Option<bool>("--strict") { Description = "Exits with 1 when a check fails." };
         var verb = CommandLine.Verb("doctor", "Checks the settings of this server, or a running one (--url).", async (parsed, settings, cancellationToken) =>
         {

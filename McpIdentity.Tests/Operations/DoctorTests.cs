@@ -63,6 +63,22 @@ internal sealed partial class DoctorTests
         Assert.That(nobody.Single().Verdict, Is.EqualTo(Verdict.Fail));
     }
 
+    /// <summary>RFC 8414 §3.1, RFC 9728 §3.1: the well-known addresses follow the path of the endpoint.</summary>
+    [Test, Category("SEED-079")]
+    public async Task Doctor_passes_a_server_whose_endpoint_has_another_path()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:Path=/v1/tools");
+
+        var results = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl + "/v1/tools"), CancellationToken.None);
+        var home = await server.Http.GetStringAsync("/");
+        using var metadata = await server.Http.GetAsync("/.well-known/oauth-authorization-server/v1/tools");
+        using var usual = await server.Http.GetAsync("/.well-known/oauth-authorization-server/mcp");
+
+        Assert.That(results, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', results));
+        Assert.That(home, Does.Contain(server.BaseUrl + "/v1/tools"));
+        Assert.That(((int)metadata.StatusCode, (int)usual.StatusCode), Is.EqualTo((200, 404)));
+    }
+
     [Test, Category("SEED-077")]
     public async Task Keygen_prints_a_key_that_the_server_takes()
     {
