@@ -22,6 +22,7 @@ internal sealed partial class StaticClients(
     McpIdentityDbContext db,
     IOptions<OAuthServerOptions> options,
     Revocations revocations,
+    TimeProvider time,
     ILogger<StaticClients> logger)
 {
     // True while it is configured, false once it is not any more. A client that registered itself has no such property.
@@ -118,6 +119,12 @@ internal sealed partial class StaticClients(
 
         if (!isSameSecret || !IsSame(current, descriptor))
         {
+            // Configured again. One that is configured all along and that an operator disabled stays disabled.
+            if (!current.Properties[ConfiguredProperty].GetBoolean())
+            {
+                await SetDisabledAsync(client.ClientId!, null, cancellationToken);
+            }
+
             await clients.UpdateAsync(stored, descriptor, cancellationToken);
             ClientConfigured(client.ClientId!);
         }
@@ -148,19 +155,23 @@ internal sealed partial class StaticClients(
         left.RedirectUris.SetEquals(right.RedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
         left.Properties[ConfiguredProperty].GetBoolean();
 
-    // It stays known, so that a page can say who it was, and may do nothing any more.
+    // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.
     private async Task DisableAsync(string clientId, CancellationToken cancellationToken)
     {
+        await SetDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
+        await revocations.RevokeClientAsync(clientId);
         var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
         var descriptor = new OpenIddictApplicationDescriptor();
         await clients.PopulateAsync(descriptor, stored, cancellationToken);
-        descriptor.Permissions.Clear();
-        descriptor.RedirectUris.Clear();
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
         await clients.UpdateAsync(stored, descriptor, cancellationToken);
-        await revocations.RevokeClientAsync(clientId);
         ClientDisabled(clientId);
     }
+
+    private Task SetDisabledAsync(string clientId, DateTimeOffset? at, CancellationToken cancellationToken) => db.WriteAsync(
+        () => db.Clients.Where(client => client.ClientId == clientId)
+            .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), at), cancellationToken),
+        cancellationToken);
 
     [LoggerMessage(1002, LogLevel.Information, "Client {ClientId} is registered by configuration.")]
     private partial void ClientConfigured(string clientId);

@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Persistence;
 using McpIdentity.Server;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -109,13 +110,43 @@ internal sealed class StaticClientTests
                 var back = OAuthClient.Of(server, "partner", Secret, "https://partner.example/cb");
                 using var refresh = await back.RefreshAsync(refreshToken);
                 Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), "what was revoked stays revoked");
-                server.Clock.Advance(TimeSpan.FromSeconds(1)); // What is issued in the second of a revocation ends with it.
+                server.Clock.Advance(RevocationList.Skew + TimeSpan.FromSeconds(1));
                 Assert.That((await back.ConnectAsync(alice)).Text("access_token"), Is.Not.Null);
             }
         }
         finally
         {
             folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task A_configured_client_that_an_operator_disabled_stays_so_and_one_that_is_configured_again_works_again()
+    {
+        using var folder = new TemporaryFolder();
+        string[] database = [$"Database:ConnectionString=Data Source={folder.File("kept.db")}"];
+        string[] configured = [.. database, "OAuth:StaticClients:0:ClientId=job", $"OAuth:StaticClients:0:ClientSecret={Secret}"];
+        Assert.That(await IsServedAsync(configured), Is.True);
+        await CommandAsync("clients", "disable", "job");
+
+        Assert.That(await IsServedAsync(configured), Is.False, "a start is no reason to enable it");
+        Assert.That(await IsServedAsync(database), Is.False);
+        Assert.That(await CommandAsync("clients", "list"), Does.Contain("disabled"));
+        Assert.That(await IsServedAsync(configured), Is.True, "the operator configured it again");
+        Assert.That(await CommandAsync("clients", "list"), Does.Contain("enabled"));
+
+        async Task<bool> IsServedAsync(string[] settings)
+        {
+            await using var server = await TestServer.StartAsync(settings);
+            using var answer = await OAuthClient.Of(server, "job", Secret, "").TokenAsync(("grant_type", "client_credentials"), ("scope", "mcp"));
+            return answer.StatusCode == HttpStatusCode.OK;
+        }
+
+        async Task<string> CommandAsync(params string[] verb)
+        {
+            var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = folder.Path, Arguments = [.. verb, $"--{database[0]}"] });
+            Assert.That(exitCode, Is.Zero, output);
+            return output;
         }
     }
 
