@@ -10,6 +10,9 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class RevocationList
 {
+    /// <summary>By how much the clock of a node may be ahead of the one that revokes: NTP keeps far within it.</summary>
+    public static readonly TimeSpan Skew = TimeSpan.FromSeconds(2);
+
     private readonly ConcurrentDictionary<(RevocationKind Kind, string Target), Ended> _ended = new();
 
     public int Count => _ended.Count;
@@ -49,11 +52,11 @@ internal sealed class RevocationList
     public bool IsRevoked(RevocationKind kind, string? target) => target is not null && _ended.ContainsKey((kind, target));
 
     /// <summary>
-    /// Of clients and users, who may come back: only what they had before. A token's <c>iat</c> is in whole seconds, so
-    /// what was issued within the second of the revocation ends too.
+    /// Of clients and users, who may come back: only what they had before. Clocks of two nodes differ by a little, so what
+    /// was issued within <see cref="Skew"/> after the revocation ends too.
     /// </summary>
     public bool IsRevoked(RevocationKind kind, string? target, DateTimeOffset issuedAt) =>
-        target is not null && _ended.TryGetValue((kind, target), out var ended) && issuedAt <= ended.RevokedAt;
+        target is not null && _ended.TryGetValue((kind, target), out var ended) && issuedAt <= ended.RevokedAt + Skew;
 
     private readonly record struct Ended(DateTimeOffset RevokedAt, DateTimeOffset ExpiresAt);
 }

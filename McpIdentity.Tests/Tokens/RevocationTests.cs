@@ -55,7 +55,7 @@ internal sealed class RevocationTests
         await RevokeAsync(server, "client", before.Text("access_token")!);
         await RevokeAsync(server, "user", before.Text("access_token")!);
 
-        server.Clock.Advance(TimeSpan.FromSeconds(1));
+        server.Clock.Advance(RevocationList.Skew + TimeSpan.FromSeconds(1));
         var after = await client.ConnectAsync(alice);
 
         Assert.That(await CallAsync(server, after.Text("access_token")!), Is.EqualTo(HttpStatusCode.OK));
@@ -130,6 +130,24 @@ internal sealed class RevocationTests
         }
     }
 
+    /// <summary>A disabled client must not go on for an hour because the node that gave it its token had a clock that ran ahead.</summary>
+    [Test]
+    public async Task A_token_from_a_node_whose_clock_is_a_little_ahead_ends_with_its_client()
+    {
+        await using var server = await TestServer.StartAsync();
+        var service = await OAuthClient.RegisterServiceAsync(server);
+        server.Clock.Advance(RevocationList.Skew);
+        var ahead = (await (await service.TokenAsync(("grant_type", "client_credentials"))).JsonAsync()).Text("access_token")!;
+        server.Clock.Advance(TimeSpan.FromSeconds(1));
+        var later = (await (await service.TokenAsync(("grant_type", "client_credentials"))).JsonAsync()).Text("access_token")!;
+
+        var list = server.Services.GetRequiredService<RevocationList>();
+        list.Add(RevocationKind.Client, service.ClientId, new JsonWebToken(ahead).IssuedAt - RevocationList.Skew, server.Clock.GetUtcNow().AddHours(1));
+
+        Assert.That(await CallAsync(server, ahead), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await CallAsync(server, later), Is.EqualTo(HttpStatusCode.OK), "a client that was enabled again");
+    }
+
     [TestCase("SQLite, by polling")]
     [TestCase("SQLite and Redis, by its channel")]
     [TestCase("PostgreSQL, by NOTIFY")]
@@ -161,7 +179,7 @@ internal sealed class RevocationTests
                     }
                 }
 
-                first.Clock.Advance(TimeSpan.FromSeconds(1));
+                first.Clock.Advance(RevocationList.Skew + TimeSpan.FromSeconds(1));
             }
         }
         finally
