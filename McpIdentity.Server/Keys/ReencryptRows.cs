@@ -15,7 +15,13 @@ namespace McpIdentity.Server.Keys;
 internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFactory scopes, TimeProvider time, ILogger<ReencryptRows> logger)
     : BackgroundService
 {
+    /// <summary>A node that still runs with the previous key writes under it: what it wrote is found by a later pass.</summary>
+    internal static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(1);
+
+    // A pass reads whole tables; the bound of a request is not meant for it.
+    private static readonly TimeSpan ReadWithin = TimeSpan.FromMinutes(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -24,7 +30,7 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
             try
             {
                 await RunAsync(stoppingToken);
-                return;
+                await Task.Delay(Interval, time, stoppingToken);
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
@@ -41,6 +47,7 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
         await using var writing = scopes.CreateAsyncScope();
         var old = reading.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var db = writing.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        old.Database.SetCommandTimeout(ReadWithin);
 
         var previous = keys.Prefixes.Skip(1).ToArray();
         var length = previous[0].Length;

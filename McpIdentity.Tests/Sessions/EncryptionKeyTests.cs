@@ -1,5 +1,9 @@
 using System.Net;
+using McpIdentity.Persistence;
+using McpIdentity.Server.Keys;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Sessions;
 
@@ -46,6 +50,31 @@ internal sealed class EncryptionKeyTests
         Assert.That(after.Output.Split("cannot be decrypted and count as signed out").Length - 1, Is.EqualTo(1), after.Output);
         Assert.That(after.Output, Does.Contain("1 sign-in sessions cannot be decrypted"));
         Assert.That(after.Output, Does.Not.Contain("unhandled exception"));
+    }
+
+    [Test]
+    public async Task What_a_node_with_the_previous_key_still_writes_is_found_by_a_later_pass()
+    {
+        using var folder = new TemporaryFolder();
+        var database = $"Database:ConnectionString=Data Source={folder.File("shared.db")}";
+        await using var old = await TestServer.StartAsync(database, $"OAuth:EncryptionKey={Key}");
+        var client = await OAuthClient.RegisterPublicAsync(old);
+        using var alice = new Person(old);
+        await using var next = await TestServer.StartAsync(database, $"OAuth:EncryptionKey={NextKey}", $"OAuth:PreviousEncryptionKeys:0={Key}");
+        await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.SigningKeys.Select(key => key.ProtectedKey)) == 0, "the first pass");
+
+        await client.ConnectAsync(alice);
+        Assert.That(await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)), Is.EqualTo(1));
+        next.Clock.Advance(ReencryptRows.Interval);
+
+        await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)) == 0, "the next pass");
+
+        async Task<int> UnderPreviousAsync(Func<McpIdentityDbContext, IQueryable<string>> values)
+        {
+            var previous = next.Services.GetRequiredService<EncryptionKeys>().Prefixes[1];
+            await using var scope = next.Services.CreateAsyncScope();
+            return await values(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>()).CountAsync(value => value.StartsWith(previous));
+        }
     }
 
     [Test]
