@@ -10,6 +10,7 @@ namespace McpIdentity.Server.Sessions;
 internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, TimeProvider time) : ISessionStorage
 {
     private const string Kind = "s:";
+    private const int PageSize = 500;
 
     public async Task<int> OpenAsync(CancellationToken cancellationToken)
     {
@@ -106,10 +107,10 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         var pattern = string.Concat(redis.Key(Kind).ToString().Select(character => "*?[]^-\\".Contains(character) ? $"\\{character}" : $"{character}")) + "*";
         foreach (var server in db.Multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
         {
-            await foreach (var key in server.KeysAsync(db.Database, pattern, pageSize: 500).WithCancellation(cancellationToken))
+            await foreach (var page in server.KeysAsync(db.Database, pattern, pageSize: PageSize).Chunk(PageSize).WithCancellation(cancellationToken))
             {
-                var text = await RunAsync(database => database.StringGetAsync(key));
-                if (text.HasValue)
+                var texts = await RunAsync(database => database.StringGetAsync(page));
+                foreach (var (key, text) in page.Zip(texts).Where(pair => pair.Second.HasValue))
                 {
                     yield return (key, text!);
                 }

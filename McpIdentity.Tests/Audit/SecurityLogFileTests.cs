@@ -3,6 +3,7 @@ using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Tests.Mcp;
+using McpIdentity.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -191,14 +192,5 @@ internal sealed class SecurityLogFileTests
             LogLevel = level,
         };
         return new SecurityLog(Options.Create(options), new FakeTimeProvider(TestTokens.Now), NullLogger<SecurityLog>.Instance) { EndsWithin = TimeSpan.FromMinutes(2) };
-    }
-
-    private sealed class TemporaryFolder : IDisposable
-    {
-        public string Path { get; } = Directory.CreateTempSubdirectory("mcpidentity-log-").FullName;
-
-        public string File(string name) => System.IO.Path.Combine(Path, name);
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }
