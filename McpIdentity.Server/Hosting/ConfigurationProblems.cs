@@ -3,6 +3,8 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using McpIdentity.Mcp;
+using Microsoft.Extensions.Configuration.CommandLine;
+using Microsoft.Extensions.Configuration.Json;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
@@ -10,6 +12,13 @@ namespace McpIdentity.Server.Hosting;
 /// <summary>Finds every mistake in the configuration, so that an operator reads one list and not one line a try.</summary>
 internal sealed class ConfigurationProblems
 {
+    // What .NET's host, its server and its logging read, and the two that the guide has at its root.
+    private static readonly string[] OtherRoots =
+    [
+        "Logging", "Kestrel", "AllowedHosts", "Urls", "http_ports", "https_ports", "https_port", "Environment", "ContentRoot", "ApplicationName",
+        "$schema", "port", "trustProxy",
+    ];
+
     private readonly List<string> _problems = [];
     private readonly List<string> _warnings = [];
     private readonly Dictionary<string, string?> _rewritten = [];
@@ -33,6 +42,7 @@ internal sealed class ConfigurationProblems
     /// <param name="configuration">All sources together.</param>
     public void Find(ConfigurationManager configuration)
     {
+        FindRoots(configuration);
         foreach (var (section, options) in SettingsSections.All)
         {
             Walk(configuration.GetSection(section), options);
@@ -56,6 +66,20 @@ internal sealed class ConfigurationProblems
         if (_problems.Count > 0)
         {
             throw new InvalidConfigurationException([.. _problems.Distinct()]);
+        }
+    }
+
+    // In a settings file and on the command line everything is meant for us; the environment belongs to other programs too.
+    private void FindRoots(IConfigurationRoot configuration)
+    {
+        string[] known = [.. SettingsSections.All.Select(section => section.Name), .. OtherRoots];
+        foreach (var provider in configuration.Providers.Where(provider => provider is JsonConfigurationProvider or CommandLineConfigurationProvider))
+        {
+            foreach (var root in provider.GetChildKeys([], null).Distinct().Where(root => !known.Contains(root, StringComparer.OrdinalIgnoreCase)))
+            {
+                var source = provider is JsonConfigurationProvider { Source.Path: { } path } ? path : "the command line";
+                _problems.Add($"{root} in {source} is not a section. There are {string.Join(", ", known.Take(SettingsSections.All.Count))}.");
+            }
         }
     }
 
