@@ -103,7 +103,7 @@ internal sealed class McpGate(
 
         if (body is null)
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, "The body is larger than 4 MB");
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, $"The body is larger than {RequestBody.MaxBytes / (1024 * 1024)} MiB");
             return null;
         }
 

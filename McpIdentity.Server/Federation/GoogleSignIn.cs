@@ -40,6 +40,7 @@ internal static class GoogleSignIn
             google.SaveTokens = true;
             google.AccessType = "offline"; // with a refresh token, so that they serve for as long as the session
             google.SignInScheme = SessionsSetup.Scheme;
+            google.BackchannelTimeout = TimeSpan.FromSeconds(10); // somebody waits at the callback
             google.RemoteAuthenticationTimeout = TimeSpan.FromMinutes(10);
             google.ClaimActions.MapJsonKey(EmailVerifiedClaim, EmailVerifiedClaim);
             google.ClaimActions.MapJsonKey(HostedDomainClaim, HostedDomainClaim);
