@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence;
+using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 
@@ -17,7 +18,7 @@ internal static class ClientsCommand
         CommandLine.StorageVerb("list", "Lists the clients, the last used first.", ListAsync),
         Of("show", "Shows one client.", (db, _, clientId, cancellationToken) => ShowAsync(db, clientId, cancellationToken)),
         Of("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
-        Of("enable", "Lets a disabled client in again.", (db, _, clientId, cancellationToken) => EnableAsync(db, clientId, cancellationToken)),
+        Of("enable", "Lets a disabled client in again.", EnableAsync),
         Of("delete", "Ends all that a client holds and forgets it.", DeleteAsync),
     };
 
@@ -105,9 +106,12 @@ internal static class ClientsCommand
         return true;
     }
 
-    private static async Task<bool> EnableAsync(McpIdentityDbContext db, string clientId, CancellationToken cancellationToken) =>
-        await db.Clients.Where(client => client.ClientId == clientId)
+    private static async Task<bool> EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
+    {
+        await revocations.SettleAsync(RevocationKind.Client, clientId, cancellationToken);
+        return await db.Clients.Where(client => client.ClientId == clientId)
             .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), (DateTimeOffset?)null), cancellationToken) == 1;
+    }
 
     private static async Task<bool> DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {

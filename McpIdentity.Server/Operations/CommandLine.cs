@@ -23,6 +23,7 @@ internal static class CommandLine
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
+        GrantsCommand.Create(),
         SessionsCommand.Create(),
         UsersCommand.Create(),
         ConfigCommand.Create(),

@@ -3,6 +3,7 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Persistence;
 using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Operations;
@@ -30,6 +31,7 @@ internal static class UsersCommand
         }),
         Change("enable", "Lets a person sign in again.", async (services, user, cancellationToken) =>
         {
+            await services.GetRequiredService<Revocations>().SettleAsync(RevocationKind.User, user.Id, cancellationToken);
             user.DisabledAt = null;
             await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
         }),

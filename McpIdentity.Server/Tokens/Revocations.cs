@@ -40,6 +40,21 @@ internal sealed class Revocations(
     public Task RevokeUserAsync(string userId) =>
         RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId));
 
+    /// <summary>
+    /// Before a client or a person is let in again: waits, two seconds at most, until what they get anew is told from what
+    /// was revoked (<see cref="RevocationList.Skew"/>).
+    /// </summary>
+    public async Task SettleAsync(RevocationKind kind, string target, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var since = time.GetUtcNow() - RevocationList.Skew;
+        if (await db.Revocations.AnyAsync(revocation => revocation.Kind == kind && revocation.Target == target && revocation.RevokedAt >= since, cancellationToken))
+        {
+            await Task.Delay(RevocationList.Skew, time, cancellationToken);
+        }
+    }
+
     private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, IQueryable<Grant>>? grants, DateTimeOffset? until = null)
     {
         var now = time.GetUtcNow();

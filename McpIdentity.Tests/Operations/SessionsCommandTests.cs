@@ -48,6 +48,33 @@ internal sealed class SessionsCommandTests
         Assert.That(new JsonWebToken(anew.Text("access_token")).Subject, Is.Not.EqualTo(new JsonWebToken(removed).Subject), "somebody new");
     }
 
+    [Test]
+    [Category("SEED-010")]
+    public async Task One_grant_ends_by_its_verb_and_the_others_go_on()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server.Http);
+        using var alice = new Person(server.BaseUrl);
+        var tokens = await client.ConnectAsync(alice);
+        var other = await client.ConnectAsync(alice);
+        var token = new JsonWebToken(tokens.Text("access_token"));
+        var grant = token.GetClaim("oi_au_id").Value;
+
+        Assert.That(await RunAsync(server, "grants", "list", "--user", token.Subject), Does.Contain(grant).And.Contain(client.ClientId));
+        Assert.That(await RunAsync(server, "grants", "list", "--client", "another"), Does.Not.Contain(grant));
+        await RunAsync(server, "grants", "revoke", grant);
+
+        await RefusedAsync(server, tokens.Text("access_token")!);
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+        Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        Assert.That((await server.Http.CallToolAsync(other.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await RunAsync(server, "grants", "list"), Does.Not.Contain(grant));
+        var line = LogLines.Read(Path.Combine(server.Folder, "security.log")).Single();
+        Assert.That((line.Text("event"), line.Text("grant_id"), line.Text("client_id")), Is.EqualTo(("grant_revoked", grant, client.ClientId)));
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["grants", "revoke", "nothing"] });
+        Assert.That((exitCode, output.Trim()), Is.EqualTo((1, "There is no grant nothing.")));
+    }
+
     private static Task RefusedAsync(ServerProcess server, string token) => Until.TrueAsync(
         async () => await server.Http.CallToolAsync(token) is { Status: HttpStatusCode.Unauthorized, Challenge: var challenge } &&
             challenge.Contains("Session not found", StringComparison.Ordinal),
