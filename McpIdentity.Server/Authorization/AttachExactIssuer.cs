@@ -45,7 +45,7 @@ internal sealed class AttachExactIssuer(PublicAddress address) :
 
     public ValueTask HandleAsync(GenerateTokenContext context)
     {
-        // Codes and refresh tokens are read by OpenIddict alone, which expects its own form in them.
+        // What OpenIddict writes for itself alone (a pushed authorization request, say) it expects in its own form.
         if (context.TokenType is TokenTypeIdentifiers.AccessToken or TokenTypeIdentifiers.IdentityToken)
         {
             context.SecurityTokenDescriptor.Issuer = address.Issuer;

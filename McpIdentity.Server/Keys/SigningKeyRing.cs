@@ -68,7 +68,8 @@ internal sealed partial class SigningKeyRing(
     {
         options.SigningCredentials.AddRange(_credentials);
 
-        // What only this server decrypts (codes, refresh tokens) is encrypted with a symmetric key: RSA costs 25 to 250 times as much.
+        // OpenIddict asks for a key for what only it decrypts. Codes and refresh tokens are ours (GrantTokens), so little is
+        // left of that; symmetric, because RSA costs 25 to 250 times as much.
         options.EncryptionCredentials.AddRange(encryption.Derive("tokens").Select(key => new EncryptingCredentials(
             new SymmetricSecurityKey(key), SecurityAlgorithms.Aes256KW, SecurityAlgorithms.Aes256CbcHmacSha512)));
     }

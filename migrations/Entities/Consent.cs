@@ -2,8 +2,8 @@ namespace McpIdentity.Persistence.Entities;
 
 /// <summary>What one person has allowed one client to do at one resource, until withdrawn.</summary>
 /// <remarks>
-/// Kept apart from OpenIddict's authorizations: each of those is one grant (one code and its tokens), so that the
-/// replay of one grant does not end the person's other devices. See docs/decisions/0001.
+/// Kept apart from <see cref="Grant"/>: each of those is one code and its tokens, so that the replay of one does not end
+/// the person's other devices. See docs/decisions/0001.
 /// </remarks>
 public sealed class Consent
 {
