@@ -20,6 +20,7 @@ internal sealed class DurabilityTests
     {
         var database = postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : null;
         var folder = Directory.CreateTempSubdirectory("mcpidentity-kill-");
+        ServerProcess? server = null;
         try
         {
             var start = new ServerStart
@@ -30,7 +31,7 @@ internal sealed class DurabilityTests
                 Arguments = ["--OAuth:RefreshTokenReuseGraceSeconds=300", "--OAuth:AuthorizationCodeLifetime=00:10:00"],
                 Environment = database is null ? new Dictionary<string, string?>() : new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) },
             };
-            var server = await ServerProcess.StartAsync(start);
+            server = await ServerProcess.StartAsync(start);
             var client = await OAuthClient.RegisterPublicAsync(server.Http);
             using var alice = new Person(server.BaseUrl);
             var answered = new string[Chains];
@@ -72,11 +73,10 @@ internal sealed class DurabilityTests
                     Assert.That((await server.Http.CallToolAsync(tokens.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.Unauthorized));
                 }
             }
-
-            await server.DisposeAsync();
         }
         finally
         {
+            await (server?.DisposeAsync() ?? ValueTask.CompletedTask);
             folder.Delete(recursive: true);
         }
     }
