@@ -18,6 +18,10 @@ internal static class CommandLine
     private const int Failed = 1;
     private const int Usage = 2;
 
+    // After SIGTERM or Ctrl-C. System.CommandLine would end the process after two seconds, in the middle of what Draining is
+    // finishing; whoever sends the signal has a limit of their own.
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
+
     // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
     private static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
     {
@@ -43,7 +47,7 @@ internal static class CommandLine
         try
         {
             var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);
-            var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = EndsWithin });
             return parsed.Action is ParseErrorAction ? Usage : exitCode;
         }
         catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException or DbException)

@@ -172,25 +172,6 @@ internal sealed class PruningTests
     }
 
     [Test]
-    public async Task The_command_line_counts_and_deletes()
-    {
-        await using var server = await ServerProcess.StartAsync();
-        var client = await OAuthClient.RegisterPublicAsync(server.Http);
-        using var alice = new Person(server.BaseUrl);
-        await client.ConnectAsync(alice);
-
-        Assert.That(await RunAsync("--dry-run"), Does.Contain("0 expired grants to delete"));
-        Assert.That(await RunAsync(), Does.Contain("0 unused registrations deleted"));
-
-        async Task<string> RunAsync(params string[] options)
-        {
-            var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["prune", .. options, .. DatabaseOf(server)] });
-            Assert.That(exitCode, Is.Zero, output);
-            return output;
-        }
-    }
-
-    [Test]
     public async Task Clients_are_listed_shown_disabled_enabled_and_deleted_while_the_server_serves()
     {
         await using var server = await ServerProcess.StartAsync();

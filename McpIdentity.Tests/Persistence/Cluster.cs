@@ -52,10 +52,17 @@ internal sealed class Cluster : IAsyncDisposable
 
     public ServerProcess Node(int index) => _nodes[index] ?? throw new InvalidOperationException("The node was killed.");
 
-    public async Task KillAsync(int index)
+    /// <summary>SIGKILL, whatever the node is doing.</summary>
+    public async Task CrashAsync(int index)
     {
         await Node(index).DisposeAsync();
         _nodes[index] = null;
+    }
+
+    /// <summary>SIGKILL between requests: the next one, whatever its method, reaches the other node.</summary>
+    public async Task KillAsync(int index)
+    {
+        await CrashAsync(index);
         // Idempotent requests, which the proxy repeats, find the dead connections before a POST does.
         for (var i = 0; i < 4; i++)
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;
@@ -19,15 +20,18 @@ internal sealed class DurabilityTests
     {
         var database = postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : null;
         var folder = Directory.CreateTempSubdirectory("mcpidentity-kill-");
+        ServerProcess? server = null;
         try
         {
             var start = new ServerStart
             {
                 Folder = folder.FullName,
                 Port = Ports.Next(),
+                // How soon it is back is the machine's to say: the longest grace, and codes that wait for it.
+                Arguments = ["--OAuth:RefreshTokenReuseGraceSeconds=300", "--OAuth:AuthorizationCodeLifetime=00:10:00"],
                 Environment = database is null ? new Dictionary<string, string?>() : new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) },
             };
-            var server = await ServerProcess.StartAsync(start);
+            server = await ServerProcess.StartAsync(start);
             var client = await OAuthClient.RegisterPublicAsync(server.Http);
             using var alice = new Person(server.BaseUrl);
             var answered = new string[Chains];
@@ -38,7 +42,7 @@ internal sealed class DurabilityTests
 
             for (var round = 0; round < Rounds; round++)
             {
-                var codes = await RunUntilKilledAsync(server, client, alice, answered);
+                var (codes, clients, revoked) = await RunUntilKilledAsync(server, client, alice, answered);
                 await server.DisposeAsync();
                 server = await ServerProcess.StartAsync(start);
                 client = client.At(server.Http);
@@ -55,12 +59,24 @@ internal sealed class DurabilityTests
                     using var redeemed = await client.RedeemAsync(code);
                     Assert.That(redeemed.StatusCode, Is.EqualTo(HttpStatusCode.OK), $"a code of round {round}");
                 }
-            }
 
-            await server.DisposeAsync();
+                foreach (var registered in clients)
+                {
+                    using var known = await registered.At(server.Http).RedeemAsync("no code");
+                    Assert.That(await known.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), $"a registration of round {round}: it would be invalid_client");
+                }
+
+                foreach (var tokens in revoked)
+                {
+                    using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+                    Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), $"a revocation of round {round}");
+                    Assert.That((await server.Http.CallToolAsync(tokens.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.Unauthorized));
+                }
+            }
         }
         finally
         {
+            await (server?.DisposeAsync() ?? ValueTask.CompletedTask);
             folder.Delete(recursive: true);
         }
     }
@@ -106,39 +122,55 @@ internal sealed class DurabilityTests
         }
     }
 
-    /// <summary>Refreshes all chains at once, and issues codes, until the server is killed in the middle.</summary>
-    /// <returns>The codes that were answered and not redeemed.</returns>
-    private static async Task<List<string>> RunUntilKilledAsync(ServerProcess server, OAuthClient client, Person person, string[] answered)
+    /// <summary>Refreshes all chains at once, and issues codes, registers and revokes, until the server is killed in the middle.</summary>
+    /// <returns>What was answered: codes that were not redeemed, registrations, and the tokens of grants that were revoked.</returns>
+    private static async Task<(List<string> Codes, List<OAuthClient> Clients, List<JsonElement> Revoked)> RunUntilKilledAsync(
+        ServerProcess server, OAuthClient client, Person person, string[] answered)
     {
         var done = 0;
         var kill = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var codes = new List<string>();
-        var chains = Enumerable.Range(0, Chains).Select(chain => Task.Run(async () =>
+        var (codes, clients, revoked) = (new List<string>(), new List<OAuthClient>(), new List<JsonElement>());
+        using var other = new Person(server.BaseUrl, "bob");
+        Func<Task>[] work =
+        [
+            .. Enumerable.Range(0, Chains).Select<int, Func<Task>>(chain => () => RefreshAsync(chain)),
+            async () => codes.Add(await client.AuthorizeAsync(person)),
+            async () => clients.Add(await OAuthClient.RegisterPublicAsync(server.Http)),
+            RevokeAsync,
+        ];
+        var lanes = work.Select(step => Task.Run(async () =>
         {
             while (true)
             {
-                using var refresh = await client.RefreshAsync(answered[chain]);
-                Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
-                answered[chain] = (await refresh.JsonAsync()).Text("refresh_token")!;
-                if (Interlocked.Increment(ref done) == RefreshesBeforeKill)
-                {
-                    kill.SetResult();
-                }
-            }
-        })).Append(Task.Run(async () =>
-        {
-            while (true)
-            {
-                codes.Add(await client.AuthorizeAsync(person));
+                await step();
             }
         })).ToList();
-        await Task.WhenAny(kill.Task, Task.WhenAny(chains));
+        await Task.WhenAny(kill.Task, Task.WhenAny(lanes));
         await server.KillAsync();
-        foreach (var chain in chains)
+        foreach (var lane in lanes)
         {
-            Assert.That(async () => await chain, Throws.InstanceOf<HttpRequestException>(), "the kill ends it, and nothing before");
+            Assert.That(async () => await lane, Throws.InstanceOf<HttpRequestException>(), "the kill ends it, and nothing before");
         }
 
-        return codes;
+        return (codes, clients, revoked);
+
+        async Task RefreshAsync(int chain)
+        {
+            using var refresh = await client.RefreshAsync(answered[chain]);
+            Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
+            answered[chain] = (await refresh.JsonAsync()).Text("refresh_token")!;
+            if (Interlocked.Increment(ref done) >= RefreshesBeforeKill && clients.Count > 0 && revoked.Count > 0)
+            {
+                kill.TrySetResult();
+            }
+        }
+
+        async Task RevokeAsync()
+        {
+            var tokens = await client.ConnectAsync(other);
+            using var revocation = await client.PostAsync("/oauth/revoke", ("token", tokens.Text("refresh_token")));
+            Assert.That(revocation.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            revoked.Add(tokens);
+        }
     }
 }

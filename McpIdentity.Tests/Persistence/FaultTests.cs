@@ -123,7 +123,7 @@ internal sealed class FaultTests
     {
         var postgres = await PostgresServer.SharedAsync();
         var database = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync());
-        await using var proxy = new FreezableProxy(database.Port);
+        await using var proxy = new FaultyProxy(database.Port);
         database.Port = proxy.Port;
         await using var server = await TestServer.StartAsync("Database:Provider=Postgres", $"Database:ConnectionString={database.ConnectionString}");
         var client = await OAuthClient.RegisterPublicAsync(server);

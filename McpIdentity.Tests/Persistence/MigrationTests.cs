@@ -2,9 +2,6 @@ using McpIdentity.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Migrations;
-using Npgsql;
 
 namespace McpIdentity.Tests.Persistence;
 
@@ -44,19 +41,19 @@ internal sealed class MigrationTests
     }
 
     [Test]
-    public async Task The_script_for_postgresql_can_be_run_twice_and_leaves_nothing_to_migrate()
+    public async Task The_script_for_postgresql_as_it_is_printed_can_be_run_twice_and_leaves_nothing_to_migrate()
     {
         var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
-        await using var db = new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql(database).Options);
-        var script = db.GetService<IMigrator>().GenerateScript(options: MigrationsSqlGenerationOptions.Idempotent);
-        await using var connection = new NpgsqlConnection(database);
-        await connection.OpenAsync();
-        for (var run = 0; run < 2; run++)
-        {
-            await using var command = new NpgsqlCommand(script, connection);
-            await command.ExecuteNonQueryAsync();
-        }
+        var commands = ShellBlock.In("docs/operations.md").Single(block => block.RunBy == nameof(MigrationTests)).Commands.ToList();
+        Assert.That(commands, Has.Count.EqualTo(2), "the script is written, and applied");
+        using var shell = new Shell();
+        shell.Environment["DATABASE_URL"] = PostgresServer.UrlOf(database);
+        var asBuilt = $" --no-build --configuration {new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name}";
 
+        var (exitCode, output) = await shell.RunAsync(string.Join('\n', commands[0] + asBuilt, commands[1], commands[1]));
+
+        Assert.That(exitCode, Is.Zero, output);
+        await using var db = new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql(database).Options);
         Assert.That(await db.Database.GetPendingMigrationsAsync(), Is.Empty);
         Assert.That(await db.Revocations.CountAsync(), Is.Zero);
     }

@@ -23,10 +23,18 @@ internal sealed class PostgresTests
         using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
         Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
         using var again = await client.RefreshAsync(tokens.Text("refresh_token")!);
-        Assert.That((await again.JsonAsync()).Text("refresh_token"), Is.EqualTo((await refresh.JsonAsync()).Text("refresh_token")), "within the grace, D-16");
+        var latest = await again.JsonAsync();
+        Assert.That(latest.Text("refresh_token"), Is.EqualTo((await refresh.JsonAsync()).Text("refresh_token")), "within the grace, D-16");
         alice.PagesSeen.Clear();
         await client.AuthorizeAsync(alice);
         Assert.That(alice.PagesSeen, Is.Empty, "session and consent are stored");
+
+        Assert.That((await server.Http.CallToolAsync(latest.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK));
+        using var revocation = await client.PostAsync("/oauth/revoke", ("token", latest.Text("refresh_token")));
+        Assert.That(revocation.StatusCode, Is.EqualTo(HttpStatusCode.OK), await revocation.Content.ReadAsStringAsync());
+        using var refused = await client.RefreshAsync(latest.Text("refresh_token")!);
+        Assert.That(await refused.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        Assert.That((await server.Http.CallToolAsync(latest.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.Unauthorized), "the grant has ended, RFC 7009 §2.1");
     }
 
     [Test]

@@ -77,26 +77,6 @@ internal sealed class SessionLifetimeTests
     }
 
     [Test]
-    public async Task Calls_cost_no_query()   // design 5
-    {
-        var queries = new QueryCounter();
-        await using var server = await TestServer.StartAsync(builder => builder.Services.ConfigureDbContext<SqliteMcpIdentityDbContext>(db => db.AddInterceptors(queries)));
-        var client = await OAuthClient.RegisterPublicAsync(server);
-        using var alice = new Person(server);
-        var token = (await client.ConnectAsync(alice)).Text("access_token");
-        Assert.That((await server.Http.CallToolAsync(token)).Status, Is.EqualTo(HttpStatusCode.OK));
-        Assert.That(queries.OfSessions, Is.Positive, "the counter counts");
-        queries.OfSessions = 0;
-
-        for (var call = 0; call < 50; call++)
-        {
-            Assert.That((await server.Http.CallToolAsync(token)).Status, Is.EqualTo(HttpStatusCode.OK));
-        }
-
-        Assert.That(queries.OfSessions, Is.Zero);
-    }
-
-    [Test]
     public async Task A_service_that_speaks_for_itself_needs_no_session()
     {
         await using var server = await TestServer.StartAsync("OAuth:SessionStorage:Type=Memory");
@@ -104,19 +84,5 @@ internal sealed class SessionLifetimeTests
         using var answer = await service.TokenAsync(("grant_type", "client_credentials"));
 
         Assert.That((await server.Http.CallToolAsync((await answer.JsonAsync()).Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK));
-    }
-
-    /// <summary>Counts what the database is asked about sessions.</summary>
-    private sealed class QueryCounter : Microsoft.EntityFrameworkCore.Diagnostics.DbCommandInterceptor
-    {
-        public int OfSessions { get; set; }
-
-        public override ValueTask<Microsoft.EntityFrameworkCore.Diagnostics.InterceptionResult<System.Data.Common.DbDataReader>> ReaderExecutingAsync(
-            System.Data.Common.DbCommand command, Microsoft.EntityFrameworkCore.Diagnostics.CommandEventData eventData,
-            Microsoft.EntityFrameworkCore.Diagnostics.InterceptionResult<System.Data.Common.DbDataReader> result, CancellationToken cancellationToken = default)
-        {
-            OfSessions += command.CommandText.Contains("SignInSessions", StringComparison.Ordinal) ? 1 : 0;
-            return base.ReaderExecutingAsync(command, eventData, result, cancellationToken);
-        }
     }
 }

@@ -2,9 +2,12 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Support;
 
-/// <summary>A private PostgreSQL on a loopback port, with its data in a temporary folder and fsync on.</summary>
+/// <summary>A private PostgreSQL on a loopback port, with its data in a temporary folder, fsync on and a password asked for, as in production.</summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {
+    // Of what has a meaning in a URL: DATABASE_URL has to escape it, and our reading of it to undo that.
+    private const string Password = "p@ss:w/rd%?";
+
     private static readonly Lazy<Task<PostgresServer>> TheShared = new(StartAsync);
 
     private readonly DirectoryInfo _folder;
@@ -57,7 +60,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     public static string UrlOf(string connectionString)
     {
         var parts = new NpgsqlConnectionStringBuilder(connectionString);
-        return $"postgres://{parts.Username}@{parts.Host}:{parts.Port}/{parts.Database}";
+        return $"postgres://{parts.Username}:{Uri.EscapeDataString(parts.Password!)}@{parts.Host}:{parts.Port}/{parts.Database}";
     }
 
     /// <summary>Starts with the data that the last run left.</summary>
@@ -122,12 +125,14 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     private async Task InitializeAsync()
     {
+        var passwordFile = Path.Combine(_folder.FullName, "password");
+        await File.WriteAllTextAsync(passwordFile, Password);
         if (Environment.IsPrivilegedProcess)
         {
             await ChildProcess.RunAsync("chown", ["postgres", _folder.FullName], "/");
         }
 
-        var (program, arguments) = AsItsUser("initdb", "--pgdata", Data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync");
+        var (program, arguments) = AsItsUser("initdb", "--pgdata", Data, "--username=postgres", "--auth=scram-sha-256", $"--pwfile={passwordFile}", "--encoding=UTF8", "--locale=C", "--no-sync");
         await ChildProcess.RunAsync(program, arguments, "/");
     }
 
@@ -173,6 +178,7 @@ internal sealed class PostgresServer : IAsyncDisposable
         Port = Port,
         Database = database,
         Username = "postgres",
+        Password = Password,
         Pooling = pooling,
     }.ConnectionString;
 }

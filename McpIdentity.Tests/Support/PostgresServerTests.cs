@@ -16,7 +16,16 @@ internal sealed class PostgresServerTests
 
         Assert.That(await AskAsync(second, "SELECT to_regclass('t')::text"), Is.EqualTo(DBNull.Value));
         Assert.That(await AskAsync(second, "SHOW fsync"), Is.EqualTo("on"));
-        Assert.That(PostgresServer.UrlOf(second), Does.Match(@"^postgres://postgres@127\.0\.0\.1:\d+/test_\d+$"));
+        Assert.That(PostgresServer.UrlOf(second), Does.Match(@"^postgres://postgres:[\w%]+@127\.0\.0\.1:\d+/test_\d+$"));
+    }
+
+    [Test]
+    public async Task Nobody_is_let_in_without_the_password()
+    {
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        var wrong = new NpgsqlConnectionStringBuilder(database) { Password = "guessed" }.ConnectionString;
+
+        Assert.That(() => AskAsync(wrong, "SELECT 1"), Throws.InstanceOf<PostgresException>().With.Property("SqlState").EqualTo(PostgresErrorCodes.InvalidPassword));
     }
 
     [Test]

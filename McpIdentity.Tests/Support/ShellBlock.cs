@@ -17,9 +17,12 @@ internal sealed partial record ShellBlock(string File, int Line, string Marks, s
     /// <summary>Every block of the README, of <c>docs/</c> and of the examples.</summary>
     public static IReadOnlyList<ShellBlock> All { get; } = [.. Documents().SelectMany(In)];
 
-    /// <summary>Blocks without a language that hold a command all the same.</summary>
-    public static IEnumerable<string> Unmarked => Documents().SelectMany(file => UnmarkedCommand()
-        .Matches(System.IO.File.ReadAllText(Repository.PathOf(file)).ReplaceLineEndings("\n")).Select(match => $"{file}: {match.Groups["command"].Value}"));
+    /// <summary>Blocks without a language, or without a fence, that hold a command all the same.</summary>
+    public static IEnumerable<string> Unmarked => Documents().SelectMany(file =>
+    {
+        var text = System.IO.File.ReadAllText(Repository.PathOf(file)).ReplaceLineEndings("\n");
+        return UnmarkedCommand().Matches(text).Concat(IndentedCommand().Matches(AnyFence().Replace(text, ""))).Select(match => $"{file}: {match.Groups["command"].Value}");
+    });
 
     public string? RunBy => Mark("run-by:");
 
@@ -55,6 +58,12 @@ internal sealed partial record ShellBlock(string File, int Line, string Marks, s
 
     [GeneratedRegex(@"^ *```\n(?<command>(?:dotnet|curl|npm|npx|docker|openssl|\./)[^\n]*)", RegexOptions.Multiline)]
     private static partial Regex UnmarkedCommand();
+
+    [GeneratedRegex(@"^ {4,}(?<command>(?:dotnet|curl|npm|npx|docker|openssl|psql|\./)[^\n]*)", RegexOptions.Multiline)]
+    private static partial Regex IndentedCommand();
+
+    [GeneratedRegex(@"^ *```.*?^ *```$", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex AnyFence();
 
     [GeneratedRegex(@"^ *```(?:sh|bash|shell|console)(?<marks>[^\n]*)\n(?<text>.*?)\n *```$", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Fence();
