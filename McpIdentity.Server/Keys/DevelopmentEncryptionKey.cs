@@ -15,6 +15,9 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
     /// <summary>Where the key is kept, below the working directory.</summary>
     internal const string Path = "data/encryption.key";
 
+    private const int Attempts = 40;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     public void PostConfigure(string? name, OAuthServerOptions options)
     {
         if (!string.IsNullOrEmpty(options.EncryptionKey))
@@ -37,37 +40,54 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
     {
         if (!File.Exists(Path))
         {
-            Create();
+            TryCreate();
+        }
+
+        // Of servers that start at once on one folder one makes the file; the others find it, perhaps before it is written.
+        for (var attempt = 1; attempt < Attempts; attempt++)
+        {
+            if (TryRead() is { Length: > 0 } key)
+            {
+                return key;
+            }
+
+            Thread.Sleep(Pause);
         }
 
         return File.ReadAllText(Path).Trim();
     }
 
-    // The file appears under its name when it is whole: servers that start at once on one folder all read the same key.
-    private void Create()
+    private void TryCreate()
     {
         Directory.CreateDirectory("data");
-        var draft = $"{Path}.{Guid.NewGuid():N}";
-        var creation = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        var creation = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
         {
             creation.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        using (var file = new FileStream(draft, creation))
-        {
-            file.Write(Encoding.ASCII.GetBytes(NewKey()));
-            file.Flush(flushToDisk: true);
-        }
-
         try
         {
-            File.Move(draft, Path);
+            using var file = new FileStream(Path, creation);
+            file.Write(Encoding.ASCII.GetBytes(NewKey())); // in one piece: whoever reads sees all of it or nothing
+            file.Flush(flushToDisk: true);
             KeyCreated(Path);
         }
         catch (IOException) when (File.Exists(Path))
         {
-            File.Delete(draft); // another server was first
+            // Another server was first.
+        }
+    }
+
+    private static string? TryRead()
+    {
+        try
+        {
+            return File.ReadAllText(Path).Trim();
+        }
+        catch (IOException)
+        {
+            return null; // still locked by the one who makes it
         }
     }
 
