@@ -15,6 +15,6 @@ public interface IMcpSessionStore
 /// <param name="SessionId">Its <c>sid</c>: the sign-in session; null too where <c>RequireValidSession</c> is off.</param>
 /// <param name="ClientId">Its <c>client_id</c>.</param>
 /// <param name="Subject">Its <c>sub</c>.</param>
-/// <param name="IssuedAt">Its <c>iat</c>: what a client or user receives after its revocation is not touched by it.</param>
+/// <param name="IssuedAt">Its <c>iat</c>: what a client or user receives some seconds after its revocation is not touched by it.</param>
 public readonly record struct McpTokenIdentity(
     string? TokenId, string? GrantId, string? SessionId, string? ClientId, string? Subject, DateTimeOffset IssuedAt);

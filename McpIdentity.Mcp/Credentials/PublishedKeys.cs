@@ -13,11 +13,11 @@ internal sealed partial class PublishedKeys(
 {
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
 
-    /// <summary>Known keys older than this are read again behind the callers' backs: a key that its issuer has ended goes within this time.</summary>
+    /// <summary>Known keys older than this are read again behind the callers' backs.</summary>
     public static readonly TimeSpan RefreshAge = TimeSpan.FromMinutes(10);
 
-    /// <summary>Known keys older than this are not used before a try to read them again.</summary>
-    public static readonly TimeSpan MaxAge = TimeSpan.FromHours(12);
+    /// <summary>Known keys older than this are not used before a try to read them again: a key that its issuer has ended goes within this time.</summary>
+    public static readonly TimeSpan MaxAge = 2 * RefreshAge;
 
     private static readonly TimeSpan FetchTimeout = TimeSpan.FromSeconds(5);
 

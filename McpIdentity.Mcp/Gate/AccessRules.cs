@@ -19,7 +19,7 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
             return new McpAccess(McpOutcome.Allowed);
         }
 
-        var scopes = ScopesOf(call);
+        var scopes = tools.ScopesOf(call.Method, call.Tool);
         var isProtected = NeedsCredential(call) || scopes.Count > 0;
         if (token.Caller is not { } caller)
         {
@@ -66,15 +66,6 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
         McpMethodKind.ToolsCall => Auth.RequireAuthForToolsCall && !tools.IsPublic(call.Tool),
         _ => _options.AuthEnforcement.RequireAuth,
     };
-
-    // A tool that settings open to everyone stays open: what guards tools/call in general does not close it.
-    private IReadOnlyList<string> ScopesOf(McpCall call)
-    {
-        var ofTool = call.Tool is { } tool ? tools.ScopesOf(tool) : [];
-        return call.Method is { } method && Auth.MethodScopes.TryGetValue(method, out var ofMethod) && !tools.IsPublic(call.Tool)
-            ? [.. ofMethod.Union(ofTool)]
-            : ofTool;
-    }
 
     private IEnumerable<string> RequiredOf(VerifiedCaller caller) => caller.JwtScopes is null ? [] : Auth.Jwt.RequiredScopes;
 

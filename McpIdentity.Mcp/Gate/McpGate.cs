@@ -97,13 +97,14 @@ internal sealed class McpGate(
 
             // Broken framing: Kestrel's BadHttpRequestException is an IOException that knows its status.
             var status = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
-            await JsonRpcError.WriteAsync(context, status, McpCall.ParseError, "The body could not be read");
+            var message = status == StatusCodes.Status413PayloadTooLarge ? RequestBody.TooLarge(context) : "The body could not be read";
+            await JsonRpcError.WriteAsync(context, status, McpCall.ParseError, message);
             return null;
         }
 
         if (body is null)
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, $"The body is larger than {RequestBody.MaxBytes / (1024 * 1024)} MiB");
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, RequestBody.TooLarge(context));
             return null;
         }
 

@@ -40,13 +40,9 @@ internal static class McpMethods
         [ToolsCall] = McpMethodKind.ToolsCall,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>The requests of the MCP revisions, for settings that name one: a misspelt name would guard nothing.</summary>
-    public static readonly FrozenSet<string> Known = Kinds.Keys
-        .Concat([
-            PromptsGet, ResourcesRead, RequestMethods.PromptsList, RequestMethods.ResourcesList, RequestMethods.ResourcesTemplatesList,
-            RequestMethods.ResourcesSubscribe, RequestMethods.ResourcesUnsubscribe, RequestMethods.CompletionComplete,
-        ])
-        .ToFrozenSet(StringComparer.Ordinal);
+    /// <summary>The requests that the SDK knows, for settings that name one: a misspelt name would guard nothing.</summary>
+    public static readonly FrozenSet<string> Known = typeof(RequestMethods).GetFields()
+        .Select(field => (string)field.GetRawConstantValue()!).Union(Kinds.Keys).ToFrozenSet(StringComparer.Ordinal);
 
     public static McpMethodKind KindOf(string? method) => method switch
     {

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace McpIdentity.Mcp.Gate;
 
@@ -8,6 +10,13 @@ internal static class RequestBody
     public const int MaxBytes = 4 * 1024 * 1024;
 
     private const int SmallBytes = 64 * 1024;
+
+    /// <summary>What to tell whose body is too large: the server in front of us may have a narrower bound.</summary>
+    public static string TooLarge(HttpContext context)
+    {
+        var bound = context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? MaxBytes;
+        return string.Create(CultureInfo.InvariantCulture, $"The body is larger than {Math.Min(bound, MaxBytes):N0} bytes");
+    }
 
     /// <summary>Null when the body is too large.</summary>
     public static async ValueTask<byte[]?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)

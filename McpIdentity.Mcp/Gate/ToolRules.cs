@@ -24,7 +24,17 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<M
         tool is not null && !_denied.Contains(tool) &&
         (_public.Contains(tool) || (_public.Contains(DefaultWord) && DeclaredBy(tool) is { Public: true } declared && IsOpenCategory(declared.Category)));
 
-    public IReadOnlyList<string> ScopesOf(string tool) => DeclaredBy(tool).Scopes;
+    /// <summary>
+    /// What a call needs. A tool that settings open to everyone stays open: what guards <c>tools/call</c> in general does not
+    /// close it. A tool with scopes of its own is never open.
+    /// </summary>
+    public IReadOnlyList<string> ScopesOf(string? method, string? tool)
+    {
+        var ofTool = tool is null ? [] : DeclaredBy(tool).Scopes;
+        return method is not null && _auth.MethodScopes.TryGetValue(method, out var ofMethod) && (ofTool.Count > 0 || !IsPublic(tool))
+            ? [.. ofMethod.Union(ofTool)]
+            : ofTool;
+    }
 
     /// <summary>Whether <c>tools/list</c> shows the tool: nobody sees what they cannot have (SEED-023, D-08).</summary>
     public bool IsVisible(string tool, VerifiedCaller? caller)
@@ -34,13 +44,16 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<M
             return true;
         }
 
+        // What the method needs shows nobody less: a client that sees the tool asks for those scopes when it calls (403, step-up).
+        var scopes = DeclaredBy(tool).Scopes;
         if (caller is not null)
         {
-            return ScopesOf(tool).All(caller.Scopes.Contains);
+            return scopes.All(caller.Scopes.Contains);
         }
 
-        return ScopesOf(tool).Count == 0 &&
-            (_auth.AnonymousListing == McpAnonymousListing.All || !_auth.RequireAuthForToolsCall || IsPublic(tool));
+        return scopes.Count == 0 &&
+            (_auth.AnonymousListing == McpAnonymousListing.All || IsPublic(tool) ||
+                (!_auth.RequireAuthForToolsCall && ScopesOf(McpMethods.ToolsCall, tool).Count == 0));
     }
 
     /// <summary>A misspelt name would leave a tool closed, or a denial without effect: said at the start.</summary>

@@ -68,9 +68,17 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
 
     private static IEnumerable<string> CheckMethodScopes(McpAuthOptions auth)
     {
-        foreach (var method in auth.MethodScopes.Keys.Where(method => !McpMethods.Known.Contains(method)))
+        foreach (var (method, scopes) in auth.MethodScopes)
         {
-            yield return $"Mcp:Auth:MethodScopes names '{method}', which is no method of MCP; known: {string.Join(", ", McpMethods.Known.Order(StringComparer.Ordinal))}.";
+            if (!McpMethods.Known.Contains(method))
+            {
+                yield return $"Mcp:Auth:MethodScopes names '{method}', which is no method of MCP; known: {string.Join(", ", McpMethods.Known.Order(StringComparer.Ordinal))}.";
+            }
+
+            if (scopes.Count == 0 || scopes.Any(scope => scope.Contains(' ', StringComparison.Ordinal)))
+            {
+                yield return $"Mcp:Auth:MethodScopes:{method} must be a list of scopes, or scopes separated by commas.";
+            }
         }
     }
 

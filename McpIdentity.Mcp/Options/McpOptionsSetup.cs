@@ -21,6 +21,10 @@ internal sealed class McpOptionsSetup(IConfiguration configuration) : IConfigure
         AddWords(section.GetSection("Auth:PublicTools"), options.Auth.PublicTools);
         AddWords(section.GetSection("Auth:DenyPublicTools"), options.Auth.DenyPublicTools);
         AddWords(section.GetSection("Auth:PublicCategories"), options.Auth.PublicCategories);
+        foreach (var method in section.GetSection("Auth:MethodScopes").GetChildren())
+        {
+            AddWords(method, options.Auth.MethodScopes.TryGetValue(method.Key, out var scopes) ? scopes : options.Auth.MethodScopes[method.Key] = []);
+        }
     }
 
     // "default", or names separated by commas as an environment variable has them: the binder reads a list only from its children.

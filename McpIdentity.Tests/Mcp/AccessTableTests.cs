@@ -140,7 +140,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
             ["Mcp:Auth:AuthType"] = authType.ToString(),
             ["Mcp:Auth:PublicTools:0"] = "greeting",
             ["Mcp:Auth:MethodScopes:tools/call:0"] = "mcp:call",
-            ["Mcp:Auth:MethodScopes:tools/list:0"] = "mcp",
+            ["Mcp:Auth:MethodScopes:tools/list"] = "mcp", // the shorter form, as an environment variable has it
         });
         var reader = TokenWith("mcp");
         var user = TokenWith("mcp mcp:call");

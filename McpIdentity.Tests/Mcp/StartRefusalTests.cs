@@ -32,6 +32,7 @@ internal sealed class StartRefusalTests
     [TestCase("--Mcp:Auth:AuthType=foo", "Mcp:Auth:AuthType (MCP_AUTH_TYPE) is 'foo'; allowed: oauth, jwt, both, none.")]
     [TestCase("--Mcp:Auth:AuthType=jwt", "JWT_SECRET")]
     [TestCase("--Mcp:Auth:MethodScopes:tools/cal:0=mcp:call", "Mcp:Auth:MethodScopes names 'tools/cal'")]
+    [TestCase("--Mcp:Auth:MethodScopes:tools/call=mcp mcp:call", "Mcp:Auth:MethodScopes:tools/call must be a list of scopes")]
     [TestCase("--Mcp:Auth:OAuth:Enabled=false", "Mcp:Auth:AuthType oauth needs Mcp:Auth:OAuth:Enabled")]
     [Category("SEED-001"), Category("SEED-008"), Category("SEED-018")]
     public Task One_setting_is_enough(string setting, string problem) => RefusesAsync("Development", [setting], problem);
