@@ -84,7 +84,8 @@ internal sealed partial class StaticClients(
 
         var ids = configured.Select(client => client.Options.ClientId!).ToHashSet(StringComparer.Ordinal);
         var known = await db.Set<OpenIddictEntityFrameworkCoreApplication>().AsNoTracking()
-            .Where(client => client.Properties!.Contains($"\"{ConfiguredProperty}\":true")).Select(client => client.ClientId!).ToListAsync(cancellationToken);
+            .Where(client => client.Properties!.Contains($"\"{ConfiguredProperty}\":true") ||
+                (client.Properties!.Contains($"\"{ConfiguredProperty}\":") && EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null)).Select(client => client.ClientId!).ToListAsync(cancellationToken);
         foreach (var clientId in known.Where(id => !ids.Contains(id)))
         {
             await DisableAsync(clientId, cancellationToken);
