@@ -9,6 +9,6 @@ public static class ClientColumns
     /// <summary>When something was last issued to it, to the day. Null while nothing was.</summary>
     public const string LastUsedAt = nameof(LastUsedAt);
 
-    /// <summary>Since when an operator has refused it.</summary>
+    /// <summary>Since when an operator, or the configuration that no more has it, refuses it.</summary>
     public const string DisabledAt = nameof(DisabledAt);
 }

@@ -15,8 +15,10 @@ internal sealed class ConfigurationProblems
     // What .NET's host, its server and its logging read, and the two that the guide has at its root.
     private static readonly string[] OtherRoots =
     [
-        "Logging", "Kestrel", "AllowedHosts", "Urls", "http_ports", "https_ports", "https_port", "Environment", "ContentRoot", "ApplicationName",
-        "$schema", "port", "trustProxy",
+        "Logging", "Metrics", "Kestrel", "AllowedHosts", "Urls", "http_ports", "https_ports", "https_port", "Environment", "ContentRoot", "WebRoot",
+        "ApplicationName", "ShutdownTimeoutSeconds", "ServicesStartConcurrently", "ServicesStopConcurrently", "HostBuilder", "DetailedErrors",
+        "CaptureStartupErrors", "SuppressStatusMessages", "PreferHostingUrls", "HostingStartupAssemblies", "HostingStartupExcludeAssemblies",
+        "PreventHostingStartup", "Authentication", "$schema", "port", "trustProxy",
     ];
 
     private readonly List<string> _problems = [];
@@ -50,7 +52,7 @@ internal sealed class ConfigurationProblems
 
         if (_hasUnreadableValue)
         {
-            throw new InvalidConfigurationException(_problems);
+            throw new InvalidConfigurationException([.. _problems.Distinct()]);
         }
 
         if (_rewritten.Count > 0)

@@ -109,7 +109,8 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         {
             await foreach (var page in server.KeysAsync(db.Database, pattern, pageSize: PageSize).Chunk(PageSize).WithCancellation(cancellationToken))
             {
-                var texts = await RunAsync(database => database.StringGetAsync(page));
+                // Pipelined, not MGET: the keys of a cluster live in different slots.
+                var texts = await RunAsync(database => Task.WhenAll(page.Select(key => database.StringGetAsync(key))));
                 foreach (var (key, text) in page.Zip(texts).Where(pair => pair.Second.HasValue))
                 {
                     yield return (key, text!);

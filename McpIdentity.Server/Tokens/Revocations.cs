@@ -41,17 +41,18 @@ internal sealed class Revocations(
         RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId));
 
     /// <summary>
-    /// Before a client or a person is let in again: waits, two seconds at most, until what they get anew is told from what
-    /// was revoked (<see cref="RevocationList.Skew"/>).
+    /// Before a client or a person is let in again: waits, three seconds at most, until what they get anew is told from what
+    /// was revoked (<see cref="RevocationList.Skew"/>; a token's <c>iat</c> is cut to whole seconds).
     /// </summary>
     public async Task SettleAsync(RevocationKind kind, string target, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        var since = time.GetUtcNow() - RevocationList.Skew;
+        var allowance = RevocationList.Skew + TimeSpan.FromSeconds(1);
+        var since = time.GetUtcNow() - allowance;
         if (await db.Revocations.AnyAsync(revocation => revocation.Kind == kind && revocation.Target == target && revocation.RevokedAt >= since, cancellationToken))
         {
-            await Task.Delay(RevocationList.Skew, time, cancellationToken);
+            await Task.Delay(allowance, time, cancellationToken);
         }
     }
 

@@ -61,19 +61,23 @@ internal sealed class EncryptionKeyTests
         var client = await OAuthClient.RegisterPublicAsync(old);
         using var alice = new Person(old);
         await using var next = await TestServer.StartAsync(database, $"OAuth:EncryptionKey={NextKey}", $"OAuth:PreviousEncryptionKeys:0={Key}");
-        await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.SigningKeys.Select(key => key.ProtectedKey)) == 0, "the first pass");
+        await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.DataProtectionKeys.Select(key => key.Xml!)) == 0, "the first pass, to its last table");
 
         await client.ConnectAsync(alice);
         Assert.That(await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)), Is.EqualTo(1));
-        next.Clock.Advance(ReencryptRows.Interval);
-
-        await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)) == 0, "the next pass");
+        await Until.TrueAsync(
+            async () =>
+            {
+                next.Clock.Advance(ReencryptRows.Interval);
+                return await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)) == 0;
+            },
+            "a later pass");
 
         async Task<int> UnderPreviousAsync(Func<McpIdentityDbContext, IQueryable<string>> values)
         {
             var previous = next.Services.GetRequiredService<EncryptionKeys>().Prefixes[1];
             await using var scope = next.Services.CreateAsyncScope();
-            return await values(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>()).CountAsync(value => value.StartsWith(previous));
+            return await values(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>()).CountAsync(value => value.Contains(previous));
         }
     }
 
