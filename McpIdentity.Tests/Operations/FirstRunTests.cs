@@ -65,25 +65,38 @@ internal sealed class FirstRunTests
         Assert.That(server.Output, Does.Not.Contain("   at "), "an operator needs no stack");
     }
 
+    [Test]
+    [Category("SEED-025")]
+    public async Task Google_comes_from_user_secrets_in_development()
+    {
+        using var home = new TemporaryFolder();
+        Directory.CreateDirectory(home.File(".microsoft/usersecrets/mcpidentity-server"));
+        await File.WriteAllTextAsync(
+            home.File(".microsoft/usersecrets/mcpidentity-server/secrets.json"), """{ "OAuth:GoogleClientId": "secret-id", "OAuth": { "GoogleClientSecret": "from the secrets" } }""");
+
+        await using var server = await ServerProcess.StartAsync(new ServerStart
+        {
+            Environment = new Dictionary<string, string?> { ["HOME"] = home.Path, ["APPDATA"] = null },
+        });
+
+        var client = await OAuthClient.RegisterPublicAsync(server.Http);
+        using var alice = new Person(server.BaseUrl);
+        var atGoogle = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(client.AuthorizeUrl()), button: "google");
+        Assert.That((atGoogle.Address.Host, atGoogle.Query["client_id"]), Is.EqualTo(("accounts.google.com", "secret-id")));
+    }
+
     /// <summary>What a full disk or an editor can leave behind must not be read as a key, nor be replaced by another one.</summary>
     [Test]
     [Category("SEED-026")]
     public async Task A_key_file_that_is_empty_stops_the_start_and_is_named()
     {
-        var folder = Directory.CreateTempSubdirectory("mcpidentity-key-");
-        try
-        {
-            Directory.CreateDirectory(Path.Combine(folder.FullName, "data"));
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "data", "encryption.key"), "");
-            await using var server = ServerProcess.Launch(new ServerStart { Folder = folder.FullName });
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder.File("data"));
+        await File.WriteAllTextAsync(folder.File("data/encryption.key"), "");
+        await using var server = ServerProcess.Launch(new ServerStart { Folder = folder.Path });
 
-            Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
-            Assert.That(server.Output, Does.Contain("data/encryption.key is empty").And.Not.Contain("Production"));
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
+        Assert.That(server.Output, Does.Contain("data/encryption.key is empty").And.Not.Contain("Production"));
     }
 
     [TestCase("--OAuth:EncryptionKey=0123456789012345678901234567890", "OAuth:EncryptionKey must be at least 32 characters (got 31)")]
