@@ -1,7 +1,5 @@
 using System.Net;
-using System.Security.Cryptography;
 using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Registration;
@@ -12,7 +10,7 @@ using OpenIddict.Abstractions;
 
 namespace McpIdentity.Tests.Housekeeping;
 
-/// <summary>What has expired goes by itself, what is in use stays: interop Q8, issue 4.</summary>
+/// <summary>What has expired goes by itself, what is in use stays: interop Q8.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class PruningTests
 {
@@ -126,11 +124,11 @@ internal sealed class PruningTests
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server);
         var refreshToken = (await client.ConnectAsync(alice)).Text("refresh_token")!;
-        await AddExpiredAsync(server, client.ClientId, 1200);
+        await ExpiredGrants.AddAsync(server, client.ClientId, 1200);
 
         server.Clock.Advance(TimeSpan.FromMinutes(1));
         using var deadline = new CancellationTokenSource(Deadline);
-        while (await CountAsync(server) > 1)
+        while (await ExpiredGrants.CountAsync(server) > 1)
         {
             deadline.Token.ThrowIfCancellationRequested();
             using var response = await client.RefreshAsync(refreshToken);
@@ -141,8 +139,8 @@ internal sealed class PruningTests
         // The grant that lives is not touched, and the next hour finds what has expired since.
         using var after = await client.RefreshAsync(refreshToken);
         Assert.That(after.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-        await AddExpiredAsync(server, client.ClientId, 3);
-        while (await CountAsync(server) > 1)
+        await ExpiredGrants.AddAsync(server, client.ClientId, 3);
+        while (await ExpiredGrants.CountAsync(server) > 1)
         {
             deadline.Token.ThrowIfCancellationRequested();
             server.Clock.Advance(TimeSpan.FromMinutes(10));
@@ -236,34 +234,9 @@ internal sealed class PruningTests
         return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.Select(client => client.ClientId!).ToArrayAsync();
     }
 
-    private static async Task<int> CountAsync(TestServer server)
-    {
-        await using var scope = server.Services.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Grants.CountAsync();
-    }
-
     private static async Task AddOperatorsClientAsync(TestServer server)
     {
         await using var scope = server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(new OpenIddictApplicationDescriptor { ClientId = "an operator's" });
-    }
-
-    private static async Task AddExpiredAsync(TestServer server, string clientId, int count)
-    {
-        await using var scope = server.Services.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        var then = server.Clock.GetUtcNow() - TimeSpan.FromHours(1);
-        db.Grants.AddRange(Enumerable.Range(0, count).Select(_ => new Grant
-        {
-            Id = RandomNumberGenerator.GetBytes(16),
-            UserId = "somebody",
-            ClientId = clientId,
-            SessionId = "a session",
-            CreatedAt = then,
-            RotatedAt = then,
-            ExpiresAt = then,
-            ProtectedClaims = "",
-        }));
-        await db.SaveChangesAsync();
     }
 }
