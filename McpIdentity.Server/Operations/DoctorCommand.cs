@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace McpIdentity.Server.Operations;
 
@@ -7,7 +8,11 @@ internal static class DoctorCommand
 {
     public static Command Create()
     {
-        var url = new Option<Uri?>("--url") { Description = "The base address of a running server, or of its MCP endpoint where that is not /mcp: checks what a client needs from it." };
+        var url = new Option<Uri?>("--url")
+        {
+            CustomParser = Parse,
+            Description = "The base address of a running server, or of its MCP endpoint where that is not /mcp: checks what a client needs from it.",
+        };
         var strict = new Option<bool>("--strict") { Description = "Exits with 1 when a check fails." };
         var verb = CommandLine.Verb("doctor", "Checks the settings of this server, or a running one (--url).", async (parsed, settings, cancellationToken) =>
         {
@@ -32,5 +37,17 @@ internal static class DoctorCommand
         verb.Options.Add(url);
         verb.Options.Add(strict);
         return verb;
+    }
+
+    private static Uri? Parse(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
+        {
+            return url;
+        }
+
+        result.AddError($"'{CommandLine.Printable(text)}' is no http or https address.");
+        return null;
     }
 }

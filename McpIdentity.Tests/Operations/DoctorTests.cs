@@ -61,6 +61,13 @@ internal sealed partial class DoctorTests
         Assert.That(here, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', here));
         Assert.That(byAnotherName.Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Has.Member("issuer").And.Member("resource"));
         Assert.That(nobody.Single().Verdict, Is.EqualTo(Verdict.Fail));
+
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--strict", "--url", server.BaseUrl] });
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output.Split('\n').Count(line => line.StartsWith("PASS", StringComparison.Ordinal)), Is.EqualTo(8), output);
+        (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--url", "localhost"] });
+        Assert.That(exitCode, Is.EqualTo(2), output);
+        Assert.That(output, Does.Contain("'localhost' is no http or https address"));
     }
 
     /// <summary>RFC 8414 §3.1, RFC 9728 §3.1: the well-known addresses follow the path of the endpoint.</summary>
