@@ -60,11 +60,40 @@ internal static class CommandLine
 
     /// <summary>A verb that reads settings from whatever it does not know itself.</summary>
     /// <param name="run">Given the parsed options and the settings; returns the exit code.</param>
-    public static Command Verb(string name, string description, Func<ParseResult, string[], CancellationToken, Task<int>> run)
+    /// <param name="takesWord">Whether a word without dashes is the verb's own to read: it stands among the settings.</param>
+    public static Command Verb(string name, string description, Func<ParseResult, string[], CancellationToken, Task<int>> run, bool takesWord = false)
     {
         var verb = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
-        verb.SetAction((parsed, cancellationToken) => run(parsed, [.. parsed.UnmatchedTokens], cancellationToken));
+        verb.SetAction(async (parsed, cancellationToken) =>
+        {
+            if (FirstNoSetting([.. parsed.UnmatchedTokens.Where(token => !takesWord || token.StartsWith('-'))]) is { } wrong)
+            {
+                await Console.Error.WriteLineAsync($"{Printable(wrong)} is no option of {name} and no setting (--Section:Key=value). '{name} --help' lists the options.");
+                return Usage;
+            }
+
+            return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
+        });
         return verb;
+    }
+
+    // What .NET's command line source would drop without a word: prune --dryrun must not delete.
+    private static string? FirstNoSetting(IReadOnlyList<string> tokens)
+    {
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            var isOption = tokens[i].StartsWith("--", StringComparison.Ordinal);
+            if (isOption && !tokens[i].Contains('=', StringComparison.Ordinal) && i + 1 < tokens.Count && !tokens[i + 1].StartsWith("--", StringComparison.Ordinal))
+            {
+                i++; // --Section:Key value
+            }
+            else if (!isOption || !tokens[i].Contains('=', StringComparison.Ordinal))
+            {
+                return tokens[i];
+            }
+        }
+
+        return null;
     }
 
     /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>

@@ -104,7 +104,8 @@ internal static class TokenCommand
                 ["problem"] = problem,
             }.ToJsonString(Indented));
             return problem is null ? 0 : Failed;
-        });
+        },
+        takesWord: true);
 
     private static async Task<string> MintOwnAsync(WebApplication app, TokenOrder order, CancellationToken cancellationToken)
     {

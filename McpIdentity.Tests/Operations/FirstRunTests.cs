@@ -85,6 +85,16 @@ internal sealed class FirstRunTests
         Assert.That((atGoogle.Address.Host, atGoogle.Query["client_id"]), Is.EqualTo(("accounts.google.com", "secret-id")));
     }
 
+    [TestCase("prune", "--dryrun"), TestCase("prune", "nonsense"), TestCase("keygen", "--foo"), TestCase("serve", "--jest"), TestCase("config", "show", "--Server:Port")]
+    [Category("SEED-026")]
+    public async Task A_word_that_no_verb_knows_and_that_is_no_setting_is_refused(params string[] words)
+    {
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = words });
+
+        Assert.That(exitCode, Is.EqualTo(2), output);
+        Assert.That(output, Does.Contain($"{words[^1]} is no option of {words[^2]} and no setting"));
+    }
+
     /// <summary>What a full disk or an editor can leave behind must not be read as a key, nor be replaced by another one.</summary>
     [Test]
     [Category("SEED-026")]

@@ -38,7 +38,6 @@ internal sealed class NoBackdoorTests
                 ["DISABLE_RATE_LIMITING"] = "true",
                 ["DISABLE_AUTH"] = "true",
             },
-            Arguments = ["--jest"],
         });
 
         using var response = await server.Http.PostAsJsonAsync("/mcp", Call);
