@@ -34,6 +34,13 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         return write();
     }
 
+    /// <summary>Refuses a client from a moment on, or with null lets it in again.</summary>
+    /// <returns>False when there is no such client.</returns>
+    public async Task<bool> SetClientDisabledAsync(string clientId, DateTimeOffset? at, CancellationToken cancellationToken) => await WriteAsync(
+        () => Clients.Where(client => client.ClientId == clientId)
+            .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), at), cancellationToken),
+        cancellationToken) == 1;
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         base.OnModelCreating(modelBuilder);

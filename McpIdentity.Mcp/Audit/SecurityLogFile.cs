@@ -71,7 +71,7 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
             }
 
             file.Dispose();
-            Thread.Sleep(Pause);
+            Thread.Sleep(Pause); // on the log's own task: no request waits here
         }
     }
 

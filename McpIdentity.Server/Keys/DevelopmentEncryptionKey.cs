@@ -51,7 +51,7 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
                 return key;
             }
 
-            Thread.Sleep(Pause);
+            Thread.Sleep(Pause); // options are bound synchronously, and nothing is served yet
         }
 
         return File.ReadAllText(Path).Trim();

@@ -94,9 +94,7 @@ internal static class ClientsCommand
 
     private static async Task<bool> DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
-        var now = TimeProvider.System.GetUtcNow();
-        if (await db.Clients.Where(client => client.ClientId == clientId)
-            .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), now), cancellationToken) == 0)
+        if (!await db.SetClientDisabledAsync(clientId, TimeProvider.System.GetUtcNow(), cancellationToken))
         {
             return false;
         }
@@ -109,8 +107,7 @@ internal static class ClientsCommand
     private static async Task<bool> EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
         await revocations.SettleAsync(RevocationKind.Client, clientId, cancellationToken);
-        return await db.Clients.Where(client => client.ClientId == clientId)
-            .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), (DateTimeOffset?)null), cancellationToken) == 1;
+        return await db.SetClientDisabledAsync(clientId, at: null, cancellationToken);
     }
 
     private static async Task<bool> DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)

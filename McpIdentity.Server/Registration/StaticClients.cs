@@ -123,7 +123,7 @@ internal sealed partial class StaticClients(
             // Configured again. One that is configured all along and that an operator disabled stays disabled.
             if (!current.Properties[ConfiguredProperty].GetBoolean())
             {
-                await SetDisabledAsync(client.ClientId!, null, cancellationToken);
+                await db.SetClientDisabledAsync(client.ClientId!, at: null, cancellationToken);
             }
 
             await clients.UpdateAsync(stored, descriptor, cancellationToken);
@@ -159,7 +159,7 @@ internal sealed partial class StaticClients(
     // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.
     private async Task DisableAsync(string clientId, CancellationToken cancellationToken)
     {
-        await SetDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
+        await db.SetClientDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
         await revocations.RevokeClientAsync(clientId);
         var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
         var descriptor = new OpenIddictApplicationDescriptor();
@@ -168,11 +168,6 @@ internal sealed partial class StaticClients(
         await clients.UpdateAsync(stored, descriptor, cancellationToken);
         ClientDisabled(clientId);
     }
-
-    private Task SetDisabledAsync(string clientId, DateTimeOffset? at, CancellationToken cancellationToken) => db.WriteAsync(
-        () => db.Clients.Where(client => client.ClientId == clientId)
-            .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), at), cancellationToken),
-        cancellationToken);
 
     [LoggerMessage(1002, LogLevel.Information, "Client {ClientId} is registered by configuration.")]
     private partial void ClientConfigured(string clientId);

@@ -96,6 +96,18 @@ internal sealed class BadInputTests
     }
 
     [Test]
+    public async Task A_body_that_is_too_large_is_told_the_bound_that_is_in_force([Values] bool chunked)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent(new string(' ', (1024 * 1024) + 1), Encoding.UTF8, "application/json") };
+        request.Headers.TransferEncodingChunked = chunked;
+
+        using var response = await _server.Http.SendAsync(request);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("larger than 1,048,576 bytes"));
+    }
+
+    [Test]
     public async Task A_chunk_size_that_overflows_is_a_bad_request()   // measured as 500 on the bare library
     {
         foreach (var path in new[] { "/oauth/token", "/register", "/mcp", "/signin", "/oauth/authorize" })

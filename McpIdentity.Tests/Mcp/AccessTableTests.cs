@@ -139,6 +139,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
         {
             ["Mcp:Auth:AuthType"] = authType.ToString(),
             ["Mcp:Auth:PublicTools:0"] = "greeting",
+            ["Mcp:Auth:PublicTools:1"] = "admin_status",
             ["Mcp:Auth:MethodScopes:tools/call:0"] = "mcp:call",
             ["Mcp:Auth:MethodScopes:tools/list"] = "mcp", // the shorter form, as an environment variable has it
         });
@@ -161,6 +162,10 @@ internal sealed class AccessTableTests(McpAuthType authType)
             Assert.That((anonymous.Status, refused.Status), Is.EqualTo((401, 403)), "a method with scopes needs a credential");
             Assert.That(refused.Challenge, Does.Contain("error=\"insufficient_scope\"").And.Contain("scope=\"mcp:call mcp\""), "all that is needed and all that was granted");
         }
+
+        var admin = await host.CallToolAsync("admin_status", TokenWith("mcp:admin"));
+        Assert.That(admin.Status, Is.EqualTo(403), admin.Body);
+        Assert.That(admin.Challenge, Does.Contain("mcp:call"), "a tool with scopes of its own is never open, whatever PublicTools says");
 
         string TokenWith(string scopes) => authType == McpAuthType.Jwt ? TestTokens.Foreign(("scopes", scopes.Split(' '))) : TestTokens.Own(host.Keys.Key, scopes);
     }

@@ -83,6 +83,7 @@ internal sealed class MessageTests
         });
 
         Assert.That(answer.Status, Is.EqualTo(413));
+        Assert.That(answer.Body, Does.Contain("larger than 4,194,304 bytes"));
     }
 
     [Test]

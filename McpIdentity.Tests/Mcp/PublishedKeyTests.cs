@@ -20,11 +20,11 @@ internal sealed class PublishedKeyTests
 {
     private static readonly RsaSecurityKey Rsa = new(RSA.Create(2048)) { KeyId = "rsa" };
 
-    private Issuer _issuer = null!;
+    private PublishingIssuer _issuer = null!;
     private McpHost _host = null!;
 
     [SetUp]
-    public async Task StartAsync() => _issuer = await Issuer.StartAsync(Rsa, TestKeys.New("ec"));
+    public async Task StartAsync() => _issuer = await PublishingIssuer.StartAsync(Rsa, TestKeys.New("ec"));
 
     [TearDown]
     public async Task StopAsync()
@@ -138,7 +138,7 @@ internal sealed class PublishedKeyTests
     {
         await TrustAsync("JwksUri");
         var mine = TestKeys.New("rsa");
-        var token = TestTokens.Foreign(mine, "ES256", ("iss", _issuer.Name), ("@" + member, member == "jwk" ? Issuer.Jwk(mine) : _issuer.Url + "/evil"));
+        var token = TestTokens.Foreign(mine, "ES256", ("iss", _issuer.Name), ("@" + member, member == "jwk" ? PublishingIssuer.Jwk(mine) : _issuer.Url + "/evil"));
 
         using (Assert.EnterMultipleScope())
         {
@@ -165,7 +165,7 @@ internal sealed class PublishedKeyTests
     [Test]
     public async Task Two_issuers_that_publish_keys_are_kept_apart_and_fail_apart()
     {
-        await using var second = await Issuer.StartAsync(TestKeys.New("ec"));
+        await using var second = await PublishingIssuer.StartAsync(TestKeys.New("ec"));
         await TrustAsync(
             "JwksUri", ("Jwt:TrustedIssuers:0:Authority", second.Url), ("Jwt:TrustedIssuers:0:Audience", "second-api"), ("Jwt:TrustedIssuers:0:Algorithms:0", "ES256"));
         string Of(AsymmetricSecurityKey key, string issuer, string audience) => TestTokens.Foreign(key, "ES256", ("iss", issuer), ("aud", audience));
@@ -244,61 +244,4 @@ internal sealed class PublishedKeyTests
 
     private string Sign(string algorithm) =>
         TestTokens.Foreign(_issuer.Keys.First(key => key is RsaSecurityKey != algorithm.StartsWith('E')), algorithm, ("iss", _issuer.Name));
-
-    private sealed class Issuer(WebApplication app) : IAsyncDisposable
-    {
-        public string Url { get; private set; } = "";
-
-        public string Name { get; set; } = "";
-
-        public AsymmetricSecurityKey[] Keys { get; set; } = [];
-
-        public bool IsDown { get; set; }
-
-        public int JwksFetches { get; private set; }
-
-        public int EvilFetches { get; private set; }
-
-        public static async Task<Issuer> StartAsync(params AsymmetricSecurityKey[] keys)
-        {
-            var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-            builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
-            var app = builder.Build();
-            var issuer = new Issuer(app) { Keys = keys };
-            app.Run(issuer.AnswerAsync);
-            await app.StartAsync();
-            issuer.Url = issuer.Name = app.Urls.First();
-            return issuer;
-        }
-
-        public static Dictionary<string, object> Jwk(AsymmetricSecurityKey key)
-        {
-            var jwk = key is RsaSecurityKey rsa ? JsonWebKeyConverter.ConvertFromRSASecurityKey(rsa) : JsonWebKeyConverter.ConvertFromECDsaSecurityKey((ECDsaSecurityKey)key);
-            return key is RsaSecurityKey
-                ? new() { ["kty"] = "RSA", ["kid"] = jwk.Kid, ["n"] = jwk.N, ["e"] = jwk.E }
-                : new() { ["kty"] = "EC", ["kid"] = jwk.Kid, ["crv"] = jwk.Crv, ["x"] = jwk.X, ["y"] = jwk.Y };
-        }
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
-
-        private async Task AnswerAsync(HttpContext context)
-        {
-            if (IsDown)
-            {
-                context.Response.StatusCode = (int)HttpStatusCode.ServiceUnavailable;
-                return;
-            }
-
-            object? answer = context.Request.Path.Value switch
-            {
-                "/.well-known/openid-configuration" => new { issuer = Name, jwks_uri = Url + "/jwks" },
-                "/jwks" => new { keys = Keys.Select(Jwk) },
-                _ => null,
-            };
-            JwksFetches += context.Request.Path == "/jwks" ? 1 : 0;
-            EvilFetches += context.Request.Path == "/evil" ? 1 : 0;
-            context.Response.StatusCode = answer is null ? 404 : 200;
-            await context.Response.WriteAsync(JsonSerializer.Serialize(answer));
-        }
-    }
 }

@@ -126,6 +126,23 @@ internal sealed class SettingsTests
         }
     }
 
+    /// <summary>What an anonymous list shows can be called: scopes of the method count too, where calls need no credential otherwise.</summary>
+    [Test]
+    [Category("LINK-12")]
+    public async Task An_anonymous_list_of_public_tools_knows_the_scopes_of_the_method()
+    {
+        await using var host = await McpHost.StartAsync(new Dictionary<string, string?>
+        {
+            ["Mcp:Auth:PublicTools"] = "greeting",
+            ["Mcp:Auth:RequireAuthForToolsCall"] = "false",
+            ["Mcp:Auth:AnonymousListing"] = nameof(McpAnonymousListing.PublicOnly),
+            ["Mcp:Auth:MethodScopes:tools/call"] = "mcp:call",
+        });
+
+        Assert.That((await host.CallAsync("tools/list")).Tools, Is.EqualTo(["greeting"]));
+        Assert.That((await host.CallToolAsync("echo", arguments: new { message = "hi" })).Status, Is.EqualTo(401));
+    }
+
     // LINK-12, D-08.
     [TestCase("default", "", "", "greeting ping")]
     [TestCase("default", "ping", "", "greeting")]

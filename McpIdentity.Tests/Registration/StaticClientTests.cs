@@ -132,6 +132,8 @@ internal sealed class StaticClientTests
         Assert.That(await IsServedAsync(configured), Is.False, "a start is no reason to enable it");
         Assert.That(await IsServedAsync(database), Is.False);
         Assert.That(await CommandAsync("clients", "list"), Does.Contain("disabled"));
+        await CommandAsync("clients", "enable", "job");
+        Assert.That(await IsServedAsync(database), Is.False, "what is not configured any more serves nobody, with whatever secret it had");
         Assert.That(await IsServedAsync(configured), Is.True, "the operator configured it again");
         Assert.That(await CommandAsync("clients", "list"), Does.Contain("enabled"));
 
