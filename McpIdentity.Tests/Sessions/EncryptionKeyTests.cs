@@ -69,15 +69,17 @@ internal sealed class EncryptionKeyTests
             async () =>
             {
                 next.Clock.Advance(ReencryptRows.Interval);
-                return await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)) == 0;
+                return await UnderAsync(0, db => db.Grants.Select(grant => grant.ProtectedClaims)) == 1; // written again, not pruned
             },
             "a later pass");
 
-        async Task<int> UnderPreviousAsync(Func<McpIdentityDbContext, IQueryable<string>> values)
+        Task<int> UnderPreviousAsync(Func<McpIdentityDbContext, IQueryable<string>> values) => UnderAsync(1, values);
+
+        async Task<int> UnderAsync(int key, Func<McpIdentityDbContext, IQueryable<string>> values)
         {
-            var previous = next.Services.GetRequiredService<EncryptionKeys>().Prefixes[1];
+            var prefix = next.Services.GetRequiredService<EncryptionKeys>().Prefixes[key];
             await using var scope = next.Services.CreateAsyncScope();
-            return await values(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>()).CountAsync(value => value.Contains(previous));
+            return await values(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>()).CountAsync(value => value.Contains(prefix));
         }
     }
 

@@ -148,6 +148,26 @@ internal sealed class RevocationTests
         Assert.That(await CallAsync(server, later), Is.EqualTo(HttpStatusCode.OK), "a client that was enabled again");
     }
 
+    /// <summary>What <c>clients enable</c> and <c>users enable</c> wait for: nobody who is let in again falls into that allowance.</summary>
+    [Test]
+    public async Task Whoever_is_let_in_again_gets_tokens_that_are_good()
+    {
+        await using var server = await TestServer.StartAsync();
+        var service = await OAuthClient.RegisterServiceAsync(server);
+        var revocations = server.Services.GetRequiredService<Revocations>();
+        await revocations.RevokeClientAsync(service.ClientId);
+
+        var settled = revocations.SettleAsync(RevocationKind.Client, service.ClientId, CancellationToken.None);
+        // SQLite answers without letting its thread go: by now it either waits for the clock or has ended.
+        Assert.That(settled.IsCompleted, Is.False, "it is the moment of the revocation still");
+        server.Clock.Advance(RevocationList.Skew + TimeSpan.FromSeconds(1));
+        await settled;
+
+        var token = (await (await service.TokenAsync(("grant_type", "client_credentials"))).JsonAsync()).Text("access_token")!;
+        Assert.That(await CallAsync(server, token), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(revocations.SettleAsync(RevocationKind.Client, "another", CancellationToken.None).IsCompleted, Is.True, "nobody else waits");
+    }
+
     [TestCase("SQLite, by polling")]
     [TestCase("SQLite and Redis, by its channel")]
     [TestCase("PostgreSQL, by NOTIFY")]
