@@ -58,7 +58,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 step "npm ci (the TypeScript test clients)"
-(cd McpIdentity.Tests/Clients/typescript && npm ci --no-audit --no-fund </dev/null)
+(cd McpIdentity.Tests/McpClients/typescript && npm ci --no-audit --no-fund </dev/null)
 
 step "dotnet tool restore"
 dotnet tool restore

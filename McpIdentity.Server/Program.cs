@@ -1,6 +1,8 @@
 using McpIdentity.Mcp;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
@@ -8,10 +10,11 @@ using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Registration;
+using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
-using McpIdentity.Server.Tokens;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server;
 

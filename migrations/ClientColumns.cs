@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence;
+namespace McpIdentity.Migrations;
 
 /// <summary>What we keep of a client beside OpenIddict's columns. EF Core calls such columns shadow properties.</summary>
 public static class ClientColumns

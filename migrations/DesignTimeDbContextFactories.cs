@@ -1,7 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 
-namespace McpIdentity.Persistence;
+namespace McpIdentity.Migrations;
 
 // What `dotnet ef --project migrations --context …` uses. Another database than the development one is named with
 // `--connection`, the tool's own option.

@@ -1,10 +1,10 @@
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using OpenIddict.EntityFrameworkCore.Models;
 
-namespace McpIdentity.Persistence;
+namespace McpIdentity.Migrations;
 
 /// <summary>Everything the server remembers. One subclass a provider, because each has its own migrations.</summary>
 public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace McpIdentity.Persistence;
+namespace McpIdentity.Migrations;
 
 /// <summary>The schema on SQLite, the embedded default.</summary>
 public sealed class SqliteMcpIdentityDbContext(DbContextOptions<SqliteMcpIdentityDbContext> options) : McpIdentityDbContext(options)

@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using static SQLitePCL.raw;
 
-namespace McpIdentity.Persistence;
+namespace McpIdentity.Migrations;
 
 /// <summary>
 /// SQLite has one writer at a time. Those of this process wait for their turn here, without holding a thread and without

@@ -1,4 +1,5 @@
 using System.Buffers;
+using McpIdentity.Mcp.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 

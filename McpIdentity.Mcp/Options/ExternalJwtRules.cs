@@ -1,4 +1,5 @@
 using System.Text;
+using McpIdentity.Mcp.Credentials;
 using Microsoft.Extensions.Hosting;
 
 namespace McpIdentity.Mcp.Options;

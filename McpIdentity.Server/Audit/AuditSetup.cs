@@ -1,6 +1,5 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Federation;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;

@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
 using OpenIddict.Server;
@@ -56,7 +57,7 @@ internal static class TokenReuse
 {
     /// <summary>A code or refresh token came a second time: its grant has been ended.</summary>
     /// <param name="generation">0 for the code, then the number of the refresh token.</param>
-    public static void WriteReuse(this SecurityLog log, BaseContext context, McpIdentity.Persistence.Entities.Grant grant, int generation) =>
+    public static void WriteReuse(this SecurityLog log, BaseContext context, McpIdentity.Migrations.Entities.Grant grant, int generation) =>
         log.Write(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Alarm(
             generation == 0 ? "code_reuse" : "refresh_token_reuse", "used twice; the grant with all its tokens has been ended") with
         {

@@ -1,4 +1,5 @@
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Protocol;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;

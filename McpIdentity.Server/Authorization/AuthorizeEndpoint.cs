@@ -1,11 +1,9 @@
 using System.Collections.Immutable;
 using McpIdentity.Mcp;
-using McpIdentity.Server.Federation;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Registration;
 using McpIdentity.Server.Sessions;
-using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,5 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;

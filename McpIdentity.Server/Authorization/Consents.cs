@@ -1,5 +1,5 @@
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
 using static OpenIddict.Server.OpenIddictServerEvents;

@@ -1,7 +1,6 @@
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Registration;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;

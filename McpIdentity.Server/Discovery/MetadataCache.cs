@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 

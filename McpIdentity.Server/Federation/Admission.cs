@@ -1,5 +1,5 @@
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Federation;

@@ -1,5 +1,5 @@
 using System.Security.Claims;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.WebUtilities;
 using OpenIddict.Client;

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;

@@ -1,8 +1,9 @@
 using System.Security.Claims;
 using System.Security.Cryptography;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Google;
 using Microsoft.AspNetCore.Authentication.OAuth;

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 
 namespace McpIdentity.Server.Federation;
 

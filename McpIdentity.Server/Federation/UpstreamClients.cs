@@ -1,7 +1,7 @@
 using System.Reflection;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Client;

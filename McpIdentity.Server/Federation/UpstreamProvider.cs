@@ -1,5 +1,4 @@
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Settings;
 using OpenIddict.Client.WebIntegration;
 
 namespace McpIdentity.Server.Federation;

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Federation;

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
 using static OpenIddict.Client.OpenIddictClientEvents;

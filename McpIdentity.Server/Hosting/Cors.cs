@@ -1,4 +1,6 @@
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Limits;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
 

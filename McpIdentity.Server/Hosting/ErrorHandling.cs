@@ -1,5 +1,7 @@
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Pages;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Diagnostics;

@@ -1,6 +1,8 @@
 using System.Net;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 

@@ -1,3 +1,6 @@
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>Kestrel: the port from <c>Server:Port</c>, https where it has a certificate, and no word about what it is.</summary>

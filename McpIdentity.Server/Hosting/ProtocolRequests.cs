@@ -1,6 +1,6 @@
-using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Registration;
 using Microsoft.Extensions.Primitives;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 

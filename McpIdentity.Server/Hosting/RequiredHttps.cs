@@ -1,5 +1,7 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;

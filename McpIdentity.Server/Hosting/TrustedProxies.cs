@@ -1,4 +1,6 @@
 using System.Net;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Options;
 

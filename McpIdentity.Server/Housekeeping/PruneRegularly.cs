@@ -1,4 +1,4 @@
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Housekeeping;

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Keys;

@@ -1,7 +1,9 @@
 using McpIdentity.Mcp;
-using McpIdentity.Persistence;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Extensions.Options;

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Discovery;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;

@@ -3,6 +3,7 @@ using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;

@@ -1,7 +1,7 @@
 using System.Net;
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Operations;

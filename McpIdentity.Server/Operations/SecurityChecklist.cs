@@ -1,7 +1,5 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Operations;

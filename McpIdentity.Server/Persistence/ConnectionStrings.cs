@@ -1,3 +1,4 @@
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Data.Sqlite;
 using Npgsql;

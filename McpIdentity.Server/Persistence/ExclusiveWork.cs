@@ -1,5 +1,5 @@
 using System.Data.Common;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;

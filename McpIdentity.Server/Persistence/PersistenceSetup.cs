@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using McpIdentity.Persistence;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;

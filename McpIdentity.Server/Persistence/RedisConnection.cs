@@ -1,6 +1,6 @@
 using System.Net.Sockets;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Sessions;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 

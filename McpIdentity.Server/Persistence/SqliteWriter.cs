@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 
 namespace McpIdentity.Server.Persistence;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Registration;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 

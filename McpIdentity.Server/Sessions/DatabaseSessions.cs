@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Sessions;

@@ -1,4 +1,5 @@
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Sessions;
 

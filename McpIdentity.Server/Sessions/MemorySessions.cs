@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 
 namespace McpIdentity.Server.Sessions;
 

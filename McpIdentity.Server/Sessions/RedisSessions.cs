@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using StackExchange.Redis;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 

@@ -1,8 +1,8 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.Extensions.Options;

@@ -1,8 +1,8 @@
 using McpIdentity.Mcp;
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
-using McpIdentity.Server.Tokens;
+using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Claims;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using Microsoft.IdentityModel.JsonWebTokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 

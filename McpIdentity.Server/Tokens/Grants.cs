@@ -1,6 +1,7 @@
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Tokens;

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Authorization;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;

@@ -1,5 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using Microsoft.Extensions.Options;

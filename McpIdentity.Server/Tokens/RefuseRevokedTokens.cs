@@ -1,4 +1,6 @@
 using McpIdentity.Mcp;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Revocation;
 using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;

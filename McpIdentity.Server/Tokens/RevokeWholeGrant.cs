@@ -1,3 +1,5 @@
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Revocation;
 using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
@@ -16,7 +18,7 @@ internal sealed class RevokeWholeGrant(Revocations revocations) : IOpenIddictSer
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
         OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
             .UseScopedHandler<RevokeWholeGrant>()
-            .SetOrder(Revocation.AttachPrincipal.Descriptor.Order + 500)
+            .SetOrder(OpenIddictServerHandlers.Revocation.AttachPrincipal.Descriptor.Order + 500)
             .Build();
 
     public async ValueTask HandleAsync(HandleRevocationRequestContext context)

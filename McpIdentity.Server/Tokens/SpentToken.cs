@@ -1,4 +1,4 @@
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 
 namespace McpIdentity.Server.Tokens;
 

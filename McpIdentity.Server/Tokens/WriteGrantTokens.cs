@@ -1,5 +1,5 @@
 using System.Security.Claims;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations.Entities;
 using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;

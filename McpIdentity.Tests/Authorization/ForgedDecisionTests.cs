@@ -1,5 +1,7 @@
 using System.Net;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 

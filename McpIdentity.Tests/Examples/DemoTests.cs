@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Examples;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Claims;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Federation;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,8 +1,9 @@
 using System.Net;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Registration;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,8 +1,9 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
+using McpIdentity.Mcp.Limits;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Limits;

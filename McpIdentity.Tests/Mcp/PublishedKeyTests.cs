@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Builder;

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Mcp;

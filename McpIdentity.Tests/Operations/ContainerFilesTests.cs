@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using YamlDotNet.RepresentationModel;
 

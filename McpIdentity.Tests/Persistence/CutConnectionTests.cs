@@ -1,4 +1,6 @@
 using System.Net;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

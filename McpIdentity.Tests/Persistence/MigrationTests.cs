@@ -1,4 +1,6 @@
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using McpIdentity.Tests.Clients;
+using McpIdentity.Tests.McpClients;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

@@ -1,6 +1,6 @@
 using System.Data.Common;
 using System.Net;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;

@@ -1,6 +1,8 @@
 using System.Net;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Runtime.Versioning;
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

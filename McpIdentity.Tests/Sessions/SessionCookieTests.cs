@@ -1,5 +1,6 @@
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

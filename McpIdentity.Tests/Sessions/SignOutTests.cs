@@ -1,5 +1,5 @@
 using System.Net;
-using McpIdentity.Persistence;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;

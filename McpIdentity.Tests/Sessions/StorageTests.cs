@@ -1,9 +1,9 @@
-using McpIdentity.Persistence;
-using McpIdentity.Persistence.Entities;
-using McpIdentity.Server.Authorization;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;

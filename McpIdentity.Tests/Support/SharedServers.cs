@@ -1,6 +1,4 @@
-using McpIdentity.Tests.Support;
-
-namespace McpIdentity.Tests;
+namespace McpIdentity.Tests.Support;
 
 /// <summary>Ends what the tests of a run share, after the last of them.</summary>
 [SetUpFixture]

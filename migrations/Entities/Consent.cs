@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>What one person has allowed one client to do at one resource, until withdrawn.</summary>
 /// <remarks>

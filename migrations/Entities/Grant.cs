@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>
 /// One authorization that a person gave to one client: its code, and the family of refresh tokens that follows. The one

@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>
 /// Something that ended before its access tokens expire. The rows are the feed that every node reads; they go when no token

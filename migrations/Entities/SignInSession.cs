@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>
 /// One browser signed in by one person, and all that was granted from it: tokens carry its <see cref="Id"/> as <c>sid</c>.

@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>A key that will sign, signs, or has signed our tokens. Which of the three follows from its dates.</summary>
 public sealed class SigningKey

@@ -1,4 +1,4 @@
-namespace McpIdentity.Persistence.Entities;
+namespace McpIdentity.Migrations.Entities;
 
 /// <summary>A person as one upstream provider knows them; the token claim <c>sub</c> is <see cref="Id"/>.</summary>
 public sealed class User

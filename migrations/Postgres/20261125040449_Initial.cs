@@ -4,7 +4,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
-namespace McpIdentity.Persistence.Postgres
+namespace McpIdentity.Migrations.Postgres
 {
     /// <inheritdoc />
     public partial class Initial : Migration

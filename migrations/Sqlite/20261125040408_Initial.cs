@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
-namespace McpIdentity.Persistence.Sqlite
+namespace McpIdentity.Migrations.Sqlite
 {
     /// <inheritdoc />
     public partial class Initial : Migration

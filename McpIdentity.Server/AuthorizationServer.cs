@@ -1,0 +1,139 @@
+using McpIdentity.Mcp;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
+using McpIdentity.Server.Tokens;
+using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server;
+
+/// <summary>OpenIddict, with the rules that it leaves to us: one handler class a rule.</summary>
+internal static class AuthorizationServerSetup
+{
+    public static void AddAuthorizationServer(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
+        services.AddSingleton<ProtectedResources>();
+        services.AddSingleton<AuthorizationTickets>();
+        services.AddScoped<Consents>();
+        services.AddSingleton<GrantTokens>();
+        services.AddSingleton<GrantClaims>();
+        services.AddSingleton<RevocationList>();
+        services.AddSingleton<RevocationSignals>();
+        services.AddSingleton<RevocationFeed>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<Grants>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
+
+        services.AddOpenIddict()
+            .AddCore(core =>
+            {
+                core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
+                core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
+            })
+            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
+
+        services.AddSingleton<ClientCache.Entries>();
+        services.AddSingleton<ClientUse>();
+        services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
+        services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
+
+        services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, TimeProvider>((server, oauth, mcp, time) =>
+        {
+            server.TimeProvider = time;
+            server.ConfigurationEndpointUris.Clear();
+            server.ConfigurationEndpointUris.AddRange(DiscoveryPaths.ServerMetadata(mcp.Value.Path).Select(path => new Uri(path, UriKind.Relative)));
+            server.AccessTokenLifetime = oauth.Value.AccessTokenLifetime;
+            server.RefreshTokenLifetime = oauth.Value.RefreshTokenLifetime;
+            server.AuthorizationCodeLifetime = oauth.Value.AuthorizationCodeLifetime;
+        });
+    }
+
+    private static void AddServer(OpenIddictServerBuilder server, bool isServed)
+    {
+        server.SetAuthorizationEndpointUris("oauth/authorize")
+            .SetTokenEndpointUris("oauth/token")
+            .SetUserInfoEndpointUris("oauth/userinfo")
+            .SetIntrospectionEndpointUris("oauth/introspect")
+            .SetRevocationEndpointUris("oauth/revoke")
+            .SetJsonWebKeySetEndpointUris(".well-known/jwks.json");
+
+        // The MCP revisions ask for PKCE with S256 from every client, public or not (mcp-authorization 13).
+        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
+        server.AllowRefreshTokenFlow().AllowClientCredentialsFlow();
+        server.RegisterScopes([.. ServerScopes.All.Select(scope => scope.Name)]);
+        server.RegisterClaims(Claims.Email, Claims.EmailVerified, Claims.Name);
+        server.Configure(options =>
+        {
+            options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
+            // No registration of keys yet: what is not served is not advertised.
+            options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt);
+            options.ResponseModes.Remove(ResponseModes.Fragment);
+            options.ResponseModes.Remove(ResponseModes.FormPost);
+        });
+
+        // Codes and refresh tokens live in the Grants table; access tokens carry their own proof and have no row at all.
+        server.DisableTokenStorage().DisableAuthorizationStorage();
+
+        // RFC 9068 access tokens that any resource server can read.
+        server.DisableAccessTokenEncryption();
+
+        // Scopes and resources are checked by NormaliseScopes and NormaliseResources. What a client wrote at its
+        // registration never limits what it may ask later (interop Q7).
+        server.DisableScopeValidation().IgnoreScopePermissions();
+        server.DisableResourceValidation().IgnoreResourcePermissions();
+
+        server.AddRules(
+            UsePublicAddress.Descriptor,
+            DescribeServer.Descriptor,
+            NormaliseScopes.ForAuthorization, NormaliseScopes.ForToken, RefuseUnknownScopes.ForAuthorization, RefuseUnknownScopes.ForToken,
+            NormaliseResources.ForAuthorization, NormaliseResources.ForToken,
+            RequireRedirectUri.Descriptor,
+            CheckCodeChallenge.Descriptor, CheckCodeChallenge.OfVerifier,
+            RedirectErrors.Descriptor,
+            AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
+            StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
+            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
+            IssueClientCredentials.Descriptor,
+            IssueRefreshTokens.Descriptor,
+            AnswerWithScope.Descriptor, StampClientUse.Descriptor,
+            RefuseRevokedTokens.Descriptor,
+            RequireLivingSession.Descriptor,
+            AnswerUserInfo.Descriptor,
+            IntrospectForResourceServers.Descriptor,
+            RevokeWholeGrant.Descriptor);
+        server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
+            .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+
+        if (!isServed)
+        {
+            return; // OpenIddict would look at every request, and miss its keys
+        }
+
+        server.UseAspNetCore()
+            .EnableAuthorizationEndpointPassthrough()
+            .EnableStatusCodePagesIntegration()
+            // TLS ends at Kestrel or at the proxy; what clients may use is decided by Server:PublicBaseUrl.
+            .DisableTransportSecurityRequirement();
+    }
+
+    private static void AddRules(this OpenIddictServerBuilder server, params ReadOnlySpan<OpenIddictServerHandlerDescriptor> rules)
+    {
+        foreach (var rule in rules)
+        {
+            server.AddEventHandler(rule);
+        }
+    }
+}

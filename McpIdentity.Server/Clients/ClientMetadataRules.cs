@@ -1,0 +1,154 @@
+using System.Text.Json;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>What a registration must satisfy, in order. What we do not support is refused only where silence would break the client later.</summary>
+internal static class ClientMetadataRules
+{
+    public static readonly string[] SupportedGrantTypes = [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken, GrantTypes.ClientCredentials];
+
+    public static readonly string[] SupportedAuthMethods =
+        [ClientAuthenticationMethods.None, ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost];
+
+    // Real grants that some clients list beside those they use; they are left out of the answer (interop Q12).
+    private static readonly string[] IgnoredGrantTypes =
+        ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
+
+    public static OAuthError? Check(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy, bool allowClientCredentials) =>
+        CheckRedirectUris(metadata, policy) ??
+        CheckGrantTypes(metadata) ??
+        CheckClientCredentials(metadata, allowClientCredentials) ??
+        CheckResponseTypes(metadata) ??
+        CheckAuthMethod(metadata) ??
+        CheckApplicationType(metadata) ??
+        CheckTexts(metadata) ??
+        CheckUris(metadata);
+
+    private static OAuthError? CheckRedirectUris(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy)
+    {
+        if (metadata.RedirectUris is not { Count: > 0 } uris)
+        {
+            // RFC 7591 §2: required for grants that redirect; a service that only speaks for itself has none.
+            return UsesAuthorizationCode(metadata) ? RegistrationErrors.InvalidRedirectUri("redirect_uris must list at least one URI.") : null;
+        }
+
+        if (uris.Count > policy.MaxRedirectUris)
+        {
+            return RegistrationErrors.InvalidRedirectUri($"redirect_uris must list at most {policy.MaxRedirectUris} URIs.");
+        }
+
+        return uris.Select(uri => RedirectUris.Check(TextOf(uri), policy.AllowedRedirectUriSchemes))
+            .FirstOrDefault(problem => problem is not null) is { } why ? RegistrationErrors.InvalidRedirectUri(why) : null;
+    }
+
+    // Half a surrogate pair, or a byte that is no UTF-8, is a string to JsonElement until it is read.
+    private static string? TextOf(JsonElement element)
+    {
+        try
+        {
+            return element.ValueKind == JsonValueKind.String ? element.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static OAuthError? CheckGrantTypes(ClientMetadata metadata)
+    {
+        if (metadata.GrantTypes is not { } grants)
+        {
+            return null;
+        }
+
+        if (grants.Any(grant => !SupportedGrantTypes.Contains(grant) && !IgnoredGrantTypes.Contains(grant)))
+        {
+            return RegistrationErrors.InvalidClientMetadata($"grant_types may hold {string.Join(", ", SupportedGrantTypes)}.");
+        }
+
+        if (!grants.Any(SupportedGrantTypes.Contains) && grants.Count > 0)
+        {
+            return RegistrationErrors.InvalidClientMetadata($"grant_types holds none that is served: {string.Join(", ", SupportedGrantTypes)}.");
+        }
+
+        return null;
+    }
+
+    private static OAuthError? CheckClientCredentials(ClientMetadata metadata, bool allowed)
+    {
+        if (metadata.GrantTypes?.Contains(GrantTypes.ClientCredentials) != true)
+        {
+            return null;
+        }
+
+        if (!allowed)
+        {
+            return RegistrationErrors.InvalidClientMetadata("client_credentials is for clients that the operator of this server registers.");
+        }
+
+        return metadata.TokenEndpointAuthMethod == ClientAuthenticationMethods.None
+            ? RegistrationErrors.InvalidClientMetadata("client_credentials needs a client secret (RFC 6749 §4.4).")
+            : null;
+    }
+
+    private static OAuthError? CheckResponseTypes(ClientMetadata metadata) =>
+        metadata.ResponseTypes is { Count: > 0 } types && UsesAuthorizationCode(metadata) && !types.Contains(ResponseTypes.Code)
+            ? RegistrationErrors.InvalidClientMetadata("response_types must hold code.")
+            : null;
+
+    private static OAuthError? CheckAuthMethod(ClientMetadata metadata)
+    {
+        if (metadata.Jwks is not null || metadata.JwksUri is not null)
+        {
+            return RegistrationErrors.InvalidClientMetadata("jwks and jwks_uri are not supported: use a client secret, or none with PKCE.");
+        }
+
+        return metadata.TokenEndpointAuthMethod is { } method && !SupportedAuthMethods.Contains(method)
+            ? RegistrationErrors.InvalidClientMetadata($"token_endpoint_auth_method may be {string.Join(", ", SupportedAuthMethods)}.")
+            : null;
+    }
+
+    private static OAuthError? CheckApplicationType(ClientMetadata metadata) =>
+        metadata.ApplicationType is null or ApplicationTypes.Native or ApplicationTypes.Web
+            ? null
+            : RegistrationErrors.InvalidClientMetadata("application_type may be native or web.");
+
+    private static OAuthError? CheckTexts(ClientMetadata metadata)
+    {
+        const int maxName = 200;
+        const int maxText = 2048;
+        if (metadata.ClientName is { } name && (name.Length > maxName || name.Any(char.IsControl)))
+        {
+            return RegistrationErrors.InvalidClientMetadata($"client_name must be at most {maxName} characters, without control characters.");
+        }
+
+        return new[] { metadata.Scope, metadata.SoftwareId, metadata.SoftwareVersion }.Concat(metadata.Contacts ?? [])
+            .Any(text => text?.Length > maxText || text?.Any(char.IsControl) == true)
+            ? RegistrationErrors.InvalidClientMetadata($"A value is longer than {maxText} characters or holds control characters.")
+            : null;
+    }
+
+    // Shown to people one day, never fetched: a link must at least be a web address.
+    private static OAuthError? CheckUris(ClientMetadata metadata)
+    {
+        foreach (var (member, value) in new[]
+        {
+            ("client_uri", metadata.ClientUri), ("logo_uri", metadata.LogoUri), ("tos_uri", metadata.TosUri), ("policy_uri", metadata.PolicyUri),
+        })
+        {
+            if (!string.IsNullOrEmpty(value) && !(value.Length <= RedirectUris.MaxLength && Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https")))
+            {
+                return RegistrationErrors.InvalidClientMetadata($"{member} must be an http or https URL.");
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>RFC 7591 §2: authorization_code is what an absent or empty grant_types means.</summary>
+    public static bool UsesAuthorizationCode(ClientMetadata metadata) =>
+        metadata.GrantTypes is not { Count: > 0 } grants || grants.Contains(GrantTypes.AuthorizationCode);
+}

@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Protocol;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Turns checked metadata into a stored client.</summary>
+internal sealed partial class ClientRegistrar(
+    IOpenIddictApplicationManager clients, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
+{
+    /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>The answer of RFC 7591 §3.2.1; the secret in it is never stored in the clear.</returns>
+    public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
+    {
+        var client = Describe(metadata);
+        var stored = new OpenIddictEntityFrameworkCoreApplication();
+        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
+        await clients.PopulateAsync(stored, ToDescriptor(client), cancellationToken);
+        stored.ClientSecret = null;
+        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
+        ClientRegistered(client.ClientId, client.ClientSecret is null);
+        return client;
+    }
+
+    private ClientInformation Describe(ClientMetadata metadata)
+    {
+        // RFC 7591 §2: the defaults of an absent member. An empty list means the same to the clients that send one.
+        var grants = metadata.GrantTypes is { Count: > 0 } asked
+            ? asked.Where(ClientMetadataRules.SupportedGrantTypes.Contains).Distinct().ToList()
+            : [GrantTypes.AuthorizationCode];
+        var usesCode = grants.Contains(GrantTypes.AuthorizationCode);
+        var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
+        var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
+        return new ClientInformation
+        {
+            // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
+            ClientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24),
+            ClientIdIssuedAt = time.GetUtcNow().ToUnixTimeSeconds(),
+            ClientSecret = method == ClientAuthenticationMethods.None ? null : ClientManager.GenerateSecret(),
+            ClientSecretExpiresAt = method == ClientAuthenticationMethods.None ? null : 0,
+            RedirectUris = redirectUris is { Count: > 0 } ? redirectUris : null,
+            TokenEndpointAuthMethod = method,
+            GrantTypes = grants,
+            ResponseTypes = usesCode ? [ResponseTypes.Code] : null,
+            // Clients mistake it (interop Q2): a private scheme or a loopback address makes a native client.
+            ApplicationType = redirectUris?.Any(IsNative) == true ? ApplicationTypes.Native : metadata.ApplicationType ?? ApplicationTypes.Web,
+            Scope = string.Join(' ', ServerScopes.Known((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
+            ClientName = NullIfEmpty(metadata.ClientName),
+            ClientUri = NullIfEmpty(metadata.ClientUri),
+            LogoUri = NullIfEmpty(metadata.LogoUri),
+            Contacts = metadata.Contacts is { Count: > 0 } ? metadata.Contacts : null,
+            TosUri = NullIfEmpty(metadata.TosUri),
+            PolicyUri = NullIfEmpty(metadata.PolicyUri),
+            SoftwareId = NullIfEmpty(metadata.SoftwareId),
+            SoftwareVersion = NullIfEmpty(metadata.SoftwareVersion),
+        };
+    }
+
+    /// <summary>What is stored of a client; of its secret, a hash.</summary>
+    public static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
+    {
+        var descriptor = new OpenIddictApplicationDescriptor
+        {
+            ClientId = client.ClientId,
+            ClientSecret = client.ClientSecret,
+            ClientType = client.ClientSecret is null ? ClientTypes.Public : ClientTypes.Confidential,
+            ApplicationType = client.ApplicationType,
+            ConsentType = ConsentTypes.Explicit,
+            DisplayName = client.ClientName,
+        };
+        descriptor.Permissions.UnionWith([Permissions.Endpoints.Token, Permissions.Endpoints.Revocation]);
+        if (client.ClientSecret is not null)
+        {
+            descriptor.Permissions.Add(Permissions.Endpoints.Introspection);
+        }
+
+        if (client.ResponseTypes is not null)
+        {
+            descriptor.Permissions.UnionWith([Permissions.Endpoints.Authorization, Permissions.ResponseTypes.Code]);
+        }
+
+        descriptor.Permissions.UnionWith(client.GrantTypes.Select(grant => Permissions.Prefixes.GrantType + grant));
+        descriptor.RedirectUris.UnionWith((client.RedirectUris ?? []).Select(uri => new Uri(uri, UriKind.Absolute)));
+        // What a person or an operator may want to see of it later.
+        descriptor.Properties["registration"] = JsonSerializer.SerializeToElement(new ClientInformation
+        {
+            ClientId = client.ClientId,
+            ClientIdIssuedAt = client.ClientIdIssuedAt,
+            TokenEndpointAuthMethod = client.TokenEndpointAuthMethod,
+            GrantTypes = client.GrantTypes,
+            ApplicationType = client.ApplicationType,
+            Scope = client.Scope,
+            ClientUri = client.ClientUri,
+            LogoUri = client.LogoUri,
+            Contacts = client.Contacts,
+            TosUri = client.TosUri,
+            PolicyUri = client.PolicyUri,
+            SoftwareId = client.SoftwareId,
+            SoftwareVersion = client.SoftwareVersion,
+        }, ProtocolJson.Default.ClientInformation);
+        return descriptor;
+    }
+
+    public static bool IsNative(string redirectUri)
+    {
+        var uri = new Uri(redirectUri, UriKind.Absolute);
+        return uri.Scheme is not ("http" or "https") || RedirectUris.IsLoopback(uri);
+    }
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+
+    [LoggerMessage(1001, LogLevel.Information, "Client {ClientId} was registered; public: {IsPublic}.")]
+    private partial void ClientRegistered(string clientId, bool isPublic);
+}

@@ -1,0 +1,89 @@
+using System.Text.Json;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Dynamic client registration (RFC 7591).</summary>
+internal static class RegistrationEndpoint
+{
+    public const string Path = "/register";
+
+    private const int MaxBodyBytes = 64 * 1024;
+
+    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddScoped<ClientRegistrar>();
+        builder.Services.AddScoped<StaticClients>();
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
+    }
+
+    public static void MapRegistrationEndpoint(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
+        {
+            app.MapPost(Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
+            // The path of set-ups that came before this server (seed-checklist D-12); not advertised.
+            app.MapPost("/oauth" + Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
+        }
+    }
+
+    private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
+        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
+        CancellationToken cancellationToken)
+    {
+        if (InitialAccessToken.Check(request, options.Value.Registration) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var (metadata, problem) = await ReadAsync(request, cancellationToken);
+        if (metadata is null)
+        {
+            return problem!;
+        }
+
+        var policy = options.Value.Registration;
+        if (ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is { } error)
+        {
+            return error;
+        }
+
+        var client = await registrar.RegisterAsync(metadata, cancellationToken);
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Json(client, ProtocolJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
+    }
+
+    private static async Task<(ClientMetadata?, OAuthError?)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!request.HasJsonContentType())
+        {
+            return (null, RegistrationErrors.InvalidClientMetadata("The Content-Type must be application/json."));
+        }
+
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MaxBodyBytes;
+        }
+
+        try
+        {
+            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ProtocolJson.Default.ClientMetadata, cancellationToken);
+            return metadata is null ? (null, NotAnObject) : (metadata, null);
+        }
+        catch (JsonException)
+        {
+            return (null, NotAnObject);
+        }
+        catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
+        {
+            return (null, RequestBodies.Refuse(exception, "invalid_client_metadata"));
+        }
+    }
+
+    private static OAuthError NotAnObject => RegistrationErrors.InvalidClientMetadata(
+        "The request body must be a JSON object with the members of RFC 7591, each of its type and none twice.");
+}

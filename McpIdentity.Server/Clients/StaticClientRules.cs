@@ -1,0 +1,62 @@
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Refuses clients of the configuration that could not work, and an initial access token that protects nothing.</summary>
+internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
+{
+    private const int MinimumSecretLength = 16;
+
+    public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
+    {
+        var clients = StaticClients.Of(options);
+        var problems = clients.SelectMany(client => Check(client.Setting, client.Options)).ToList();
+        problems.AddRange(clients.GroupBy(client => client.Options.ClientId).Where(group => group.Key is not null && group.Count() > 1)
+            .Select(group => $"The client id {group.Key} is configured twice: {string.Join(", ", group.Select(client => client.Setting))}."));
+        if (options.Registration.RequireInitialAccessToken && options.Registration.InitialAccessToken is not { Length: >= MinimumSecretLength })
+        {
+            problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {MinimumSecretLength} characters.");
+        }
+
+        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private static IEnumerable<string> Check(string setting, StaticClientOptions client)
+    {
+        // A URL would be a client ID metadata document.
+        if (client.ClientId is not { Length: > 0 and <= 100 } id || id.Any(c => c is <= ' ' or >= (char)0x7f or ':'))
+        {
+            yield return $"{setting}: the client id must be 1 to 100 ASCII characters without spaces and colons.";
+        }
+
+        if (client.ClientSecret is { Length: < MinimumSecretLength } secret)
+        {
+            yield return $"{setting}: the client secret must be at least {MinimumSecretLength} characters (got {secret.Length}).";
+        }
+
+        foreach (var grant in client.GrantTypes.Where(grant => !ClientMetadataRules.SupportedGrantTypes.Contains(grant)))
+        {
+            yield return $"{setting}: the grant type '{grant}' is not served; use {string.Join(", ", ClientMetadataRules.SupportedGrantTypes)}.";
+        }
+
+        var grants = StaticClients.GrantTypesOf(client);
+        if (grants.Contains(GrantTypes.ClientCredentials) && string.IsNullOrEmpty(client.ClientSecret))
+        {
+            yield return client.RedirectUris.Count == 0
+                ? $"{setting}: set redirect URIs, or a client secret for a service without a browser."
+                : $"{setting}: client_credentials needs a client secret (RFC 6749 §4.4).";
+        }
+
+        if (grants.Contains(GrantTypes.AuthorizationCode) && client.RedirectUris.Count == 0)
+        {
+            yield return $"{setting}: authorization_code needs redirect URIs.";
+        }
+
+        foreach (var (uri, problem) in client.RedirectUris.Select(uri => (uri, RedirectUris.Check(uri))).Where(checkedUri => checkedUri.Item2 is not null))
+        {
+            yield return $"{setting}: '{uri}' is no redirect URI. {problem}";
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>
+/// The clients of the configuration: <c>OAuth:StaticClients</c>, and the one of the seed's <c>MCP_CLIENT_ID</c>. At each start
+/// the database is made to say what the configuration says; nothing is registered that nobody configured (B-01).
+/// </summary>
+internal sealed partial class StaticClients(
+    IOpenIddictApplicationManager clients,
+    IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
+    McpIdentityDbContext db,
+    IOptions<OAuthServerOptions> options,
+    Revocations revocations,
+    TimeProvider time,
+    ILogger<StaticClients> logger)
+{
+    // True while it is configured, false once it is not any more. A client that registered itself has no such property.
+    private const string ConfiguredProperty = "configured";
+    private const int Attempts = 5;
+
+    /// <summary>Every configured client, with the setting that names it.</summary>
+    public static IReadOnlyList<(string Setting, StaticClientOptions Options)> Of(OAuthServerOptions oauth)
+    {
+        var configured = oauth.StaticClients.Select((client, i) => ($"OAuth:StaticClients:{i}", client)).ToList();
+        if (Placeholders.IsSet(oauth.McpClientId))
+        {
+            var client = new StaticClientOptions { ClientId = oauth.McpClientId, ClientSecret = Placeholders.IsSet(oauth.McpClientSecret) ? oauth.McpClientSecret : null };
+            foreach (var uri in (oauth.McpRedirectUris ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            {
+                client.RedirectUris.Add(uri);
+            }
+
+            configured.Add(("OAuth:McpClientId (MCP_CLIENT_ID, MCP_CLIENT_SECRET, MCP_REDIRECT_URIS)", client));
+        }
+
+        return configured;
+    }
+
+    /// <summary>Whether the operator named a client; one that registered itself chose its own name.</summary>
+    /// <param name="properties">OpenIddict's properties of the client.</param>
+    public static bool IsConfigured(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(ConfiguredProperty);
+
+    public static IReadOnlyList<string> GrantTypesOf(StaticClientOptions client) =>
+        client.GrantTypes is { Count: > 0 } grants ? [.. grants]
+        : client.RedirectUris.Count > 0 ? [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken] : [GrantTypes.ClientCredentials];
+
+    /// <summary>Makes the database say what the configuration says.</summary>
+    /// <exception cref="InvalidOperationException">A client id belongs to a client that registered itself.</exception>
+    public async Task ApplyAsync(CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await ApplyOnceAsync(cancellationToken);
+                return;
+            }
+            catch (Exception exception) when (attempt < Attempts && exception is DbUpdateException or OpenIddictExceptions.ConcurrencyException or OpenIddictExceptions.ValidationException)
+            {
+                // Another node is starting with the same configuration, and was faster.
+                db.ChangeTracker.Clear();
+            }
+        }
+    }
+
+    private async Task ApplyOnceAsync(CancellationToken cancellationToken)
+    {
+        var configured = Of(options.Value);
+        foreach (var (setting, client) in configured)
+        {
+            await UpsertAsync(setting, client, cancellationToken);
+        }
+
+        var ids = configured.Select(client => client.Options.ClientId!).ToHashSet(StringComparer.Ordinal);
+        var known = await db.Set<OpenIddictEntityFrameworkCoreApplication>().AsNoTracking()
+            .Where(client => client.Properties!.Contains($"\"{ConfiguredProperty}\":true") ||
+                (client.Properties!.Contains($"\"{ConfiguredProperty}\":") && EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null)).Select(client => client.ClientId!).ToListAsync(cancellationToken);
+        foreach (var clientId in known.Where(id => !ids.Contains(id)))
+        {
+            await DisableAsync(clientId, cancellationToken);
+        }
+    }
+
+    private async Task UpsertAsync(string setting, StaticClientOptions client, CancellationToken cancellationToken)
+    {
+        var descriptor = Describe(client);
+        // By the store: the manager hands out remembered copies, which cannot be written.
+        if (await store.FindByClientIdAsync(client.ClientId!, cancellationToken) is not { } stored)
+        {
+            await clients.CreateAsync(descriptor, cancellationToken);
+            ClientConfigured(client.ClientId!);
+            return;
+        }
+
+        var current = new OpenIddictApplicationDescriptor();
+        await clients.PopulateAsync(current, stored, cancellationToken);
+        if (!current.Properties.ContainsKey(ConfiguredProperty))
+        {
+            throw new InvalidOperationException($"{setting}: the client id '{client.ClientId}' belongs to a client that registered itself. Choose another.");
+        }
+
+        // The stored secret is a hash: the same secret keeps the same one.
+        var isSameSecret = current.ClientType == descriptor.ClientType &&
+            (client.ClientSecret is null || await clients.ValidateClientSecretAsync(stored, client.ClientSecret, cancellationToken));
+        if (isSameSecret)
+        {
+            descriptor.ClientSecret = current.ClientSecret;
+        }
+
+        if (!isSameSecret || !IsSame(current, descriptor))
+        {
+            // Configured again. One that is configured all along and that an operator disabled stays disabled.
+            if (!current.Properties[ConfiguredProperty].GetBoolean())
+            {
+                await db.SetClientDisabledAsync(client.ClientId!, at: null, cancellationToken);
+            }
+
+            await clients.UpdateAsync(stored, descriptor, cancellationToken);
+            ClientConfigured(client.ClientId!);
+        }
+    }
+
+    private static OpenIddictApplicationDescriptor Describe(StaticClientOptions client)
+    {
+        var grants = GrantTypesOf(client);
+        var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
+        {
+            ClientId = client.ClientId!,
+            ClientIdIssuedAt = 0,
+            ClientSecret = string.IsNullOrEmpty(client.ClientSecret) ? null : client.ClientSecret,
+            ClientName = client.Name ?? client.ClientId,
+            RedirectUris = [.. client.RedirectUris],
+            TokenEndpointAuthMethod = string.IsNullOrEmpty(client.ClientSecret) ? ClientAuthenticationMethods.None : ClientAuthenticationMethods.ClientSecretBasic,
+            GrantTypes = grants,
+            ResponseTypes = grants.Contains(GrantTypes.AuthorizationCode) ? [ResponseTypes.Code] : null,
+            ApplicationType = client.RedirectUris.Any(ClientRegistrar.IsNative) ? ApplicationTypes.Native : ApplicationTypes.Web,
+            Scope = "",
+        });
+        descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(true);
+        return descriptor;
+    }
+
+    private static bool IsSame(OpenIddictApplicationDescriptor left, OpenIddictApplicationDescriptor right) =>
+        left.DisplayName == right.DisplayName && left.ApplicationType == right.ApplicationType &&
+        left.RedirectUris.SetEquals(right.RedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
+        left.Properties[ConfiguredProperty].GetBoolean();
+
+    // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.
+    private async Task DisableAsync(string clientId, CancellationToken cancellationToken)
+    {
+        await db.SetClientDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
+        await revocations.RevokeClientAsync(clientId);
+        var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
+        var descriptor = new OpenIddictApplicationDescriptor();
+        await clients.PopulateAsync(descriptor, stored, cancellationToken);
+        descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
+        await clients.UpdateAsync(stored, descriptor, cancellationToken);
+        ClientDisabled(clientId);
+    }
+
+    [LoggerMessage(1002, LogLevel.Information, "Client {ClientId} is registered by configuration.")]
+    private partial void ClientConfigured(string clientId);
+
+    [LoggerMessage(1003, LogLevel.Warning, "Client {ClientId} is configured no more: it is disabled, and its grants are revoked.")]
+    private partial void ClientDisabled(string clientId);
+}

@@ -1,0 +1,18 @@
+using System.CommandLine;
+using McpIdentity.Server.Persistence;
+
+namespace McpIdentity.Server.Commands;
+
+/// <summary><c>migrate</c>: brings the schema up to date without serving.</summary>
+internal static class MigrateCommand
+{
+    public static Command Create() => CommandLine.Verb(
+        "migrate", "Creates the database and applies pending migrations.", async (_, settings, cancellationToken) =>
+        {
+            await using var app = CommandLine.Build(settings);
+            Console.WriteLine($"Migrating {app.Services.DescribeDatabase()} ...");
+            var applied = await app.Services.MigrateAsync(cancellationToken);
+            Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
+            return 0;
+        });
+}

@@ -1,9 +1,0 @@
-using System.Diagnostics;
-
-namespace McpIdentity.Server.Hosting;
-
-/// <summary>The id that a page shows and the log carries: the W3C trace id of the request.</summary>
-internal static class ReferenceId
-{
-    public static string Of(HttpContext context) => Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
-}

@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Mvc;
+
+namespace McpIdentity.Server.Pages;
+
+/// <summary>A failure as a person should read it. As a feature of the request it is what the error page shows.</summary>
+internal sealed record PersonError(string Code, string Title, string WhatHappened, string WhatToDo)
+{
+    public static readonly PersonError Unexpected = new(
+        "server_error", "Something went wrong here", "The server could not finish what you asked for. It is not your fault.",
+        "Try again in a minute; if it stays so, give the reference below to whoever runs this server.");
+
+    public static readonly PersonError Unavailable = new(
+        "temporarily_unavailable", "The server is busy with itself", "It cannot reach its database at the moment. It is not your fault, and nothing of yours is lost.",
+        "Wait a few seconds and load this page again.");
+
+    public static readonly PersonError Expired = new(
+        "expired", "This page is too old", "You took longer than 15 minutes, or the page was not opened from an app.",
+        "Go back to the app and connect again.");
+
+    public static readonly PersonError NotFound = new(
+        "not_found", "There is nothing here", "This address does not exist on this server.", "Check the address.");
+
+    public static PersonError TooManyRequests(int seconds) => new(
+        "temporarily_unavailable", "That was too fast", "Too many requests have come from your network within a short time.",
+        $"Wait {seconds} seconds and try again.");
+
+    public static PersonError UnknownClient(string code, string? description) => new(
+        code, "This app is not known here",
+        description ?? "The app's client_id is missing, or this server does not know it.",
+        "The app remembers a registration that is gone. Claude Code: /mcp, then Clear authentication. mcp-remote: delete its .mcp-auth folder. " +
+        "Other apps: remove the server and add it again.");
+
+    public static PersonError BadRequest(string code, string? description) => new(
+        code, "The app's request is not valid", description ?? "The request cannot be understood.",
+        "Go back to the app and try again; if it stays so, give the details below to its developer.");
+}
+
+/// <summary>Shows the error page with status 400.</summary>
+internal sealed class ErrorResult(PersonError error) : IActionResult
+{
+    public Task ExecuteResultAsync(ActionContext context)
+    {
+        context.HttpContext.Features.Set(error);
+        context.HttpContext.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,37 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server;
+
+/// <summary>The co-hosted MCP module, told who issues its tokens and how to know that a session has ended.</summary>
+internal static class McpResourceSetup
+{
+    public static void AddProtectedResource(this WebApplicationBuilder builder)
+    {
+        builder.AddMcpModule();
+        builder.Services.AddOptions<McpOptions>()
+            .PostConfigure<PublicAddress>((mcp, address) => mcp.PublicBaseUrl = mcp.Auth.OAuth.Issuer = IssuerOf(address))
+            .Validate<IConfiguration>(
+                (mcp, configuration) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || OAuthSwitch.IsOn(configuration),
+                "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
+                "without it the auth type is jwt.");
+        builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
+        builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
+    }
+
+    private static string IssuerOf(PublicAddress address)
+    {
+        try
+        {
+            return address.Issuer;
+        }
+        catch (OptionsValidationException)
+        {
+            // Server's own rules say what is wrong with it; what is wrong with Mcp belongs into the same list.
+            return "http://localhost";
+        }
+    }
+}

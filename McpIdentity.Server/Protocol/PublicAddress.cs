@@ -1,0 +1,53 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Protocol;
+
+/// <summary>
+/// The one place that knows what this server is called from outside: one constant, never derived from a Host header. Only a
+/// developer's tunnel names it anew (<see cref="ServerOptions.FollowsProxy"/>), and then for requests through it alone.
+/// </summary>
+internal sealed class PublicAddress(IOptions<ServerOptions> options, IHttpContextAccessor http) : IMcpPublicAddress
+{
+    // Not in the constructor: other options are built with this class, and invalid ones must all be reported together.
+    private ForwardedAddress? _configured;
+
+    /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2, seed-checklist D-02).</summary>
+    public string Issuer => Current.Issuer;
+
+    /// <summary>The same as OpenIddict wants it.</summary>
+    public Uri BaseUri => Current.BaseUri;
+
+    /// <summary>Whether the configured address is https; a tunnel's may be in any case.</summary>
+    public bool IsHttps => Configured.Issuer.StartsWith("https://", StringComparison.Ordinal);
+
+    /// <summary>Whether the address of this request is the configured one.</summary>
+    public bool IsConfigured => ReferenceEquals(Current, Configured);
+
+    private ForwardedAddress Current => options.Value.FollowsProxy ? Named(http.HttpContext) : Configured;
+
+    private ForwardedAddress Configured => _configured ??= ForwardedAddress.Named(options.Value.PublicBaseUrl);
+
+    /// <param name="path">A path that starts with a slash.</param>
+    public string Of(string path) => Issuer + path;
+
+    string IMcpPublicAddress.BaseUrlOf(HttpContext context) => Named(context).Issuer;
+
+    private ForwardedAddress Named(HttpContext? context) => context?.Features.Get<ForwardedAddress>() ?? Configured;
+}
+
+/// <summary>What a known proxy says that the server was called by.</summary>
+internal sealed record ForwardedAddress(string Issuer, Uri BaseUri)
+{
+    /// <param name="baseUrl">As configured; one that is no URL stops the start with the list of all problems, not here.</param>
+    public static ForwardedAddress Named(string? baseUrl) =>
+        new(baseUrl!, Uri.TryCreate(baseUrl + "/", UriKind.Absolute, out var uri) ? uri : new Uri("http://invalid/"));
+
+    /// <returns>Null when it is no address that a browser could open.</returns>
+    public static ForwardedAddress? Of(HttpRequest request) =>
+        request.Scheme is "http" or "https" &&
+        Uri.TryCreate($"{request.Scheme}://{request.Host}/", UriKind.Absolute, out var uri) && uri is { AbsolutePath: "/", UserInfo: "" }
+            ? new ForwardedAddress(uri.GetLeftPart(UriPartial.Authority), uri)
+            : null;
+}

@@ -1,0 +1,78 @@
+using System.Threading.Channels;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Clients;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Revocation;
+
+/// <summary>
+/// Brings the revocations of the other nodes to this one: one indexed query a poll, twice a second and at once when another
+/// node has announced one (<see cref="RevocationSignals"/>). While the database is away the known revocations stay in force,
+/// and tokens go on being validated.
+/// </summary>
+internal sealed partial class RevocationFeed(
+    RevocationList list, RevocationSignals signals, ClientCache.Entries clients, IServiceScopeFactory scopes, TimeProvider time,
+    ILogger<RevocationFeed> logger)
+    : BackgroundService
+{
+    // Twice in the second within which a revocation must be in force on every node (design 5).
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+
+    // Clocks of nodes differ, and a transaction may end later than another that began after it: what was revoked shortly
+    // before the last reading is read again. By this node's clock, so that one that runs ahead hides nothing of the others.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(5);
+
+    private DateTimeOffset? _lastRead;
+
+    /// <summary>Reads what was revoked since the last time, the first time everything that still matters.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var now = time.GetUtcNow();
+        var from = _lastRead is { } last ? last - Overlap : DateTimeOffset.MinValue;
+        var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
+        await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            if (list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt) && revocation.Kind == RevocationKind.Client)
+            {
+                clients.Forget(revocation.Target);
+            }
+        }
+
+        _lastRead = now;
+        list.Forget(now);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // One place in the queue: however many signals come while a poll runs, one poll follows.
+        var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        await using var timer = time.CreateTimer(_ => wake.Writer.TryWrite(true), null, Interval, Interval);
+        var listening = signals.ListenAsync(() => wake.Writer.TryWrite(true), stoppingToken);
+        var failing = false;
+        await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await LoadAsync(stoppingToken);
+                failing = false;
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                if (!failing)
+                {
+                    CannotRead(exception);
+                }
+
+                failing = true;
+            }
+        }
+
+        await listening;
+    }
+
+    [LoggerMessage(1202, LogLevel.Error, "Revocations of other nodes cannot be read; they are read again as soon as the database answers.")]
+    private partial void CannotRead(Exception exception);
+}

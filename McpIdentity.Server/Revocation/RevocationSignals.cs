@@ -1,0 +1,100 @@
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using StackExchange.Redis;
+
+namespace McpIdentity.Server.Revocation;
+
+/// <summary>
+/// Tells other nodes that there is a revocation to read: over Redis where it is configured, else over PostgreSQL. A signal
+/// says nothing more, so that a forged one costs a query, and a lost one half a second: <see cref="RevocationFeed"/> polls anyway.
+/// </summary>
+internal sealed partial class RevocationSignals(RedisConnection redis, IServiceScopeFactory scopes, ILogger<RevocationSignals> logger)
+{
+    private const string Channel = "mcpidentity_revocations";
+
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>After the revocation was committed.</summary>
+    public async Task SendAsync(McpIdentityDbContext db)
+    {
+        try
+        {
+            if (redis.IsConfigured)
+            {
+                await (await redis.SubscriberAsync()).PublishAsync(redis.Channel(Channel), RedisValue.EmptyString, CommandFlags.FireAndForget);
+            }
+            else if (db.Database.IsNpgsql())
+            {
+                await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, '')");
+            }
+        }
+        catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
+        {
+            CannotSend(exception);
+        }
+    }
+
+    /// <summary>Calls <paramref name="wake"/> for each signal, until the server stops. Comes back by itself when the connection was lost.</summary>
+    public async Task ListenAsync(Action wake, CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (redis.IsConfigured)
+                {
+                    // StackExchange.Redis subscribes anew after every reconnection.
+                    await (await redis.SubscriberAsync()).SubscribeAsync(redis.Channel(Channel), (_, _) => wake());
+                    return;
+                }
+
+                if (ConnectionString() is not { } postgres)
+                {
+                    return;
+                }
+
+                await ListenAsync(postgres, wake, stoppingToken);
+            }
+            catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
+            {
+                CannotListen(exception);
+                await Task.Delay(RetryAfter, stoppingToken);
+            }
+        }
+    }
+
+    private static async Task ListenAsync(string postgres, Action wake, CancellationToken stoppingToken)
+    {
+        // A connection of its own: one of the pool would lose its LISTEN when it is given back.
+        var settings = new NpgsqlConnectionStringBuilder(postgres) { Pooling = false, KeepAlive = 30 };
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        await connection.OpenAsync(stoppingToken);
+        connection.Notification += (_, _) => wake();
+        await using (var listen = connection.CreateCommand())
+        {
+            listen.CommandText = $"LISTEN {Channel}";
+            await listen.ExecuteNonQueryAsync(stoppingToken);
+        }
+
+        while (true)
+        {
+            await connection.WaitAsync(stoppingToken);
+        }
+    }
+
+    private string? ConnectionString()
+    {
+        using var scope = scopes.CreateScope();
+        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
+        return database.IsNpgsql() ? database.GetConnectionString() : null;
+    }
+
+    [LoggerMessage(1203, LogLevel.Warning, "Other nodes could not be told of a revocation; they read it within half a second.")]
+    private partial void CannotSend(Exception exception);
+
+    [LoggerMessage(1204, LogLevel.Warning, "Signals of other nodes cannot be heard; revocations are read twice a second until they can.")]
+    private partial void CannotListen(Exception exception);
+}

@@ -1,0 +1,203 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Globalization;
+using System.Reflection;
+using McpIdentity.Mcp;
+using Microsoft.Extensions.Configuration.CommandLine;
+using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>Finds every mistake in the configuration, so that an operator reads one list and not one line a try.</summary>
+internal sealed class ConfigurationProblems
+{
+    // What .NET's host, its server and its logging read, and the two that the guide has at its root.
+    private static readonly string[] OtherRoots =
+    [
+        "Logging", "Metrics", "Kestrel", "AllowedHosts", "Urls", "http_ports", "https_ports", "https_port", "Environment", "ContentRoot", "WebRoot",
+        "ApplicationName", "ShutdownTimeoutSeconds", "ServicesStartConcurrently", "ServicesStopConcurrently", "HostBuilder", "DetailedErrors",
+        "CaptureStartupErrors", "SuppressStatusMessages", "PreferHostingUrls", "HostingStartupAssemblies", "HostingStartupExcludeAssemblies",
+        "PreventHostingStartup", "Authentication", "$schema", "port", "trustProxy",
+    ];
+
+    private readonly List<string> _problems = [];
+    private readonly List<string> _warnings = [];
+    private readonly Dictionary<string, string?> _rewritten = [];
+    private bool _hasUnreadableValue;
+
+    /// <summary>Thrown at the start with all that is wrong.</summary>
+    public sealed class InvalidConfigurationException(IReadOnlyList<string> problems)
+        : Exception("The configuration is invalid:" + string.Concat(problems.Select(problem => $"{Environment.NewLine}  - {problem}")));
+
+    /// <summary>What does not stop the start; logged as soon as there is a log.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    public void Add(string problem) => _problems.Add(problem);
+
+    public void Warn(string warning) => _warnings.Add(warning);
+
+    /// <summary>
+    /// The settings that do not exist. A value that does not fit its type ends the start here: nothing could be built from it.
+    /// What people write and .NET's binder does not read (<c>yes</c>, seconds, names separated by commas) is rewritten.
+    /// </summary>
+    /// <param name="configuration">All sources together.</param>
+    public void Find(ConfigurationManager configuration)
+    {
+        FindRoots(configuration);
+        foreach (var (section, options) in SettingsSections.All)
+        {
+            Walk(configuration.GetSection(section), options);
+        }
+
+        if (_hasUnreadableValue)
+        {
+            throw new InvalidConfigurationException([.. _problems.Distinct()]);
+        }
+
+        if (_rewritten.Count > 0)
+        {
+            configuration.AddInMemoryCollection(_rewritten);
+        }
+    }
+
+    /// <summary>Adds what the options' own rules say, and ends the start when anything is wrong.</summary>
+    public void ThrowIfAny(IServiceProvider services)
+    {
+        Validate(services);
+        if (_problems.Count > 0)
+        {
+            throw new InvalidConfigurationException([.. _problems.Distinct()]);
+        }
+    }
+
+    // In a settings file and on the command line everything is meant for us; the environment belongs to other programs too.
+    private void FindRoots(IConfigurationRoot configuration)
+    {
+        string[] known = [.. SettingsSections.All.Select(section => section.Name), .. OtherRoots];
+        foreach (var provider in configuration.Providers.Where(provider => provider is JsonConfigurationProvider or CommandLineConfigurationProvider))
+        {
+            foreach (var root in provider.GetChildKeys([], null).Distinct().Where(root => !known.Contains(root, StringComparer.OrdinalIgnoreCase)))
+            {
+                var source = provider is JsonConfigurationProvider { Source.Path: { } path } ? path : "the command line";
+                _problems.Add($"{root} in {source} is not a section. There are {string.Join(", ", known.Take(SettingsSections.All.Count))}.");
+            }
+        }
+    }
+
+    private void Walk(IConfigurationSection section, Type type)
+    {
+        foreach (var child in section.GetChildren())
+        {
+            var property = type.GetProperty(child.Key, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase);
+            if (property is null || (property.SetMethod is null && !IsContainer(property.PropertyType)))
+            {
+                _problems.Add($"{child.Path} is not a setting.{Suggestion(child.Key, type)}");
+                continue;
+            }
+
+            Check(child, Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+        }
+    }
+
+    private void Check(IConfigurationSection child, Type type)
+    {
+        if (type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)))
+        {
+            var item = type.IsArray ? type.GetElementType()! : type.GetGenericArguments().LastOrDefault() ?? typeof(string);
+            if (item == typeof(string) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
+            {
+                RewriteList(child.Path, words);
+            }
+
+            foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
+            {
+                Walk(element, item);
+            }
+        }
+        else if (type.IsClass && type != typeof(string))
+        {
+            Walk(child, type);
+        }
+        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
+        {
+            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
+            var variables = string.Join(", ", EnvironmentNames.Of(child.Path));
+            _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
+            _hasUnreadableValue = true;
+        }
+    }
+
+    private bool Rewrite(string path, string value, Type type)
+    {
+        var rewritten = type == typeof(bool)
+            ? value.ToUpperInvariant() switch { "1" or "YES" => "true", "0" or "NO" => "false", _ => null }
+            // .NET reads a bare number as days.
+            : type == typeof(TimeSpan) && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+                ? TimeSpan.FromSeconds(seconds).ToString()
+                : null;
+        if (rewritten is not null)
+        {
+            _rewritten[path] = rewritten;
+        }
+
+        return rewritten is not null;
+    }
+
+    private void RewriteList(string path, string words)
+    {
+        var items = words.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        for (var i = 0; i < items.Length; i++)
+        {
+            _rewritten[$"{path}:{i}"] = items[i];
+        }
+    }
+
+    // The guide writes auth types in lower case, and people compare letter by letter (SEED-001).
+    private static IEnumerable<string> Names(Type type) =>
+        type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
+
+    // A nested section or a list is filled in place and needs no setter.
+    private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);
+
+    private static bool CanConvert(string value, Type type)
+    {
+        if (type.IsEnum)
+        {
+            return Enum.GetNames(type).Contains(value, StringComparer.OrdinalIgnoreCase);
+        }
+
+        try
+        {
+            return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException or NotSupportedException)
+        {
+            return false;
+        }
+    }
+
+    private static string Suggestion(string key, Type type)
+    {
+        var near = type.GetProperties(BindingFlags.Instance | BindingFlags.Public).Select(property => property.Name)
+            .FirstOrDefault(name => name.StartsWith(key[..Math.Min(4, key.Length)], StringComparison.OrdinalIgnoreCase));
+        return near is null ? "" : $" Did you mean {near}?";
+    }
+
+    private void Validate(IServiceProvider services)
+    {
+        try
+        {
+            services.GetService<IStartupValidator>()?.Validate();
+        }
+        catch (OptionsValidationException exception)
+        {
+            _problems.AddRange(exception.Failures);
+        }
+        catch (AggregateException exception)
+        {
+            _problems.AddRange(exception.Flatten().InnerExceptions.SelectMany(inner =>
+                inner is OptionsValidationException options ? options.Failures : [inner.Message]));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using McpIdentity.Server.Commands;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>What is in force and where it came from. What could be a secret is never among the values.</summary>
+internal static class EffectiveSettings
+{
+    private static readonly string[] SecretWords = ["secret", "password", "encryptionkey", "token", "connectionstring", "database:url"];
+    private static readonly string[] NoSecrets = ["lifetime", "grace", "require", "allow", "enabled"];
+
+    public static IEnumerable<(string Key, string Value, string Source)> Of(IConfigurationRoot configuration)
+    {
+        var said = SettingsSections.All.SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
+            .Where(pair => !string.IsNullOrEmpty(pair.Value))
+            .ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.OrdinalIgnoreCase);
+        foreach (var setting in SettingsReference.All.Where(setting => !setting.IsInList))
+        {
+            var own = said.Where(pair => pair.Key.Equals(setting.Key, StringComparison.OrdinalIgnoreCase) ||
+                (setting.IsList && pair.Key.StartsWith(setting.Key + ":", StringComparison.OrdinalIgnoreCase))).ToList();
+            foreach (var (key, value) in own)
+            {
+                yield return (key, IsSecret(key) ? "***" : value, SourceOf(configuration, key));
+            }
+
+            if (own.Count == 0)
+            {
+                yield return (setting.Key, setting.Default, "default");
+            }
+        }
+    }
+
+    private static bool IsSecret(string key) =>
+        SecretWords.Any(word => key.Contains(word, StringComparison.OrdinalIgnoreCase)) &&
+        !NoSecrets.Any(word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    private static string SourceOf(IConfigurationRoot configuration, string key)
+    {
+        var provider = configuration.Providers.Reverse().FirstOrDefault(provider => provider.TryGet(key, out _));
+        return provider switch
+        {
+            FileConfigurationProvider { Source.Path: { } path } => path,
+            Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider => "environment",
+            Microsoft.Extensions.Configuration.CommandLine.CommandLineConfigurationProvider => "command line",
+            Microsoft.Extensions.Configuration.Memory.MemoryConfigurationProvider named when named.GetType() != typeof(Microsoft.Extensions.Configuration.Memory.MemoryConfigurationProvider) => named.ToString()!,
+            _ => "rewritten",
+        };
+    }
+}

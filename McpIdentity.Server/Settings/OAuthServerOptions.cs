@@ -1,0 +1,271 @@
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Keys;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>The authorization server: the section <c>OAuth</c>. Lifetimes are time spans (<c>01:00:00</c>).</summary>
+internal sealed class OAuthServerOptions
+{
+    public const string Section = "OAuth";
+
+    /// <summary>
+    /// Whether this is an authorization server at all; <c>OAUTH_ENABLED</c> in the environment. Off, its endpoints, pages and
+    /// metadata are 404, and what is left is the MCP endpoint for JWTs of other issuers.
+    /// </summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>May repeat <c>Server:PublicBaseUrl</c>, which is the issuer; another value is refused.</summary>
+    public string? Issuer { get; set; }
+
+    /// <summary>From the Google Cloud console; <c>GOOGLE_CLIENT_ID</c> in the environment. Google is on when both are set.</summary>
+    public string? GoogleClientId { get; set; }
+
+    /// <summary><c>GOOGLE_CLIENT_SECRET</c> in the environment.</summary>
+    public string? GoogleClientSecret { get; set; }
+
+    /// <summary>Google's authorization endpoint, when it is reached under another address.</summary>
+    public string? GoogleAuthorizationEndpoint { get; set; }
+
+    /// <summary>Google's token endpoint, when it is reached under another address.</summary>
+    public string? GoogleTokenEndpoint { get; set; }
+
+    /// <summary>Google's userinfo endpoint, when it is reached under another address.</summary>
+    public string? GoogleUserInformationEndpoint { get; set; }
+
+    /// <summary>Admits accounts of this Google Workspace domain only: <c>example.com</c>.</summary>
+    public string? GoogleHostedDomain { get; set; }
+
+    /// <summary>Of an OAuth app at GitHub; <c>GITHUB_CLIENT_ID</c> in the environment. GitHub is on when both are set.</summary>
+    public string? GitHubClientId { get; set; }
+
+    /// <summary><c>GITHUB_CLIENT_SECRET</c> in the environment.</summary>
+    public string? GitHubClientSecret { get; set; }
+
+    /// <summary>Of an app registration in Microsoft Entra; <c>MICROSOFT_CLIENT_ID</c> in the environment. Microsoft is on when both are set.</summary>
+    public string? MicrosoftClientId { get; set; }
+
+    /// <summary><c>MICROSOFT_CLIENT_SECRET</c> in the environment.</summary>
+    public string? MicrosoftClientSecret { get; set; }
+
+    /// <summary>
+    /// Your organisation's tenant id or domain; <c>MICROSOFT_TENANT_ID</c> in the environment. <c>common</c> admits every
+    /// organisation and personal accounts, <c>organizations</c> and <c>consumers</c> one of the two.
+    /// </summary>
+    public string MicrosoftTenant { get; set; } = "common";
+
+    /// <summary>Further sign-in providers, by a short id of your choice: any OpenID Connect issuer, GitLab, Okta and many others.</summary>
+    public IDictionary<string, UpstreamProviderOptions> Providers { get; } =
+        new Dictionary<string, UpstreamProviderOptions>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Admits people with a verified e-mail address of these domains only. Empty, everyone that a provider vouches for.</summary>
+    public IList<string> AllowedEmailDomains { get; } = [];
+
+    /// <summary>Where Google sends the browser back to; register <c>{PublicBaseUrl}/oauth/callback</c> there.</summary>
+    public string CallbackPath { get; set; } = "/oauth/callback";
+
+    /// <summary>Refuses people whose provider has not verified their e-mail address.</summary>
+    public bool RequireVerifiedEmail { get; set; } = true;
+
+    /// <summary>At least 32 random characters; <c>ENCRYPTION_KEY</c> in the environment. Development makes its own.</summary>
+    public string? EncryptionKey { get; set; }
+
+    /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
+    public IList<string> PreviousEncryptionKeys { get; } = [];
+
+    /// <summary>
+    /// What signs tokens: <c>ES256</c>, a tenth of the cost of <c>RS256</c> and known to every MCP client library (RFC 7518
+    /// §3.4), or <c>RS256</c> for validators that know nothing else. A change brings a new key; the old one's tokens stay valid.
+    /// </summary>
+    public SigningAlgorithm SigningAlgorithm { get; set; } = SigningAlgorithm.ES256;
+
+    /// <summary>After this time a new key signs; <c>00:00:00</c>: only when <c>keys rotate</c> is run. At least a day.</summary>
+    public TimeSpan SigningKeyRotation { get; set; } = TimeSpan.FromDays(90);
+
+    /// <summary>How long an access token lives; nothing but its end or a revocation stops it.</summary>
+    public TimeSpan AccessTokenLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a refresh token can wait to be used; each use starts it anew.</summary>
+    public TimeSpan RefreshTokenLifetime { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>After this time since the consent nothing is refreshed any more, however often it was: the person signs in again.</summary>
+    public TimeSpan RefreshTokenFamilyLifetime { get; set; } = TimeSpan.FromDays(90);
+
+    /// <summary>Always true: refresh tokens are used once (OAuth 2.1 §4.3.1). Here so that a guide that says so binds.</summary>
+    public bool RefreshTokenRotation { get; set; } = true;
+
+    /// <summary>
+    /// For so many seconds (0 to 300) after a refresh the same request gets the same successor again; later, or with 0 at
+    /// once, a used refresh token ends its whole grant.
+    /// </summary>
+    public int RefreshTokenReuseGraceSeconds { get; set; } = 30;
+
+    /// <summary>At most a minute is sensible: a client redeems its code at once (RFC 6749 §4.1.2).</summary>
+    public TimeSpan AuthorizationCodeLifetime { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// Whether a scope that this server does not know is refused with <c>invalid_scope</c>. Otherwise it is left out and the
+    /// answer's <c>scope</c> says what was granted (RFC 6749 §3.3): clients ask for the scopes of other systems too.
+    /// </summary>
+    public bool StrictScopes { get; set; }
+
+    /// <summary>How long a browser stays signed in.</summary>
+    public TimeSpan LoginSessionLifetime { get; set; } = TimeSpan.FromHours(8);
+
+    /// <summary>
+    /// MCP servers in other hosts that trust our tokens, each by its resource identifier: an https URL (http on loopback),
+    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
+
+    public SessionStorageOptions SessionStorage { get; } = new();
+
+    public RegistrationOptions Registration { get; } = new();
+
+    /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
+    public IList<StaticClientOptions> StaticClients { get; } = [];
+
+    /// <summary>One such client by environment alone: <c>MCP_CLIENT_ID</c>.</summary>
+    public string? McpClientId { get; set; }
+
+    /// <summary><c>MCP_CLIENT_SECRET</c> in the environment; absent for a public client.</summary>
+    public string? McpClientSecret { get; set; }
+
+    /// <summary>Its redirect URIs, separated by commas; <c>MCP_REDIRECT_URIS</c> in the environment.</summary>
+    public string? McpRedirectUris { get; set; }
+
+    /// <summary>Dynamic client registration (RFC 7591).</summary>
+    internal sealed class RegistrationOptions
+    {
+        /// <summary>Whether <c>/register</c> is served.</summary>
+        public bool Enabled { get; set; } = true;
+
+        /// <summary>How many redirect URIs one client may register.</summary>
+        public int MaxRedirectUris { get; set; } = 20;
+
+        /// <summary>Registers only clients that present <see cref="InitialAccessToken"/> as a bearer token (RFC 7591 §3).</summary>
+        public bool RequireInitialAccessToken { get; set; }
+
+        /// <summary>At least 16 characters, which you hand to those who may register clients.</summary>
+        public string? InitialAccessToken { get; set; }
+
+        /// <summary>
+        /// Such as <c>https</c>, <c>http-loopback</c> (http to the person's own computer) and <c>cursor</c>. Empty, every scheme
+        /// that a browser does not run itself: editors and desktop apps have one each.
+        /// </summary>
+        public IList<string> AllowedRedirectUriSchemes { get; } = [];
+
+        /// <summary>
+        /// A client that registered itself is deleted when for so long it had neither use nor a grant that lives;
+        /// <c>00:00:00</c>: never. One that nobody has ever allowed anything is deleted after a day. Clients of an operator stay.
+        /// </summary>
+        public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(30);
+
+        /// <summary>
+        /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
+        /// a token to anyone, so unset means: not in Production, where an operator registers services.
+        /// </summary>
+        public bool? AllowClientCredentials { get; set; }
+    }
+}
+
+/// <summary>Rules across the settings of <see cref="OAuthServerOptions"/>; every problem is reported at once.</summary>
+internal sealed class OAuthServerOptionsRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
+{
+    private const int MinimumKeyLength = 32;
+    private const string CurrentKey = "OAuth:EncryptionKey";
+
+    // The literal keys of the guide this product started from: whoever copied them has no secret (seed-checklist D-10).
+    private static readonly string[] KnownKeys =
+    [
+        "dev-key-min-32-chars-required!!",
+        "your-secure-random-key-min-32-chars-required",
+        "from_secrets_manager",
+    ];
+
+    public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
+    {
+        var problems = new List<string>();
+        foreach (var (setting, key) in options.PreviousEncryptionKeys.Select((key, i) => ($"OAuth:PreviousEncryptionKeys:{i}", key))
+            .Prepend((CurrentKey, options.EncryptionKey ?? "")))
+        {
+            CheckKey(setting, key, problems);
+        }
+
+        CheckPositive("AccessTokenLifetime", options.AccessTokenLifetime, problems);
+        CheckPositive("RefreshTokenLifetime", options.RefreshTokenLifetime, problems);
+        CheckPositive("RefreshTokenFamilyLifetime", options.RefreshTokenFamilyLifetime, problems);
+        CheckPositive("AuthorizationCodeLifetime", options.AuthorizationCodeLifetime, problems);
+        CheckPositive("LoginSessionLifetime", options.LoginSessionLifetime, problems);
+
+        if (!options.RefreshTokenRotation)
+        {
+            problems.Add("OAuth:RefreshTokenRotation cannot be switched off: a stolen refresh token would go unnoticed (OAuth 2.1 §4.3.1).");
+        }
+
+        if (options.SigningKeyRotation != TimeSpan.Zero && options.SigningKeyRotation < TimeSpan.FromDays(1))
+        {
+            problems.Add($"OAuth:SigningKeyRotation must be at least a day, or 00:00:00 for never (is {options.SigningKeyRotation}).");
+        }
+
+        if (options.Registration.UnusedClientTtl != TimeSpan.Zero && options.Registration.UnusedClientTtl < TimeSpan.FromDays(2))
+        {
+            // The stamp of a client's last use is as old as a day.
+            problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {options.Registration.UnusedClientTtl}).");
+        }
+
+        if (options.RefreshTokenReuseGraceSeconds is < 0 or > 300)
+        {
+            problems.Add($"OAuth:RefreshTokenReuseGraceSeconds must be between 0 and 300 (is {options.RefreshTokenReuseGraceSeconds}).");
+        }
+
+        if (options.CallbackPath is not ['/', not '/', ..])
+        {
+            problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
+        }
+
+        foreach (var resource in options.Resources.Where(resource => !IsResourceIdentifier(resource)))
+        {
+            problems.Add($"OAuth:Resources has '{resource}'; a resource identifier is an https URL (http on loopback) without query or fragment.");
+        }
+
+        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private void CheckKey(string setting, string key, List<string> problems)
+    {
+        if (key.Length == 0 && setting == CurrentKey)
+        {
+            problems.Add(environment.IsProduction()
+                ? $"{setting} (ENCRYPTION_KEY) must be set in Production: at least {MinimumKeyLength} random characters."
+                : $"{setting} (ENCRYPTION_KEY) is not set and {DevelopmentEncryptionKey.Path} is empty: put back what was in the file, or delete it together with the database.");
+        }
+        else if (key.Length < MinimumKeyLength)
+        {
+            problems.Add($"{setting} must be at least {MinimumKeyLength} characters (got {key.Length}).");
+        }
+        else if (environment.IsProduction() && (KnownKeys.Contains(key) || key.Distinct().Count() < 8))
+        {
+            problems.Add($"{setting} is a sample or too regular to be secret: use random characters.");
+        }
+    }
+
+    private static bool IsResourceIdentifier(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } &&
+        (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+
+    private static void CheckPositive(string setting, TimeSpan lifetime, List<string> problems)
+    {
+        if (lifetime <= TimeSpan.Zero)
+        {
+            problems.Add($"OAuth:{setting} must be longer than zero (is {lifetime}).");
+        }
+    }
+}
+
+/// <summary>By the names of RFC 7518 §3.1.</summary>
+internal enum SigningAlgorithm
+{
+    ES256,
+    RS256,
+}

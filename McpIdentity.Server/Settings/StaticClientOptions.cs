@@ -1,0 +1,25 @@
+using McpIdentity.Server.Clients;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>A client that the operator registers: an entry of <c>OAuth:StaticClients</c>.</summary>
+internal sealed class StaticClientOptions
+{
+    /// <summary>A name of your choice.</summary>
+    public string? ClientId { get; set; }
+
+    /// <summary>At least 16 characters; absent for a public client (a program on a person's computer), which proves itself by PKCE alone.</summary>
+    public string? ClientSecret { get; set; }
+
+    /// <summary>What people read on the consent page; absent, the client id.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>Where answers may go, compared exactly (but for the port of a loopback address). None for a service without a browser.</summary>
+    public IList<string> RedirectUris { get; } = [];
+
+    /// <summary>
+    /// <c>authorization_code</c>, <c>refresh_token</c>, <c>client_credentials</c>. Absent, the first two with redirect URIs and
+    /// the last one without.
+    /// </summary>
+    public IList<string> GrantTypes { get; } = [];
+}

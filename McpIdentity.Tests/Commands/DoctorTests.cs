@@ -1,0 +1,127 @@
+using System.Text.RegularExpressions;
+using McpIdentity.Server;
+using McpIdentity.Server.Commands;
+using McpIdentity.Server.Operations;
+using McpIdentity.Server.Settings;
+using McpIdentity.Tests.Support;
+
+namespace McpIdentity.Tests.Commands;
+
+/// <summary>The checklist of the guide, and the verbs around the settings: SEED-076 to SEED-079.</summary>
+[Category("Operations")]
+[Parallelizable(ParallelScope.All)]
+internal sealed partial class DoctorTests
+{
+    private static readonly string[] Sound =
+    [
+        "--environment=Production", "--Server:PublicBaseUrl=https://id.example", "--OAuth:GoogleClientId=id", "--OAuth:GoogleClientSecret=s",
+        "--OAuth:EncryptionKey=8c1f2e9b7a6d5c4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c", "--Server:EnvFile=/nowhere/.env.oauth",
+    ];
+
+    [Test, Category("SEED-079")]
+    public async Task A_sound_production_passes_all_eight_items()
+    {
+        await using var app = Program.Build(Sound);
+        var results = SecurityChecklist.Of(app.Services);
+
+        Assert.That(results.Select(result => result.Name), Is.EqualTo((string[])
+            ["https", "encryption-keys", "session-storage", "token-rotation", "rate-limiting", "audit-logging", "scope-validation", "token-expiration"]));
+        Assert.That(results.Where(result => result.Verdict != Verdict.Pass), Is.Empty);
+    }
+
+    [TestCase("--OAuth:SessionStorage:Type=Memory", "session-storage", Category = "SEED-078")]
+    [TestCase("--OAuth:SessionStorage:Type=File", "session-storage", Category = "SEED-078")]
+    [Category("SEED-079")]
+    public async Task An_unsafe_setting_fails_its_item(string setting, string name)
+    {
+        await using var app = Program.Build([.. Sound, setting]);
+        Assert.That(SecurityChecklist.Of(app.Services).Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Is.EqualTo((string[])[name]));
+    }
+
+    [Test, Category("SEED-079"), Category("SEED-078")]
+    public async Task Doctor_prints_eight_lines_and_strict_makes_a_failure_the_exit_code()
+    {
+        string[] settings = [.. Sound.Skip(1), "--OAuth:SessionStorage:Type=Memory"];
+        var (lenient, output) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", .. settings] });
+        var (strict, _) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", "--strict", .. settings] });
+
+        Assert.That(lenient, Is.Zero, output);
+        Assert.That(strict, Is.EqualTo(1));
+        Assert.That(Line().Matches(output), Has.Count.EqualTo(8), output);
+        Assert.That(output, Does.Contain("FAIL  session-storage").And.Contain("checklist:session-storage FAIL"), "the start logs it too");
+    }
+
+    [Test, Category("SEED-079")]
+    public async Task Doctor_walks_the_way_of_a_client_at_a_running_server()
+    {
+        await using var server = await TestServer.StartAsync();
+
+        var here = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl), CancellationToken.None);
+        var byAnotherName = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)), CancellationToken.None);
+        var nobody = await ConnectionChecks.RunAsync(new Uri($"http://127.0.0.1:{Ports.Next()}"), CancellationToken.None);
+
+        Assert.That(here, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', here));
+        Assert.That(byAnotherName.Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Has.Member("issuer").And.Member("resource"));
+        Assert.That(nobody.Single().Verdict, Is.EqualTo(Verdict.Fail));
+
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--strict", "--url", server.BaseUrl] });
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output.Split('\n').Count(line => line.StartsWith("PASS", StringComparison.Ordinal)), Is.EqualTo(8), output);
+        (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--url", "localhost"] });
+        Assert.That(exitCode, Is.EqualTo(2), output);
+        Assert.That(output, Does.Contain("'localhost' is no http or https address"));
+    }
+
+    /// <summary>RFC 8414 §3.1, RFC 9728 §3.1: the well-known addresses follow the path of the endpoint.</summary>
+    [Test, Category("SEED-079")]
+    public async Task Doctor_passes_a_server_whose_endpoint_has_another_path()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:Path=/v1/tools");
+
+        var results = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl + "/v1/tools"), CancellationToken.None);
+        var home = await server.Http.GetStringAsync("/");
+        using var metadata = await server.Http.GetAsync("/.well-known/oauth-authorization-server/v1/tools");
+        using var usual = await server.Http.GetAsync("/.well-known/oauth-authorization-server/mcp");
+
+        Assert.That(results, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', results));
+        Assert.That(home, Does.Contain(server.BaseUrl + "/v1/tools"));
+        Assert.That(((int)metadata.StatusCode, (int)usual.StatusCode), Is.EqualTo((200, 404)));
+    }
+
+    [Test, Category("SEED-077")]
+    public async Task Keygen_prints_a_key_that_the_server_takes()
+    {
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["keygen"] });
+
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(output.Trim(), Does.Match("^[0-9a-f]{64}$"));
+    }
+
+    [Test]
+    public async Task Config_show_names_the_source_and_masks_what_is_secret()
+    {
+        var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart
+        {
+            Arguments = ["config", "show", "--Server:KnownProxies:0=10.0.0.1"],
+            Environment = new Dictionary<string, string?> { ["PORT"] = "9123", ["GOOGLE_CLIENT_SECRET"] = "the-secret", ["DATABASE_URL"] = "postgres://u:the-secret@h/d" },
+        });
+
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("Server:Port = 9123  (environment)").And.Contain("OAuth:GoogleClientSecret = ***")
+            .And.Contain("Server:KnownProxies:0 = 10.0.0.1  (command line)").And.Contain("OAuth:AccessTokenLifetime = 01:00:00  (default)").And.Not.Contain("the-secret"));
+    }
+
+    [Test]
+    public async Task Config_validate_says_all_that_is_wrong()
+    {
+        var (good, _) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["config", "validate", "--OAuth:EncryptionKey=0123456789abcdef0123456789abcdef"] });
+        var (bad, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["config", "validate", "--OAuth:Prot=1", "--Server:ForwardLimit=0"] });
+
+        Assert.That(good, Is.Zero);
+        Assert.That(bad, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("OAuth:Prot").And.Contain("Server:ForwardLimit"));
+    }
+
+    [GeneratedRegex("^(PASS|WARN|FAIL)  [a-z-]+: ", RegexOptions.Multiline)]
+    private static partial Regex Line();
+}
