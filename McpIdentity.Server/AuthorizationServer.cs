@@ -1,12 +1,9 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Discovery;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
@@ -18,43 +15,16 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server;
 
 /// <summary>OpenIddict, with the rules that it leaves to us: one handler class a rule.</summary>
-internal static class AuthorizationServerSetup
+internal static class AuthorizationServer
 {
-    public static void AddAuthorizationServer(this WebApplicationBuilder builder)
+    public static void AddAuthorizationServer(this WebApplicationBuilder builder, OAuthServerOptions options)
     {
-        var services = builder.Services;
-        services.AddOptions<OAuthServerOptions>().BindConfiguration(OAuthServerOptions.Section).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<OAuthServerOptions>, OAuthServerOptionsRules>();
-        services.AddSingleton<ProtectedResources>();
-        services.AddSingleton<AuthorizationTickets>();
-        services.AddScoped<Consents>();
-        services.AddSingleton<GrantTokens>();
-        services.AddSingleton<GrantClaims>();
-        services.AddSingleton<RevocationList>();
-        services.AddSingleton<RevocationSignals>();
-        services.AddSingleton<RevocationFeed>();
-        services.AddSingleton<Revocations>();
-        services.AddSingleton<Grants>();
-        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
-
-        services.AddOpenIddict()
-            .AddCore(core =>
-            {
-                core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
-                core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
-            })
-            .AddServer(server => AddServer(server, OAuthSwitch.IsOn(builder.Configuration)));
-
-        services.AddSingleton<ClientCache.Entries>();
-        services.AddSingleton<ClientUse>();
-        services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
-        services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
-
-        services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, TimeProvider>((server, oauth, mcp, time) =>
+        builder.Services.AddOpenIddict().AddServer(server => AddServer(server, options.Enabled));
+        builder.Services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, TimeProvider>((server, oauth, mcp, time) =>
         {
             server.TimeProvider = time;
             server.ConfigurationEndpointUris.Clear();
-            server.ConfigurationEndpointUris.AddRange(DiscoveryPaths.ServerMetadata(mcp.Value.Path).Select(path => new Uri(path, UriKind.Relative)));
+            server.ConfigurationEndpointUris.AddRange(Paths.ServerMetadata(mcp.Value.Path).Select(path => new Uri(path, UriKind.Relative)));
             server.AccessTokenLifetime = oauth.Value.AccessTokenLifetime;
             server.RefreshTokenLifetime = oauth.Value.RefreshTokenLifetime;
             server.AuthorizationCodeLifetime = oauth.Value.AuthorizationCodeLifetime;
@@ -63,12 +33,12 @@ internal static class AuthorizationServerSetup
 
     private static void AddServer(OpenIddictServerBuilder server, bool isServed)
     {
-        server.SetAuthorizationEndpointUris("oauth/authorize")
-            .SetTokenEndpointUris("oauth/token")
-            .SetUserInfoEndpointUris("oauth/userinfo")
-            .SetIntrospectionEndpointUris("oauth/introspect")
-            .SetRevocationEndpointUris("oauth/revoke")
-            .SetJsonWebKeySetEndpointUris(".well-known/jwks.json");
+        server.SetAuthorizationEndpointUris(Paths.Authorize)
+            .SetTokenEndpointUris(Paths.Token)
+            .SetUserInfoEndpointUris(Paths.UserInfo)
+            .SetIntrospectionEndpointUris(Paths.Introspect)
+            .SetRevocationEndpointUris(Paths.Revoke)
+            .SetJsonWebKeySetEndpointUris(Paths.KeySet);
 
         // The MCP revisions ask for PKCE with S256 from every client, public or not (mcp-authorization 13).
         server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();

@@ -2,7 +2,6 @@ using McpIdentity.Mcp;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Commands;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Hosting;
@@ -12,17 +11,17 @@ using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server;
 
 /// <summary>The table of contents: each line is a subject with a folder of its own.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
-
     /// <summary>The server with everything in it, not yet started.</summary>
     /// <param name="settings">Configuration in the form <c>--Section:Key=value</c>; it wins over every other source.</param>
     /// <param name="configure">Changes to make before the server is built: a clock, in tests.</param>
@@ -33,22 +32,28 @@ internal static class Program
         var builder = Configure(settings, problems);
         problems.Find(builder.Configuration);
 
-        builder.AddListening();
+        var options = ServerSettings.Bind(builder);
+
+        builder.AddListening(options.Server);
         builder.AddTrustedProxies();
-        builder.AddPersistence();
-        builder.AddKeys();
-        builder.AddAuthorizationServer();
-        builder.AddDynamicClientRegistration();
-        builder.AddDiscovery();
+        builder.AddProtocol();
+        builder.AddPages();
+        builder.AddPersistence(options.Database);
+        builder.AddKeys(options.OAuth);
+        builder.AddRevocation();
         builder.AddSignInSessions();
-        builder.AddFederatedSignIn();
-        builder.AddHousekeeping();
+        builder.AddClients();
+        builder.AddFederatedSignIn(options.OAuth);
+        builder.AddAuthorization();
+        builder.AddGrants();
+        builder.AddAuthorizationServer(options.OAuth);
+        builder.AddDiscovery();
         builder.AddProtectedResource();
         builder.AddRateLimits();
         builder.AddAudit();
         builder.AddProtocolCors();
-        builder.AddHealth();
-        builder.AddPages();
+        builder.AddHousekeeping();
+        builder.AddHealth(options.OAuth.SessionStorage);
         configure?.Invoke(builder);
 
         var app = builder.Build();

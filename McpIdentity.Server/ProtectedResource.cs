@@ -1,21 +1,21 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server;
 
 /// <summary>The co-hosted MCP module, told who issues its tokens and how to know that a session has ended.</summary>
-internal static class McpResourceSetup
+internal static class ProtectedResource
 {
     public static void AddProtectedResource(this WebApplicationBuilder builder)
     {
         builder.AddMcpModule();
         builder.Services.AddOptions<McpOptions>()
             .PostConfigure<PublicAddress>((mcp, address) => mcp.PublicBaseUrl = mcp.Auth.OAuth.Issuer = IssuerOf(address))
-            .Validate<IConfiguration>(
-                (mcp, configuration) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || OAuthSwitch.IsOn(configuration),
+            .Validate<ServerSettings>(
+                (mcp, settings) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || settings.OAuth.Enabled,
                 "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
                 "without it the auth type is jwt.");
         builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());

@@ -1,6 +1,4 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -50,20 +48,4 @@ internal sealed class RecordRefusals(SecurityLog log) : IOpenIddictServerHandler
         (_, OpenIddictServerEndpointType.Token) => "token_refused",
         _ => "request_refused",
     };
-}
-
-/// <summary>What the handlers of single-use tokens have to say.</summary>
-internal static class TokenReuse
-{
-    /// <summary>A code or refresh token came a second time: its grant has been ended.</summary>
-    /// <param name="generation">0 for the code, then the number of the refresh token.</param>
-    public static void WriteReuse(this SecurityLog log, BaseContext context, McpIdentity.Migrations.Entities.Grant grant, int generation) =>
-        log.Write(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Alarm(
-            generation == 0 ? "code_reuse" : "refresh_token_reuse", "used twice; the grant with all its tokens has been ended") with
-        {
-            ClientId = grant.ClientId,
-            Subject = grant.UserId,
-            SessionId = grant.SessionId,
-            GrantId = GrantTokens.Name(grant.Id),
-        });
 }

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.DataProtection;
 
 namespace McpIdentity.Server.Authorization;
@@ -31,11 +30,11 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection)
     private readonly ITimeLimitedDataProtector _decision = protection.CreateProtector("consent decision").ToTimeLimitedDataProtector();
 
     public string Protect(PendingAuthorization pending) =>
-        _pending.Protect(JsonSerializer.Serialize(pending, ProtocolJson.Default.PendingAuthorization), PendingLifetime);
+        _pending.Protect(JsonSerializer.Serialize(pending, AuthorizationJson.Default.PendingAuthorization), PendingLifetime);
 
     /// <returns>Null when the ticket is forged, or older than a quarter of an hour.</returns>
     public PendingAuthorization? Read(string? ticket) =>
-        Unprotect(_pending, ticket) is { } json ? JsonSerializer.Deserialize(json, ProtocolJson.Default.PendingAuthorization) : null;
+        Unprotect(_pending, ticket) is { } json ? JsonSerializer.Deserialize(json, AuthorizationJson.Default.PendingAuthorization) : null;
 
     /// <summary>Says that the person behind one session has decided on one request; worth nothing for any other.</summary>
     public string ProtectDecision(bool allow, string sessionId, string query) =>

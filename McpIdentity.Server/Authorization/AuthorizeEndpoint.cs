@@ -20,13 +20,11 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizeEndpoint
 {
-    public const string Path = "/oauth/authorize";
-
     /// <summary>Carries the ticket of the consent page; ours, never part of the client's request.</summary>
     public const string DecisionParameter = "decision";
 
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
-        app.MapMethods(Path, [HttpMethods.Get, HttpMethods.Post], AuthorizeAsync);
+        app.MapMethods(Paths.Authorize, [HttpMethods.Get, HttpMethods.Post], AuthorizeAsync);
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,

@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -11,10 +12,8 @@ namespace McpIdentity.Server.Authorization;
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SecurityLog log) : PageModel
 {
-    private const string Path = "/consent";
-
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
-    public static string AddressFor(string ticket) => $"{Path}?request={ticket}";
+    public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
 
     public PendingAuthorization Pending { get; private set; } = null!;
 
@@ -45,7 +44,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(allow: false);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return new ContinuePage(AuthorizeEndpoint.Path + Pending.Query, "sign-in");
+                return new ContinuePage(Paths.Authorize + Pending.Query, "sign-in");
             default:
                 return Page();
         }
@@ -61,7 +60,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
             SessionId = Person.SessionId,
         });
         var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
-        return new ContinuePage($"{AuthorizeEndpoint.Path}{Pending.Query}&{AuthorizeEndpoint.DecisionParameter}={ticket}", Pending.ClientName);
+        return new ContinuePage($"{Paths.Authorize}{Pending.Query}&{AuthorizeEndpoint.DecisionParameter}={ticket}", Pending.ClientName);
     }
 
     private async Task<IActionResult?> OpenAsync()
@@ -75,7 +74,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
         {
             // The session ended while the page was open: the authorization endpoint asks to sign in again.
-            return new ContinuePage(AuthorizeEndpoint.Path + pending.Query, "sign-in");
+            return new ContinuePage(Paths.Authorize + pending.Query, "sign-in");
         }
 
         Person = person;

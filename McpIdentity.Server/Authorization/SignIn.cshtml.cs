@@ -1,5 +1,6 @@
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
@@ -15,10 +16,8 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
 {
-    private const string Path = "/signin";
-
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
-    public static string AddressFor(string ticket) => $"{Path}?request={ticket}";
+    public static string AddressFor(string ticket) => $"{Paths.SignIn}?request={ticket}";
 
     public PendingAuthorization Pending { get; private set; } = null!;
 
@@ -39,7 +38,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return expired;
         }
 
-        var back = AuthorizeEndpoint.Path + Pending.Query;
+        var back = Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
             return chosen.Id == GoogleSignIn.Scheme ? Challenge(GoogleSignIn.Start(back), GoogleSignIn.Scheme) : await ChallengeAsync(chosen, back);

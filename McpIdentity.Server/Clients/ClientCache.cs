@@ -1,4 +1,6 @@
 using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Memory;
 using OpenIddict.Abstractions;
@@ -17,6 +19,14 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
     internal sealed class Entries : IDisposable
     {
         public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(10);
+
+        public Entries(RevocationList revocations) => revocations.Added += (kind, target) =>
+        {
+            if (kind == RevocationKind.Client)
+            {
+                Forget(target);
+            }
+        };
 
         public MemoryCache Clients { get; } = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 

@@ -17,7 +17,7 @@ internal static class ClientMetadataRules
     private static readonly string[] IgnoredGrantTypes =
         ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
 
-    public static OAuthError? Check(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy, bool allowClientCredentials) =>
+    public static OAuthError? Check(ClientMetadata metadata, RegistrationOptions policy, bool allowClientCredentials) =>
         CheckRedirectUris(metadata, policy) ??
         CheckGrantTypes(metadata) ??
         CheckClientCredentials(metadata, allowClientCredentials) ??
@@ -27,7 +27,7 @@ internal static class ClientMetadataRules
         CheckTexts(metadata) ??
         CheckUris(metadata);
 
-    private static OAuthError? CheckRedirectUris(ClientMetadata metadata, OAuthServerOptions.RegistrationOptions policy)
+    private static OAuthError? CheckRedirectUris(ClientMetadata metadata, RegistrationOptions policy)
     {
         if (metadata.RedirectUris is not { Count: > 0 } uris)
         {

@@ -103,7 +103,7 @@ internal sealed partial class ClientRegistrar(
             PolicyUri = client.PolicyUri,
             SoftwareId = client.SoftwareId,
             SoftwareVersion = client.SoftwareVersion,
-        }, ProtocolJson.Default.ClientInformation);
+        }, ClientsJson.Default.ClientInformation);
         return descriptor;
     }
 

@@ -84,7 +84,7 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
         {
             await WriteAsync(cancellationToken);
         }
-        catch (Exception exception) when (DependencyFaults.IsOne(exception) || exception is DbUpdateException or OperationCanceledException)
+        catch (Exception exception) when (StorageFaults.IsOne(exception) || exception is DbUpdateException or OperationCanceledException)
         {
             CannotStamp(exception.Message);
         }

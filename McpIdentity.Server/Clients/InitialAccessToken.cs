@@ -11,7 +11,7 @@ internal static class InitialAccessToken
 {
     private const string Scheme = "Bearer ";
 
-    public static OAuthError? Check(HttpRequest request, OAuthServerOptions.RegistrationOptions policy)
+    public static OAuthError? Check(HttpRequest request, RegistrationOptions policy)
     {
         if (!policy.RequireInitialAccessToken)
         {

@@ -10,24 +10,14 @@ namespace McpIdentity.Server.Clients;
 /// <summary>Dynamic client registration (RFC 7591).</summary>
 internal static class RegistrationEndpoint
 {
-    public const string Path = "/register";
-
     private const int MaxBodyBytes = 64 * 1024;
-
-    public static void AddDynamicClientRegistration(this WebApplicationBuilder builder)
-    {
-        builder.Services.AddScoped<ClientRegistrar>();
-        builder.Services.AddScoped<StaticClients>();
-        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
-    }
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
         if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
         {
-            app.MapPost(Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
-            // The path of set-ups that came before this server (seed-checklist D-12); not advertised.
-            app.MapPost("/oauth" + Path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
+            app.MapPost(Paths.Register, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
+            app.MapPost(Paths.OldRegister, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
         }
     }
 
@@ -54,7 +44,7 @@ internal static class RegistrationEndpoint
 
         var client = await registrar.RegisterAsync(metadata, cancellationToken);
         request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Json(client, ProtocolJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
+        return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }
 
     private static async Task<(ClientMetadata?, OAuthError?)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
@@ -71,7 +61,7 @@ internal static class RegistrationEndpoint
 
         try
         {
-            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ProtocolJson.Default.ClientMetadata, cancellationToken);
+            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ClientsJson.Default.ClientMetadata, cancellationToken);
             return metadata is null ? (null, NotAnObject) : (metadata, null);
         }
         catch (JsonException)

@@ -4,10 +4,10 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Refuses clients of the configuration that could not work, and an initial access token that protects nothing.</summary>
+/// <summary>Refuses clients of the configuration that could not work.</summary>
 internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
 {
-    private const int MinimumSecretLength = 16;
+    public const int MinimumSecretLength = 16;
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
@@ -15,10 +15,6 @@ internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options)).ToList();
         problems.AddRange(clients.GroupBy(client => client.Options.ClientId).Where(group => group.Key is not null && group.Count() > 1)
             .Select(group => $"The client id {group.Key} is configured twice: {string.Join(", ", group.Select(client => client.Setting))}."));
-        if (options.Registration.RequireInitialAccessToken && options.Registration.InitialAccessToken is not { Length: >= MinimumSecretLength })
-        {
-            problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {MinimumSecretLength} characters.");
-        }
 
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }

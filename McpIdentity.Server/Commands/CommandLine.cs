@@ -40,7 +40,8 @@ internal static class CommandLine
         TokenCommand.Create(),
     };
 
-    public static async Task<int> RunAsync(string[] args)
+    /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>
+    public static async Task<int> Main(string[] args)
     {
         // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");

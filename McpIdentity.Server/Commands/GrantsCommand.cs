@@ -29,7 +29,7 @@ internal static class GrantsCommand
             await foreach (var grant in grants.AsAsyncEnumerable().WithCancellation(cancellationToken))
             {
                 Console.WriteLine(string.Join("  ",
-                    GrantTokens.Name(grant.Id), grant.UserId, $"{grant.ClientId,-24}", grant.SessionId, CommandLine.Moment(grant.CreatedAt),
+                    Grant.NameOf(grant.Id), grant.UserId, $"{grant.ClientId,-24}", grant.SessionId, CommandLine.Moment(grant.CreatedAt),
                     CommandLine.Moment(grant.RotatedAt), CommandLine.Moment(grant.ExpiresAt)));
             }
 
@@ -47,7 +47,7 @@ internal static class GrantsCommand
         {
             var name = parsed.GetRequiredValue(id);
             var db = services.GetRequiredService<McpIdentityDbContext>();
-            if (GrantTokens.ParseName(name) is not { } grantId ||
+            if (Grant.ParseName(name) is not { } grantId ||
                 await db.Grants.AsNoTracking().SingleOrDefaultAsync(row => row.Id == grantId, cancellationToken) is not { } grant)
             {
                 await Console.Error.WriteLineAsync($"There is no grant {CommandLine.Printable(name)}.");

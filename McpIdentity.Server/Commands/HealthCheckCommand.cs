@@ -1,6 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Operations;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Commands;
@@ -22,7 +22,7 @@ internal static class HealthCheckCommand
             };
             try
             {
-                using var response = await http.GetAsync(new Uri(address, Health.ReadyPath), cancellationToken);
+                using var response = await http.GetAsync(new Uri(address, Paths.Ready), cancellationToken);
                 Console.WriteLine(await response.Content.ReadAsStringAsync(cancellationToken));
                 return response.IsSuccessStatusCode ? 0 : 1;
             }

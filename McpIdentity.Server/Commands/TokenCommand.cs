@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
@@ -59,7 +58,7 @@ internal static class TokenCommand
                     return Say(Failed, "Jwt:Secret (JWT_SECRET) is not set: there is nothing to sign a JWT with.");
                 }
 
-                if (!isJwt && !OAuthSwitch.IsOn(app.Configuration))
+                if (!isJwt && !app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
                 {
                     return Say(Failed, "OAuth:Enabled is false: this server signs no access tokens.");
                 }

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -24,7 +23,7 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
         context.Metadata[Metadata.Issuer] = address.Issuer;
         if (options.Value.Registration.Enabled)
         {
-            context.Metadata["registration_endpoint"] = address.Of(RegistrationEndpoint.Path);
+            context.Metadata["registration_endpoint"] = address.Of(Paths.Register);
         }
 
         context.Metadata["protected_resources"] = new OpenIddictParameter([.. resources.Canonical]); // RFC 9728 §4

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 
 namespace McpIdentity.Server.Discovery;
@@ -9,6 +10,7 @@ internal static class DiscoverySetup
     public static void UsePreparedMetadata(this WebApplication app)
     {
         var cache = app.Services.GetRequiredService<MetadataCache>();
+        app.Services.GetRequiredService<SigningKeyRing>().Changed += cache.Clear;
         app.Use((context, next) => cache.InvokeAsync(context, next));
     }
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
-using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -11,7 +10,7 @@ namespace McpIdentity.Server.Discovery;
 
 /// <summary>
 /// Metadata and key set as prepared bytes: OpenIddict writes each once, every later request is answered from memory
-/// before authentication. Nothing in them depends on the request (<see cref="Authorization.UsePublicAddress"/>) but the name
+/// before authentication. Nothing in them depends on the request (<c>UsePublicAddress</c>) but the name
 /// of a developer's tunnel, which has documents of its own.
 /// </summary>
 internal sealed class MetadataCache(PublicAddress address, IOptions<McpOptions> mcp)
@@ -20,7 +19,7 @@ internal sealed class MetadataCache(PublicAddress address, IOptions<McpOptions> 
     private const int Limit = 64;
 
     private readonly FrozenSet<string> _paths =
-        DiscoveryPaths.ServerMetadata(mcp.Value.Path).Append(DiscoveryPaths.KeySet).ToFrozenSet(StringComparer.Ordinal);
+        Paths.ServerMetadata(mcp.Value.Path).Append(Paths.KeySet).ToFrozenSet(StringComparer.Ordinal);
 
     private volatile ConcurrentDictionary<string, Document> _documents = new(StringComparer.Ordinal);
 

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using McpIdentity.Server.Pages;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
@@ -15,16 +16,11 @@ namespace McpIdentity.Server.Federation;
 /// </summary>
 internal static class CallbackEndpoint
 {
-    public const string Path = "/oauth/callback";
-
-    /// <summary>The path of set-ups that came before this server (seed-checklist D-12).</summary>
-    public const string ShortPath = "/callback";
-
     public static void MapCallbackEndpoint(this WebApplication app)
     {
         app.Services.GetRequiredService<SignInProviders>().Log();
-        app.MapGet(Path + "/{id}", ReceiveAsync);
-        app.MapGet(ShortPath + "/{id}", ReceiveAsync);
+        app.MapGet(Paths.Callback + "/{id}", ReceiveAsync);
+        app.MapGet(Paths.ShortCallback + "/{id}", ReceiveAsync);
     }
 
     private static async Task<IResult> ReceiveAsync(

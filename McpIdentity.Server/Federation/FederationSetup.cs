@@ -5,13 +5,13 @@ namespace McpIdentity.Server.Federation;
 
 internal static class FederationSetup
 {
-    public static void AddFederatedSignIn(this WebApplicationBuilder builder)
+    public static void AddFederatedSignIn(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
         builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, UpstreamProviderRules>();
         builder.Services.AddSingleton<SignInProviders>();
         builder.Services.AddSingleton<Admission>();
         builder.Services.AddScoped<UserDirectory>();
-        builder.AddGoogleSignIn();
-        builder.AddUpstreamClients();
+        builder.AddGoogleSignIn(oauth);
+        builder.AddUpstreamClients(oauth);
     }
 }

@@ -20,9 +20,8 @@ internal static class GoogleSignIn
     private const string EmailVerifiedClaim = "email_verified";
     private const string HostedDomainClaim = "hd";
 
-    public static void AddGoogleSignIn(this WebApplicationBuilder builder)
+    public static void AddGoogleSignIn(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
-        var oauth = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>() ?? new OAuthServerOptions();
         if (!UpstreamProvider.Of(oauth).Any(provider => provider is { Id: Scheme, IsUsable: true }))
         {
             return;

@@ -2,7 +2,6 @@ using System.Reflection;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
@@ -20,9 +19,8 @@ internal static class UpstreamClients
     private static readonly TimeSpan StateLifetime = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
-    public static void AddUpstreamClients(this WebApplicationBuilder builder)
+    public static void AddUpstreamClients(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
-        var oauth = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>() ?? new OAuthServerOptions();
         var providers = UpstreamProvider.Of(oauth)
             .Where(provider => provider.IsUsable && provider.Id != GoogleSignIn.Scheme && UpstreamProvider.KnownType(provider.Type) is not null)
             .ToList();

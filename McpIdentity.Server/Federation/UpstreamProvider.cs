@@ -1,3 +1,4 @@
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using OpenIddict.Client.WebIntegration;
 
@@ -16,7 +17,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     public string DisplayName => Options.DisplayName ?? (Type == Oidc ? Id : Type);
 
     /// <summary>Where the provider sends the browser back to: what the operator registers there, after our public address.</summary>
-    public string CallbackPath => Options.CallbackPath ?? $"{CallbackEndpoint.Path}/{Id}";
+    public string CallbackPath => Options.CallbackPath ?? $"{Paths.Callback}/{Id}";
 
     /// <summary>Both halves of the credential are there, and neither is a placeholder that was copied from a guide.</summary>
     public bool IsUsable => Placeholders.IsSet(Options.ClientId) && Placeholders.IsSet(Options.ClientSecret);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -15,6 +16,11 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
             .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
+
+        if (options.CallbackPath is not ['/', not '/', ..])
+        {
+            problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
+        }
 
         if (environment.IsProduction() && options.Enabled && !providers.Any(provider => provider.IsUsable))
         {
@@ -44,9 +50,9 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             yield return $"{section}:Issuer must be set: the address that the provider's discovery document names as issuer.";
         }
 
-        if (options.CallbackPath is { } path && path != $"{CallbackEndpoint.Path}/{id}" && path != $"{CallbackEndpoint.ShortPath}/{id}")
+        if (options.CallbackPath is { } path && path != $"{Paths.Callback}/{id}" && path != $"{Paths.ShortCallback}/{id}")
         {
-            yield return $"{section}:CallbackPath must be {CallbackEndpoint.Path}/{id} or {CallbackEndpoint.ShortPath}/{id} (is '{path}').";
+            yield return $"{section}:CallbackPath must be {Paths.Callback}/{id} or {Paths.ShortCallback}/{id} (is '{path}').";
         }
 
         var endpoints = new[] { options.AuthorizationEndpoint, options.TokenEndpoint, options.UserInfoEndpoint };

@@ -1,5 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Limits;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
@@ -12,12 +13,11 @@ namespace McpIdentity.Server.Hosting;
 /// </summary>
 internal static class Cors
 {
-    private static readonly string[] Paths =
+    private static readonly string[] Prefixes =
         ["/.well-known", "/register", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/oauth/register"];
 
     public static void AddProtocolCors(this WebApplicationBuilder builder)
     {
-        builder.Services.AddOptions<CorsSettings>().BindConfiguration(CorsSettings.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<CorsSettings>, CorsSettingsRules>();
         builder.Services.AddCors();
         builder.Services.AddOptions<CorsOptions>().Configure<IOptions<CorsSettings>, IOptions<McpOptions>>((cors, settings, mcp) =>
@@ -34,7 +34,7 @@ internal static class Cors
 
     public static void UseProtocolCors(this WebApplication app)
     {
-        PathString[] paths = [.. Paths, app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path];
+        PathString[] paths = [.. Prefixes, app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path];
         app.UseWhen(context => Array.Exists(paths, path => context.Request.Path.StartsWithSegments(path)), protocol => protocol.UseCors());
     }
 

@@ -1,9 +1,6 @@
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Diagnostics;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -18,14 +15,14 @@ internal static partial class ErrorHandling
         {
             ExceptionHandler = AnswerAsync,
             // The log line carries the trace id that the answer names.
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || DependencyFaults.IsOne(context.Exception),
+            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || StorageFaults.IsOne(context.Exception),
         });
         app.UseWhen(context => IsForPeople(context.Request.Path), people =>
         {
             // A scope of its own: what failed in the request's must not fail the page as well.
             people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
             people.Use((context, next) => ShowPageAsync(context, next));
-            people.Use((context, next) => DependencyFaults.ShowPageAsync(context, next));
+            people.Use((context, next) => UnavailableAnswers.ShowPageAsync(context, next));
         });
     }
 
@@ -36,9 +33,9 @@ internal static partial class ErrorHandling
         {
             await RequestBodies.Refuse(error, Errors.InvalidRequest).ExecuteAsync(context);
         }
-        else if (DependencyFaults.IsOne(feature?.Error))
+        else if (StorageFaults.IsOne(feature?.Error))
         {
-            await DependencyFaults.Answer(context, feature!.Error).ExecuteAsync(context);
+            await UnavailableAnswers.Answer(context, feature!.Error).ExecuteAsync(context);
         }
         else
         {
@@ -72,6 +69,6 @@ internal static partial class ErrorHandling
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
     public static bool IsForPeople(PathString path) =>
-        path.StartsWithSegments(AuthorizeEndpoint.Path) || path.StartsWithSegments("/signin") || path.StartsWithSegments("/login") ||
-        path.StartsWithSegments("/consent") || path.StartsWithSegments(SignOutModel.Path) || path.StartsWithSegments(CallbackEndpoint.Path) || path.StartsWithSegments(CallbackEndpoint.ShortPath);
+        path.StartsWithSegments(Paths.Authorize) || path.StartsWithSegments("/signin") || path.StartsWithSegments("/login") ||
+        path.StartsWithSegments("/consent") || path.StartsWithSegments(Paths.SignOut) || path.StartsWithSegments(Paths.Callback) || path.StartsWithSegments(Paths.ShortCallback);
 }

@@ -35,7 +35,7 @@ internal static class ExpectedHosts
 
     // Metadata is public, the same for everyone, and says the configured address by whatever name it is asked (LINK-08).
     private static bool IsForAnyHost(PathString path, string mcp) =>
-        path.StartsWithSegments(Health.Path) || path.StartsWithSegments("/.well-known") || path.StartsWithSegments(mcp);
+        path.StartsWithSegments(Paths.Health) || path.StartsWithSegments("/.well-known") || path.StartsWithSegments(mcp);
 
     private static bool IsExpected(string host, string own, ServerOptions options) =>
         Same(host, own) || Same(host, "localhost") || IsLoopback(host) || options.AllowedHosts.Any(allowed => Covers(allowed, host));

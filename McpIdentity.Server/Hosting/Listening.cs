@@ -1,4 +1,3 @@
-using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Hosting;
@@ -6,20 +5,13 @@ namespace McpIdentity.Server.Hosting;
 /// <summary>Kestrel: the port from <c>Server:Port</c>, https where it has a certificate, and no word about what it is.</summary>
 internal static class Listening
 {
-    public static void AddListening(this WebApplicationBuilder builder)
+    public static void AddListening(this WebApplicationBuilder builder, ServerOptions server)
     {
-        builder.Services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart();
         builder.Services.ConfigureOptions<ServerOptionsRules>();
-        builder.Services.AddHttpContextAccessor();
-        builder.Services.AddSingleton<PublicAddress>();
-        builder.Services.AddSingleton(TimeProvider.System);
-
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // Not by the options: invalid ones must all be reported together, and Kestrel is asked before.
-            kestrel.Limits.MaxRequestBodySize = builder.Configuration.GetValue(
-                $"{ServerOptions.Section}:{nameof(ServerOptions.MaxRequestBodyBytes)}", new ServerOptions().MaxRequestBodyBytes);
+            kestrel.Limits.MaxRequestBodySize = server.MaxRequestBodyBytes;
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });
@@ -28,7 +20,7 @@ internal static class Listening
         {
             // The demo users have no password: outside Production only this machine may reach them.
             var host = builder.Environment.IsProduction() ? "*" : "localhost";
-            builder.WebHost.UseUrls($"{Scheme(builder.Configuration)}://{host}:{Port(builder.Configuration)}");
+            builder.WebHost.UseUrls($"{Scheme(builder.Configuration)}://{host}:{server.Port}");
         }
     }
 

@@ -11,21 +11,17 @@ namespace McpIdentity.Server.Hosting;
 /// </summary>
 internal static class OAuthSwitch
 {
-    private static readonly string[] Paths =
+    private static readonly string[] Prefixes =
     [
         "/oauth", "/oidc", "/register", "/signin", "/login", "/consent", "/continue", "/device", "/account", "/admin",
-        DiscoveryPaths.KeySet,
+        Paths.KeySet,
     ];
-
-    /// <summary>Read from the configuration itself, because it decides what is built at all.</summary>
-    public static bool IsOn(IConfiguration configuration) =>
-        configuration.GetValue($"{OAuthServerOptions.Section}:{nameof(OAuthServerOptions.Enabled)}", defaultValue: true);
 
     public static void UseOAuthSwitch(this WebApplication app)
     {
-        if (!IsOn(app.Configuration))
+        if (!app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
         {
-            string[] paths = [.. Paths, .. DiscoveryPaths.ServerMetadata(app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path)];
+            string[] paths = [.. Prefixes, .. Paths.ServerMetadata(app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path)];
             app.UseWhen(context => Array.Exists(paths, path => context.Request.Path.StartsWithSegments(path)), off => off.Run(NotHereAsync));
         }
     }

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Primitives;
@@ -29,7 +28,7 @@ internal static class ProtocolRequests
         }));
 
     private static bool TakesForms(PathString path) =>
-        ErrorHandling.IsForPeople(path) || (path.StartsWithSegments("/oauth", out var rest) && rest != RegistrationEndpoint.Path);
+        ErrorHandling.IsForPeople(path) || (path.StartsWithSegments("/oauth", out var rest) && rest != Paths.Register);
 
     private static async Task<OAuthError?> CheckAsync(HttpContext context)
     {

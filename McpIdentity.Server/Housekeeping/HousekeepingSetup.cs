@@ -7,5 +7,6 @@ internal static class HousekeepingSetup
     {
         builder.Services.AddScoped<Pruning>();
         builder.Services.AddHostedService<PruneRegularly>();
+        builder.Services.AddHostedService<ReencryptRows>();
     }
 }

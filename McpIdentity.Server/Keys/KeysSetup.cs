@@ -1,7 +1,5 @@
 using McpIdentity.Mcp;
 using McpIdentity.Migrations;
-using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.DataProtection;
@@ -14,29 +12,26 @@ namespace McpIdentity.Server.Keys;
 /// <summary>Signing keys, the encryption key and DataProtection: all in the database, all encrypted under one key.</summary>
 internal static class KeysSetup
 {
-    public static void AddKeys(this WebApplicationBuilder builder)
+    public static void AddKeys(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
         var services = builder.Services;
         services.AddSingleton<EncryptionKeys>();
         services.AddSingleton<IPostConfigureOptions<OAuthServerOptions>, DevelopmentEncryptionKey>();
-        services.AddHostedService<ReencryptRows>();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, EncryptionKeyRules>();
         services.AddSingleton<SigningKeyRing>();
         services.AddScoped<SigningKeyStore>();
         services.AddSingleton<SigningKeyRotation>();
-        if (OAuthSwitch.IsOn(builder.Configuration))
-        {
-            services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
-        }
 
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());
 
-        if (!OAuthSwitch.IsOn(builder.Configuration))
+        if (!oauth.Enabled)
         {
             services.AddDataProtection().UseEphemeralDataProtectionProvider(); // no cookie and no page is served
             return;
         }
 
+        services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
         services.AddDataProtection().SetApplicationName("McpIdentity").PersistKeysToDbContext<McpIdentityDbContext>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
@@ -55,7 +50,7 @@ internal static class KeysSetup
 
     // Without an authorization server nothing is signed, and keys of another time may be under an encryption key that is not here.
     public static Task LoadKeysAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
-        OAuthSwitch.IsOn(services.GetRequiredService<IConfiguration>())
+        services.GetRequiredService<ServerSettings>().OAuth.Enabled
             ? services.GetRequiredService<SigningKeyRotation>().StartKeysAsync(cancellationToken)
             : Task.CompletedTask;
 }

@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Discovery;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
@@ -14,11 +13,14 @@ namespace McpIdentity.Server.Keys;
 /// the previous ones until their tokens have expired.
 /// </summary>
 internal sealed partial class SigningKeyRing(
-    EncryptionKeys encryption, MetadataCache metadata, IOptionsMonitorCache<OpenIddictServerOptions> openIddict, ILogger<SigningKeyRing> logger)
+    EncryptionKeys encryption, IOptionsMonitorCache<OpenIddictServerOptions> openIddict, ILogger<SigningKeyRing> logger)
     : IMcpSigningKeys, IConfigureOptions<OpenIddictServerOptions>
 {
     private IReadOnlyList<SigningCredentials> _credentials = [];
     private FrozenSet<string> _lost = [];
+
+    /// <summary>Raised when other keys are in force: what was written of the old ones is out of date.</summary>
+    public event Action? Changed;
 
     /// <summary>The signing one first. Empty until the keys were loaded.</summary>
     public IReadOnlyList<SecurityKey> SigningKeys { get; private set; } = [];
@@ -57,7 +59,7 @@ internal sealed partial class SigningKeyRing(
         SigningKeys = [.. _credentials.Select(credentials => credentials.Key)];
         // Requests that are under way go on with the options that they began with; the next one has them made anew.
         openIddict.TryRemove(Options.DefaultName);
-        metadata.Clear();
+        Changed?.Invoke();
         if (signsWith is not null && signsWith != _credentials[0].Kid)
         {
             SignsWith(_credentials[0].Kid, _credentials.Count);

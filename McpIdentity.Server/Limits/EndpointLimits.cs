@@ -2,6 +2,7 @@ using System.Text;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Limits;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
@@ -96,7 +97,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
         {
             if (form[parameter].ToString() is { Length: > 0 } token && tokens.Read(token) is var (id, _))
             {
-                return GrantTokens.Name(id);
+                return Grant.NameOf(id);
             }
         }
 

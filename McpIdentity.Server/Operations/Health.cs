@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -14,15 +15,11 @@ namespace McpIdentity.Server.Operations;
 /// </summary>
 internal static class Health
 {
-    public const string Path = "/health";
-    public const string ReadyPath = "/health/ready";
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    public static void AddHealth(this WebApplicationBuilder builder)
+    public static void AddHealth(this WebApplicationBuilder builder, SessionStorageOptions sessions)
     {
         var checks = builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", timeout: Patience);
-        var sessions = builder.Configuration.GetSection(OAuthServerOptions.Section).Get<OAuthServerOptions>()?.SessionStorage;
         if (sessions is { Redis.Host.Length: > 0 } or { Type: SessionStorageType.Redis })
         {
             // Limits and signals go on without it (docs/operations.md): only where it holds the sessions is its loss this server's.
@@ -37,9 +34,9 @@ internal static class Health
 
     public static void MapHealth(this WebApplication app)
     {
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
-        app.MapHealthChecks(ReadyPath, new HealthCheckOptions { ResponseWriter = WriteAsync });
-        app.MapHealthChecks(Path, new HealthCheckOptions { ResponseWriter = WriteAsync });
+        app.MapHealthChecks(Paths.Live, new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
+        app.MapHealthChecks(Paths.Ready, new HealthCheckOptions { ResponseWriter = WriteAsync });
+        app.MapHealthChecks(Paths.Health, new HealthCheckOptions { ResponseWriter = WriteAsync });
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new

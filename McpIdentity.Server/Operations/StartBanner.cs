@@ -1,11 +1,10 @@
 using System.Reflection;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Operations;
@@ -20,7 +19,7 @@ internal static class StartBanner
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
         var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
         var endpoint = address.Of(mcp.Path);
-        var issues = OAuthSwitch.IsOn(app.Configuration);
+        var issues = app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled;
         string Issuing(string path) => issues ? address.Of(path) : "off (OAuth:Enabled)";
         Console.WriteLine($"""
             McpIdentity {version}  {app.Environment.EnvironmentName}
@@ -28,7 +27,7 @@ internal static class StartBanner
               Database            {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
               Sign-in             {(issues ? SignIn(providers) : "off (OAuth:Enabled)")}
               MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
-              Authorization       {Issuing(AuthorizeEndpoint.Path)}
+              Authorization       {Issuing(Paths.Authorize)}
               Token               {Issuing("/oauth/token")}
               User Info           {Issuing("/oauth/userinfo")}
               Auth Server         {Issuing("/.well-known/oauth-authorization-server")}

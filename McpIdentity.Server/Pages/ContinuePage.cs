@@ -1,4 +1,5 @@
 using System.Text.Encodings.Web;
+using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
 namespace McpIdentity.Server.Pages;
@@ -27,7 +28,7 @@ internal sealed class ContinuePage(string url, string destination) : IActionResu
             <meta http-equiv="refresh" content="0;url={link}">
             <title>Continue</title>
             <link rel="icon" href="data:,">
-            <link rel="stylesheet" href="/site.css">
+            <link rel="stylesheet" href="{Paths.StyleSheet}">
             </head>
             <body><main><h1>One moment</h1><p>You are being sent on to <bdi>{HtmlEncoder.Default.Encode(destination)}</bdi>. <a href="{link}">Continue</a></p></main></body>
             </html>

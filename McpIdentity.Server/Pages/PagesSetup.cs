@@ -15,11 +15,7 @@ internal static class PagesSetup
         "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
     public static void AddPages(this WebApplicationBuilder builder) =>
-        builder.Services.AddRazorPages(pages =>
-        {
-            pages.RootDirectory = "/";
-            pages.Conventions.AddPageRoute("/Authorization/SignIn", "/login");
-        });
+        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/");
 
     /// <summary>Headers that cost nothing on an API answer and protect a page.</summary>
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
@@ -43,12 +39,12 @@ internal static class PagesSetup
         stream.CopyTo(buffer);
         var css = buffer.ToArray();
         var tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(css))[..16]}\"");
-        app.MapGet("/site.css", (HttpContext http) =>
+        app.MapGet(Paths.StyleSheet, (HttpContext http) =>
         {
             http.Response.Headers.CacheControl = "public, max-age=3600";
             return TypedResults.Bytes(css, "text/css; charset=utf-8", entityTag: tag);
         });
-        app.MapGet("/", (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
+        app.MapGet(Paths.Home, (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
             $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.Of(mcp.Value.Path)}" : "")}\n"));
     }
 }

@@ -17,13 +17,11 @@ internal static partial class PersistenceSetup
     private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
 
-    public static void AddPersistence(this WebApplicationBuilder builder)
+    public static void AddPersistence(this WebApplicationBuilder builder, DatabaseOptions options)
     {
-        builder.Services.AddOptions<DatabaseOptions>().BindConfiguration(DatabaseOptions.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsRules>();
         builder.Services.AddSingleton<RedisConnection>();
 
-        var options = builder.Configuration.GetSection(DatabaseOptions.Section).Get<DatabaseOptions>() ?? new DatabaseOptions();
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
         {
             builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db
@@ -146,7 +144,7 @@ internal static partial class PersistenceSetup
             {
                 return; // The migration creates it.
             }
-            catch (Exception exception) when (DependencyFaults.IsOne(exception) && clock.Elapsed < StartPatience)
+            catch (Exception exception) when (StorageFaults.IsOne(exception) && clock.Elapsed < StartPatience)
             {
                 if (attempt == 1)
                 {
@@ -155,7 +153,7 @@ internal static partial class PersistenceSetup
 
                 await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
+            catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
             {
                 throw new InvalidOperationException(
                     $"{services.DescribeDatabase()} cannot be used: {exception.GetBaseException().Message}. Is Database:Url (DATABASE_URL) right?", exception);
@@ -178,42 +176,5 @@ internal static partial class PersistenceSetup
 
         var connection = new NpgsqlConnectionStringBuilder(database.GetConnectionString());
         return $"PostgreSQL {connection.Host}:{connection.Port}/{connection.Database}";
-    }
-}
-
-/// <summary>Refuses a database address that the provider could not read.</summary>
-internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IValidateOptions<DatabaseOptions>
-{
-    public ValidateOptionsResult Validate(string? name, DatabaseOptions options)
-    {
-        if (environment.IsProduction() && options is { Provider: DatabaseProvider.Sqlite, Url: null or "" } &&
-            (options.ConnectionString.Contains(":memory:", StringComparison.OrdinalIgnoreCase) ||
-             options.ConnectionString.Replace(" ", "", StringComparison.Ordinal).Contains("Mode=Memory", StringComparison.OrdinalIgnoreCase)))
-        {
-            return ValidateOptionsResult.Fail("Database:ConnectionString keeps the signing keys in memory: with the process they are gone, and every token with them. Name a file.");
-        }
-
-        if (options.Url is { Length: > 0 } url &&
-            (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")))
-        {
-            return ValidateOptionsResult.Fail("Database:Url (DATABASE_URL) must look like postgres://user:password@host:5432/database.");
-        }
-
-        try
-        {
-            if (options.Url is { Length: > 0 })
-            {
-                ConnectionStrings.Postgres(options);
-            }
-        }
-        catch (ArgumentException exception)
-        {
-            // Not the value: there is a password in it.
-            return ValidateOptionsResult.Fail($"Database:Url (DATABASE_URL) has a parameter that cannot be used: {exception.Message}");
-        }
-
-        return string.IsNullOrWhiteSpace(options.ConnectionString)
-            ? ValidateOptionsResult.Fail("Database:ConnectionString must not be empty.")
-            : ValidateOptionsResult.Success;
     }
 }

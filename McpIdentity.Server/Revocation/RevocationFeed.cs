@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Clients;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Revocation;
@@ -12,7 +11,7 @@ namespace McpIdentity.Server.Revocation;
 /// and tokens go on being validated.
 /// </summary>
 internal sealed partial class RevocationFeed(
-    RevocationList list, RevocationSignals signals, ClientCache.Entries clients, IServiceScopeFactory scopes, TimeProvider time,
+    RevocationList list, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time,
     ILogger<RevocationFeed> logger)
     : BackgroundService
 {
@@ -35,10 +34,7 @@ internal sealed partial class RevocationFeed(
         var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
         await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
-            if (list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt) && revocation.Kind == RevocationKind.Client)
-            {
-                clients.Forget(revocation.Target);
-            }
+            list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
         }
 
         _lastRead = now;

@@ -17,6 +17,9 @@ internal sealed class RevocationList
 
     public int Count => _ended.Count;
 
+    /// <summary>Raised for what was news, from this node or another: whoever remembers something of it forgets that.</summary>
+    public event Action<RevocationKind, string>? Added;
+
     /// <returns>Whether it was news.</returns>
     public bool Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt)
     {
@@ -26,6 +29,7 @@ internal sealed class RevocationList
         }
 
         _ended.AddOrUpdate((kind, target), new Ended(revokedAt, expiresAt), (_, other) => other.RevokedAt > revokedAt ? other : new Ended(revokedAt, expiresAt));
+        Added?.Invoke(kind, target);
         return true;
     }
 

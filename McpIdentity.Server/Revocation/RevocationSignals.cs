@@ -31,7 +31,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
                 await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, '')");
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
+        catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
         {
             CannotSend(exception);
         }
@@ -58,7 +58,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
 
                 await ListenAsync(postgres, wake, stoppingToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException || DependencyFaults.IsOne(exception))
+            catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
             {
                 CannotListen(exception);
                 await Task.Delay(RetryAfter, stoppingToken);

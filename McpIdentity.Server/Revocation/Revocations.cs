@@ -1,6 +1,5 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Settings;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
@@ -13,7 +12,7 @@ namespace McpIdentity.Server.Revocation;
 /// within a second. None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
 /// </summary>
 internal sealed class Revocations(
-    IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, ClientCache.Entries clients, TimeProvider time, IOptions<OAuthServerOptions> options)
+    IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
@@ -24,18 +23,15 @@ internal sealed class Revocations(
 
     /// <summary>One grant: its code or refresh token, and its access tokens.</summary>
     public Task RevokeGrantAsync(byte[] id) =>
-        RevokeAsync(RevocationKind.Grant, GrantTokens.Name(id), db => db.Grants.Where(grant => grant.Id == id));
+        RevokeAsync(RevocationKind.Grant, Grant.NameOf(id), db => db.Grants.Where(grant => grant.Id == id));
 
     /// <summary>All that was granted in one sign-in session (<c>sid</c>). The session's own row is the session store's to remove.</summary>
     public Task RevokeSessionAsync(string sessionId) =>
         RevokeAsync(RevocationKind.Session, sessionId, db => db.Grants.Where(grant => grant.SessionId == sessionId));
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
-    public Task RevokeClientAsync(string clientId)
-    {
-        clients.Forget(clientId);
-        return RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId));
-    }
+    public Task RevokeClientAsync(string clientId) =>
+        RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId));
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -36,7 +37,7 @@ internal sealed partial class FileSessions(
             // At once, so that a path that cannot be written to is known before somebody signs in; and under the current key.
             await SaveAsync(cancellationToken);
         }
-        catch (SessionStorageException exception)
+        catch (StorageUnavailableException exception)
         {
             throw new InvalidOperationException($"The session file {_file.Path} cannot be written: {exception.InnerException!.Message}", exception);
         }
@@ -190,7 +191,7 @@ internal sealed partial class FileSessions(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // What is in memory goes to the disk with the next write that works.
-            throw new SessionStorageException($"The session file {_file.Path} cannot be written.", exception);
+            throw new StorageUnavailableException($"The session file {_file.Path} cannot be written.", exception);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Sessions;
@@ -14,7 +15,7 @@ internal interface ISessionStorage
     /// <exception cref="InvalidOperationException">It cannot work as configured; the message is for the operator.</exception>
     Task<int> OpenAsync(CancellationToken cancellationToken);
 
-    /// <exception cref="SessionStorageException">It is out of reach; so with all that follow.</exception>
+    /// <exception cref="StorageUnavailableException">It is out of reach; so with all that follow.</exception>
     Task AddAsync(SignInSession session, CancellationToken cancellationToken);
 
     /// <returns>Null for one that was never there, has ended, or was protected under an unknown key.</returns>
@@ -37,6 +38,3 @@ internal interface ISessionStorage
     /// <summary>Whether it answers, for the readiness check: returns or throws.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 }
-
-/// <summary>The session storage is out of reach. The caller is told to come back: 503, not 401.</summary>
-internal sealed class SessionStorageException(string message, Exception innerException) : Exception(message, innerException);

@@ -127,7 +127,7 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         }
         catch (Exception exception) when (exception is RedisException or RedisTimeoutException or ObjectDisposedException)
         {
-            throw new SessionStorageException("Redis, which holds the sign-in sessions, is out of reach.", exception);
+            throw new StorageUnavailableException("Redis, which holds the sign-in sessions, is out of reach.", exception);
         }
     }
 }

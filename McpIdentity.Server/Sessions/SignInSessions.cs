@@ -1,6 +1,7 @@
 using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
@@ -27,7 +28,7 @@ internal sealed partial class SignInSessions(
         revoked.IsRevoked(token) ? new(false) : IsAliveAsync(token.SessionId, ct);
 
     /// <summary>Whether tokens of a session are still good. A token without one, of client credentials, does not depend on any.</summary>
-    /// <exception cref="SessionStorageException">The session is new to this node, and the storage is out of reach.</exception>
+    /// <exception cref="StorageUnavailableException">The session is new to this node, and the storage is out of reach.</exception>
     public ValueTask<bool> IsAliveAsync(string? sessionId, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(sessionId))

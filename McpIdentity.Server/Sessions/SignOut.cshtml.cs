@@ -10,8 +10,6 @@ namespace McpIdentity.Server.Sessions;
 /// </summary>
 internal sealed class SignOutModel(SignInSessions sessions) : PageModel
 {
-    public const string Path = "/oauth/signout";
-
     /// <summary>Who would be signed out; null when nobody is signed in, or not any more.</summary>
     public SignedInPerson? Person { get; private set; }
 

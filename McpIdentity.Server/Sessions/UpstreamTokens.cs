@@ -1,6 +1,5 @@
 using System.Text.Json;
 using McpIdentity.Server.Keys;
-using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Authentication;
 
 namespace McpIdentity.Server.Sessions;
@@ -14,9 +13,9 @@ internal sealed record UpstreamTokens(string? AccessToken, string? RefreshToken,
     public static UpstreamTokens Of(AuthenticationProperties properties) => new(
         properties.GetTokenValue("access_token"), properties.GetTokenValue("refresh_token"), properties.GetTokenValue("expires_at"));
 
-    public string Protect(EncryptionKeys keys) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(this, ProtocolJson.Default.UpstreamTokens));
+    public string Protect(EncryptionKeys keys) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(this, SessionsJson.Default.UpstreamTokens));
 
     /// <returns>Null when the encryption key of the session is not known any more.</returns>
     public static UpstreamTokens? Unprotect(EncryptionKeys keys, string value) =>
-        keys.Unprotect(Purpose, value) is { } json ? JsonSerializer.Deserialize(json, ProtocolJson.Default.UpstreamTokens) : null;
+        keys.Unprotect(Purpose, value) is { } json ? JsonSerializer.Deserialize(json, SessionsJson.Default.UpstreamTokens) : null;
 }

@@ -1,7 +1,6 @@
 using System.Security.Claims;
 using System.Text.Json;
 using McpIdentity.Server.Keys;
-using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -15,7 +14,7 @@ internal sealed class GrantClaims(EncryptionKeys keys)
     public string Protect(ClaimsPrincipal principal) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(
         [.. principal.Claims.Where(claim => !IsOfOneToken(claim)).Select(claim => new Stored(
             claim.Type, claim.Value, claim.ValueType == ClaimValueTypes.String ? null : claim.ValueType, [.. claim.GetDestinations()]))],
-        ProtocolJson.Default.ListStored));
+        TokensJson.Default.ListStored));
 
     /// <summary>The principal of a code, or of a refresh token, which needs nothing of what only the code's redemption checks.</summary>
     /// <returns>Null when the encryption key that protected it is not known any more.</returns>
@@ -27,7 +26,7 @@ internal sealed class GrantClaims(EncryptionKeys keys)
         }
 
         var identity = new ClaimsIdentity("McpIdentity", Claims.Name, Claims.Role);
-        foreach (var stored in JsonSerializer.Deserialize(json, ProtocolJson.Default.ListStored)!)
+        foreach (var stored in JsonSerializer.Deserialize(json, TokensJson.Default.ListStored)!)
         {
             if (forCode || !IsOfCodeOnly(stored.Type))
             {

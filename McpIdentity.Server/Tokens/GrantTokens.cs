@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
 
 namespace McpIdentity.Server.Tokens;
@@ -12,9 +13,8 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class GrantTokens(EncryptionKeys keys)
 {
-    public const int GrantIdSize = 16;
     private const int NumberSize = sizeof(int);
-    private const int Size = GrantIdSize + NumberSize + HMACSHA256.HashSizeInBytes;
+    private const int Size = Grant.IdSize + NumberSize + HMACSHA256.HashSizeInBytes;
 
     private readonly byte[][] _keys = [.. keys.Derive("codes and refresh tokens")];
 
@@ -24,8 +24,8 @@ internal sealed class GrantTokens(EncryptionKeys keys)
     {
         Span<byte> token = stackalloc byte[Size];
         grantId.CopyTo(token);
-        BinaryPrimitives.WriteInt32BigEndian(token[GrantIdSize..], generation);
-        HMACSHA256.HashData(_keys[0], token[..(GrantIdSize + NumberSize)], token[(GrantIdSize + NumberSize)..]);
+        BinaryPrimitives.WriteInt32BigEndian(token[Grant.IdSize..], generation);
+        HMACSHA256.HashData(_keys[0], token[..(Grant.IdSize + NumberSize)], token[(Grant.IdSize + NumberSize)..]);
         return Base64Url.EncodeToString(token);
     }
 
@@ -38,24 +38,17 @@ internal sealed class GrantTokens(EncryptionKeys keys)
             return null;
         }
 
-        var content = bytes[..(GrantIdSize + NumberSize)];
+        var content = bytes[..(Grant.IdSize + NumberSize)];
         Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
         foreach (var key in _keys)
         {
             HMACSHA256.HashData(key, content, mac);
             if (CryptographicOperations.FixedTimeEquals(mac, bytes[content.Length..]))
             {
-                return (content[..GrantIdSize].ToArray(), BinaryPrimitives.ReadInt32BigEndian(content[GrantIdSize..]));
+                return (content[..Grant.IdSize].ToArray(), BinaryPrimitives.ReadInt32BigEndian(content[Grant.IdSize..]));
             }
         }
 
         return null;
     }
-
-    /// <summary>A grant's identifier as it stands in access tokens (<c>oi_au_id</c>) and in the log.</summary>
-    public static string Name(ReadOnlySpan<byte> grantId) => Base64Url.EncodeToString(grantId);
-
-    /// <returns>The identifier, or null when the text is none.</returns>
-    public static byte[]? ParseName(string? name) =>
-        name is not null && Base64Url.IsValid(name, out var size) && size == GrantIdSize ? Base64Url.DecodeFromChars(name) : null;
 }

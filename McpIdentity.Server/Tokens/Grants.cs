@@ -1,17 +1,16 @@
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>
-/// The stored side of codes and refresh tokens (design 6): one row a grant, written once when a person allows a client and
+/// The stored side of codes and refresh tokens (docs/decisions/0002): one row a grant, written once when a person allows a client and
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants(PreparedSql sql, Revocations revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
+internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     private const string Insert = """
         INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "ProtectedClaims")
@@ -46,23 +45,38 @@ internal sealed class Grants(PreparedSql sql, Revocations revocations, TimeProvi
     }, cancellationToken);
 
     /// <summary>
-    /// Whether a spent refresh token may be answered once more, with the successor that it had: the answer to the first
-    /// request may have been lost, or two tabs of one client refreshed at once (interop Q25). A code never may (RFC 6749 §4.1.2).
+    /// Moves the grant on from a code or refresh token: the one place that decides whether a token is good once more. Of two
+    /// requests with one token, on one node or on two, one is told <see cref="Spending.Spent"/>.
     /// </summary>
-    public bool MayRepeat(Grant grant, int generation) =>
-        generation > 0 && grant.Generation == generation + 1 &&
-        time.GetUtcNow() < grant.RotatedAt.AddSeconds(options.Value.RefreshTokenReuseGraceSeconds);
+    /// <param name="presented">Of a request in which everything else is right.</param>
+    /// <param name="cancellationToken">Ends the reading; what is written is not called back.</param>
+    public async Task<Spending> SpendAsync(PresentedToken presented, CancellationToken cancellationToken)
+    {
+        var (grant, generation) = presented;
+        if (grant.Generation != generation)
+        {
+            return Judge(grant, generation);
+        }
 
-    /// <summary>Moves the grant on from the code or refresh token of this generation, unless another request has.</summary>
-    /// <returns>Whether this request is the one that spent it.</returns>
-    public async Task<bool> SpendAsync(Grant grant, int generation)
+        // Another request may have been faster; then the row says what it left.
+        return await TrySpendAsync(grant, generation) ? Spending.Spent
+            : await FindAsync(grant.Id, cancellationToken) is { RevokedAt: null } now ? Judge(now, generation)
+            : Spending.Ended;
+    }
+
+    // The answer to the first request may have been lost, or two tabs of one client refreshed at once
+    // (docs/interoperability.md). A code is never answered twice (RFC 6749 §4.1.2).
+    private Spending Judge(Grant grant, int generation) =>
+        generation > 0 && grant.Generation == generation + 1 &&
+        time.GetUtcNow() < grant.RotatedAt.AddSeconds(options.Value.RefreshTokenReuseGraceSeconds)
+            ? Spending.Repeated
+            : Spending.Reused;
+
+    private async Task<bool> TrySpendAsync(Grant grant, int generation)
     {
         var now = time.GetUtcNow();
         var slides = now + options.Value.RefreshTokenLifetime;
         var ends = grant.CreatedAt + options.Value.RefreshTokenFamilyLifetime;
         return await sql.WriteAsync(Spend, generation + 1, now, slides < ends ? slides : ends, grant.Id, generation) == 1;
     }
-
-    /// <summary>Ends a grant: its refresh token in the database, its access tokens on this node now and on the others within a second.</summary>
-    public Task RevokeAsync(byte[] id) => revocations.RevokeGrantAsync(id);
 }

@@ -1,7 +1,5 @@
 using McpIdentity.Mcp;
-using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -13,10 +11,10 @@ using static OpenIddict.Server.OpenIddictServerHandlers;
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>
-/// Turns a code or refresh token back into its claims. One that comes a second time was stolen by one of the two that sent
-/// it: its grant ends, access tokens included (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+/// Turns a code or refresh token back into the claims of its grant. Whether it is good is decided when it is spent
+/// (<see cref="SpendGrantTokens"/>).
 /// </summary>
-internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, SecurityLog log, IOptions<McpOptions> mcp, ILogger<ReadGrantTokens> logger)
+internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, IOptions<McpOptions> mcp)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
@@ -46,18 +44,10 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
             return;
         }
 
-        var isSpent = grant.Generation != generation;
-        if (isSpent && context.EndpointType == OpenIddictServerEndpointType.Introspection)
+        // Elsewhere a spent token still names its grant: to end it (RFC 7009), or to learn at the end of a token request that it
+        // was spent, when everything else of that request is known to be right (SpendGrantTokens).
+        if (grant.Generation != generation && context.EndpointType == OpenIddictServerEndpointType.Introspection)
         {
-            context.Reject(Errors.InvalidToken, "The token has already been used.");
-            return;
-        }
-
-        if (isSpent && context.EndpointType == OpenIddictServerEndpointType.Token && !grants.MayRepeat(grant, generation))
-        {
-            await grants.RevokeAsync(id);
-            GrantRevoked(GrantTokens.Name(id), generation);
-            log.WriteReuse(context, grant, generation);
             context.Reject(Errors.InvalidToken, "The token has already been used.");
             return;
         }
@@ -72,10 +62,7 @@ internal sealed partial class ReadGrantTokens(Grants grants, GrantClaims claims,
         context.Principal = principal.SetTokenType(type)
             .SetCreationDate(grant.RotatedAt)
             .SetExpirationDate(grant.ExpiresAt)
-            .SetAuthorizationId(GrantTokens.Name(id));
-        context.Transaction.SetProperty(nameof(SpentToken), new SpentToken(grant, generation));
+            .SetAuthorizationId(Grant.NameOf(id));
+        new PresentedToken(grant, generation).AttachTo(context.Transaction);
     }
-
-    [LoggerMessage(1201, LogLevel.Warning, "Grant {GrantId} was revoked: its token number {Generation} (0 is the code) was used twice.")]
-    private partial void GrantRevoked(string grantId, int generation);
 }

@@ -27,7 +27,7 @@ internal sealed class RefuseRevokedTokens(RevocationList list) : IOpenIddictServ
         }
 
         // A refresh token is as old as its grant, however often it was renewed: what a client or person had is what ended.
-        var issuedAt = context.Transaction.GetProperty<SpentToken>(nameof(SpentToken))?.Grant.CreatedAt ?? token.GetCreationDate();
+        var issuedAt = PresentedToken.Find(context.Transaction)?.Grant.CreatedAt ?? token.GetCreationDate();
         var identity = new McpTokenIdentity(
             token.GetClaim(JwtRegisteredClaimNames.Jti),
             token.GetAuthorizationId(),

@@ -4,7 +4,6 @@ using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -24,7 +23,7 @@ internal sealed class RevokeWholeGrant(Revocations revocations) : IOpenIddictSer
     public async ValueTask HandleAsync(HandleRevocationRequestContext context)
     {
         var token = context.GenericTokenPrincipal;
-        if (GrantTokens.ParseName(token.GetAuthorizationId()) is { } grantId)
+        if (Grant.ParseName(token.GetAuthorizationId()) is { } grantId)
         {
             await revocations.RevokeGrantAsync(grantId);
         }

@@ -1,7 +1,8 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Audit;
-using OpenIddict.Abstractions;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Revocation;
 using OpenIddict.Server;
+using Microsoft.AspNetCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 using static OpenIddict.Server.OpenIddictServerHandlers;
@@ -10,9 +11,11 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// Spends the code or refresh token once everything else of the request is known to be right, before anything is signed:
-/// the one write of a refresh.
+/// the one write of a refresh. One that was spent before was stolen by one of the two that sent it: its grant ends, access
+/// tokens included (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
 /// </summary>
-internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenIddictServerHandler<ProcessSignInContext>
+internal sealed partial class SpendGrantTokens(Grants grants, Revocations revocations, SecurityLog log, ILogger<SpendGrantTokens> logger)
+    : IOpenIddictServerHandler<ProcessSignInContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
         OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
@@ -22,29 +25,40 @@ internal sealed class SpendGrantTokens(Grants grants, SecurityLog log) : IOpenId
 
     public async ValueTask HandleAsync(ProcessSignInContext context)
     {
-        if (context.EndpointType != OpenIddictServerEndpointType.Token ||
-            context.Transaction.GetProperty<SpentToken>(nameof(SpentToken)) is not var (grant, generation) ||
-            grants.MayRepeat(grant, generation) ||
-            await grants.SpendAsync(grant, generation))
+        if (context.EndpointType != OpenIddictServerEndpointType.Token || PresentedToken.Find(context.Transaction) is not { } presented)
         {
             return;
         }
 
-        // Another request was faster. Within the grace of a refresh both get the same answer; else this one came second.
-        var now = await grants.FindAsync(grant.Id, context.CancellationToken);
-        if (now is not { RevokedAt: null })
+        switch (await grants.SpendAsync(presented, context.CancellationToken))
         {
-            context.Reject(Errors.InvalidGrant, "The grant has ended."); // Signed out or revoked meanwhile, which is no theft.
-            return;
+            case Spending.Reused:
+                await revocations.RevokeGrantAsync(presented.Grant.Id);
+                Report(context, presented);
+                context.Reject(Errors.InvalidGrant, "The token has already been used.");
+                break;
+            case Spending.Ended:
+                context.Reject(Errors.InvalidGrant, "The grant has ended.");
+                break;
+            default:
+                break; // The tokens follow.
         }
-
-        if (grants.MayRepeat(now, generation))
-        {
-            return;
-        }
-
-        await grants.RevokeAsync(grant.Id);
-        log.WriteReuse(context, grant, generation);
-        context.Reject(Errors.InvalidGrant, "The token has already been used.");
     }
+
+    private void Report(ProcessSignInContext context, PresentedToken presented)
+    {
+        var (grant, generation) = presented;
+        GrantRevoked(Grant.NameOf(grant.Id), generation);
+        log.Write(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Alarm(
+            generation == 0 ? "code_reuse" : "refresh_token_reuse", "used twice; the grant with all its tokens has been ended") with
+        {
+            ClientId = grant.ClientId,
+            Subject = grant.UserId,
+            SessionId = grant.SessionId,
+            GrantId = Grant.NameOf(grant.Id),
+        });
+    }
+
+    [LoggerMessage(1201, LogLevel.Warning, "Grant {GrantId} was revoked: its token number {Generation} (0 is the code) was used twice.")]
+    private partial void GrantRevoked(string grantId, int generation);
 }

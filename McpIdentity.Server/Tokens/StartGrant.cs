@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using McpIdentity.Migrations.Entities;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -19,7 +20,7 @@ internal sealed class StartGrant : IOpenIddictServerHandler<ProcessSignInContext
     {
         if (context.GenerateAuthorizationCode)
         {
-            context.Principal!.SetAuthorizationId(GrantTokens.Name(RandomNumberGenerator.GetBytes(GrantTokens.GrantIdSize)));
+            context.Principal!.SetAuthorizationId(Grant.NameOf(RandomNumberGenerator.GetBytes(Grant.IdSize)));
         }
 
         return default;

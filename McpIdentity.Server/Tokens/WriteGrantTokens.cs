@@ -25,15 +25,15 @@ internal sealed class WriteGrantTokens(Grants grants, GrantClaims claims, GrantT
         }
         else if (context.TokenType == TokenTypeIdentifiers.RefreshToken)
         {
-            var spent = context.Transaction.GetProperty<SpentToken>(nameof(SpentToken))
+            var presented = PresentedToken.Find(context.Transaction)
                 ?? throw new InvalidOperationException("A refresh token was to be issued for a grant type that spends no token.");
-            context.Token = tokens.Write(spent.Grant.Id, spent.Generation + 1);
+            context.Token = tokens.Write(presented.Grant.Id, presented.Generation + 1);
         }
     }
 
     private Grant Start(ClaimsPrincipal principal, string clientId) => new()
     {
-        Id = GrantTokens.ParseName(principal.GetAuthorizationId())!,
+        Id = Grant.ParseName(principal.GetAuthorizationId())!,
         UserId = principal.GetClaim(Claims.Subject)!,
         ClientId = clientId,
         SessionId = principal.GetClaim(JwtRegisteredClaimNames.Sid)!,

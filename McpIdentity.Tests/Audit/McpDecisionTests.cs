@@ -1,4 +1,3 @@
-using System.Text.Json;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 

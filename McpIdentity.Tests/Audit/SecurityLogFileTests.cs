@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Tests.Mcp;

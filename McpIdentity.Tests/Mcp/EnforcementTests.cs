@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Authorization;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

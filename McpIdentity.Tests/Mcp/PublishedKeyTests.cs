@@ -1,13 +1,8 @@
-using System.Net;
 using System.Security.Cryptography;
-using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Tests.Support;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.IdentityModel.Tokens;
 

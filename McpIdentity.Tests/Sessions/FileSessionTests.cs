@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.Versioning;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
@@ -150,8 +151,8 @@ internal sealed class FileSessionTests
         await storage.OpenAsync(default);
         Directory.CreateDirectory(path + ".new"); // stands where the next write begins
 
-        await Assert.ThrowsAsync<SessionStorageException>(() => storage.AddAsync(Session("one"), default));
-        await Assert.ThrowsAsync<SessionStorageException>(() => storage.CheckAsync(default));
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => storage.AddAsync(Session("one"), default));
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => storage.CheckAsync(default));
         Directory.Delete(path + ".new");
         await storage.CheckAsync(default);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -107,7 +108,7 @@ internal sealed class RedisSessionTests
             await server.Services.GetRequiredService<ISessionStorage>().CheckAsync(default);
             return true;
         }
-        catch (SessionStorageException)
+        catch (StorageUnavailableException)
         {
             return false;
         }

@@ -5,7 +5,6 @@ using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
-using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -243,7 +242,7 @@ internal sealed class RevocationTests
         await (kind switch
         {
             "token" => revocations.RevokeTokenAsync(token.Id, token.ValidTo),
-            "grant" => revocations.RevokeGrantAsync(GrantTokens.ParseName(token.GetClaim("oi_au_id").Value)!),
+            "grant" => revocations.RevokeGrantAsync(Grant.ParseName(token.GetClaim("oi_au_id").Value)!),
             "session" => revocations.RevokeSessionAsync(token.GetClaim("sid").Value),
             "client" => revocations.RevokeClientAsync(token.GetClaim("client_id").Value),
             _ => revocations.RevokeUserAsync(token.Subject),

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+
 namespace McpIdentity.Migrations.Entities;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace McpIdentity.Migrations.Entities;
 /// </summary>
 public sealed class Grant
 {
+    /// <summary>The length of <see cref="Id"/> in bytes.</summary>
+    public const int IdSize = 16;
+
     /// <summary>Sixteen random bytes; in access tokens as <c>oi_au_id</c>.</summary>
     public required byte[] Id { get; set; }
 
@@ -32,4 +37,11 @@ public sealed class Grant
 
     /// <summary>The claims that its tokens are made of, encrypted under the encryption key.</summary>
     public required string ProtectedClaims { get; set; }
+
+    /// <summary>A grant's identifier as it stands in access tokens (<c>oi_au_id</c>), in the log and on the command line.</summary>
+    public static string NameOf(ReadOnlySpan<byte> id) => Base64Url.EncodeToString(id);
+
+    /// <returns>The identifier, or null when the text is none.</returns>
+    public static byte[]? ParseName(string? name) =>
+        name is not null && Base64Url.IsValid(name, out var size) && size == IdSize ? Base64Url.DecodeFromChars(name) : null;
 }

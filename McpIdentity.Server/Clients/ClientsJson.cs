@@ -1,0 +1,12 @@
+using System.Text.Json.Serialization;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Registrations on the wire and as they are stored: snake_case, absent instead of null, a duplicate member is an error.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(ClientMetadata))]
+[JsonSerializable(typeof(ClientInformation))]
+internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -1,0 +1,32 @@
+using McpIdentity.Migrations;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>
+/// The programs that ask for tokens: one registry of those that an operator configured and those that registered themselves,
+/// their redirect URIs and secrets, and when each was last used.
+/// </summary>
+internal static class ClientsSetup
+{
+    public static void AddClients(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, RegistrationRules>();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
+        services.AddOpenIddict().AddCore(core =>
+        {
+            core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();
+            core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
+        });
+        services.AddSingleton<ClientCache.Entries>();
+        services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
+        services.AddSingleton<ClientUse>();
+        services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
+        services.AddScoped<ClientRegistrar>();
+        services.AddScoped<StaticClients>();
+    }
+}

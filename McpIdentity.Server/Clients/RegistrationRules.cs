@@ -1,0 +1,26 @@
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Refuses an initial access token that protects nothing, and a time to live that would delete clients in use.</summary>
+internal sealed class RegistrationRules : IValidateOptions<OAuthServerOptions>
+{
+    public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
+    {
+        var policy = options.Registration;
+        var problems = new List<string>();
+        if (policy.UnusedClientTtl != TimeSpan.Zero && policy.UnusedClientTtl < TimeSpan.FromDays(2))
+        {
+            // The stamp of a client's last use is as old as a day (ClientUse).
+            problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {policy.UnusedClientTtl}).");
+        }
+
+        if (policy.RequireInitialAccessToken && policy.InitialAccessToken is not { Length: >= StaticClientRules.MinimumSecretLength })
+        {
+            problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {StaticClientRules.MinimumSecretLength} characters.");
+        }
+
+        return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+}

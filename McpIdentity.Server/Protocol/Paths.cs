@@ -1,0 +1,64 @@
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Operations;
+
+namespace McpIdentity.Server.Protocol;
+
+/// <summary>
+/// The table of addresses. What each needs (page or protocol, CORS, rate limit, https, audit) is said where it is mapped, by
+/// its metadata. The addresses of Google's callback (<c>OAuth:CallbackPath</c>) and of the MCP endpoint
+/// (<c>Mcp:Path</c>) are settings.
+/// </summary>
+internal static class Paths
+{
+    public const string Authorize = "/oauth/authorize";
+    public const string Token = "/oauth/token";
+    public const string UserInfo = "/oauth/userinfo";
+    public const string Introspect = "/oauth/introspect";
+    public const string Revoke = "/oauth/revoke";
+
+    public const string Register = "/register";
+
+    /// <summary>The registration of set-ups that came before this server; not advertised.</summary>
+    public const string OldRegister = "/oauth/register";
+
+    /// <summary>Where providers send the browser back to, followed by the provider's id.</summary>
+    public const string Callback = "/oauth/callback";
+
+    /// <summary>The same for set-ups that came before this server.</summary>
+    public const string ShortCallback = "/callback";
+
+    // The pages repeat theirs in @page, which takes no constant; a test compares.
+    public const string SignIn = "/signin";
+    public const string Login = "/login";
+    public const string Consent = "/consent";
+    public const string SignOut = "/oauth/signout";
+    public const string Error = "/error";
+    public const string Home = "/";
+    public const string StyleSheet = "/site.css";
+
+    public const string Health = "/health";
+    public const string Live = "/health/live";
+    public const string Ready = "/health/ready";
+    public const string Debug = "/debug";
+
+    public const string WellKnown = "/.well-known";
+    public const string KeySet = "/.well-known/jwks.json";
+
+    /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
+    public const string OldMetadata = "/oidc/.well-known/{document}";
+
+    /// <summary>
+    /// Where clients look for metadata: the forms of RFC 8414 §3.1 and OpenID Connect Discovery §4, with and without the
+    /// resource's path (docs/interoperability.md, "Places where clients look for metadata").
+    /// </summary>
+    /// <param name="mcp">The path of the MCP endpoint, <c>Mcp:Path</c>.</param>
+    public static string[] ServerMetadata(string mcp) =>
+    [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        $"/.well-known/oauth-authorization-server{mcp}",
+        $"/.well-known/openid-configuration{mcp}",
+        $"{mcp}/.well-known/openid-configuration",
+        $"{mcp}/.well-known/oauth-authorization-server",
+    ];
+}

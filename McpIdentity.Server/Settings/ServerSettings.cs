@@ -1,0 +1,41 @@
+using McpIdentity.Server.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>
+/// The sections of the configuration that are the server's own, each bound once: what decides what is built at all (the
+/// database's provider, the sign-in providers) and <see cref="IOptions{TOptions}"/> are the same objects. Defaults that depend
+/// on the environment and rules are the features', by <see cref="IPostConfigureOptions{TOptions}"/> and
+/// <see cref="IValidateOptions{TOptions}"/>: they have not run yet when this is handed out.
+/// </summary>
+internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Database, OAuthServerOptions OAuth, CorsSettings Cors)
+{
+    public static ServerSettings Bind(WebApplicationBuilder builder)
+    {
+        var settings = new ServerSettings(
+            Bind<ServerOptions>(builder, ServerOptions.Section),
+            Bind<DatabaseOptions>(builder, DatabaseOptions.Section),
+            Bind<OAuthServerOptions>(builder, OAuthServerOptions.Section),
+            Bind<CorsSettings>(builder, CorsSettings.Section));
+        builder.Services.AddSingleton(settings);
+        return settings;
+    }
+
+    private static T Bind<T>(WebApplicationBuilder builder, string section)
+        where T : class, new()
+    {
+        var bound = builder.Configuration.GetSection(section).Get<T>() ?? new T();
+        builder.Services.AddOptions<T>().ValidateOnStart();
+        builder.Services.AddSingleton<IOptionsFactory<T>>(services => ActivatorUtilities.CreateInstance<Factory<T>>(services, bound));
+        return bound;
+    }
+
+    private sealed class Factory<T>(
+        T bound, IEnumerable<IConfigureOptions<T>> setups, IEnumerable<IPostConfigureOptions<T>> postConfigures, IEnumerable<IValidateOptions<T>> validations)
+        : OptionsFactory<T>(setups, postConfigures, validations)
+        where T : class
+    {
+        protected override T CreateInstance(string name) => bound;
+    }
+}
