@@ -45,26 +45,31 @@ public static partial class McpModule
     }
 
     /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
-    public static void MapMcpModule(this WebApplication app)
+    /// <returns>For conventions of the host on all of these endpoints.</returns>
+    public static IEndpointConventionBuilder MapMcpModule(this WebApplication app)
     {
+        var module = app.MapGroup("");
         var options = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
         if (!options.Enabled)
         {
-            return;
+            return module;
         }
 
         SayWhatIsServed(app, options);
         var addresses = app.Services.GetRequiredService<ServedAddresses>();
         if (options.Auth.AuthType != McpAuthType.None)
         {
-            // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root (interop Q20).
+            // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root.
             string[] methods = [HttpMethods.Get, HttpMethods.Head];
-            app.MapMethods(ResourceMetadata.WellKnown, methods, context => addresses.For(context).Metadata.ServeAsync(context));
-            app.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            module.MapMethods(ResourceMetadata.WellKnown, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            module.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, context => addresses.For(context).Metadata.ServeAsync(context));
         }
 
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
-        app.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
+        module.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
+        // Other methods reach an endpoint too, so that what the host attaches (CORS) holds for their refusal as well.
+        module.Map(options.Path, RefuseMethod);
+        return module;
     }
 
     /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
@@ -77,6 +82,13 @@ public static partial class McpModule
         }
 
         return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+    }
+
+    private static Task RefuseMethod(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+        context.Response.Headers.Allow = HttpMethods.Post;
+        return Task.CompletedTask;
     }
 
     private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)

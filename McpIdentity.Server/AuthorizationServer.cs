@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Discovery;
@@ -7,8 +6,6 @@ using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
-using OpenIddict.Abstractions;
-using OpenIddict.EntityFrameworkCore.Models;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 

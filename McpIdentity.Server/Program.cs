@@ -1,4 +1,3 @@
-using McpIdentity.Mcp;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
@@ -62,6 +61,7 @@ internal static class Program
 
         app.UseDraining();
         app.UseTrustedProxies();
+        app.UseRouting(); // first: what an address needs stands at its endpoint
         app.UseErrorHandling();
         app.UseExpectedHosts();
         app.UseProtocolCors();
@@ -69,21 +69,22 @@ internal static class Program
         app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseAllowedMethods();
         app.UseSignInAudit();
         app.UseProtocolRequestChecks();
         app.UseRateLimits();
-        app.UseRouting();
         app.UseAuthentication();
         app.UseAntiforgery();
 
         app.MapDiscovery();
         app.MapAuthorizeEndpoint();
+        app.MapTokenEndpoints();
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
         app.MapHealth();
         app.MapDebugEndpoints();
-        app.MapMcpModule();
+        app.MapProtectedResource();
         return app;
     }
 

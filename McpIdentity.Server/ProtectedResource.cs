@@ -22,6 +22,15 @@ internal static class ProtectedResource
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 
+    /// <summary>The module counts requests, compares hosts and answers errors itself (JSON-RPC), in any host.</summary>
+    public static void MapProtectedResource(this WebApplication app)
+    {
+        var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AnyHost = true, WithoutOAuth = true };
+        var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
+        app.MapMcpModule().Add(mapped => mapped.Metadata.Add(
+            mapped is RouteEndpointBuilder { RoutePattern.RawText: { } path } && path.StartsWith(Paths.WellKnown, StringComparison.Ordinal) ? metadata : endpoint));
+    }
+
     private static string IssuerOf(PublicAddress address)
     {
         try

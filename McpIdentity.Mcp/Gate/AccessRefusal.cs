@@ -1,5 +1,4 @@
 using System.Buffers;
-using McpIdentity.Mcp.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using McpIdentity.Mcp.Credentials;
 using Microsoft.Extensions.Hosting;
 
 namespace McpIdentity.Mcp.Options;

@@ -1,5 +1,6 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Pages;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
@@ -54,7 +55,7 @@ internal static class AuditSetup
     public static void UseSignInAudit(this WebApplication app)
     {
         var log = app.Services.GetRequiredService<SecurityLog>();
-        app.UseWhen(context => IsSignIn(context.Request), signIn => signIn.Use(async (context, next) =>
+        app.UseWhen(context => context.GetAddress()?.IsSignIn(context.Request.Method) == true, signIn => signIn.Use(async (context, next) =>
         {
             await next(context);
             // One request too many has a line of its own, and only the first of a window has.
@@ -64,8 +65,4 @@ internal static class AuditSetup
             }
         }));
     }
-
-    private static bool IsSignIn(HttpRequest request) =>
-        request.Path.StartsWithSegments("/oauth/callback") || request.Path.StartsWithSegments("/callback") ||
-        (HttpMethods.IsPost(request.Method) && (request.Path.StartsWithSegments("/signin") || request.Path.StartsWithSegments("/login")));
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -24,7 +23,8 @@ internal static class AuthorizeEndpoint
     public const string DecisionParameter = "decision";
 
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
-        app.MapMethods(Paths.Authorize, [HttpMethods.Get, HttpMethods.Post], AuthorizeAsync);
+        app.Map(Paths.Authorize, AuthorizeAsync)
+            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true });
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,

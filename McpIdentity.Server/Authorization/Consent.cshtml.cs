@@ -1,5 +1,4 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -10,6 +9,7 @@ using Microsoft.AspNetCore.Mvc.RazorPages;
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
+[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true)]
 internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>

@@ -14,6 +14,7 @@ namespace McpIdentity.Server.Authorization;
 /// Says which client asks and where the answer will be sent, before anything goes upstream (MCP security best
 /// practices: confused deputy). The upstream <c>state</c> and its cookie are made only by the POST.
 /// </summary>
+[Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST")]
 internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;

@@ -10,14 +10,20 @@ namespace McpIdentity.Server.Clients;
 /// <summary>Dynamic client registration (RFC 7591).</summary>
 internal static class RegistrationEndpoint
 {
+    /// <summary>Its rate limit, which has a maximum of its own.</summary>
+    public const string Bucket = "register";
+
     private const int MaxBodyBytes = 64 * 1024;
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
         if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
         {
-            app.MapPost(Paths.Register, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
-            app.MapPost(Paths.OldRegister, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>();
+            foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
+            {
+                app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>()
+                    .WithAddress(new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket });
+            }
         }
     }
 

@@ -3,10 +3,7 @@ using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Revocation;
-using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;

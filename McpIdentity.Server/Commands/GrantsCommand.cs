@@ -3,7 +3,6 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
-using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;

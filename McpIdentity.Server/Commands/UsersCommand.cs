@@ -2,7 +2,6 @@ using System.CommandLine;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;

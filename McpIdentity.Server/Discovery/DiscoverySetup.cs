@@ -1,5 +1,7 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Discovery;
 
@@ -14,14 +16,25 @@ internal static class DiscoverySetup
         app.Use((context, next) => cache.InvokeAsync(context, next));
     }
 
-    /// <summary>What is not served under <c>/.well-known/</c> is a JSON 404: a client that probes must not meet a page (interop Q20).</summary>
+    /// <summary>
+    /// OpenIddict writes metadata and key set before an endpoint is reached. What is not served under <c>/.well-known/</c> is a
+    /// JSON 404: a client that probes must not meet a page (docs/interoperability.md, "JSON 404 under well-known").
+    /// </summary>
     public static void MapDiscovery(this WebApplication app)
     {
-        app.Map("/.well-known/{**rest}", () => new OAuthError("not_found", "There is no such metadata document on this server.")
+        var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path;
+        foreach (var path in Paths.ServerMetadata(mcp).Append(Paths.KeySet))
         {
-            StatusCode = StatusCodes.Status404NotFound,
-        });
+            app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true });
+        }
+
+        app.Map(Paths.WellKnown + "/{**rest}", NotFound)
+            .WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true });
+
         // The paths of older set-ups, from the guide this product started from (LINK-03).
-        app.MapGet("/oidc/.well-known/{document}", (string document) => TypedResults.LocalRedirect($"/.well-known/{Uri.EscapeDataString(document)}", permanent: true));
+        app.Map(Paths.OldMetadata, (string document) => TypedResults.LocalRedirect($"{Paths.WellKnown}/{Uri.EscapeDataString(document)}", permanent: true))
+            .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true });
     }
+
+    private static OAuthError NotFound() => new("not_found", "There is no such metadata document on this server.") { StatusCode = StatusCodes.Status404NotFound };
 }

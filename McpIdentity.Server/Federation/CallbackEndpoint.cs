@@ -2,8 +2,10 @@ using System.Security.Claims;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Client.AspNetCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -19,8 +21,18 @@ internal static class CallbackEndpoint
     public static void MapCallbackEndpoint(this WebApplication app)
     {
         app.Services.GetRequiredService<SignInProviders>().Log();
-        app.MapGet(Paths.Callback + "/{id}", ReceiveAsync);
-        app.MapGet(Paths.ShortCallback + "/{id}", ReceiveAsync);
+        var address = new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, SignsInBy = "GET HEAD" };
+        foreach (var path in (string[])[Paths.Callback, Paths.ShortCallback])
+        {
+            app.Map(path + "/{id}", ReceiveAsync).WithAddress(address);
+        }
+
+        // Google's handler answers at its path itself; what arrives here it has not taken, because Google is not configured.
+        var google = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.CallbackPath;
+        foreach (var path in new[] { google, Paths.Callback, Paths.ShortCallback }.Distinct(StringComparer.OrdinalIgnoreCase))
+        {
+            app.Map(path, () => Results.NotFound()).WithAddress(address);
+        }
     }
 
     private static async Task<IResult> ReceiveAsync(

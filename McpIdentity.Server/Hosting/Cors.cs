@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Mcp.Limits;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
@@ -13,9 +12,6 @@ namespace McpIdentity.Server.Hosting;
 /// </summary>
 internal static class Cors
 {
-    private static readonly string[] Prefixes =
-        ["/.well-known", "/register", "/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/userinfo", "/oauth/register"];
-
     public static void AddProtocolCors(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidateOptions<CorsSettings>, CorsSettingsRules>();
@@ -32,11 +28,8 @@ internal static class Cors
         });
     }
 
-    public static void UseProtocolCors(this WebApplication app)
-    {
-        PathString[] paths = [.. Prefixes, app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path];
-        app.UseWhen(context => Array.Exists(paths, path => context.Request.Path.StartsWithSegments(path)), protocol => protocol.UseCors());
-    }
+    public static void UseProtocolCors(this WebApplication app) =>
+        app.UseWhen(context => context.GetAddress() is { Cors: true }, protocol => protocol.UseCors());
 
     private static void Describe(CorsPolicyBuilder policy, CorsSettings settings, McpOptions mcp)
     {

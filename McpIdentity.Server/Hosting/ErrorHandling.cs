@@ -17,12 +17,17 @@ internal static partial class ErrorHandling
             // The log line carries the trace id that the answer names.
             SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || StorageFaults.IsOne(context.Exception),
         });
-        app.UseWhen(context => IsForPeople(context.Request.Path), people =>
+        // A status without a body becomes a page, in a scope of its own: what failed in the request's must not fail the page as well.
+        app.UseStatusCodePagesWithReExecute(Paths.Error, createScopeForStatusCodePages: true);
+        app.Use((context, next) =>
         {
-            // A scope of its own: what failed in the request's must not fail the page as well.
-            people.UseStatusCodePagesWithReExecute("/error", createScopeForStatusCodePages: true);
-            people.Use((context, next) => ShowPageAsync(context, next));
-            people.Use((context, next) => UnavailableAnswers.ShowPageAsync(context, next));
+            if (context.IsForPeople())
+            {
+                return ShowPageAsync(context, () => UnavailableAnswers.ShowPageAsync(context, next));
+            }
+
+            context.Features.Get<IStatusCodePagesFeature>()!.Enabled = false;
+            return next(context);
         });
     }
 
@@ -47,11 +52,11 @@ internal static partial class ErrorHandling
     }
 
     // The status alone, which UseStatusCodePagesWithReExecute turns into a page.
-    private static async Task ShowPageAsync(HttpContext context, RequestDelegate next)
+    private static async Task ShowPageAsync(HttpContext context, Func<Task> next)
     {
         try
         {
-            await next(context);
+            await next();
         }
         catch (Exception exception) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested && exception is not BadHttpRequestException)
         {
@@ -66,9 +71,4 @@ internal static partial class ErrorHandling
 
     [LoggerMessage(1410, LogLevel.Error, "{Path} failed, and a person was shown the error page.")]
     private static partial void Unexpected(ILogger logger, Exception exception, string path);
-
-    /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
-    public static bool IsForPeople(PathString path) =>
-        path.StartsWithSegments(Paths.Authorize) || path.StartsWithSegments("/signin") || path.StartsWithSegments("/login") ||
-        path.StartsWithSegments("/consent") || path.StartsWithSegments(Paths.SignOut) || path.StartsWithSegments(Paths.Callback) || path.StartsWithSegments(Paths.ShortCallback);
 }

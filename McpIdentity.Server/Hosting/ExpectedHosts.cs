@@ -1,6 +1,4 @@
 using System.Net;
-using McpIdentity.Mcp;
-using McpIdentity.Server.Operations;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -17,12 +15,11 @@ internal static class ExpectedHosts
     public static void UseExpectedHosts(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptions<ServerOptions>>().Value;
-        var mcp = app.Services.GetRequiredService<IOptions<Mcp.McpOptions>>().Value.Path;
         var own = new Uri(options.PublicBaseUrl!).Host;
         app.Use((context, next) =>
         {
             var request = context.Request;
-            if (IsExpected(request.Host.Host, own, options) || IsForAnyHost(request.Path, mcp) ||
+            if (IsExpected(request.Host.Host, own, options) || context.GetAddress() is { AnyHost: true } ||
                 // A known proxy gave the name, and nobody limited it.
                 (options is { FollowsProxy: true, AllowedHosts.Count: 0 } && context.Features.Get<ForwardedAddress>() is not null))
             {
@@ -32,10 +29,6 @@ internal static class ExpectedHosts
             return new OAuthError(Errors.InvalidRequest, "The Host header does not name this server (Server:AllowedHosts).").ExecuteAsync(context);
         });
     }
-
-    // Metadata is public, the same for everyone, and says the configured address by whatever name it is asked (LINK-08).
-    private static bool IsForAnyHost(PathString path, string mcp) =>
-        path.StartsWithSegments(Paths.Health) || path.StartsWithSegments("/.well-known") || path.StartsWithSegments(mcp);
 
     private static bool IsExpected(string host, string own, ServerOptions options) =>
         Same(host, own) || Same(host, "localhost") || IsLoopback(host) || options.AllowedHosts.Any(allowed => Covers(allowed, host));

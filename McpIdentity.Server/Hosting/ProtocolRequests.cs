@@ -16,19 +16,16 @@ internal static class ProtocolRequests
     private const int MaxQueryLength = 6 * 1024;
 
     public static void UseProtocolRequestChecks(this WebApplication app) =>
-        app.UseWhen(context => TakesForms(context.Request.Path), forms => forms.Use(async (context, next) =>
+        app.UseWhen(context => context.GetAddress() is { TakesForms: true }, forms => forms.Use(async (context, next) =>
         {
             if (await CheckAsync(context) is { } error)
             {
-                await (ErrorHandling.IsForPeople(context.Request.Path) ? ShowAsync(context, error) : error.ExecuteAsync(context));
+                await (context.IsForPeople() ? ShowAsync(context, error) : error.ExecuteAsync(context));
                 return;
             }
 
             await next(context);
         }));
-
-    private static bool TakesForms(PathString path) =>
-        ErrorHandling.IsForPeople(path) || (path.StartsWithSegments("/oauth", out var rest) && rest != Paths.Register);
 
     private static async Task<OAuthError?> CheckAsync(HttpContext context)
     {

@@ -1,4 +1,3 @@
-using McpIdentity.Mcp;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -22,7 +21,6 @@ internal static class RequiredHttps
             return;
         }
 
-        var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path;
         app.Use((context, next) =>
         {
             if (context.Request.IsHttps)
@@ -31,13 +29,12 @@ internal static class RequiredHttps
                 return next(context);
             }
 
-            var path = context.Request.Path;
-            if (!path.StartsWithSegments("/oauth") && !path.StartsWithSegments("/register") && !path.StartsWithSegments(mcp) && !ErrorHandling.IsForPeople(path))
+            if (context.GetAddress() is not { AllowsHttp: false } address)
             {
                 return next(context);
             }
 
-            if (!ErrorHandling.IsForPeople(path))
+            if (address.Reader == Reader.Programs)
             {
                 return new OAuthError(Errors.InvalidRequest, Why).ExecuteAsync(context);
             }

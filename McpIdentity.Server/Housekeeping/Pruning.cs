@@ -1,11 +1,7 @@
 using System.Diagnostics;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Revocation;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
-using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OpenIddict.EntityFrameworkCore.Models;

@@ -3,7 +3,7 @@ using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Hosting;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Tokens;
@@ -26,7 +26,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
 
     public async Task InvokeAsync(HttpContext context, Func<Task> next)
     {
-        if (!limiter.IsOn || BucketOf(context.Request) is not { } bucket)
+        if (!limiter.IsOn || context.GetAddress() is not { Bucket: { } bucket })
         {
             await next();
             return;
@@ -42,31 +42,10 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
         await next();
     }
 
-    // By prefix and without regard to case or a slash at the end, as the endpoints are matched.
-    private static string? BucketOf(HttpRequest request)
-    {
-        var path = request.Path;
-        return path switch
-        {
-            _ when path.StartsWithSegments("/register") || path.StartsWithSegments("/oauth/register") => "register",
-            _ when path.StartsWithSegments("/signin") || path.StartsWithSegments("/login") => "sign-in",
-            _ when path.StartsWithSegments("/consent") => "consent",
-            _ when path.StartsWithSegments("/oauth/callback") || path.StartsWithSegments("/callback") => "callback",
-            // Costs no more than a call of the MCP endpoint, and one back end asks for all of its people.
-            _ when path.StartsWithSegments("/oauth/userinfo") => null,
-            _ when path.StartsWithSegments("/oauth/authorize") => "authorize",
-            _ when path.StartsWithSegments("/oauth/token") => "token",
-            _ when path.StartsWithSegments("/oauth/revoke") => "revoke",
-            _ when path.StartsWithSegments("/oauth/introspect") => "introspect",
-            _ when path.StartsWithSegments("/oauth") => "oauth",
-            _ => null,
-        };
-    }
-
     private RateLimit[] LimitsOf(HttpContext context, string bucket, string? clientId)
     {
         var peer = RateKeys.OfPeer(context);
-        if (bucket == "register")
+        if (bucket == RegistrationEndpoint.Bucket)
         {
             return [new RateLimit(bucket, peer, _options.RegistrationMaxRequests)];
         }
@@ -127,7 +106,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
     private static Task RefuseAsync(HttpContext context, int seconds)
     {
         // A browser says that it wants a page; a program that asks at the same address reads JSON.
-        if (ErrorHandling.IsForPeople(context.Request.Path) && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
+        if (context.IsForPeople() && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
             context.Features.Set(PersonError.TooManyRequests(seconds));
             context.Response.StatusCode = StatusCodes.Status429TooManyRequests;

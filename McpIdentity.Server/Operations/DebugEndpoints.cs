@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 
@@ -21,11 +22,11 @@ internal static class DebugEndpoints
             return;
         }
 
-        var debug = app.MapGroup("/debug").AddEndpointFilter(async (context, next) =>
+        var debug = app.MapGroup(Paths.Debug).WithAddress(new AddressAttribute(Reader.Programs, "GET") { AllowsHttp = true, WithoutOAuth = true }).AddEndpointFilter(async (context, next) =>
             IsFromThisMachine(context.HttpContext) ? await next(context) : TypedResults.NotFound());
-        debug.MapGet("/config", (IConfiguration configuration) => TypedResults.Json(
+        debug.Map("/config", (IConfiguration configuration) => TypedResults.Json(
             EffectiveSettings.Of((IConfigurationRoot)configuration).ToDictionary(setting => setting.Key, setting => new { value = setting.Value, source = setting.Source })));
-        debug.MapGet("/tokens", async (McpIdentityDbContext db, CancellationToken cancellationToken) => TypedResults.Json(
+        debug.Map("/tokens", async (McpIdentityDbContext db, CancellationToken cancellationToken) => TypedResults.Json(
             (await db.Set<Grant>().AsNoTracking().OrderByDescending(grant => grant.CreatedAt).Take(MostRecent).ToListAsync(cancellationToken)).Select(grant => new
             {
                 grant = Convert.ToHexStringLower(grant.Id),

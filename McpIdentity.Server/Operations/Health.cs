@@ -34,9 +34,10 @@ internal static class Health
 
     public static void MapHealth(this WebApplication app)
     {
-        app.MapHealthChecks(Paths.Live, new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
-        app.MapHealthChecks(Paths.Ready, new HealthCheckOptions { ResponseWriter = WriteAsync });
-        app.MapHealthChecks(Paths.Health, new HealthCheckOptions { ResponseWriter = WriteAsync });
+        var address = new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
+        app.MapHealthChecks(Paths.Live, new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).WithAddress(address);
+        app.MapHealthChecks(Paths.Ready, new HealthCheckOptions { ResponseWriter = WriteAsync }).WithAddress(address);
+        app.MapHealthChecks(Paths.Health, new HealthCheckOptions { ResponseWriter = WriteAsync }).WithAddress(address);
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new

@@ -1,6 +1,5 @@
 using System.Reflection;
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
@@ -8,35 +9,19 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>What a person sees when something went wrong: what happened, what to do, and a reference for whoever helps.</summary>
 [IgnoreAntiforgeryToken]
+[Address(Reader.People, AddressAttribute.AnyMethod, AllowsHttp = true, AnyHost = true, WithoutOAuth = true)]
 internal sealed class ErrorModel : PageModel
 {
-    public PersonError Error { get; private set; } = PersonError.Unexpected;
+    // Not by OnGet: the page is shown in answer to any method.
+    public PersonError Error =>
+        HttpContext.Features.Get<PersonError>() ??
+        (HttpContext.Features.Get<IExceptionHandlerFeature>() is not null ? PersonError.Unexpected
+        : HttpContext.GetOpenIddictServerResponse() is { Error: { } error } response ? Explain(error, response.ErrorDescription)
+        : Response.StatusCode == StatusCodes.Status404NotFound ? PersonError.NotFound
+        : PersonError.BadRequest(Errors.InvalidRequest, null));
 
-    public void OnGet() => Explain();
-
-    public void OnPost() => Explain();
-
-    private void Explain()
-    {
-        if (HttpContext.Features.Get<PersonError>() is { } known)
-        {
-            Error = known;
-        }
-        else if (HttpContext.Features.Get<IExceptionHandlerFeature>() is not null)
-        {
-            Error = PersonError.Unexpected;
-        }
-        else if (HttpContext.GetOpenIddictServerResponse() is { Error: not null } response)
-        {
-            Error = response.Error == Errors.InvalidClient || response.ErrorDescription?.Contains("client_id", StringComparison.Ordinal) == true
-                ? PersonError.UnknownClient(response.Error, response.ErrorDescription)
-                : PersonError.BadRequest(response.Error, response.ErrorDescription);
-        }
-        else
-        {
-            Error = Response.StatusCode == StatusCodes.Status404NotFound
-                ? PersonError.NotFound
-                : PersonError.BadRequest(Errors.InvalidRequest, null);
-        }
-    }
+    private static PersonError Explain(string error, string? description) =>
+        error == Errors.InvalidClient || description?.Contains("client_id", StringComparison.Ordinal) == true
+            ? PersonError.UnknownClient(error, description)
+            : PersonError.BadRequest(error, description);
 }

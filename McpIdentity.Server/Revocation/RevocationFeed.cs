@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Revocation;

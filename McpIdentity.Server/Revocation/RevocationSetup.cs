@@ -1,5 +1,3 @@
-using McpIdentity.Migrations.Entities;
-
 namespace McpIdentity.Server.Revocation;
 
 /// <summary>

@@ -1,5 +1,4 @@
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;

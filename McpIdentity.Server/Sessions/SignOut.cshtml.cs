@@ -1,3 +1,4 @@
+using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
@@ -8,6 +9,7 @@ namespace McpIdentity.Server.Sessions;
 /// Ends the sign-in session and everything that was granted from it. Asked before, because a link or an image elsewhere can
 /// open the address; the form carries an antiforgery token.
 /// </summary>
+[Address(Reader.People, "GET HEAD POST", Bucket = "oauth", TakesForms = true)]
 internal sealed class SignOutModel(SignInSessions sessions) : PageModel
 {
     /// <summary>Who would be signed out; null when nobody is signed in, or not any more.</summary>

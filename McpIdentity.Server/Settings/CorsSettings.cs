@@ -1,5 +1,3 @@
-using McpIdentity.Server.Hosting;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>Which web pages may call the protocol's endpoints from a browser: the section <c>Cors</c>.</summary>

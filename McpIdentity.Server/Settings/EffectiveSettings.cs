@@ -1,5 +1,3 @@
-using McpIdentity.Server.Commands;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>What is in force and where it came from. What could be a secret is never among the values.</summary>

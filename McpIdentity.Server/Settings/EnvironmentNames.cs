@@ -1,4 +1,3 @@
-using McpIdentity.Server.Hosting;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Memory;
 

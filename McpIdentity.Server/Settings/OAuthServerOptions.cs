@@ -1,6 +1,3 @@
-using McpIdentity.Server.Clients;
-using McpIdentity.Server.Keys;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>The authorization server: the section <c>OAuth</c>. Lifetimes are time spans (<c>01:00:00</c>).</summary>

@@ -1,5 +1,3 @@
-using McpIdentity.Migrations.Entities;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>The Redis that several nodes share: the section <c>OAuth:SessionStorage:Redis</c>, <c>REDIS_*</c> in the environment.</summary>

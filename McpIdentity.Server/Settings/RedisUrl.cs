@@ -1,5 +1,3 @@
-using McpIdentity.Migrations.Entities;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary><c>REDIS_URL</c>, <c>redis[s]://[user:password@]host[:port][/db]</c>, as hosting platforms hand it out.</summary>

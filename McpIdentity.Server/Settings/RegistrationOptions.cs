@@ -1,5 +1,3 @@
-using McpIdentity.Server.Clients;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>Dynamic client registration (RFC 7591): the section <c>OAuth:Registration</c>.</summary>

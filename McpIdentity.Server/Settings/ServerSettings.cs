@@ -1,4 +1,3 @@
-using McpIdentity.Server.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Settings;

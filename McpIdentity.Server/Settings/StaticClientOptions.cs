@@ -1,5 +1,3 @@
-using McpIdentity.Server.Clients;
-
 namespace McpIdentity.Server.Settings;
 
 /// <summary>A client that the operator registers: an entry of <c>OAuth:StaticClients</c>.</summary>

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
 using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;

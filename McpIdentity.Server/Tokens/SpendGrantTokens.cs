@@ -1,8 +1,8 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
-using OpenIddict.Server;
 using Microsoft.AspNetCore;
+using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 using static OpenIddict.Server.OpenIddictServerHandlers;

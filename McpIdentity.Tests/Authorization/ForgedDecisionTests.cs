@@ -1,7 +1,5 @@
 using System.Net;
 using McpIdentity.Migrations;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;

@@ -1,5 +1,4 @@
 using System.Net;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 

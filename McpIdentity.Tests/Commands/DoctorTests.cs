@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using McpIdentity.Server;
 using McpIdentity.Server.Commands;
 using McpIdentity.Server.Operations;
-using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Commands;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Examples;

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Cryptography;
-using McpIdentity.Server.Clients;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;

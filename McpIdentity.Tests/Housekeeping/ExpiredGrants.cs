@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,9 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Housekeeping;
-using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Revocation;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,5 @@
 using System.Net;
 using McpIdentity.Migrations;
-using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
-using McpIdentity.Mcp.Limits;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Limits;

@@ -1,5 +1,4 @@
 using System.Text;
-using McpIdentity.Mcp.Limits;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Limits;

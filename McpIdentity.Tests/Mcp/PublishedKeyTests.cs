@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using McpIdentity.Mcp;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,4 @@
 using System.Net;
-using McpIdentity.Mcp.Credentials;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Mcp;

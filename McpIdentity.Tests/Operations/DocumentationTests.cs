@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 

@@ -1,5 +1,4 @@
 using System.Net;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Operations;

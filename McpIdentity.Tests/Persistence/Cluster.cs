@@ -1,4 +1,3 @@
-using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;

@@ -1,6 +1,4 @@
 using System.Net;
-using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

@@ -1,6 +1,4 @@
 using McpIdentity.Migrations;
-using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;

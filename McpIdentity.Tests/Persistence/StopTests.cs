@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

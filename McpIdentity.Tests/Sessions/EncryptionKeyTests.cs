@@ -2,7 +2,6 @@ using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
-using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

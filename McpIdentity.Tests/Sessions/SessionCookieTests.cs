@@ -1,6 +1,5 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,5 @@
 using System.Net;
 using McpIdentity.Migrations;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

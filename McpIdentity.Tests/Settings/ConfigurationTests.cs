@@ -1,7 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Hosting;
-using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;

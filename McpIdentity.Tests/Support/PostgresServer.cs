@@ -1,4 +1,3 @@
-using McpIdentity.Server;
 using Npgsql;
 
 namespace McpIdentity.Tests.Support;

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Persistence;
 using Npgsql;
 
 namespace McpIdentity.Tests.Support;

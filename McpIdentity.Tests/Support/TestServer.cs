@@ -1,5 +1,4 @@
 using McpIdentity.Server;
-using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

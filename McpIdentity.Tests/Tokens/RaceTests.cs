@@ -1,5 +1,4 @@
 using System.Net;
-using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Tokens;

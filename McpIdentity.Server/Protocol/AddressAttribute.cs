@@ -1,0 +1,68 @@
+namespace McpIdentity.Server.Protocol;
+
+/// <summary>Who reads what an address answers, errors included.</summary>
+internal enum Reader
+{
+    /// <summary>A program: errors are JSON (RFC 6749 §5.2).</summary>
+    Programs,
+
+    /// <summary>A person's browser: errors are a page, and nothing is kept in a cache.</summary>
+    People,
+}
+
+/// <summary>
+/// What an address needs of the server around it, said once, at its endpoint: the middlewares read it, and know no address
+/// themselves. What is not said is the safe choice. An endpoint without it fails a test.
+/// </summary>
+/// <param name="reader">Who reads the answers.</param>
+/// <param name="methods">The methods that it takes, separated by spaces; others are 405 with <c>Allow</c>. <c>*</c>: any.</param>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class AddressAttribute(Reader reader, string methods) : Attribute
+{
+    public const string AnyMethod = "*";
+
+    private readonly string[] _methods = methods.Split(' ');
+
+    public Reader Reader => reader;
+
+    /// <summary>The value of <c>Allow</c> (RFC 9110 §10.2.1).</summary>
+    public string Allow => string.Join(", ", _methods);
+
+    /// <summary>Whether web pages of other origins may call it, as <c>Cors</c> says. Only where a token speaks and never our cookie.</summary>
+    public bool Cors { get; init; }
+
+    /// <summary>The rate limit that it counts in; null: none. Each bucket has the limit of <c>Mcp:RateLimiting:AuthEndpointMaxRequests</c> to itself.</summary>
+    public string? Bucket { get; init; }
+
+    /// <summary>Whether it answers over plain http too where <c>Server:RequireHttps</c> is on: nothing secret travels.</summary>
+    public bool AllowsHttp { get; init; }
+
+    /// <summary>Whether it answers by any host name: what it says is public, and the same for everyone.</summary>
+    public bool AnyHost { get; init; }
+
+    /// <summary>Whether it is there without an authorization server too (<c>OAuth:Enabled=false</c>).</summary>
+    public bool WithoutOAuth { get; init; }
+
+    /// <summary>Whether it takes parameters in the query and by form, which are checked before any parser behind sees them.</summary>
+    public bool TakesForms { get; init; }
+
+    /// <summary>The methods by which somebody tries to sign in here: what is refused goes into the security log as <c>login_failure</c>.</summary>
+    public string? SignsInBy { get; init; }
+
+    public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.OrdinalIgnoreCase);
+
+    public bool IsSignIn(string method) => SignsInBy?.Split(' ').Contains(method, StringComparer.OrdinalIgnoreCase) == true;
+}
+
+internal static class AddressExtensions
+{
+    /// <returns>Null for an address that nobody serves.</returns>
+    public static AddressAttribute? GetAddress(this HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<AddressAttribute>();
+
+    /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
+    public static bool IsForPeople(this HttpContext context) => context.GetAddress() is { Reader: Reader.People };
+
+    /// <summary>Says what the endpoint needs.</summary>
+    public static TBuilder WithAddress<TBuilder>(this TBuilder endpoint, AddressAttribute address)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(address);
+}

@@ -1,0 +1,117 @@
+using System.Net;
+using McpIdentity.Mcp;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.AspNetCore.Mvc.RazorPages.Infrastructure;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace McpIdentity.Tests.Architecture;
+
+/// <summary>What an address needs is said at its endpoint, and nowhere else.</summary>
+internal sealed class EndpointTests
+{
+    private TestServer _server = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = await TestServer.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task StopAsync() => await _server.DisposeAsync();
+
+    [Test]
+    public async Task Every_endpoint_says_its_needs_once() => Assert.That(
+        (await EndpointsAsync(_server)).Where(endpoint => endpoint.Addresses.Count != 1).Select(endpoint => endpoint.Path),
+        Is.Empty, "an AddressAttribute, by WithAddress or on the page's model");
+
+    // The whole table; a row that changes is a decision.
+    [Test]
+    public async Task The_needs_are_these()
+    {
+        var rows = (await EndpointsAsync(_server)).Select(endpoint => Describe(endpoint.Path, endpoint.Addresses[0])).Distinct().Order(StringComparer.Ordinal);
+
+        Assert.That(rows, Is.EqualTo(new[]
+        {
+            "/ Programs GET, HEAD; http; without OAuth",
+            "/.well-known/jwks.json Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/oauth-authorization-server/mcp Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/oauth-protected-resource Programs GET, HEAD; CORS; http; any host; without OAuth",
+            "/.well-known/oauth-protected-resource/mcp Programs GET, HEAD; CORS; http; any host; without OAuth",
+            "/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/openid-configuration/mcp Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/{**rest} Programs *; CORS; http; any host; without OAuth",
+            "/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
+            "/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
+            "/consent People GET, HEAD, POST; consent; forms",
+            "/debug/config Programs GET; http; without OAuth",
+            "/debug/tokens Programs GET; http; without OAuth",
+            "/error People *; http; any host; without OAuth",
+            "/health Programs GET, HEAD; http; any host; without OAuth",
+            "/health/live Programs GET, HEAD; http; any host; without OAuth",
+            "/health/ready Programs GET, HEAD; http; any host; without OAuth",
+            "/login People GET, HEAD, POST; sign-in; forms; signs in by POST",
+            "/mcp Programs *; CORS; any host; without OAuth",
+            "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host",
+            "/mcp/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host",
+            "/oauth/authorize People GET, HEAD, POST; authorize; forms",
+            "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
+            "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
+            "/oauth/introspect Programs GET, POST; CORS; introspect; forms",
+            "/oauth/register Programs POST; CORS; register",
+            "/oauth/revoke Programs GET, POST; CORS; revoke; forms",
+            "/oauth/signout People GET, HEAD, POST; oauth; forms",
+            "/oauth/token Programs GET, POST; CORS; token; forms",
+            "/oauth/userinfo Programs GET, POST; CORS; forms",
+            "/oidc/.well-known/{document} Programs GET, HEAD; http",
+            "/register Programs POST; CORS; register",
+            "/signin People GET, HEAD, POST; sign-in; forms; signs in by POST",
+            "/site.css Programs GET, HEAD; http; without OAuth",
+        }));
+    }
+
+    // A changed callback path had lost its page, its limit, its https rule and its audit.
+    [Test]
+    public async Task A_callback_path_of_the_operator_s_own_has_the_needs_of_the_usual_one()
+    {
+        await using var server = await TestServer.StartAsync("OAuth:CallbackPath=/signin-google");
+        var endpoints = await EndpointsAsync(server);
+
+        Assert.That(
+            Describe("", endpoints.Single(endpoint => endpoint.Path == "/signin-google").Addresses.Single()),
+            Is.EqualTo(Describe("", endpoints.Single(endpoint => endpoint.Path == "/oauth/callback").Addresses.Single())));
+    }
+
+    [TestCase("PUT", "/consent", "GET, HEAD, POST", "text/html"), TestCase("TRACE", "/signin", "GET, HEAD, POST", "text/html"), TestCase("OPTIONS", "/oauth/signout", "GET, HEAD, POST", "text/html")]
+    [TestCase("DELETE", "/register", "POST", "application/json"), TestCase("PATCH", "/oauth/token", "GET, POST", "application/json"), TestCase("POST", "/health", "GET, HEAD", "application/json")]
+    public async Task A_method_that_an_address_does_not_take_is_405_with_those_that_it_takes(string method, string path, string allow, string type)
+    {
+        using var response = await _server.Http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+        Assert.That(string.Join(", ", response.Content.Headers.Allow), Is.EqualTo(allow));
+        Assert.That(response.Content.Headers.ContentType?.MediaType, Is.EqualTo(type));
+    }
+
+    private static string Describe(string path, AddressAttribute address) => string.Join("; ", new[]
+    {
+        $"{path} {address.Reader} {address.Allow}", address.Cors ? "CORS" : null, address.Bucket, address.TakesForms ? "forms" : null, address.AllowsHttp ? "http" : null,
+        address.AnyHost ? "any host" : null, address.WithoutOAuth ? "without OAuth" : null, address.SignsInBy is { } methods ? $"signs in by {methods}" : null,
+    }.OfType<string>());
+
+    private static async Task<IReadOnlyList<(string Path, IReadOnlyList<AddressAttribute> Addresses)>> EndpointsAsync(TestServer server)
+    {
+        var found = new List<(string, IReadOnlyList<AddressAttribute>)>();
+        foreach (var endpoint in server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>())
+        {
+            // The attributes of a page's model are known once it is compiled, as it is before routing hands it out.
+            var addresses = endpoint.Metadata.GetMetadata<PageActionDescriptor>() is { } page
+                ? (await server.Services.GetRequiredService<PageLoader>().LoadAsync(page, endpoint.Metadata)).EndpointMetadata!.OfType<AddressAttribute>()
+                : endpoint.Metadata.GetOrderedMetadata<AddressAttribute>();
+            found.Add(("/" + endpoint.RoutePattern.RawText?.Trim('/'), [.. addresses]));
+        }
+
+        return found;
+    }
+}
