@@ -1,10 +1,6 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Clients;
-using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -62,27 +58,15 @@ internal static class AuthorizationServer
         server.DisableScopeValidation().IgnoreScopePermissions();
         server.DisableResourceValidation().IgnoreResourcePermissions();
 
-        server.AddRules(
-            UsePublicAddress.Descriptor,
-            DescribeServer.Descriptor,
-            NormaliseScopes.ForAuthorization, NormaliseScopes.ForToken, RefuseUnknownScopes.ForAuthorization, RefuseUnknownScopes.ForToken,
-            NormaliseResources.ForAuthorization, NormaliseResources.ForToken,
-            RequireRedirectUri.Descriptor,
-            CheckCodeChallenge.Descriptor, CheckCodeChallenge.OfVerifier,
-            RedirectErrors.Descriptor,
-            AttachExactIssuer.ToAuthorizationResponse, AttachExactIssuer.ToToken, AttachExactIssuer.ToIntrospection,
-            StartGrant.Descriptor, WriteGrantTokens.Descriptor, ReadGrantTokens.Descriptor, SpendGrantTokens.Descriptor,
-            RefuseWiderScope.Descriptor, RefuseOtherResource.Descriptor,
-            IssueClientCredentials.Descriptor,
-            IssueRefreshTokens.Descriptor,
-            AnswerWithScope.Descriptor, StampClientUse.Descriptor,
-            RefuseRevokedTokens.Descriptor,
-            RequireLivingSession.Descriptor,
-            AnswerUserInfo.Descriptor,
-            IntrospectForResourceServers.Descriptor,
-            RevokeWholeGrant.Descriptor);
-        server.RemoveEventHandler(OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor)
-            .RemoveEventHandler(OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor);
+        foreach (var stage in Pipeline.Stages)
+        {
+            foreach (var step in stage.Steps.Where(PipelineStage.IsOurs))
+            {
+                server.AddEventHandler(step);
+            }
+
+            stage.Removed.ForEach(step => server.RemoveEventHandler(step));
+        }
 
         if (!isServed)
         {
@@ -94,13 +78,5 @@ internal static class AuthorizationServer
             .EnableStatusCodePagesIntegration()
             // TLS ends at Kestrel or at the proxy; what clients may use is decided by Server:PublicBaseUrl.
             .DisableTransportSecurityRequirement();
-    }
-
-    private static void AddRules(this OpenIddictServerBuilder server, params ReadOnlySpan<OpenIddictServerHandlerDescriptor> rules)
-    {
-        foreach (var rule in rules)
-        {
-            server.AddEventHandler(rule);
-        }
     }
 }

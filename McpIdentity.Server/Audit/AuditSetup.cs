@@ -5,7 +5,6 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.IdentityModel.JsonWebTokens;
-using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Audit;
@@ -19,11 +18,6 @@ internal static class AuditSetup
     public static void AddAudit(this WebApplicationBuilder builder)
     {
         SilentCategories.Silence(builder.Services);
-        builder.Services.AddOptions<OpenIddictServerOptions>().Configure(options => options.Handlers.AddRange(
-            [RecordIssuedTokens.Descriptor, RecordRevocations.Descriptor, RecordRefusals.OfErrors, RecordRefusals.OfOurs]));
-        builder.Services.AddSingleton<RecordIssuedTokens>();
-        builder.Services.AddSingleton<RecordRevocations>();
-        builder.Services.AddSingleton<RecordRefusals>();
         builder.Services.AddOptions<CookieAuthenticationOptions>(SessionsSetup.Scheme).PostConfigure<SecurityLog>((cookie, log) =>
         {
             var (signedIn, signingOut) = (cookie.Events.OnSignedIn, cookie.Events.OnSigningOut);

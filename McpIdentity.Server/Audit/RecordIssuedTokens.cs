@@ -5,19 +5,12 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Audit;
 
 /// <summary>A code, tokens, or new tokens for old ones.</summary>
 internal sealed class RecordIssuedTokens(SecurityLog log) : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
-            .UseSingletonHandler<RecordIssuedTokens>()
-            .SetOrder(AttachCustomSignInParameters.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(ProcessSignInContext context)
     {
         var name = context.EndpointType switch

@@ -9,19 +9,6 @@ namespace McpIdentity.Server.Audit;
 /// <summary>Whatever OpenIddict or a rule of ours refuses, at any endpoint, with the description that the client reads too.</summary>
 internal sealed class RecordRefusals(SecurityLog log) : IOpenIddictServerHandler<ProcessErrorContext>, IOpenIddictServerHandler<ProcessChallengeContext>
 {
-    public static OpenIddictServerHandlerDescriptor OfErrors { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessErrorContext>()
-            .UseSingletonHandler<RecordRefusals>()
-            .SetOrder(int.MinValue + 1000)
-            .Build();
-
-    /// <summary>What our own endpoint refuses by <c>Results.Forbid</c>: the person is not signed in, or said no.</summary>
-    public static OpenIddictServerHandlerDescriptor OfOurs { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessChallengeContext>()
-            .UseSingletonHandler<RecordRefusals>()
-            .SetOrder(OpenIddictServerHandlers.AttachCustomChallengeParameters.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(ProcessErrorContext context) => WriteAsync(context, context.Error, context.ErrorDescription);
 
     public ValueTask HandleAsync(ProcessChallengeContext context) => WriteAsync(context, context.Response.Error, context.Response.ErrorDescription);

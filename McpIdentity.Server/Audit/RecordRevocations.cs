@@ -1,5 +1,4 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore;
 using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
@@ -12,12 +11,6 @@ namespace McpIdentity.Server.Audit;
 /// <summary>A client gave a token back (RFC 7009).</summary>
 internal sealed class RecordRevocations(SecurityLog log) : IOpenIddictServerHandler<HandleRevocationRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
-            .UseSingletonHandler<RecordRevocations>()
-            .SetOrder(RevokeWholeGrant.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(HandleRevocationRequestContext context)
     {
         var token = context.GenericTokenPrincipal;

@@ -2,7 +2,6 @@ using McpIdentity.Server.Protocol;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -15,24 +14,6 @@ internal sealed class AttachExactIssuer(PublicAddress address) :
     IOpenIddictServerHandler<GenerateTokenContext>,
     IOpenIddictServerHandler<ApplyIntrospectionResponseContext>
 {
-    public static OpenIddictServerHandlerDescriptor ToAuthorizationResponse { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ApplyAuthorizationResponseContext>()
-            .UseSingletonHandler<AttachExactIssuer>()
-            .SetOrder(Authentication.AttachIssuer.Descriptor.Order - 250)
-            .Build();
-
-    public static OpenIddictServerHandlerDescriptor ToToken { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<GenerateTokenContext>()
-            .UseSingletonHandler<AttachExactIssuer>()
-            .SetOrder(Protection.AttachTokenMetadata.Descriptor.Order + 500)
-            .Build();
-
-    public static OpenIddictServerHandlerDescriptor ToIntrospection { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ApplyIntrospectionResponseContext>()
-            .UseSingletonHandler<AttachExactIssuer>()
-            .SetOrder(int.MinValue + 50_000)
-            .Build();
-
     public ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
     {
         if (!string.IsNullOrEmpty(context.RedirectUri))

@@ -1,7 +1,6 @@
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -11,18 +10,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal sealed class CheckCodeChallenge : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>, IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor OfVerifier { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<CheckCodeChallenge>()
-            .SetOrder(Exchange.ValidateScopes.Descriptor.Order + 500)
-            .Build();
-
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateAuthorizationRequestContext>()
-            .UseSingletonHandler<CheckCodeChallenge>()
-            .SetOrder(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
     {
         if (context.Request.CodeChallenge is { } challenge &&

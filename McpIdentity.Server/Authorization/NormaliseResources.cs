@@ -14,14 +14,6 @@ internal sealed class NormaliseResources(ProtectedResources resources) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor ForAuthorization { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateAuthorizationRequestContext>()
-            .UseSingletonHandler<NormaliseResources>().SetOrder(int.MinValue + 1).Build();
-
-    public static OpenIddictServerHandlerDescriptor ForToken { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<NormaliseResources>().SetOrder(int.MinValue + 1).Build();
-
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context.Request, context, ofGrant: false);
 
     public ValueTask HandleAsync(ValidateTokenRequestContext context) => Normalise(

@@ -13,14 +13,6 @@ internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor ForAuthorization { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateAuthorizationRequestContext>()
-            .UseSingletonHandler<NormaliseScopes>().SetOrder(int.MinValue).Build();
-
-    public static OpenIddictServerHandlerDescriptor ForToken { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<NormaliseScopes>().SetOrder(int.MinValue).Build();
-
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
     {
         context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes()), context.Request);

@@ -1,7 +1,6 @@
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -11,12 +10,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal sealed class RedirectErrors(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ApplyAuthorizationResponseContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ApplyAuthorizationResponseContext>()
-            .UseScopedHandler<RedirectErrors>()
-            .SetOrder(Authentication.AttachRedirectUri.Descriptor.Order + 500)
-            .Build();
-
     public async ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
     {
         if (string.IsNullOrEmpty(context.Error) || !string.IsNullOrEmpty(context.RedirectUri) ||

@@ -3,7 +3,6 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -12,14 +11,6 @@ internal sealed class RefuseUnknownScopes :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor ForAuthorization { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateAuthorizationRequestContext>()
-            .UseSingletonHandler<RefuseUnknownScopes>().SetOrder(Authentication.ValidateScopes.Descriptor.Order).Build();
-
-    public static OpenIddictServerHandlerDescriptor ForToken { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<RefuseUnknownScopes>().SetOrder(Exchange.ValidateScopes.Descriptor.Order).Build();
-
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Check(context, context.Request);
 
     public ValueTask HandleAsync(ValidateTokenRequestContext context) => Check(context, context.Request);

@@ -10,10 +10,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal sealed class RequireRedirectUri : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateAuthorizationRequestContext>()
-            .UseSingletonHandler<RequireRedirectUri>().SetOrder(int.MinValue + 2).Build();
-
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
     {
         if (!string.IsNullOrEmpty(context.Request.ClientId) && string.IsNullOrEmpty(context.Request.RedirectUri))

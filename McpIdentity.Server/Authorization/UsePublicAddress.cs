@@ -1,6 +1,5 @@
 using McpIdentity.Server.Protocol;
 using OpenIddict.Server;
-using OpenIddict.Server.AspNetCore;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Authorization;
@@ -8,12 +7,6 @@ namespace McpIdentity.Server.Authorization;
 /// <summary>Lets OpenIddict believe that every request came to the public address: no URL it emits follows the Host header.</summary>
 internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServerHandler<ProcessRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessRequestContext>()
-            .UseSingletonHandler<UsePublicAddress>()
-            .SetOrder(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(ProcessRequestContext context)
     {
         context.BaseUri = address.BaseUri;

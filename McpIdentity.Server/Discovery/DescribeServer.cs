@@ -12,12 +12,6 @@ namespace McpIdentity.Server.Discovery;
 internal sealed class DescribeServer(PublicAddress address, ProtectedResources resources, IOptions<OAuthServerOptions> options)
     : IOpenIddictServerHandler<HandleConfigurationRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleConfigurationRequestContext>()
-            .UseSingletonHandler<DescribeServer>()
-            .SetOrder(OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
     {
         context.Metadata[Metadata.Issuer] = address.Issuer;

@@ -2,19 +2,12 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>OpenID Connect §5.3: what the access token says of the person, without a query.</summary>
 internal sealed class AnswerUserInfo : IOpenIddictServerHandler<HandleUserInfoRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleUserInfoRequestContext>()
-            .UseSingletonHandler<AnswerUserInfo>()
-            .SetOrder(UserInfo.AttachClaims.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(HandleUserInfoRequestContext context)
     {
         var token = context.AccessTokenPrincipal;

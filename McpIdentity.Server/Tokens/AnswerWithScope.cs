@@ -1,7 +1,6 @@
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -11,12 +10,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class AnswerWithScope : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
-            .UseSingletonHandler<AnswerWithScope>()
-            .SetOrder(AttachSignInParameters.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(ProcessSignInContext context)
     {
         if (context.AccessTokenPrincipal is { } token && context.EndpointType == OpenIddictServerEndpointType.Token)

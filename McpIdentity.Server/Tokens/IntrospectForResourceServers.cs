@@ -2,7 +2,6 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -12,12 +11,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleIntrospectionRequestContext>()
-            .UseScopedHandler<IntrospectForResourceServers>()
-            .SetOrder(Introspection.AttachMetadataClaims.Descriptor.Order + 500)
-            .Build();
-
     public async ValueTask HandleAsync(HandleIntrospectionRequestContext context)
     {
         var token = context.GenericTokenPrincipal;

@@ -2,19 +2,12 @@ using McpIdentity.Server.Authorization;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>RFC 6749 §4.4. The other grants need no handler: OpenIddict issues again what the code or refresh token holds.</summary>
 internal sealed class IssueClientCredentials : IOpenIddictServerHandler<HandleTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleTokenRequestContext>()
-            .UseSingletonHandler<IssueClientCredentials>()
-            .SetOrder(Exchange.AttachPrincipal.Descriptor.Order + 500)
-            .Build();
-
     public ValueTask HandleAsync(HandleTokenRequestContext context)
     {
         if (context.Request.IsClientCredentialsGrantType())

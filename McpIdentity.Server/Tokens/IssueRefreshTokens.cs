@@ -2,7 +2,6 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -12,12 +11,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
-            .UseScopedHandler<IssueRefreshTokens>()
-            .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500)
-            .Build();
-
     public async ValueTask HandleAsync(ProcessSignInContext context)
     {
         if (context.EndpointType != OpenIddictServerEndpointType.Token || context.Request.IsClientCredentialsGrantType())

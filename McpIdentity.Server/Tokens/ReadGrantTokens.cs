@@ -6,7 +6,6 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -17,12 +16,6 @@ namespace McpIdentity.Server.Tokens;
 internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, IOptions<McpOptions> mcp)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenContext>()
-            .UseScopedHandler<ReadGrantTokens>()
-            .SetOrder(Protection.ValidateIdentityModelToken.Descriptor.Order - 500)
-            .Build();
-
     public async ValueTask HandleAsync(ValidateTokenContext context)
     {
         if (context.Principal is not null || tokens.Read(context.Token) is not var (id, generation))

@@ -2,7 +2,6 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -12,12 +11,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class RefuseOtherResource : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<RefuseOtherResource>()
-            .SetOrder(Exchange.ValidateGrantedScopes.Descriptor.Order - 250)
-            .Build();
-
     public ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
         if ((context.AuthorizationCodePrincipal ?? context.RefreshTokenPrincipal) is { } granted &&

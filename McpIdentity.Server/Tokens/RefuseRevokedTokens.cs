@@ -5,19 +5,12 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>What was revoked is refused at userinfo, introspection and the token endpoint, as it is at the MCP endpoint.</summary>
 internal sealed class RefuseRevokedTokens(RevocationList list) : IOpenIddictServerHandler<ValidateTokenContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenContext>()
-            .UseSingletonHandler<RefuseRevokedTokens>()
-            .SetOrder(Protection.ValidateTokenEntry.Descriptor.Order + 250)
-            .Build();
-
     public ValueTask HandleAsync(ValidateTokenContext context)
     {
         if (context.Principal is not { } token)

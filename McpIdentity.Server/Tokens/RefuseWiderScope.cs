@@ -2,19 +2,12 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>RFC 6749 §5.2: a refresh that asks for more than was granted is <c>invalid_scope</c>; OpenIddict would say that the token is bad, and the client would throw it away.</summary>
 internal sealed class RefuseWiderScope : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenRequestContext>()
-            .UseSingletonHandler<RefuseWiderScope>()
-            .SetOrder(Exchange.ValidateGrantedScopes.Descriptor.Order - 500)
-            .Build();
-
     public ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
         if (context.Request.IsRefreshTokenGrantType() && context.RefreshTokenPrincipal is { } granted &&

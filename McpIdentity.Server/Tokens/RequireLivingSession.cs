@@ -15,12 +15,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class RequireLivingSession(SignInSessions sessions, IOptions<McpOptions> mcp) : IOpenIddictServerHandler<ValidateTokenContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ValidateTokenContext>()
-            .UseSingletonHandler<RequireLivingSession>()
-            .SetOrder(RefuseRevokedTokens.Descriptor.Order + 1)
-            .Build();
-
     private readonly bool _isRequired = mcp.Value.Auth.OAuth.RequireValidSession || mcp.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
 
     public async ValueTask HandleAsync(ValidateTokenContext context)

@@ -14,12 +14,6 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal sealed class RevokeWholeGrant(Revocations revocations) : IOpenIddictServerHandler<HandleRevocationRequestContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<HandleRevocationRequestContext>()
-            .UseScopedHandler<RevokeWholeGrant>()
-            .SetOrder(OpenIddictServerHandlers.Revocation.AttachPrincipal.Descriptor.Order + 500)
-            .Build();
-
     public async ValueTask HandleAsync(HandleRevocationRequestContext context)
     {
         var token = context.GenericTokenPrincipal;

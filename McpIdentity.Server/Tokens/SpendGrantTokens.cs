@@ -5,7 +5,6 @@ using Microsoft.AspNetCore;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -17,12 +16,6 @@ namespace McpIdentity.Server.Tokens;
 internal sealed partial class SpendGrantTokens(Grants grants, Revocations revocations, SecurityLog log, ILogger<SpendGrantTokens> logger)
     : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
-            .UseScopedHandler<SpendGrantTokens>()
-            .SetOrder(RedeemTokenEntry.Descriptor.Order - 500)
-            .Build();
-
     public async ValueTask HandleAsync(ProcessSignInContext context)
     {
         if (context.EndpointType != OpenIddictServerEndpointType.Token || PresentedToken.Find(context.Transaction) is not { } presented)

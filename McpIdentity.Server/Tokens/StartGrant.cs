@@ -3,19 +3,12 @@ using McpIdentity.Migrations.Entities;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
-using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace McpIdentity.Server.Tokens;
 
 /// <summary>Names the grant that a code begins, so that every token of it carries the name.</summary>
 internal sealed class StartGrant : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<ProcessSignInContext>()
-            .UseSingletonHandler<StartGrant>()
-            .SetOrder(AttachAuthorization.Descriptor.Order - 250)
-            .Build();
-
     public ValueTask HandleAsync(ProcessSignInContext context)
     {
         if (context.GenerateAuthorizationCode)

@@ -11,10 +11,6 @@ namespace McpIdentity.Server.Tokens;
 /// <summary>A code or refresh token in place of OpenIddict's: short, without a signature, and with no row but the grant's.</summary>
 internal sealed class WriteGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens) : IOpenIddictServerHandler<GenerateTokenContext>
 {
-    public static OpenIddictServerHandlerDescriptor Descriptor { get; } =
-        OpenIddictServerHandlerDescriptor.CreateBuilder<GenerateTokenContext>()
-            .UseScopedHandler<WriteGrantTokens>().SetOrder(int.MinValue).Build();
-
     public async ValueTask HandleAsync(GenerateTokenContext context)
     {
         if (context.TokenType == TokenTypeIdentifiers.Private.AuthorizationCode)

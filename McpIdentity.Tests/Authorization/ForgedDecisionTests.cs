@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;

@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;

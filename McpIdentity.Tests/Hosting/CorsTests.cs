@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using McpIdentity.Mcp.Limits;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;

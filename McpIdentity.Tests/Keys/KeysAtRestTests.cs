@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;

@@ -1,4 +1,5 @@
 using System.Text;
+using McpIdentity.Mcp.Limits;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Limits;

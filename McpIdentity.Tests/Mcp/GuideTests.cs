@@ -1,5 +1,6 @@
 using System.Text;
 using McpIdentity.Mcp;
+using McpIdentity.Tests.Operations;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Operations;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Operations;

@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Authorization;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;

@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Npgsql;
 

@@ -1,4 +1,6 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Tests.Settings;

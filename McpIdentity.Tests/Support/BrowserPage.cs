@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using AngleSharp.Html.Dom;
 using AngleSharp.Html.Parser;
+using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace McpIdentity.Tests.Support;

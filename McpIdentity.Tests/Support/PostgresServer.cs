@@ -1,3 +1,4 @@
+using McpIdentity.Server;
 using Npgsql;
 
 namespace McpIdentity.Tests.Support;

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Persistence;
 using Npgsql;
 
 namespace McpIdentity.Tests.Support;

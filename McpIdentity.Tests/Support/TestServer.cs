@@ -1,4 +1,5 @@
 using McpIdentity.Server;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;

@@ -1,0 +1,82 @@
+using McpIdentity.Server.Audit;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Discovery;
+using McpIdentity.Server.Tokens;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Server.OpenIddictServerEvents;
+using static OpenIddict.Server.OpenIddictServerHandlers;
+using Handlers = OpenIddict.Server.OpenIddictServerHandlers;
+
+namespace McpIdentity.Server;
+
+/// <summary>
+/// Where our rules stand among OpenIddict's: the one place that orders them. A rule is a class in the folder of its subject;
+/// what it does is written there, and when it does it here. An endpoint passes the stages that docs/pipeline.md lists, as they
+/// were seen to run; a test compares both with a server that answers.
+/// </summary>
+internal static class Pipeline
+{
+    public static readonly IReadOnlyList<PipelineStage> Stages =
+    [
+        // Every request.
+        new PipelineStage<ProcessRequestContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor).Run<UsePublicAddress>(),
+
+        // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
+        new PipelineStage<ValidateAuthorizationRequestContext>()
+            .Run<NormaliseScopes>().Run<NormaliseResources>().Run<RequireRedirectUri>()
+            .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
+            // Where the redirect URI is known to be the client's, so that the refusal reaches it.
+            .After(Authentication.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>(),
+        new PipelineStage<ApplyAuthorizationResponseContext>()
+            .After(Authentication.AttachRedirectUri.Descriptor).RunScoped<RedirectErrors>()
+            .After(Authentication.AttachResponseState.Descriptor).Run<AttachExactIssuer>(),
+
+        // /oauth/token. Everything about the request is judged before the code or refresh token is spent (ProcessSignIn).
+        new PipelineStage<ValidateTokenRequestContext>()
+            .Run<NormaliseScopes>().Run<NormaliseResources>()
+            .After(Exchange.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>().Run<CheckCodeChallenge>()
+            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseWiderScope>().Run<RefuseOtherResource>(),
+        new PipelineStage<HandleTokenRequestContext>()
+            .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
+
+        // A token that comes in, at whatever endpoint.
+        new PipelineStage<ValidateTokenContext>()
+            .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
+            .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
+
+        // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
+        new PipelineStage<ProcessSignInContext>()
+            .After(ValidateSignInDemand.Descriptor).Run<SpendGrantTokens>()
+            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<StartGrant>()
+            // After everything was made and stored: what is recorded has happened.
+            .After(AttachSignInParameters.Descriptor).Run<AnswerWithScope>().Run<StampClientUse>().Run<RecordIssuedTokens>(),
+        new PipelineStage<GenerateTokenContext>()
+            .Run<WriteGrantTokens>()
+            .After(Protection.AttachTokenMetadata.Descriptor).Run<AttachExactIssuer>(),
+
+        // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
+        new PipelineStage<HandleUserInfoRequestContext>()
+            .After(UserInfo.AttachClaims.Descriptor).Run<AnswerUserInfo>(),
+        new PipelineStage<ValidateIntrospectionRequestContext>()
+            .Without(Introspection.ValidateAuthorizedParty.Descriptor),
+        new PipelineStage<HandleIntrospectionRequestContext>()
+            .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
+        new PipelineStage<ApplyIntrospectionResponseContext>()
+            .Run<AttachExactIssuer>(),
+        new PipelineStage<HandleRevocationRequestContext>()
+            .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
+            .Without(Handlers.Revocation.RevokeToken.Descriptor),
+
+        // Metadata.
+        new PipelineStage<HandleConfigurationRequestContext>()
+            .After(Handlers.Discovery.AttachAdditionalMetadata.Descriptor).Run<DescribeServer>(),
+
+        // Refusals: those of OpenIddict and of our rules, and those of our endpoint (Results.Forbid).
+        new PipelineStage<ProcessErrorContext>()
+            .Run<RecordRefusals>(),
+        new PipelineStage<ProcessChallengeContext>()
+            .After(AttachCustomChallengeParameters.Descriptor).Run<RecordRefusals>(),
+    ];
+}
