@@ -1,3 +1,5 @@
+using McpIdentity.Mcp.Credentials;
+
 namespace McpIdentity.Mcp;
 
 /// <summary>Whose JWTs are trusted: the section <c>Jwt</c>, itself one issuer, with a list for more.</summary>
@@ -19,6 +21,7 @@ public sealed class ExternalJwtOptions : TrustedIssuerOptions
 public class TrustedIssuerOptions
 {
     /// <summary>The shared secret of HS256, HS384 and HS512.</summary>
+    [Secret]
     public string? Secret { get; set; }
 
     /// <summary>The value of <c>iss</c>. Unset: the <see cref="Authority"/>.</summary>

@@ -86,9 +86,6 @@ public sealed class McpOAuthOptions
     /// <summary>Unset: as <see cref="McpAuthOptions.AuthType"/> says.</summary>
     public bool? Enabled { get; set; }
 
-    /// <summary>A directory for a file session store; read by the host.</summary>
-    public string? SessionStorePath { get; set; }
-
     /// <summary>Whether the session behind a token must still live.</summary>
     public bool RequireValidSession { get; set; } = true;
 

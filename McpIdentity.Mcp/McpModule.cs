@@ -4,7 +4,6 @@ using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Mcp.Options;
-using McpIdentity.Mcp.Tools;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -40,7 +39,6 @@ public static partial class McpModule
         // Stateless serves both protocol eras on one path, and no session id can be stolen.
         return services.AddMcpServer()
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
-            .WithTools<IdentityTools>()
             .AddAccessFilters();
     }
 
@@ -74,7 +72,7 @@ public static partial class McpModule
 
     /// <summary>What the endpoint would say to a token, for a host's own diagnostics.</summary>
     /// <returns>Null when it is accepted, or the <c>error_description</c> of its refusal.</returns>
-    public static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken)
+    internal static async ValueTask<string?> FindFlawAsync(this IServiceProvider services, string token, CancellationToken cancellationToken)
     {
         if (services.GetRequiredService<IOptions<McpOptions>>().Value.Auth.AuthType == McpAuthType.None)
         {

@@ -15,9 +15,6 @@ public sealed class McpOptions
     /// <summary>What the host is called from outside, without trailing slash. The host sets it; nothing is derived from a Host header.</summary>
     public string? PublicBaseUrl { get; set; }
 
-    /// <summary>E-mail addresses or subjects that the authorization server grants <c>mcp:admin</c>.</summary>
-    public IList<string> AdminUsers { get; } = [];
-
     /// <summary>What a caller must show.</summary>
     public McpAuthOptions Auth { get; set; } = new();
 

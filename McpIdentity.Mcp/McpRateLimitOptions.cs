@@ -14,10 +14,4 @@ public sealed class McpRateLimitOptions
 
     /// <summary>Tool calls among them.</summary>
     public int MaxToolCalls { get; set; } = 50;
-
-    /// <summary>Requests in a window to each of the authorization server's endpoints and pages, which the host limits.</summary>
-    public int AuthEndpointMaxRequests { get; set; } = 60;
-
-    /// <summary>Registrations of clients in a window from one address, which the host limits.</summary>
-    public int RegistrationMaxRequests { get; set; } = 20;
 }

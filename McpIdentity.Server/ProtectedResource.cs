@@ -1,7 +1,9 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Tools;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server;
@@ -11,7 +13,7 @@ internal static class ProtectedResource
 {
     public static void AddProtectedResource(this WebApplicationBuilder builder)
     {
-        builder.AddMcpModule();
+        builder.AddMcpModule().WithTools<IdentityTools>();
         builder.Services.AddOptions<McpOptions>()
             .PostConfigure<PublicAddress>((mcp, address) => mcp.PublicBaseUrl = mcp.Auth.OAuth.Issuer = IssuerOf(address))
             .Validate<ServerSettings>(

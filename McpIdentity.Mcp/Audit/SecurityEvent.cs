@@ -1,7 +1,7 @@
 namespace McpIdentity.Mcp.Audit;
 
 /// <summary>One line of the security log. No member ever holds a token, a code, a secret, a cookie or a header.</summary>
-public sealed record SecurityEvent
+internal sealed record SecurityEvent
 {
     /// <summary>What happened, in the words of <c>docs/security-log.md</c>.</summary>
     public string Event { get; init; } = "";

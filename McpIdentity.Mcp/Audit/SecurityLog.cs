@@ -11,7 +11,7 @@ namespace McpIdentity.Mcp.Audit;
 /// The security log. Writing to it costs a request neither time nor its success: events go into a bounded queue that one
 /// task empties; what does not fit is counted, and the count written as soon as there is room.
 /// </summary>
-public sealed partial class SecurityLog : IAsyncDisposable
+internal sealed partial class SecurityLog : IAsyncDisposable
 {
     private const int Capacity = 10_000;
     private const int MaxBatch = 500;

@@ -1,5 +1,4 @@
 using System.Text;
-using McpIdentity.Mcp.Options;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -73,11 +72,11 @@ internal sealed partial class TrustedIssuers
     private KeysAtHand SecretOf(TrustedIssuerOptions options)
     {
         var secret = Encoding.UTF8.GetBytes(options.Secret!);
-        if (secret.Length < ExternalJwtRules.MinSecretBytes)
+        if (secret.Length < TokenAlgorithms.MinSecretBytes)
         {
             // RFC 2104 §2 pads a short key with zeros anyway, so the signatures stay the same; IdentityModel refuses short keys (D-10).
             ShortSecret(options.ExpectedIssuer!, secret.Length);
-            Array.Resize(ref secret, ExternalJwtRules.MinSecretBytes);
+            Array.Resize(ref secret, TokenAlgorithms.MinSecretBytes);
         }
 
         SecurityKey[] keys = [new SymmetricSecurityKey(secret)];

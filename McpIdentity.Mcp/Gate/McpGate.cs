@@ -1,6 +1,5 @@
 using System.Security.Claims;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;

@@ -8,7 +8,7 @@ namespace McpIdentity.Mcp.Limits;
 /// addresses ask. The framework's limiters (System.Threading.RateLimiting) read no <see cref="TimeProvider"/> and keep an
 /// object with a timer's state for every address that ever asked, without a bound.
 /// </summary>
-public sealed class MemoryRateCounter(TimeProvider time) : IMcpRateCounter
+internal sealed class MemoryRateCounter(TimeProvider time) : IMcpRateCounter
 {
     private const int Shards = 16;
     private const int MaxKeysOfShard = 16 * 1024;

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace McpIdentity.Mcp.Limits;
 
 /// <summary>Who is counted.</summary>
-public static class RateKeys
+internal static class RateKeys
 {
     private const int MaxLength = 64;
     private const int PrefixBytes = 8;

@@ -9,10 +9,10 @@ namespace McpIdentity.Mcp.Limits;
 /// <param name="Bucket">Its name.</param>
 /// <param name="Who">Whose requests are counted together (<see cref="RateKeys"/>).</param>
 /// <param name="Max">How many of them a window answers.</param>
-public readonly record struct RateLimit(string Bucket, string Who, int Max);
+internal readonly record struct RateLimit(string Bucket, string Who, int Max);
 
 /// <summary>Decides whether a request is one too many, and says so in headers and in the security log. The answer's body is the caller's.</summary>
-public sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter counter, SecurityLog log)
+internal sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter counter, SecurityLog log)
 {
     private readonly TimeSpan _window = TimeSpan.FromMilliseconds(options.Value.RateLimiting.WindowMs);
 

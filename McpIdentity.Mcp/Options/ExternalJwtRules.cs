@@ -1,4 +1,5 @@
 using System.Text;
+using McpIdentity.Mcp.Credentials;
 using Microsoft.Extensions.Hosting;
 
 namespace McpIdentity.Mcp.Options;
@@ -7,7 +8,6 @@ namespace McpIdentity.Mcp.Options;
 internal static class ExternalJwtRules
 {
     // RFC 7518 §3.2: a key of the hash's size or more.
-    public const int MinSecretBytes = 32;
 
     // Printed in the guide that people copy from: known to everybody.
     private static readonly string[] SampleSecrets = ["your-jwt-secret", "your-secret-key", "dev-key-min-32-chars-required!!", "change-me"];
@@ -56,9 +56,9 @@ internal static class ExternalJwtRules
             {
                 yield return $"{key}:Secret (JWT_SECRET) is a sample value that everybody knows.";
             }
-            else if (Encoding.UTF8.GetByteCount(secret) is var length and < MinSecretBytes)
+            else if (Encoding.UTF8.GetByteCount(secret) is var length and < TokenAlgorithms.MinSecretBytes)
             {
-                yield return $"{key}:Secret (JWT_SECRET) must be at least {MinSecretBytes} bytes (got {length}).";
+                yield return $"{key}:Secret (JWT_SECRET) must be at least {TokenAlgorithms.MinSecretBytes} bytes (got {length}).";
             }
         }
 

@@ -26,8 +26,6 @@ internal sealed class GuardRules(IHostEnvironment environment) : IPostConfigureO
             (nameof(limits.WindowMs), limits.WindowMs),
             (nameof(limits.MaxRequests), limits.MaxRequests),
             (nameof(limits.MaxToolCalls), limits.MaxToolCalls),
-            (nameof(limits.AuthEndpointMaxRequests), limits.AuthEndpointMaxRequests),
-            (nameof(limits.RegistrationMaxRequests), limits.RegistrationMaxRequests),
         ];
         return numbers.Where(number => number.Value <= 0).Select(number =>
             $"Mcp:RateLimiting:{number.Name} is {number.Value}; it must be at least 1. To limit nothing, set Mcp:RateLimiting:Enabled=false.");

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using McpIdentity.Mcp;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
@@ -28,7 +28,7 @@ internal static class AuthorizeEndpoint
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,
-        IOptions<McpOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
+        IOptions<McpHostOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);

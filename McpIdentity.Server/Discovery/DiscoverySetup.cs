@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;

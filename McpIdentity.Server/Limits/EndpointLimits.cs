@@ -1,11 +1,11 @@
 using System.Text;
-using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using McpIdentity.Server.Tokens;
 using Microsoft.Extensions.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -16,13 +16,13 @@ namespace McpIdentity.Server.Limits;
 /// The limits of the authorization server's endpoints and pages (SEED-060), each with a bucket of its own: what a person
 /// clicks must not use up what their clients refresh with. Metadata, keys and health are in none.
 /// </summary>
-internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IOptions<McpOptions> options)
+internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IOptions<McpHostOptions> options)
 {
     // Who invents identifiers gets no further than this many times the limit of one.
     private const int IdentitiesOfPeer = 10;
     private const int MaxClientIdLength = 200;
 
-    private readonly McpRateLimitOptions _options = options.Value.RateLimiting;
+    private readonly McpHostOptions.RateLimitingSection _options = options.Value.RateLimiting;
 
     public async Task InvokeAsync(HttpContext context, Func<Task> next)
     {

@@ -1,4 +1,6 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Limits;
 
@@ -8,6 +10,7 @@ internal static class LimitsSetup
     public static void AddRateLimits(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IMcpRateCounter, RedisRateCounter>();
+        builder.Services.AddSingleton<IValidateOptions<McpHostOptions>, EndpointLimitRules>();
         builder.Services.AddSingleton<EndpointLimits>();
     }
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using McpIdentity.Mcp;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;

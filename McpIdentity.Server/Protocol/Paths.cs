@@ -1,3 +1,6 @@
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Operations;
+
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>

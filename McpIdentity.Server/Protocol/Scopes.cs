@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Gate;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Protocol;

@@ -1,4 +1,3 @@
-using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
@@ -17,7 +16,7 @@ internal static partial class SessionsSetup
     public static void AddSignInSessions(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<SessionStorageOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>>(
+        services.AddOptions<SessionStorageOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpHostOptions>>(
             (storage, oauth, mcp) => storage.TakeFrom(oauth.Value.SessionStorage, mcp.Value.Auth.OAuth.SessionStorePath));
         services.AddSingleton<ISessionStorage>(provider => provider.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type switch
         {

@@ -25,13 +25,14 @@ internal sealed class ConfigurationProblems
     private readonly List<string> _warnings = [];
     private readonly Dictionary<string, string?> _rewritten = [];
     private bool _hasUnreadableValue;
+    private ConfiguredSecrets _secrets = ConfiguredSecrets.None;
 
     /// <summary>Thrown at the start with all that is wrong.</summary>
     public sealed class InvalidConfigurationException(IReadOnlyList<string> problems)
         : Exception("The configuration is invalid:" + string.Concat(problems.Select(problem => $"{Environment.NewLine}  - {problem}")));
 
     /// <summary>What does not stop the start; logged as soon as there is a log.</summary>
-    public IReadOnlyList<string> Warnings => _warnings;
+    public IReadOnlyList<string> Warnings => [.. _warnings.Select(_secrets.Mask)];
 
     public void Add(string problem) => _problems.Add(problem);
 
@@ -44,6 +45,7 @@ internal sealed class ConfigurationProblems
     /// <param name="configuration">All sources together.</param>
     public void Find(ConfigurationManager configuration)
     {
+        _secrets = ConfiguredSecrets.In(configuration);
         FindRoots(configuration);
         foreach (var (section, options) in SettingsSections.All)
         {
@@ -52,7 +54,7 @@ internal sealed class ConfigurationProblems
 
         if (_hasUnreadableValue)
         {
-            throw new InvalidConfigurationException([.. _problems.Distinct()]);
+            throw new InvalidConfigurationException([.. _problems.Select(_secrets.Mask).Distinct()]);
         }
 
         if (_rewritten.Count > 0)
@@ -67,7 +69,7 @@ internal sealed class ConfigurationProblems
         Validate(services);
         if (_problems.Count > 0)
         {
-            throw new InvalidConfigurationException([.. _problems.Distinct()]);
+            throw new InvalidConfigurationException([.. _problems.Select(_secrets.Mask).Distinct()]);
         }
     }
 
@@ -85,26 +87,27 @@ internal sealed class ConfigurationProblems
         }
     }
 
-    private void Walk(IConfigurationSection section, Type type)
+    private void Walk(IConfigurationSection section, IReadOnlyList<Type> types)
     {
         foreach (var child in section.GetChildren())
         {
-            var property = type.GetProperty(child.Key, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase);
-            if (property is null || (property.SetMethod is null && !IsContainer(property.PropertyType)))
+            if (SettingsSections.PropertiesOf(types, child.Key) is { Count: > 0 } properties)
             {
-                _problems.Add($"{child.Path} is not a setting.{Suggestion(child.Key, type)}");
-                continue;
+                Check(child, [.. properties.Select(property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)]);
             }
-
-            Check(child, Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+            else
+            {
+                _problems.Add($"{child.Path} is not a setting.{Suggestion(child.Key, types)}");
+            }
         }
     }
 
-    private void Check(IConfigurationSection child, Type type)
+    private void Check(IConfigurationSection child, IReadOnlyList<Type> types)
     {
-        if (type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)))
+        var type = types[0];
+        if (SettingsSections.IsMany(type))
         {
-            var item = type.IsArray ? type.GetElementType()! : type.GetGenericArguments().LastOrDefault() ?? typeof(string);
+            var item = SettingsSections.ItemOf(type);
             if (item == typeof(string) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
             {
                 RewriteList(child.Path, words);
@@ -112,12 +115,12 @@ internal sealed class ConfigurationProblems
 
             foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
             {
-                Walk(element, item);
+                Walk(element, [item]);
             }
         }
         else if (type.IsClass && type != typeof(string))
         {
-            Walk(child, type);
+            Walk(child, types);
         }
         else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
         {
@@ -157,9 +160,6 @@ internal sealed class ConfigurationProblems
     private static IEnumerable<string> Names(Type type) =>
         type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
 
-    // A nested section or a list is filled in place and needs no setter.
-    private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);
-
     private static bool CanConvert(string value, Type type)
     {
         if (type.IsEnum)
@@ -177,9 +177,9 @@ internal sealed class ConfigurationProblems
         }
     }
 
-    private static string Suggestion(string key, Type type)
+    private static string Suggestion(string key, IReadOnlyList<Type> types)
     {
-        var near = type.GetProperties(BindingFlags.Instance | BindingFlags.Public).Select(property => property.Name)
+        var near = types.SelectMany(type => type.GetProperties(BindingFlags.Instance | BindingFlags.Public)).Select(property => property.Name)
             .FirstOrDefault(name => name.StartsWith(key[..Math.Min(4, key.Length)], StringComparison.OrdinalIgnoreCase));
         return near is null ? "" : $" Did you mean {near}?";
     }

@@ -1,11 +1,8 @@
 namespace McpIdentity.Server.Settings;
 
-/// <summary>What is in force and where it came from. What could be a secret is never among the values.</summary>
+/// <summary>What is in force and where it came from. A value that is marked as a secret is not among them.</summary>
 internal static class EffectiveSettings
 {
-    private static readonly string[] SecretWords = ["secret", "password", "encryptionkey", "token", "connectionstring", "database:url"];
-    private static readonly string[] NoSecrets = ["lifetime", "grace", "require", "allow", "enabled"];
-
     public static IEnumerable<(string Key, string Value, string Source)> Of(IConfigurationRoot configuration)
     {
         var said = SettingsSections.All.SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
@@ -17,7 +14,7 @@ internal static class EffectiveSettings
                 (setting.IsList && pair.Key.StartsWith(setting.Key + ":", StringComparison.OrdinalIgnoreCase))).ToList();
             foreach (var (key, value) in own)
             {
-                yield return (key, IsSecret(key) ? "***" : value, SourceOf(configuration, key));
+                yield return (key, SettingsSections.IsSecret(key) ? ConfiguredSecrets.Masked : value, SourceOf(configuration, key));
             }
 
             if (own.Count == 0)
@@ -26,10 +23,6 @@ internal static class EffectiveSettings
             }
         }
     }
-
-    private static bool IsSecret(string key) =>
-        SecretWords.Any(word => key.Contains(word, StringComparison.OrdinalIgnoreCase)) &&
-        !NoSecrets.Any(word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private static string SourceOf(IConfigurationRoot configuration, string key)
     {

@@ -1,3 +1,7 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Keys;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>The authorization server: the section <c>OAuth</c>. Lifetimes are time spans (<c>01:00:00</c>).</summary>
@@ -18,6 +22,7 @@ internal sealed class OAuthServerOptions
     public string? GoogleClientId { get; set; }
 
     /// <summary><c>GOOGLE_CLIENT_SECRET</c> in the environment.</summary>
+    [Secret]
     public string? GoogleClientSecret { get; set; }
 
     /// <summary>Google's authorization endpoint, when it is reached under another address.</summary>
@@ -36,12 +41,14 @@ internal sealed class OAuthServerOptions
     public string? GitHubClientId { get; set; }
 
     /// <summary><c>GITHUB_CLIENT_SECRET</c> in the environment.</summary>
+    [Secret]
     public string? GitHubClientSecret { get; set; }
 
     /// <summary>Of an app registration in Microsoft Entra; <c>MICROSOFT_CLIENT_ID</c> in the environment. Microsoft is on when both are set.</summary>
     public string? MicrosoftClientId { get; set; }
 
     /// <summary><c>MICROSOFT_CLIENT_SECRET</c> in the environment.</summary>
+    [Secret]
     public string? MicrosoftClientSecret { get; set; }
 
     /// <summary>
@@ -64,9 +71,11 @@ internal sealed class OAuthServerOptions
     public bool RequireVerifiedEmail { get; set; } = true;
 
     /// <summary>At least 32 random characters; <c>ENCRYPTION_KEY</c> in the environment. Development makes its own.</summary>
+    [Secret]
     public string? EncryptionKey { get; set; }
 
     /// <summary>Earlier encryption keys: they still decrypt, so that the key can be changed.</summary>
+    [Secret]
     public IList<string> PreviousEncryptionKeys { get; } = [];
 
     /// <summary>
@@ -125,6 +134,7 @@ internal sealed class OAuthServerOptions
     public string? McpClientId { get; set; }
 
     /// <summary><c>MCP_CLIENT_SECRET</c> in the environment; absent for a public client.</summary>
+    [Secret]
     public string? McpClientSecret { get; set; }
 
     /// <summary>Its redirect URIs, separated by commas; <c>MCP_REDIRECT_URIS</c> in the environment.</summary>

@@ -1,3 +1,6 @@
+using McpIdentity.Mcp;
+using McpIdentity.Migrations.Entities;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>The Redis that several nodes share: the section <c>OAuth:SessionStorage:Redis</c>, <c>REDIS_*</c> in the environment.</summary>
@@ -13,6 +16,7 @@ internal sealed class RedisOptions
     public string? User { get; set; }
 
     /// <summary>Sent with <c>AUTH</c>.</summary>
+    [Secret]
     public string? Password { get; set; }
 
     /// <summary>The number of the database, <c>REDIS_DB</c>.</summary>

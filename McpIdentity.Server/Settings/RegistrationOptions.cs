@@ -1,3 +1,6 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Clients;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>Dynamic client registration (RFC 7591): the section <c>OAuth:Registration</c>.</summary>
@@ -13,6 +16,7 @@ internal sealed class RegistrationOptions
     public bool RequireInitialAccessToken { get; set; }
 
     /// <summary>At least 16 characters, which you hand to those who may register clients.</summary>
+    [Secret]
     public string? InitialAccessToken { get; set; }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Settings;
@@ -8,7 +10,7 @@ namespace McpIdentity.Server.Settings;
 /// on the environment and rules are the features', by <see cref="IPostConfigureOptions{TOptions}"/> and
 /// <see cref="IValidateOptions{TOptions}"/>: they have not run yet when this is handed out.
 /// </summary>
-internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Database, OAuthServerOptions OAuth, CorsSettings Cors)
+internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Database, OAuthServerOptions OAuth, McpHostOptions Mcp, CorsSettings Cors)
 {
     public static ServerSettings Bind(WebApplicationBuilder builder)
     {
@@ -16,6 +18,7 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
             Bind<ServerOptions>(builder, ServerOptions.Section),
             Bind<DatabaseOptions>(builder, DatabaseOptions.Section),
             Bind<OAuthServerOptions>(builder, OAuthServerOptions.Section),
+            Bind<McpHostOptions>(builder, McpOptions.Section),
             Bind<CorsSettings>(builder, CorsSettings.Section));
         builder.Services.AddSingleton(settings);
         return settings;

@@ -40,18 +40,18 @@ internal static partial class SettingsReference
 
         """;
 
-    public static IReadOnlyList<Setting> All { get; } = [.. SettingsSections.All.SelectMany(section => Of(section.Name, section.Options))];
+    public static IReadOnlyList<Setting> All { get; } = [.. SettingsSections.All.SelectMany(section => section.Options.SelectMany(options => Of(section.Name, options)))];
 
     public static string ToMarkdown()
     {
         var text = new StringBuilder(Preamble);
         foreach (var (name, options) in SettingsSections.All)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.Of(options)}\n\n| setting | environment | default | |\n|---|---|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.Of(options[0])}\n\n| setting | environment | default | |\n|---|---|---|---|\n");
             foreach (var setting in All.Where(setting => setting.Section == name))
             {
                 var variables = string.Join(", ", EnvironmentNames.Of(setting.Key).Select(variable => $"`{variable}`"));
-                text.Append(CultureInfo.InvariantCulture, $"| `{setting.Key}` | {variables} | {(setting.Default.Length > 0 ? $"`{setting.Default}`" : "")} | {setting.Text}{setting.Choices} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| `{setting.Key}` | {variables} | {(setting.Default.Length > 0 ? $"`{setting.Default}`" : "")} | {setting.Text}{setting.Choices}{(setting.IsSecret ? " A secret: never shown." : "")} |\n");
             }
         }
 
@@ -98,7 +98,7 @@ internal static partial class SettingsReference
             }
             else if (property.SetMethod is { IsPublic: true } || isList)
             {
-                yield return new Setting(section, key, property.PropertyType, isList, Show(property.GetValue(defaults)), Documentation.Of(property));
+                yield return new Setting(section, key, property.PropertyType, isList, Show(property.GetValue(defaults)), Documentation.Of(property), property.IsDefined(typeof(SecretAttribute)));
                 var isMap = property.PropertyType.IsAssignableTo(typeof(IDictionary)) || property.PropertyType.GenericTypeArguments.Length == 2;
                 if (isList && property.PropertyType.GenericTypeArguments.LastOrDefault() is { IsClass: true } item && item != typeof(string))
                 {
@@ -123,7 +123,7 @@ internal static partial class SettingsReference
     };
 
     /// <summary>One setting: where it stands, what it is, what the documentation says.</summary>
-    internal sealed record Setting(string Section, string Key, Type Type, bool IsList, string Default, string Text)
+    internal sealed record Setting(string Section, string Key, Type Type, bool IsList, string Default, string Text, bool IsSecret)
     {
         /// <summary>Whether it is a part of one of many; the list itself is a setting too.</summary>
         public bool IsInList => Key.Contains('{');
@@ -140,6 +140,11 @@ internal static partial class SettingsReference
                 : Value == typeof(bool) ? new JsonArray("boolean", "string", "null")
                 : Value == typeof(int) || Value == typeof(long) || Value == typeof(TimeSpan) ? new JsonArray("integer", "string", "null")
                 : new JsonArray("string", "null");
+            if (IsSecret)
+            {
+                schema["writeOnly"] = true;
+            }
+
             return schema;
         }
     }
@@ -155,7 +160,7 @@ internal static partial class SettingsReference
 
         private static string Name(Type type) => type.FullName!.Replace('+', '.');
 
-        private static Dictionary<string, XElement> Read() => SettingsSections.All.Select(section => section.Options.Assembly).Distinct()
+        private static Dictionary<string, XElement> Read() => SettingsSections.All.SelectMany(section => section.Options).Select(options => options.Assembly).Distinct()
             .Select(assembly => Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml")).Where(File.Exists)
             .SelectMany(file => XDocument.Load(file).Descendants("member"))
             .Where(member => member.Element("summary") is not null)

@@ -1,20 +1,64 @@
+using System.Collections;
+using System.Reflection;
 using McpIdentity.Mcp;
 
 namespace McpIdentity.Server.Settings;
 
 /// <summary>
-/// Every section of the configuration that is ours and the type it binds to. What is not in such a type is refused at the
-/// start, and what is appears in <c>docs/configuration.md</c>.
+/// Every section of the configuration that is ours and the types it binds to. What is in none of them is refused at the
+/// start, and what is in one appears in <c>docs/configuration.md</c>.
 /// </summary>
 internal static class SettingsSections
 {
-    public static readonly IReadOnlyList<(string Name, Type Options)> All =
+    public static readonly IReadOnlyList<(string Name, Type[] Options)> All =
     [
-        (ServerOptions.Section, typeof(ServerOptions)),
-        (DatabaseOptions.Section, typeof(DatabaseOptions)),
-        (OAuthServerOptions.Section, typeof(OAuthServerOptions)),
-        (ExternalJwtOptions.Section, typeof(ExternalJwtOptions)),
-        (McpOptions.Section, typeof(McpOptions)),
-        (CorsSettings.Section, typeof(CorsSettings)),
+        (ServerOptions.Section, [typeof(ServerOptions)]),
+        (DatabaseOptions.Section, [typeof(DatabaseOptions)]),
+        (OAuthServerOptions.Section, [typeof(OAuthServerOptions)]),
+        (ExternalJwtOptions.Section, [typeof(ExternalJwtOptions)]),
+        (McpOptions.Section, [typeof(McpOptions), typeof(McpHostOptions)]),
+        (CorsSettings.Section, [typeof(CorsSettings)]),
     ];
+
+    /// <summary>
+    /// Whether the value at a key is marked <see cref="SecretAttribute"/>, itself or by what it is a part of. A key that no
+    /// type has may hold anything: it counts as one.
+    /// </summary>
+    public static bool IsSecret(string key)
+    {
+        var parts = key.Split(':');
+        var types = All.FirstOrDefault(section => section.Name.Equals(parts[0], StringComparison.OrdinalIgnoreCase)).Options ?? [];
+        for (var i = 1; i < parts.Length; i++)
+        {
+            if (PropertiesOf(types, parts[i]) is not { Count: > 0 } properties || properties.Any(property => property.IsDefined(typeof(SecretAttribute))))
+            {
+                return true;
+            }
+
+            types = [.. properties.Select(property => property.PropertyType)];
+            if (types.Any(IsMany))
+            {
+                i++; // the item's number or name
+                types = [.. types.Select(ItemOf)];
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The settings of that name: more than one where the section belongs to two.</summary>
+    public static IReadOnlyList<PropertyInfo> PropertiesOf(IEnumerable<Type> types, string name) =>
+    [
+        .. types.Select(type => type.GetProperty(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase))
+            .OfType<PropertyInfo>().Where(property => property.SetMethod is { IsPublic: true } || IsContainer(property.PropertyType)),
+    ];
+
+    /// <summary>Whether it is a list or a dictionary.</summary>
+    public static bool IsMany(Type type) => type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable));
+
+    /// <summary>What a list or dictionary holds.</summary>
+    public static Type ItemOf(Type type) => type.IsArray ? type.GetElementType()! : type.GetGenericArguments().LastOrDefault() ?? typeof(string);
+
+    // A nested section or a list is filled in place and needs no setter.
+    private static bool IsContainer(Type type) => !type.IsValueType && type != typeof(string);
 }

@@ -1,3 +1,6 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Clients;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>A client that the operator registers: an entry of <c>OAuth:StaticClients</c>.</summary>
@@ -7,6 +10,7 @@ internal sealed class StaticClientOptions
     public string? ClientId { get; set; }
 
     /// <summary>At least 16 characters; absent for a public client (a program on a person's computer), which proves itself by PKCE alone.</summary>
+    [Secret]
     public string? ClientSecret { get; set; }
 
     /// <summary>What people read on the consent page; absent, the client id.</summary>

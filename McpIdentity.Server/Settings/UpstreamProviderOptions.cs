@@ -1,3 +1,5 @@
+using McpIdentity.Mcp;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>
@@ -16,6 +18,7 @@ internal sealed class UpstreamProviderOptions
     public string? ClientId { get; set; }
 
     /// <summary>What proves that it is this server.</summary>
+    [Secret]
     public string? ClientSecret { get; set; }
 
     /// <summary>The issuer, exactly as its discovery document spells it. For the type <c>oidc</c>.</summary>
@@ -28,6 +31,7 @@ internal sealed class UpstreamProviderOptions
     public string? DisplayName { get; set; }
 
     /// <summary>The settings of OpenIddict's integration, by their own names: <c>Tenant</c> of Microsoft, <c>Domain</c> of Okta.</summary>
+    [Secret]
     public IDictionary<string, string?> Settings { get; } = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Absent, <c>/oauth/callback/{id}</c>; <c>/callback/{id}</c> where that is what the provider knows.</summary>

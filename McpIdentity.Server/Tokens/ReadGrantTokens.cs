@@ -1,6 +1,6 @@
-using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
@@ -13,7 +13,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into the claims of its grant. Whether it is good is decided when it is spent
 /// (<see cref="SpendGrantTokens"/>).
 /// </summary>
-internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, IOptions<McpOptions> mcp)
+internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, IOptions<McpHostOptions> mcp)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public async ValueTask HandleAsync(ValidateTokenContext context)

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 
 namespace McpIdentity.Server.Tokens;

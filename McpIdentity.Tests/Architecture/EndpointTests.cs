@@ -1,5 +1,4 @@
 using System.Net;
-using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Mvc.RazorPages;

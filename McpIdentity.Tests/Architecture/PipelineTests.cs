@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using McpIdentity.Server;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Architecture;

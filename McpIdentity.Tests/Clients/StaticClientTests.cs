@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Revocation;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;

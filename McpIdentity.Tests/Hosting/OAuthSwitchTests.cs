@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Settings;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Limits;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Mcp;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -68,8 +69,9 @@ internal sealed class McpLimitTests
     {
         await using var host = await StartAsync(("MaxRequests", "70"));
         var limits = host.Services.GetRequiredService<IOptions<McpOptions>>().Value.RateLimiting;
+        var ofServer = new McpHostOptions().RateLimiting;
 
-        Assert.That((limits.MaxRequests, limits.MaxToolCalls, limits.WindowMs, limits.AuthEndpointMaxRequests, limits.RegistrationMaxRequests), Is.EqualTo((70, 50, 60_000, 60, 20)));
+        Assert.That((limits.MaxRequests, limits.MaxToolCalls, limits.WindowMs, ofServer.AuthEndpointMaxRequests, ofServer.RegistrationMaxRequests), Is.EqualTo((70, 50, 60_000, 60, 20)));
     }
 
     [Test, Category("SEED-092"), Category("SEED-093")]

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp;
+using McpIdentity.Server.Tools;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -61,7 +62,7 @@ internal sealed class McpHost : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.AddSingleton<IMcpSigningKeys>(keys);
         builder.Services.AddSingleton<IMcpSessionStore>(sessions);
-        var mcp = builder.AddMcpModule();
+        var mcp = builder.AddMcpModule().WithTools<IdentityTools>();
         configure?.Invoke(builder, mcp);
 
         var app = builder.Build();

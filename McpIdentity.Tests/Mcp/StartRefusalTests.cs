@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Mcp;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Mcp;

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 using ModelContextProtocol.Client;

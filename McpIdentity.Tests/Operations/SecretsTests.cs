@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using McpIdentity.Mcp;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Operations;

@@ -1,10 +1,10 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
-namespace McpIdentity.Mcp.Limits;
+namespace McpIdentity.Mcp.Gate;
 
 /// <summary>The limits of the MCP endpoint: everything together, and tool calls among it (SEED-058, SEED-059).</summary>
 internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> options)

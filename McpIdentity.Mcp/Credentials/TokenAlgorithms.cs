@@ -1,10 +1,13 @@
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Options;
+namespace McpIdentity.Mcp.Credentials;
 
 /// <summary>The signature algorithms we know (RFC 7518 §3.1), by the kind of key; <c>none</c> is not among them.</summary>
 internal static class TokenAlgorithms
 {
+    /// <summary>RFC 7518 §3.2: a key of the size of the hash or longer.</summary>
+    public const int MinSecretBytes = 32;
+
     public static readonly string[] Own = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSha256];
 
     public static readonly string[] Symmetric =

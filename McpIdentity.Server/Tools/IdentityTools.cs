@@ -1,14 +1,15 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Security.Claims;
-using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp;
+using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Hosting;
 using ModelContextProtocol.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
-namespace McpIdentity.Mcp.Tools;
+namespace McpIdentity.Server.Tools;
 
-/// <summary>Small tools that show who the server thinks is calling.</summary>
+/// <summary>What our own MCP endpoint offers: small tools that show who the server thinks is calling.</summary>
 [McpServerToolType]
 internal sealed class IdentityTools
 {
@@ -29,7 +30,7 @@ internal sealed class IdentityTools
     [Description("Tells who is calling: subject, e-mail address, scopes and how they signed in.")]
     public static string WhoAmI(ClaimsPrincipal? user = null) => CallerDescription.Of(user);
 
-    [McpServerTool(Name = "admin_status", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Scopes = ToolRules.AdminScope, Category = "admin")]
+    [McpServerTool(Name = "admin_status", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Scopes = ServerScopes.McpAdmin, Category = "admin")]
     [Description("Tells administrators how the server is doing.")]
     public static string AdminStatus(TimeProvider time, IHostEnvironment environment)
     {
@@ -39,5 +40,5 @@ internal sealed class IdentityTools
     }
 
     private static string NameOf(ClaimsPrincipal? user) =>
-        user?.FindFirst(ClaimNames.Name)?.Value ?? user?.FindFirst(ClaimNames.Email)?.Value ?? user?.FindFirst(ClaimNames.Subject)?.Value ?? "stranger";
+        user?.FindFirst(Claims.Name)?.Value ?? user?.FindFirst(Claims.Email)?.Value ?? user?.FindFirst(Claims.Subject)?.Value ?? "stranger";
 }

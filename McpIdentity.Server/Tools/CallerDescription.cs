@@ -1,9 +1,9 @@
 using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using McpIdentity.Mcp.Credentials;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
-namespace McpIdentity.Mcp.Tools;
+namespace McpIdentity.Server.Tools;
 
 /// <summary>What <c>whoami</c> answers.</summary>
 internal sealed record CallerDescription(string Sub, string? Name, string? Email, string? ClientId, string[] Scopes, string AuthMethod)
@@ -17,8 +17,8 @@ internal sealed record CallerDescription(string Sub, string? Name, string? Email
 
         string? Claim(string type) => user.FindFirst(type)?.Value;
         var caller = new CallerDescription(
-            Claim(ClaimNames.Subject)!, Claim(ClaimNames.Name), Claim(ClaimNames.Email), Claim(ClaimNames.ClientId),
-            (Claim(ClaimNames.Scope) ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries), method);
+            Claim(Claims.Subject)!, Claim(Claims.Name), Claim(Claims.Email), Claim(Claims.ClientId),
+            (Claim(Claims.Scope) ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries), method);
         return JsonSerializer.Serialize(caller, CallerJson.Default.CallerDescription);
     }
 }

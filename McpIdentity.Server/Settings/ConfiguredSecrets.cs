@@ -1,0 +1,63 @@
+using System.Data.Common;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>
+/// The values of every setting that is marked <see cref="Mcp.SecretAttribute"/>, to keep them out of what is said about the
+/// configuration: a rule that quotes a value, or a library that quotes it in its exception, prints <c>***</c>.
+/// </summary>
+internal sealed class ConfiguredSecrets
+{
+    public const string Masked = "***";
+
+    /// <summary>Nothing is configured yet.</summary>
+    public static readonly ConfiguredSecrets None = new([]);
+
+    // Shorter ones are words that stand elsewhere too, and a setting of that length is refused anyway.
+    private const int MinLength = 6;
+
+    // The longest first: one may begin with another.
+    private readonly string[] _values;
+
+    private ConfiguredSecrets(IEnumerable<string> values) =>
+        _values = [.. values.Where(value => value.Length >= MinLength).Distinct().OrderByDescending(value => value.Length)];
+
+    public static ConfiguredSecrets In(IConfiguration configuration) => new(SettingsSections.All
+        .SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
+        .Where(pair => !string.IsNullOrEmpty(pair.Value) && SettingsSections.IsSecret(pair.Key))
+        .SelectMany(pair => PartsOf(pair.Value!)));
+
+    /// <returns>The text without them.</returns>
+    public string Mask(string text) => _values.Aggregate(text, (masked, value) => masked.Replace(value, Masked, StringComparison.Ordinal));
+
+    // Of a connection string or URL, the password by itself too: what quotes it seldom quotes all of it.
+    private static IEnumerable<string> PartsOf(string value)
+    {
+        yield return value;
+        if (Uri.TryCreate(value, UriKind.Absolute, out var url) && url.UserInfo.Split(':', 2) is [_, var password])
+        {
+            yield return password;
+            yield return Uri.UnescapeDataString(password);
+        }
+
+        foreach (var name in (string[])["Password", "Pwd"])
+        {
+            if (ParsedOf(value)?.TryGetValue(name, out var part) == true)
+            {
+                yield return part.ToString()!;
+            }
+        }
+    }
+
+    private static DbConnectionStringBuilder? ParsedOf(string value)
+    {
+        try
+        {
+            return new DbConnectionStringBuilder { ConnectionString = value };
+        }
+        catch (ArgumentException)
+        {
+            return null; // not a connection string
+        }
+    }
+}
