@@ -59,7 +59,7 @@ internal static class RequestBody
 
     /// <summary>
     /// A browser sends a form or plain text across sites without asking; with an Authorization header it must ask first, so
-    /// then any type is read as JSON (seed-checklist D-06).
+    /// then any type is read as JSON (docs/interoperability.md, "Any content type with a token").
     /// </summary>
     public static bool IsAcceptableType(HttpRequest request) => request.HasJsonContentType() || request.Headers.Authorization.Count > 0;
 }
