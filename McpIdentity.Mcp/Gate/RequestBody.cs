@@ -33,7 +33,7 @@ internal static class RequestBody
             return body;
         }
 
-        // Memory for what has come, not for what a stranger says will come.
+        // The buffer grows with what has arrived: Content-Length may announce more than ever comes.
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         while (await request.Body.ReadAsync(chunk, cancellationToken) is var read and > 0)
