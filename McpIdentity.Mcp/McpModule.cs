@@ -91,7 +91,7 @@ public static partial class McpModule
 
     private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)
     {
-        // The gate decides on content types; routing would refuse them first (seed-checklist D-06).
+        // The gate decides on content types; routing would refuse them first.
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
         {
             endpoint.Metadata.Remove(accepts);

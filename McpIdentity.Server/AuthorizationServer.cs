@@ -33,7 +33,7 @@ internal static class AuthorizationServer
             .SetRevocationEndpointUris(Paths.Revoke)
             .SetJsonWebKeySetEndpointUris(Paths.KeySet);
 
-        // The MCP revisions ask for PKCE with S256 from every client, public or not (mcp-authorization 13).
+        // The MCP revisions ask for PKCE with S256 from every client, public or not (RFC 7636; MCP 2025-11-25, authorization, "Authorization Code Protection").
         server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
         server.AllowRefreshTokenFlow().AllowClientCredentialsFlow();
         server.RegisterScopes([.. ServerScopes.All.Select(scope => scope.Name)]);
@@ -54,7 +54,7 @@ internal static class AuthorizationServer
         server.DisableAccessTokenEncryption();
 
         // Scopes and resources are checked by NormaliseScopes and NormaliseResources. What a client wrote at its
-        // registration never limits what it may ask later (interop Q7).
+        // registration never limits what it may ask later (docs/interoperability.md, "Scopes at registration").
         server.DisableScopeValidation().IgnoreScopePermissions();
         server.DisableResourceValidation().IgnoreResourcePermissions();
 

@@ -62,7 +62,7 @@ internal sealed partial class CredentialCheck
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            // The store is the host's, and may throw what it likes: not to know is neither yes nor no.
+            // The store is the host's, and may throw what it likes. The session may live or not: 503, neither 200 nor 401.
             SessionsUnavailable(exception);
             return TokenOutcome.SessionsUnavailable;
         }

@@ -1,6 +1,6 @@
 namespace McpIdentity.Mcp.Credentials;
 
-/// <summary>The texts of <c>error_description</c> (seed-checklist SEED-089): an operator finds the cause by them.</summary>
+/// <summary>The texts of <c>error_description</c> (SEED-089): an operator finds the cause by them.</summary>
 internal static class TokenRefusals
 {
     public const string Malformed = "Malformed token";

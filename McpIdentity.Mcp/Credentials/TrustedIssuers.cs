@@ -74,7 +74,7 @@ internal sealed partial class TrustedIssuers
         var secret = Encoding.UTF8.GetBytes(options.Secret!);
         if (secret.Length < TokenAlgorithms.MinSecretBytes)
         {
-            // RFC 2104 §2 pads a short key with zeros anyway, so the signatures stay the same; IdentityModel refuses short keys (D-10).
+            // RFC 2104 §2 pads a short key with zeros anyway, so the signatures stay the same; IdentityModel refuses short keys.
             ShortSecret(options.ExpectedIssuer!, secret.Length);
             Array.Resize(ref secret, TokenAlgorithms.MinSecretBytes);
         }

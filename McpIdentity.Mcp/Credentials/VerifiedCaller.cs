@@ -38,7 +38,7 @@ internal sealed class VerifiedCaller
     public bool IsOwn => Method == OAuthMethod;
 
     /// <summary>
-    /// Both credentials of one request: the subject of our own token leads, and only what both allow is allowed (seed-checklist D-01).
+    /// Both credentials of one request: the subject of our own token leads, and only what both allow is allowed (docs/auth-types.md, "Both").
     /// </summary>
     public static VerifiedCaller Join(VerifiedCaller first, VerifiedCaller second)
     {

@@ -55,8 +55,8 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
         });
     }
 
-    // Clients replace their scopes by these instead of adding them, and would lose what they had (interop Q30). offline_access is
-    // between client and authorization server (MCP 2026-07-28, authorization).
+    // Clients replace their scopes by these instead of adding them, and would lose what they had
+    // (docs/interoperability.md, "Scopes of a challenge"). offline_access is between client and authorization server (MCP 2026-07-28).
     private static IEnumerable<string> Scopes(McpAccess access) => access.Needed
         .Concat(access.Caller?.Scopes.Order(StringComparer.Ordinal) ?? Enumerable.Empty<string>())
         .Where(scope => scope != "offline_access" && IsScope(scope))

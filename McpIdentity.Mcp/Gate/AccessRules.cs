@@ -45,7 +45,7 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
 
     private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> scopes)
     {
-        // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it (D-05).
+        // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it.
         if (credentials.Any)
         {
             return token.IsUnknown

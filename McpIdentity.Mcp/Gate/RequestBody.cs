@@ -33,7 +33,7 @@ internal static class RequestBody
             return body;
         }
 
-        // Memory for what has come, not for what a stranger says will come.
+        // The buffer grows with what has arrived: Content-Length may announce more than ever comes.
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         while (await request.Body.ReadAsync(chunk, cancellationToken) is var read and > 0)
@@ -59,7 +59,7 @@ internal static class RequestBody
 
     /// <summary>
     /// A browser sends a form or plain text across sites without asking; with an Authorization header it must ask first, so
-    /// then any type is read as JSON (seed-checklist D-06).
+    /// then any type is read as JSON (docs/interoperability.md, "Any content type with a token").
     /// </summary>
     public static bool IsAcceptableType(HttpRequest request) => request.HasJsonContentType() || request.Headers.Authorization.Count > 0;
 }

@@ -14,7 +14,7 @@ namespace McpIdentity.Mcp.Gate;
 /// </summary>
 internal sealed class ServedAddresses(IServiceProvider services, IOptions<McpOptions> options)
 {
-    // A tunnel has one name, a restarted one another.
+    // A developer's tunnel gets another name at each start. Beyond this many names all are forgotten, and made again when next used.
     private const int Limit = 16;
 
     private readonly IMcpPublicAddress? _address = services.GetService<IMcpPublicAddress>();

@@ -36,7 +36,7 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<M
             : ofTool;
     }
 
-    /// <summary>Whether <c>tools/list</c> shows the tool: nobody sees what they cannot have (SEED-023, D-08).</summary>
+    /// <summary>Whether <c>tools/list</c> shows the tool: nobody sees what they cannot have (SEED-023).</summary>
     public bool IsVisible(string tool, VerifiedCaller? caller)
     {
         if (_auth.AuthType == McpAuthType.None)

@@ -5,8 +5,8 @@ namespace McpIdentity.Mcp.Limits;
 
 /// <summary>
 /// Counts on this node, in bounded memory: at most <see cref="MaxKeys"/> counts of about a hundred bytes, however many
-/// addresses ask. The framework's limiters (System.Threading.RateLimiting) read no <see cref="TimeProvider"/> and keep an
-/// object with a timer's state for every address that ever asked, without a bound.
+/// addresses ask. The framework's limiters (System.Threading.RateLimiting) read no <see cref="TimeProvider"/>, and
+/// their number has no upper bound (docs/decisions/0006).
 /// </summary>
 internal sealed class MemoryRateCounter(TimeProvider time) : IMcpRateCounter
 {

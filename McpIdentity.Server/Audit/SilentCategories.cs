@@ -2,7 +2,7 @@ namespace McpIdentity.Server.Audit;
 
 /// <summary>
 /// Libraries that write secrets into the ordinary log below a certain level: query strings with codes and tickets, redirects,
-/// tokens. No configuration makes them speak (security 17): whoever turns on Trace looks for a fault, not for secrets.
+/// tokens. No configuration makes them speak (docs/security-log.md): whoever turns on Trace looks for a fault, not for secrets.
 /// </summary>
 internal static class SilentCategories
 {

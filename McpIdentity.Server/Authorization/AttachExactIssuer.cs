@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// One issuer string everywhere: <see cref="Uri"/> would print a trailing slash, and clients compare byte by byte
-/// (RFC 8414 §3.3, RFC 9207 §2.4; seed-checklist D-02). The metadata is written by <c>DescribeServer</c>.
+/// (RFC 8414 §3.3, RFC 9207 §2.4). The metadata is written by <c>DescribeServer</c>.
 /// </summary>
 internal sealed class AttachExactIssuer(PublicAddress address) :
     IOpenIddictServerHandler<ApplyAuthorizationResponseContext>,

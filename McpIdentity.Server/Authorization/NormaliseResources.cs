@@ -8,7 +8,8 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// RFC 8707: what a client wrote for a resource becomes its canonical identifier, none becomes the default, and anything
-/// else is <c>invalid_target</c>, said before a code or a refresh token is spent (interop Q18, Q19). One token is for one resource.
+/// else is <c>invalid_target</c>, said before a code or a refresh token is spent. One token is for one resource.
+/// docs/interoperability.md, "Spellings of the resource", "No resource".
 /// </summary>
 internal sealed class NormaliseResources(ProtectedResources resources) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,

@@ -8,7 +8,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Authorization;
 
-/// <summary>Drops scopes of other systems, or refuses them, and fills in the default (interop Q23, seed-checklist D-15, B-13).</summary>
+/// <summary>Drops scopes of other systems, or refuses them, and fills in the default (docs/interoperability.md, "Scopes of other systems"; B-13).</summary>
 internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
@@ -29,7 +29,7 @@ internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
         else if (context.Request.IsRefreshTokenGrantType())
         {
             // RFC 6749 §6: an omitted scope is the granted one. Some clients send it empty, or name scopes of other
-            // systems, or offline_access for a refresh token that they hold already (interop Q23).
+            // systems, or offline_access for a refresh token that they hold already.
             var asked = ServerScopes.All.Select(scope => scope.Name).Where(scope => scope != Scopes.OfflineAccess).Intersect(context.Request.GetScopes());
             context.Request.Scope = Join(asked, context.Request) is { Length: > 0 } scope ? scope : null;
         }

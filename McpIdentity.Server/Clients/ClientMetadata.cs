@@ -40,7 +40,7 @@ internal sealed class ClientMetadata
     public string? JwksUri { get; set; }
 }
 
-/// <summary>What we registered (RFC 7591 §3.2.1): no null and no empty members (interop Q5).</summary>
+/// <summary>What we registered (RFC 7591 §3.2.1): no null and no empty members (docs/interoperability.md, "No null in the answer").</summary>
 internal sealed class ClientInformation
 {
     public required string ClientId { get; set; }

@@ -13,7 +13,7 @@ internal static class ClientMetadataRules
     public static readonly string[] SupportedAuthMethods =
         [ClientAuthenticationMethods.None, ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost];
 
-    // Real grants that some clients list beside those they use; they are left out of the answer (interop Q12).
+    // Real grants that some clients list beside those they use; they are left out of the answer (docs/interoperability.md, "Grants of other servers").
     private static readonly string[] IgnoredGrantTypes =
         ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
 

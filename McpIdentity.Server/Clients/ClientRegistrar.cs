@@ -47,7 +47,7 @@ internal sealed partial class ClientRegistrar(
             TokenEndpointAuthMethod = method,
             GrantTypes = grants,
             ResponseTypes = usesCode ? [ResponseTypes.Code] : null,
-            // Clients mistake it (interop Q2): a private scheme or a loopback address makes a native client.
+            // Clients mistake it (docs/interoperability.md, "Private schemes"): a private scheme or a loopback address makes a native client.
             ApplicationType = redirectUris?.Any(IsNative) == true ? ApplicationTypes.Native : metadata.ApplicationType ?? ApplicationTypes.Web,
             Scope = string.Join(' ', ServerScopes.Known((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
             ClientName = NullIfEmpty(metadata.ClientName),

@@ -15,7 +15,7 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
 
     private static readonly TimeSpan Precision = TimeSpan.FromDays(1);
 
-    // Forgotten beyond that, which costs no more than a statement that changes nothing.
+    // Beyond this many all are forgotten; the next use of a client then runs an UPDATE that changes no stamp of the last day.
     private const int MaxRemembered = 50_000;
 
     private readonly ConcurrentDictionary<string, DateTimeOffset> _stamped = new(StringComparer.Ordinal);

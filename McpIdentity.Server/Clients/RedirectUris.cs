@@ -7,7 +7,7 @@ internal static class RedirectUris
 {
     public const int MaxLength = 2048;
 
-    // A browser would run these in our own origin, open a file, or never deliver an answer (interop Q2).
+    // A browser would run these in our own origin, open a file, or never deliver an answer.
     private static readonly HashSet<string> DangerousSchemes = new(StringComparer.OrdinalIgnoreCase)
     {
         "javascript", "data", "file", "blob", "about", "vbscript", "ws", "wss", "ftp", "mailto", "tel", "filesystem",
@@ -76,7 +76,7 @@ internal static class RedirectUris
 
     /// <summary>
     /// Exact comparison, but for the port of a loopback address: a program cannot know the port it will get
-    /// (RFC 8252 §7.3, interop Q1). Scheme, host, path and query are still compared as written.
+    /// (RFC 8252 §7.3; docs/interoperability.md, "Loopback ports"). Scheme, host, path and query are still compared as written.
     /// </summary>
     public static bool Matches(string registered, string requested)
     {

@@ -12,7 +12,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Clients;
 
 /// <summary>
-/// The clients of the configuration: <c>OAuth:StaticClients</c>, and the one of the seed's <c>MCP_CLIENT_ID</c>. At each start
+/// The clients of the configuration: <c>OAuth:StaticClients</c>, and the one of <c>MCP_CLIENT_ID</c>. At each start
 /// the database is made to say what the configuration says; nothing is registered that nobody configured (B-01).
 /// </summary>
 internal sealed partial class StaticClients(

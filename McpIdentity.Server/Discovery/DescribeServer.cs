@@ -22,7 +22,7 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
 
         context.Metadata["protected_resources"] = new OpenIddictParameter([.. resources.Canonical]); // RFC 9728 §4
 
-        // Public clients authenticate with nothing but PKCE. Claude takes metadata without it for "no public clients" (interop Q13).
+        // Public clients authenticate with nothing but PKCE, and Claude looks for this (docs/interoperability.md, "Public clients in the metadata").
         context.TokenEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
         context.RevocationEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
         return default;

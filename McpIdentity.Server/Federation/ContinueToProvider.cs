@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Federation;
 
 /// <summary>
 /// Sends the browser to the provider by a page of ours: a redirect that answers a form is subject to form-action in
-/// Chromium, along the whole chain (interop Q31).
+/// Chromium, along the whole chain (docs/decisions/0003).
 /// </summary>
 internal sealed class ContinueToProvider(SignInProviders providers) : IOpenIddictClientHandler<ApplyAuthorizationRequestContext>
 {

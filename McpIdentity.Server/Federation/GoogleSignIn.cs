@@ -68,7 +68,7 @@ internal static class GoogleSignIn
     };
 
     // The person's browser is sent by a page of ours: a redirect that answers a form is subject to form-action in
-    // Chromium, along the whole chain (interop Q31). The handler took the redirect_uri from the Host header.
+    // Chromium, along the whole chain (docs/decisions/0003). The handler took the redirect_uri from the Host header.
     private static Task RedirectAsync(RedirectContext<OAuthOptions> context, string? hostedDomain)
     {
         var address = context.HttpContext.RequestServices.GetRequiredService<PublicAddress>();

@@ -4,7 +4,7 @@ using OpenIddict.Client.WebIntegration;
 
 namespace McpIdentity.Server.Federation;
 
-/// <summary>A provider as it is configured, by its section or by the seed's flat names.</summary>
+/// <summary>A provider as it is configured, by its section or by the flat names.</summary>
 /// <param name="Id">Its name in our configuration, in addresses and in the user table.</param>
 /// <param name="Type"><c>Google</c>, a name of <see cref="OpenIddictClientWebIntegrationConstants.ProviderTypes"/>, or <see cref="Oidc"/>.</param>
 /// <param name="Options">With the flat names folded in.</param>
@@ -36,7 +36,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     {
         if (!oauth.Enabled)
         {
-            return []; // nobody signs in here (seed-checklist D-14)
+            return []; // nobody signs in here
         }
 
         var providers = new List<UpstreamProvider>();

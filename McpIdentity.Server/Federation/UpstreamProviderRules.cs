@@ -67,7 +67,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         }
     }
 
-    // A provider that anyone on the way could play signs anyone in.
+    // Over plain http anyone on the way can answer in the provider's place, and sign in as anybody.
     private bool IsSafe(string url) =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) &&
         (uri.Scheme == Uri.UriSchemeHttps || (uri is { Scheme: "http", IsLoopback: true } && !environment.IsProduction()));

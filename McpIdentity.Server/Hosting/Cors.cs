@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>
-/// Browser clients reach the protocol's endpoints: they authenticate with tokens, never with our cookie (interop Q28).
+/// Browser clients reach the protocol's endpoints: they authenticate with tokens, never with our cookie (docs/interoperability.md, "CORS").
 /// The pages and the authorization endpoint have no CORS at all.
 /// </summary>
 internal static class Cors

@@ -13,7 +13,7 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
 
     public void PostConfigure(string? name, ServerOptions options)
     {
-        // D-11: only a NODE_ENV that somebody wrote; ASP.NET Core is in Production when nobody said anything.
+        // Only a NODE_ENV that somebody wrote: ASP.NET Core is in Production when nobody said anything.
         options.TrustProxy ??= string.Equals(Environment.GetEnvironmentVariable("NODE_ENV"), "production", StringComparison.OrdinalIgnoreCase);
         if (options.KnownNetworks.Count == 0 && options.KnownProxies.Count == 0)
         {

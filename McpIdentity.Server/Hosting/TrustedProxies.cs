@@ -39,7 +39,7 @@ internal static class TrustedProxies
 
         app.Use((context, next) =>
         {
-            // Nobody's word but the middleware's.
+            // Below, these say what the middleware has replaced; a caller who sent them would pass for a known proxy.
             context.Request.Headers.Remove(OriginalHost);
             context.Request.Headers.Remove(OriginalProto);
             context.Request.Headers.Remove(OriginalFor);

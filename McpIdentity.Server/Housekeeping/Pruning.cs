@@ -19,7 +19,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     // Clocks of nodes differ: nothing goes in the moment it expires.
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
 
-    // Interop Q8: clients that register at every start and never come to an authorization.
+    // Clients that register at every start and never come to an authorization (docs/interoperability.md, "Unused registrations").
     private static readonly TimeSpan NeverAuthorized = TimeSpan.FromHours(24);
 
     /// <summary>Counts, or deletes and counts.</summary>

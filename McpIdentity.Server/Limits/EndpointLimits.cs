@@ -51,7 +51,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
         }
 
         var max = _options.AuthEndpointMaxRequests;
-        // Hosted clients send the requests of all their people from a few addresses (interop Q10). A code or refresh token
+        // Hosted clients send the requests of all their people from a few addresses (docs/rate-limiting.md). A code or refresh token
         // that we wrote names its grant, and nobody can invent one.
         if (GrantOf(context.Request) is { } grant)
         {

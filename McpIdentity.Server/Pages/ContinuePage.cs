@@ -6,7 +6,7 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>
 /// Answers a form with a page that goes on by itself, without script. A redirect would be the plain answer, but Chromium
-/// applies <c>form-action</c> to every hop that follows a form, and the last hop is the client's own address (interop Q31).
+/// applies <c>form-action</c> to every hop that follows a form, and the last hop is the client's own address (docs/decisions/0003).
 /// </summary>
 internal sealed class ContinuePage(string url, string destination) : IActionResult
 {

@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Persistence;
 
 /// <summary>
 /// The configured connection string with waits that end while the caller still listens: a database that is away or locked
-/// is a 503 within seconds (security 20). What the string says itself stays.
+/// is a 503 within seconds (docs/operations.md, "When the database or Redis is away"). What the string says itself stays.
 /// </summary>
 internal static class ConnectionStrings
 {

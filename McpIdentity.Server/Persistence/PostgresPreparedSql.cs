@@ -6,7 +6,7 @@ namespace McpIdentity.Server.Persistence;
 /// <summary>On PostgreSQL: one round trip a statement, over connections of their own.</summary>
 internal sealed class PostgresPreparedSql(string connectionString) : PreparedSql, IAsyncDisposable
 {
-    // Npgsql takes longer than its timeout over a cut line (ConnectionStrings); the caller has heard 503 by then (security 20).
+    // Npgsql takes longer than its timeout over a cut line (ConnectionStrings); the caller has heard 503 by then.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
     // EF Core's connections are cleaned when they go back to the pool, in case somebody left a lock or a setting behind.

@@ -49,7 +49,7 @@ internal static class Paths
 
     /// <summary>
     /// Where clients look for metadata: the forms of RFC 8414 §3.1 and OpenID Connect Discovery §4, with and without the
-    /// resource's path (docs/interoperability.md, "Places where clients look for metadata").
+    /// resource's path (docs/interoperability.md, "Metadata paths").
     /// </summary>
     /// <param name="mcp">The path of the MCP endpoint, <c>Mcp:Path</c>.</param>
     public static string[] ServerMetadata(string mcp) =>

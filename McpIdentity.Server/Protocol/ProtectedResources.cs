@@ -13,7 +13,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     /// <summary>Every canonical identifier: exactly what stands in <c>aud</c>.</summary>
     public IEnumerable<string> Canonical => All.Select(resource => resource.OriginalString);
 
-    /// <summary>What a client gets that names no resource (interop Q19): our MCP endpoint while it is served.</summary>
+    /// <summary>What a client gets that names no resource (docs/interoperability.md, "No resource"): our MCP endpoint while it is served.</summary>
     public string Default => All[0].OriginalString;
 
     // Our own endpoint goes by the address that the request came to; that is one constant but for a developer's tunnel.
@@ -23,7 +23,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
 
     /// <summary>
     /// The resource that <paramref name="indicator"/> means, or null. Real clients add a slash, leave the path out, or change
-    /// the case of the host (interop Q18); a fragment or a query makes it something else (RFC 8707 §2).
+    /// the case of the host (docs/interoperability.md, "Spellings of the resource"); a fragment or a query makes it something else (RFC 8707 §2).
     /// </summary>
     public string? Find(string indicator)
     {

@@ -13,7 +13,7 @@ internal sealed class PublicAddress(IOptions<ServerOptions> options, IHttpContex
     // Not in the constructor: other options are built with this class, and invalid ones must all be reported together.
     private ForwardedAddress? _configured;
 
-    /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2, seed-checklist D-02).</summary>
+    /// <summary>The issuer and the prefix of every emitted URL, without trailing slash (RFC 8414 §2; docs/interoperability.md, "One issuer string").</summary>
     public string Issuer => Current.Issuer;
 
     /// <summary>The same as OpenIddict wants it.</summary>

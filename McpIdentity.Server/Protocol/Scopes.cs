@@ -22,7 +22,7 @@ internal static class ServerScopes
         (Scopes.OfflineAccess, "Stay connected until you disconnect it"),
     ];
 
-    /// <summary>What a client gets that asks for nothing, or for nothing we know (seed-checklist D-15).</summary>
+    /// <summary>What a client gets that asks for nothing, or for nothing we know (docs/interoperability.md, "Scopes of other systems").</summary>
     public static readonly IReadOnlyList<string> Default = [Mcp, McpCall];
 
     /// <summary>The known ones of what was asked, without doubles, in the order of <see cref="All"/>; the default when none is left.</summary>

@@ -14,7 +14,7 @@ internal sealed partial class RevocationFeed(
     ILogger<RevocationFeed> logger)
     : BackgroundService
 {
-    // Twice in the second within which a revocation must be in force on every node (design 5).
+    // Twice in the second within which a revocation must be in force on every node (docs/decisions/0002).
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     // Clocks of nodes differ, and a transaction may end later than another that began after it: what was revoked shortly

@@ -5,7 +5,7 @@ using McpIdentity.Migrations.Entities;
 namespace McpIdentity.Server.Revocation;
 
 /// <summary>
-/// What has ended before its access tokens expire, in memory: validating a token costs no query (design 5). It holds at most
+/// What has ended before its access tokens expire, in memory: validating a token costs no query (docs/decisions/0002). It holds at most
 /// what was revoked within the lifetime of one access token.
 /// </summary>
 internal sealed class RevocationList

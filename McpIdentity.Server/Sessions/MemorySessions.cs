@@ -49,7 +49,7 @@ internal sealed class MemorySessions(TimeProvider time) : ISessionStorage
 
     public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // With each new session, at most once a minute: what grows is also what shrinks.
+    // Nothing else removes sessions that have expired: each new one looks for them, at most once a minute.
     private void Prune()
     {
         var now = time.GetUtcNow();

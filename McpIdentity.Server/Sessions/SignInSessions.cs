@@ -133,7 +133,7 @@ internal sealed partial class SignInSessions(
         }
         catch (Exception exception) when (known is { IsAlive: true } && known.KeptUntil > now && exception is not OperationCanceledException)
         {
-            // Security 20: while the storage is away, what this node knows goes on.
+            // While the storage is away, sessions that this node knows go on (docs/decisions/0004).
             StorageAway(exception);
             _known.Set(sessionId, known with { CheckedAt = now }, OneEntry);
             return true;

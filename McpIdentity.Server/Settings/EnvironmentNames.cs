@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration.Memory;
 namespace McpIdentity.Server.Settings;
 
 /// <summary>
-/// The flat names of the seed (<c>GOOGLE_CLIENT_ID</c>, <c>PORT</c>, …), in the environment and in <c>.env.oauth</c>.
+/// The flat names (<c>GOOGLE_CLIENT_ID</c>, <c>PORT</c>, …), in the environment and in <c>.env.oauth</c>.
 /// Lowest to highest: appsettings, user secrets, the file, the environment's flat names, .NET's names
 /// (<c>OAuth__GoogleClientId</c>), the command line.
 /// </summary>
@@ -161,7 +161,7 @@ internal static class EnvironmentNames
         _ => null,
     };
 
-    // The seed's words are Node's.
+    // The words of LOG_LEVEL are those of Node's loggers.
     private static string LogLevelOf(string word, ConfigurationProblems problems)
     {
         string? level = word.ToUpperInvariant() switch

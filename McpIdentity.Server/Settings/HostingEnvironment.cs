@@ -17,7 +17,7 @@ internal static class HostingEnvironment
     private static string? ContentRootOf(string[] settings) =>
         new ConfigurationBuilder().AddCommandLine(settings).Build()[WebHostDefaults.ContentRootKey] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null;
 
-    // NODE_ENV is the seed's name; ASP.NET's own wins.
+    // NODE_ENV is Node's name for it; ASP.NET's own wins.
     private static string? EnvironmentName()
     {
         if (Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") is { Length: > 0 } ||

@@ -53,7 +53,7 @@ internal sealed class ServerOptions
 
     /// <summary>
     /// Whether the address follows the proxy: nobody named it, and a developer's tunnel changes its name at every start
-    /// (seed-checklist D-17).
+    /// (docs/interoperability.md, "Public address behind a proxy").
     /// </summary>
     internal bool FollowsProxy { get; set; }
 }

@@ -65,7 +65,7 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
     }
 
     // The answer to the first request may have been lost, or two tabs of one client refreshed at once
-    // (docs/interoperability.md). A code is never answered twice (RFC 6749 §4.1.2).
+    // (docs/interoperability.md, "Two refreshes at once"). A code is never answered twice (RFC 6749 §4.1.2).
     private Spending Judge(Grant grant, int generation) =>
         generation > 0 && grant.Generation == generation + 1 &&
         time.GetUtcNow() < grant.RotatedAt.AddSeconds(options.Value.RefreshTokenReuseGraceSeconds)

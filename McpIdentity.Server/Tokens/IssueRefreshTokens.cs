@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// A refresh token for every client that registered the grant, whether or not it knew to ask for <c>offline_access</c>:
-/// many do not, and their people would sign in every hour (interop Q24).
+/// many do not, and their people would sign in every hour (docs/interoperability.md, "Refresh tokens without offline_access").
 /// </summary>
 internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ProcessSignInContext>
 {

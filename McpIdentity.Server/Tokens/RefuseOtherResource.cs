@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// RFC 8707 §2.2: a code or refresh token is good for the resource that the person saw on the consent page. OpenIddict does
-/// not compare. Said before anything is spent (interop Q19).
+/// not compare. Said before anything is spent (docs/interoperability.md, "A wrong target keeps the code").
 /// </summary>
 internal sealed class RefuseOtherResource : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {

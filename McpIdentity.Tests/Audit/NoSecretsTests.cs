@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Audit;
 
-/// <summary>The whole server at its most talkative: what it writes holds no secret of anybody (security 17).</summary>
+/// <summary>The whole server at its most talkative: what it writes holds no secret of anybody (docs/security-log.md).</summary>
 [Category("SEED-062"), Category("B-12"), Category("B-18")]
 [Parallelizable]
 internal sealed class NoSecretsTests

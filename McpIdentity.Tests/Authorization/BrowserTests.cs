@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace McpIdentity.Tests.Authorization;
 
-/// <summary>Sign-in and consent in real Chromium under the shipped policy: interop Q31.</summary>
+/// <summary>Sign-in and consent in real Chromium under the shipped policy: docs/interoperability.md, "Forms and form-action".</summary>
 [Category("Browser")]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class BrowserTests

@@ -35,7 +35,7 @@ internal sealed class CodeFlowTests
         var tokens = await response.JsonAsync();
         Assert.That(tokens.Text("token_type"), Is.EqualTo("Bearer"));
         Assert.That(tokens.GetProperty("expires_in").GetInt32(), Is.InRange(3595, 3600), "SEED-034");
-        Assert.That(tokens.Text("refresh_token"), Is.Not.Empty, "interop Q24: without offline_access too");
+        Assert.That(tokens.Text("refresh_token"), Is.Not.Empty, "without offline_access too");
         Assert.That(tokens.Text("scope"), Is.EqualTo("mcp mcp:call"));
 
         var token = new JsonWebToken(tokens.Text("access_token"));
@@ -73,7 +73,7 @@ internal sealed class CodeFlowTests
     }
 
     [Test]
-    public async Task Consent_of_one_person_or_client_is_not_that_of_another()   // security 10
+    public async Task Consent_of_one_person_or_client_is_not_that_of_another()   // docs/decisions/0001
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         var other = await OAuthClient.RegisterPublicAsync(_server);
@@ -204,7 +204,7 @@ internal sealed class CodeFlowTests
     [TestCase("redirect_uri", "http://user@127.0.0.1:4711/callback")]
     [TestCase("redirect_uri", "http://127.0.0.1:4711/callback#x")]
     [TestCase("redirect_uri", "http://evil.example/callback")]
-    public async Task Without_a_good_client_and_redirect_uri_the_person_sees_a_page_and_nothing_is_redirected(string parameter, string? value)   // security 1
+    public async Task Without_a_good_client_and_redirect_uri_the_person_sees_a_page_and_nothing_is_redirected(string parameter, string? value)   // RFC 6749 §4.1.2.1
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
 
@@ -220,7 +220,7 @@ internal sealed class CodeFlowTests
 
     [Test]
     [Category("SEED-049")]
-    public async Task An_unknown_client_is_told_how_to_register_again()   // interop Q9, SEED-049
+    public async Task An_unknown_client_is_told_how_to_register_again()   // docs/interoperability.md, "Lost registrations"
     {
         using var response = await _server.Http.GetAsync("/oauth/authorize");
 
@@ -231,7 +231,7 @@ internal sealed class CodeFlowTests
     [TestCase("http://127.0.0.1:51234/callback")]
     [TestCase("http://127.0.0.1/callback")]
     [Category("SEED-006")]
-    public async Task A_loopback_redirect_uri_may_use_any_port(string redirectUri)   // RFC 8252 §7.3, interop Q1
+    public async Task A_loopback_redirect_uri_may_use_any_port(string redirectUri)   // RFC 8252 §7.3
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -245,7 +245,7 @@ internal sealed class CodeFlowTests
     [TestCase("HTTP://LOCALHOST:{0}/mcp")]
     [TestCase("http://localhost:{0}")]
     [TestCase("http://localhost:{0}/")]
-    public async Task Other_spellings_of_the_resource_become_the_canonical_audience(string spelling)   // interop Q18
+    public async Task Other_spellings_of_the_resource_become_the_canonical_audience(string spelling)   // docs/interoperability.md, "Spellings of the resource"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -258,7 +258,7 @@ internal sealed class CodeFlowTests
 
     [Test]
     [Category("B-13")]
-    public async Task Scopes_of_other_systems_are_ignored_and_an_empty_scope_is_the_default()   // interop Q23, D-15
+    public async Task Scopes_of_other_systems_are_ignored_and_an_empty_scope_is_the_default()   // docs/interoperability.md, "Scopes of other systems"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);

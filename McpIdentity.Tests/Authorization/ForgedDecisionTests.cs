@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Authorization;
 
-/// <summary>Nobody decides for somebody else: not by a form that another site sends, not by a decision that was on something else. Security 10.</summary>
+/// <summary>Nobody decides for somebody else: not by a form that another site sends, not by a decision that was on something else.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class ForgedDecisionTests
 {

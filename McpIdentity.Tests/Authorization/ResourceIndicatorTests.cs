@@ -4,7 +4,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Authorization;
 
-/// <summary>Tokens for MCP servers in other hosts, one audience a token: RFC 8707, security 6.</summary>
+/// <summary>Tokens for MCP servers in other hosts, one audience a token: RFC 8707.</summary>
 [Category("RFC 8707")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class ResourceIndicatorTests
@@ -26,7 +26,7 @@ internal sealed class ResourceIndicatorTests
     [TestCase("https://files.example/", Files)]
     [TestCase(Mail, Mail)]
     [TestCase(null, null)]
-    public async Task A_token_has_exactly_the_audience_that_was_asked_for(string? asked, string? audience)   // interop Q18, Q19
+    public async Task A_token_has_exactly_the_audience_that_was_asked_for(string? asked, string? audience)   // docs/interoperability.md, "Spellings of the resource", "No resource"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -74,7 +74,7 @@ internal sealed class ResourceIndicatorTests
     }
 
     [Test]
-    public async Task A_grant_cannot_be_carried_to_another_resource_and_is_not_spent_by_the_attempt()   // security 5
+    public async Task A_grant_cannot_be_carried_to_another_resource_and_is_not_spent_by_the_attempt()   // RFC 8707 §2.2
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -93,7 +93,7 @@ internal sealed class ResourceIndicatorTests
     }
 
     [Test]
-    public async Task Consent_names_the_resource_and_is_asked_for_each()   // security 10
+    public async Task Consent_names_the_resource_and_is_asked_for_each()   // docs/decisions/0001
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);

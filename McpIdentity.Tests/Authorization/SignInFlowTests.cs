@@ -67,7 +67,7 @@ internal sealed class SignInFlowTests
         Assert.That(response.Headers.Location!.OriginalString, Does.StartWith("/signin?request="));
     }
 
-    // Security 6: a name proves nothing, and the address that gets the code does.
+    // A name proves nothing, and the address that gets the code does.
     [Test]
     public async Task The_sign_in_page_says_that_an_app_named_itself_and_where_the_answer_goes()
     {

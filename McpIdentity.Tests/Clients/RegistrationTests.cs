@@ -61,7 +61,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
-    public async Task The_answer_holds_no_null_and_no_empty_member()   // interop Q5
+    public async Task The_answer_holds_no_null_and_no_empty_member()   // docs/interoperability.md, "No null in the answer"
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { "https://client.example/cb" }, client_name = "", logo_uri = (string?)null, contacts = Array.Empty<string>(), client_uri = "" });
 
@@ -76,7 +76,7 @@ internal sealed class RegistrationTests
 
     [Test]
     [Category("SEED-006"), Category("SEED-046")]
-    public async Task Several_redirect_uris_of_every_safe_kind_are_echoed()   // interop Q2, Q3
+    public async Task Several_redirect_uris_of_every_safe_kind_are_echoed()   // docs/interoperability.md, "Private schemes", "Several redirect URIs"
     {
         string[] uris =
         [
@@ -142,7 +142,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
-    public async Task Twenty_redirect_uris_are_accepted_and_twenty_one_are_not()   // security 11
+    public async Task Twenty_redirect_uris_are_accepted_and_twenty_one_are_not()
     {
         using var twenty = await RegisterAsync(new { redirect_uris = Uris(20) });
         using var more = await RegisterAsync(new { redirect_uris = Uris(21) });
@@ -192,7 +192,7 @@ internal sealed class RegistrationTests
     [TestCase(false)]
     [TestCase(true)]
     [Category("B-20")]
-    public async Task A_body_of_more_than_64_kb_is_refused(bool chunked)   // security 11
+    public async Task A_body_of_more_than_64_kb_is_refused(bool chunked)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/register")
         {
@@ -206,7 +206,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
-    public async Task Grants_of_other_servers_are_left_out_of_the_answer()   // interop Q12
+    public async Task Grants_of_other_servers_are_left_out_of_the_answer()   // docs/interoperability.md, "Grants of other servers"
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { "https://c.example/" }, grant_types = new[] { "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer" } });
 
@@ -214,7 +214,7 @@ internal sealed class RegistrationTests
     }
 
     [Test]
-    public async Task Scopes_of_other_servers_are_dropped_and_the_rest_is_echoed()   // interop Q7
+    public async Task Scopes_of_other_servers_are_dropped_and_the_rest_is_echoed()   // docs/interoperability.md, "Scopes at registration"
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { "https://c.example/" }, scope = "claudeai mcp:call unknown" });
 
@@ -238,7 +238,7 @@ internal sealed class RegistrationTests
     [Test]
     public async Task A_registration_without_an_own_content_length_works()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/oauth/register")   // the path of older set-ups, D-12
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/oauth/register")   // docs/interoperability.md, "Older paths"
         {
             Content = JsonContent.Create(new { redirect_uris = new[] { "https://c.example/" } }, new MediaTypeHeaderValue("application/json")),
         };

@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Commands;
 
-/// <summary>The verbs that end sessions beside a running server: security 13.</summary>
+/// <summary>The verbs that end sessions beside a running server: docs/sessions.md, "Ending sessions".</summary>
 [Parallelizable(ParallelScope.Self)]
 internal sealed class SessionsCommandTests
 {
@@ -40,7 +40,7 @@ internal sealed class SessionsCommandTests
         await RunAsync(server, "users", "remove", "bob@example.com");
         await RefusedAsync(server, removed);
         var log = LogLines.Read(Path.Combine(server.Folder, "security.log"));
-        Assert.That(log.Select(line => line.Text("event")), Is.EqualTo((string[])["session_ended", "user_disabled", "user_enabled", "user_removed"]), "security 17");
+        Assert.That(log.Select(line => line.Text("event")), Is.EqualTo((string[])["session_ended", "user_disabled", "user_enabled", "user_removed"]), "docs/security-log.md");
         Assert.That(log.Select(line => line.Text("reason")), Is.All.EqualTo("by the command line"));
         Assert.That(log[0].Text("session_id"), Is.EqualTo(sessionId));
         Assert.That(await RunAsync(server, "users", "list"), Does.Contain("alice@example.com").And.Not.Contain("bob@example.com"));

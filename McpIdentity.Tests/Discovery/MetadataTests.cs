@@ -33,11 +33,11 @@ internal sealed class MetadataTests
             Assert.That(metadata.Text("userinfo_endpoint"), Is.EqualTo(_server.BaseUrl + "/oauth/userinfo"));
             Assert.That(metadata.Text("registration_endpoint"), Is.EqualTo(_server.BaseUrl + "/register"));
             Assert.That(metadata.Text("jwks_uri"), Is.EqualTo(_server.BaseUrl + "/.well-known/jwks.json"));
-            Assert.That(Strings(metadata, "code_challenge_methods_supported"), Is.EqualTo(["S256"]), "security 2");
+            Assert.That(Strings(metadata, "code_challenge_methods_supported"), Is.EqualTo(["S256"]), "RFC 7636 §4.2");
             Assert.That(Strings(metadata, "response_types_supported"), Is.EqualTo(["code"]));
             Assert.That(Strings(metadata, "grant_types_supported"), Is.EquivalentTo(["authorization_code", "refresh_token", "client_credentials"]));
             Assert.That(Strings(metadata, "scopes_supported"), Is.SupersetOf(["mcp", "mcp:call", "mcp:admin", "openid", "offline_access"]));
-            Assert.That(Strings(metadata, "token_endpoint_auth_methods_supported"), Is.EquivalentTo(["none", "client_secret_basic", "client_secret_post"]), "interop Q13");
+            Assert.That(Strings(metadata, "token_endpoint_auth_methods_supported"), Is.EquivalentTo(["none", "client_secret_basic", "client_secret_post"]), "Claude looks for none");
             Assert.That(metadata.GetProperty("authorization_response_iss_parameter_supported").GetBoolean(), Is.True, "RFC 9207");
             Assert.That(metadata.Text("revocation_endpoint"), Is.EqualTo(_server.BaseUrl + "/oauth/revoke"));
             Assert.That(metadata.Text("introspection_endpoint"), Is.EqualTo(_server.BaseUrl + "/oauth/introspect"));
@@ -49,7 +49,7 @@ internal sealed class MetadataTests
     [TestCase("/.well-known/openid-configuration/mcp")]
     [TestCase("/mcp/.well-known/openid-configuration")]
     [Category("LINK-02")]
-    public async Task Every_place_where_clients_look_says_the_same(string path)   // interop Q20, Q22
+    public async Task Every_place_where_clients_look_says_the_same(string path)   // docs/interoperability.md, "Metadata paths"
     {
         var expected = await _server.Http.GetStringAsync("/.well-known/oauth-authorization-server");
 
@@ -61,7 +61,7 @@ internal sealed class MetadataTests
     [TestCase("/.well-known/openid-configuration")]
     [TestCase("/.well-known/jwks.json")]
     [TestCase("/.well-known/oauth-protected-resource")]
-    public async Task Nothing_follows_the_host_header(string path)   // security 9
+    public async Task Nothing_follows_the_host_header(string path)   // docs/interoperability.md, "Public address behind a proxy"
     {
         foreach (var (name, value) in new[] { ("Host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"), ("Forwarded", "host=evil.example") })
         {
@@ -128,7 +128,7 @@ internal sealed class MetadataTests
 
     [TestCase("/.well-known/nothing")]
     [TestCase("/.well-known/oauth-authorization-server/elsewhere")]
-    public async Task An_unknown_document_is_a_json_404(string path)   // interop Q20
+    public async Task An_unknown_document_is_a_json_404(string path)   // docs/interoperability.md, "JSON 404 under well-known"
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Add("Origin", "http://localhost:4000");

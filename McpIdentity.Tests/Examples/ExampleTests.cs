@@ -59,7 +59,7 @@ internal sealed class ExampleTests
         var client = await OAuthClient.RegisterPublicAsync(server.Http);
         var here = (await client.ConnectAsync(alice)).Text("access_token");
         var there = (await client.ConnectAsync(alice, ("resource", host.McpUrl))).Text("access_token");
-        using (Assert.EnterMultipleScope())   // security 6
+        using (Assert.EnterMultipleScope())   // RFC 9068 §4: each checks the audience
         {
             Assert.That(await StatusAsync(server, "echo", here), Is.EqualTo(200));
             Assert.That(await StatusAsync(host, "list_notes", there), Is.EqualTo(200));

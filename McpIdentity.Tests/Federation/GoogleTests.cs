@@ -69,7 +69,7 @@ internal sealed class GoogleTests
     }
 
     [Test]
-    public async Task Nothing_goes_to_google_before_the_person_has_seen_who_asks_and_has_gone_on()   // security 10
+    public async Task Nothing_goes_to_google_before_the_person_has_seen_who_asks_and_has_gone_on()   // MCP security best practices, "Confused Deputy Problem"
     {
         using var alice = Visitor();
 

@@ -78,7 +78,7 @@ internal sealed class ProviderTests
 
     [Test]
     [Category("SEED-002")]
-    public async Task The_sign_in_page_lists_exactly_the_configured_providers_and_nothing_is_asked_upstream()   // security 10
+    public async Task The_sign_in_page_lists_exactly_the_configured_providers_and_nothing_is_asked_upstream()   // MCP security best practices, "Confused Deputy Problem"
     {
         using var alice = Visitor("github");
 

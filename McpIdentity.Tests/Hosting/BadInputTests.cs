@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;
 
-/// <summary>Input never causes a 5xx: security 16, B-20, interop Q33.</summary>
+/// <summary>Input never causes a 5xx: B-20; docs/interoperability.md, "Malformed requests".</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class BadInputTests
 {

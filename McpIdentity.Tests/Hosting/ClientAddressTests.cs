@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;
 
-/// <summary>Whose address the security log names: the one that a proxy saw, never the one that a client claims. SEED-037, security 9.</summary>
+/// <summary>Whose address the security log names: the one that a proxy saw, never the one that a client claims. SEED-037.</summary>
 [Category("Proxy")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class ClientAddressTests

@@ -6,7 +6,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;
 
-/// <summary>Browser clients at other origins, and pages that pretend to be one: SEED-067, LINK-16, interop Q28, security 9.</summary>
+/// <summary>Browser clients at other origins, and pages that pretend to be one: SEED-067, LINK-16; docs/interoperability.md, "CORS".</summary>
 [Category("CORS")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class CorsTests

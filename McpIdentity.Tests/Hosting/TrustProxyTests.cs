@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Hosting;
 
-/// <summary>What a server believes of those who stand before it: SEED-036 to SEED-038, security 9, seed-checklist D-11 and D-17.</summary>
+/// <summary>What a server believes of those who stand before it: SEED-036 to SEED-038; docs/interoperability.md, "Public address behind a proxy".</summary>
 [Category("Proxy")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class TrustProxyTests
@@ -167,7 +167,7 @@ internal sealed class TrustProxyTests
     [TestCase("--Server:KnownNetworks:0=10.0.0.0", "Development", "which is no network")]
     [TestCase("--Server:KnownProxies:0=proxy.local", "Development", "which is no IP address")]
     [TestCase("--Server:ForwardLimit=0", "Development", "Server:ForwardLimit")]
-    public async Task Trust_that_would_be_for_everyone_is_refused(string setting, string environment, string message)   // security 15
+    public async Task Trust_that_would_be_for_everyone_is_refused(string setting, string environment, string message)   // docs/production.md, "Behind a reverse proxy"
     {
         await using var server = ServerProcess.Launch(new ServerStart { Arguments = [setting], EnvironmentName = environment });
 

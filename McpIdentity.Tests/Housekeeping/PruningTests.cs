@@ -10,7 +10,7 @@ using OpenIddict.Abstractions;
 
 namespace McpIdentity.Tests.Housekeeping;
 
-/// <summary>What has expired goes by itself, what is in use stays: interop Q8.</summary>
+/// <summary>What has expired goes by itself, what is in use stays: docs/operations.md, "Housekeeping".</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class PruningTests
 {

@@ -11,7 +11,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Keys;
 
-/// <summary>Signing keys that are published before they sign, rotate while serving, and outlive their tokens: SEED-047, design 3.</summary>
+/// <summary>Signing keys that are published before they sign, rotate while serving, and outlive their tokens: SEED-047; docs/operations.md, "Signing keys".</summary>
 [Parallelizable(ParallelScope.All)]
 [Category("SEED-047")]
 internal sealed class SigningKeyTests

@@ -95,7 +95,7 @@ internal sealed class EndpointLimitTests
         Assert.That((int)token.StatusCode, Is.Not.EqualTo(429));
     }
 
-    // Interop Q10: hosted clients come from a few addresses with the tokens of many people.
+    // Hosted clients come from a few addresses with the tokens of many people (docs/interoperability.md, "Many people behind one address").
     [Test]
     public async Task Behind_one_address_every_grant_refreshes_by_itself()
     {

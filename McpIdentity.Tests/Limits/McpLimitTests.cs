@@ -158,7 +158,7 @@ internal sealed class McpLimitTests
         Assert.That(RateKeys.OfPeer(context), Is.EqualTo(key));
     }
 
-    // Security 18: at most 64 MB at a million keys.
+    // A node keeps at most 262,144 counts, about 30 MB (docs/rate-limiting.md).
     [Test, NonParallelizable, Category("B-11")]
     public async Task A_million_addresses_do_not_fill_the_memory()
     {

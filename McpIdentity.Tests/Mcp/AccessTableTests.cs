@@ -70,7 +70,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
         Assert.That(answer.Status, Is.EqualTo(authType == McpAuthType.OAuth ? 401 : 200), answer.Body);
     }
 
-    // SEED-089, 090 and D-05: a bad credential is 401 on a public method too, and says what is wrong.
+    // SEED-089, 090: a bad credential is 401 on a public method too, and says what is wrong.
     [Test]
     [Category("SEED-089"), Category("SEED-090")]
     public async Task A_bad_token_of_ours_is_refused_everywhere(
@@ -108,7 +108,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     public async Task A_token_larger_than_16_KB_is_refused() =>
         await RefusesAsync(TestTokens.Own(_host.Keys.Key, new string('x', 13_000)), "tools/call", "Malformed token");
 
-    // SEED-016, D-04: 403, and the scopes of the challenge are all that is needed and all that was granted.
+    // SEED-016, RFC 6750 §3.1: 403, and the scopes of the challenge are all that is needed and all that was granted.
     [Test]
     [Category("SEED-016")]
     public async Task A_foreign_token_without_a_required_scope_is_403()

@@ -136,7 +136,7 @@ internal sealed class CredentialTests
     public async Task A_token_from_the_future_is_refused(string claim, int seconds) =>
         Assert.That((await _host.CallToolAsync("whoami", TestTokens.Foreign((claim, TestTokens.Now.AddSeconds(seconds).ToUnixTimeSeconds())))).Status, Is.EqualTo(401));
 
-    // SEED-053, D-01.
+    // SEED-053; docs/auth-types.md, "Both".
     [TestCase(true, true, 200), TestCase(true, false, 401), TestCase(false, true, 401)]
     [Category("SEED-053")]
     public async Task Where_both_are_presented_both_must_be_valid(bool own, bool foreign, int status)
@@ -162,7 +162,7 @@ internal sealed class CredentialTests
         }
     }
 
-    // RFC 8725 §3.1 and security.md 7.
+    // RFC 8725 §3.1, §3.8.
     [Test]
     public async Task Our_public_key_is_no_secret_and_foreign_keys_sign_nothing_of_ours()
     {

@@ -94,7 +94,7 @@ internal sealed class MessageTests
         Assert.That(answer.Text, Is.EqualTo("hi"));
     }
 
-    // SEED-054, D-06: the seed's curl sends a form type; without Authorization a form could come from any web page.
+    // SEED-054: curl with a body and no type sends a form's; without Authorization a form could come from any web page.
     [TestCase("application/x-www-form-urlencoded", true, 200), TestCase("text/plain", true, 200), TestCase(null, true, 200)]
     [TestCase("application/json", false, 200), TestCase("application/json; charset=utf-8", false, 200)]
     [TestCase("application/x-www-form-urlencoded", false, 415), TestCase("text/plain", false, 415), TestCase(null, false, 415)]

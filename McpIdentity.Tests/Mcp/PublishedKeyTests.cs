@@ -114,7 +114,7 @@ internal sealed class PublishedKeyTests
         Assert.That((first.Status, second.Status, third.Status), Is.EqualTo((503, 503, 200)));
     }
 
-    // security.md 7: refused without any fetch.
+    // RFC 8725 §3.1: refused without any fetch.
     [TestCase("HS256"), TestCase("none"), TestCase("RS1"), TestCase("dir")]
     public async Task An_algorithm_outside_the_list_causes_no_fetch(string algorithm)
     {
@@ -156,7 +156,7 @@ internal sealed class PublishedKeyTests
         }
     }
 
-    // security.md 7: sets of keys never mix, even where two issuers give their keys the same name.
+    // RFC 8725 §3.8: sets of keys never mix, even where two issuers give their keys the same name.
     [Test]
     public async Task Two_issuers_that_publish_keys_are_kept_apart_and_fail_apart()
     {

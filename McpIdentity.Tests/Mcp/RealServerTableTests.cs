@@ -8,7 +8,7 @@ namespace McpIdentity.Tests.Mcp;
 
 /// <summary>
 /// Auth type × method × tool × credential on the real server, whose own tokens come from <c>/oauth/token</c> or are signed with
-/// its own key. What is expected is worked out from the checklist's words, not from the code.
+/// its own key. What is expected is worked out from the words of docs/auth-types.md, not from the code.
 /// </summary>
 [TestFixture(McpAuthType.OAuth), TestFixture(McpAuthType.Jwt), TestFixture(McpAuthType.Both), TestFixture(McpAuthType.None)]
 [Category("MCP authorization")]
@@ -74,7 +74,7 @@ internal sealed class RealServerTableTests(McpAuthType authType)
         }
     }
 
-    // The checklist, read once more: D-01, D-04, D-05, D-07, SEED-011 to 013, 016, 023, 050 to 053, 065, 089.
+    // docs/auth-types.md, read once more: SEED-011 to 013, 016, 023, 050 to 053, 065, 089.
     private Expected Expect(Credential credential, string? tool, bool isProtected)
     {
         string[] toolScopes = tool == "admin_status" ? ["mcp:admin"] : [];

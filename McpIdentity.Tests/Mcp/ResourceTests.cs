@@ -69,7 +69,7 @@ internal sealed class ResourceTests
         Assert.That((int)response.StatusCode, Is.EqualTo(status));
     }
 
-    // mcp-authorization.md 2e.
+    // RFC 9728 §2: authorization_servers holds issuer identifiers, which are URLs (RFC 8414 §2).
     [TestCase("jwt", "your-service", null), TestCase("jwt", "https://idp.example", "https://idp.example")]
     [TestCase("both", "your-service", "https://mcp.example"), TestCase("both", "https://idp.example", "https://mcp.example https://idp.example")]
     public async Task Metadata_names_foreign_issuers_that_are_URLs(string authType, string issuer, string? servers)
@@ -106,7 +106,6 @@ internal sealed class ResourceTests
         }
     }
 
-    // security.md 16.
     [Test]
     public async Task A_caller_who_hangs_up_leaves_no_error_behind()
     {

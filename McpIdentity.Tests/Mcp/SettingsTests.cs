@@ -9,7 +9,7 @@ namespace McpIdentity.Tests.Mcp;
 [Parallelizable(ParallelScope.All)]
 internal sealed class SettingsTests
 {
-    // SEED-001, 005, 008, 014, 015, 018, 064 and D-10.
+    // SEED-001, 005, 008, 014, 015, 018, 064.
     [TestCase("Development", "Mcp:Auth:AuthType=foo", "Mcp:Auth:AuthType is 'foo'; allowed: oauth, jwt, both, none.")]
     [TestCase("Production", "Mcp:Auth:AuthType=none", "Mcp:Auth:AllowNoneInProduction")]
     [TestCase("Development", "Mcp:Auth:AuthType=oauth;Mcp:Auth:OAuth:Enabled=false", "needs Mcp:Auth:OAuth:Enabled")]
@@ -89,7 +89,7 @@ internal sealed class SettingsTests
         Assert.That((await host.CallToolAsync("whoami", TestTokens.Own(host.Keys.Key))).Status, Is.EqualTo(status));
     }
 
-    // SEED-011, 012, 020, 065 and Q29.
+    // SEED-011, 012, 020, 065; docs/auth-types.md, "What needs a credential".
     [TestCase("Mcp:Auth:RequireAuthForToolsList=true", "tools/list", 401)]
     [TestCase("Mcp:Auth:RequireAuthForToolsCall=false", "tools/call", 200)]
     [TestCase("Mcp:AuthEnforcement:RequireAuth=false", "resources/list", 200)]
@@ -143,7 +143,7 @@ internal sealed class SettingsTests
         Assert.That((await host.CallToolAsync("echo", arguments: new { message = "hi" })).Status, Is.EqualTo(401));
     }
 
-    // LINK-12, D-08.
+    // LINK-12.
     [TestCase("default", "", "", "greeting ping")]
     [TestCase("default", "ping", "", "greeting")]
     [TestCase("default", "", "diagnostics", "ping")]
@@ -201,7 +201,7 @@ internal sealed class SettingsTests
         }
     }
 
-    // SEED-015, SEED-017, D-13: never for our own tokens.
+    // SEED-015, SEED-017: never for our own tokens.
     [Test]
     [Category("SEED-015"), Category("SEED-017")]
     public async Task Signature_and_expiry_can_be_waived_for_foreign_tokens_alone()

@@ -42,7 +42,7 @@ internal sealed class StartRefusalTests
     [Category("SEED-085")]
     public Task A_weak_JWT_secret_is_refused_in_production(string secret, string problem) => RefusesAsync("Production", ["--Mcp:Auth:AuthType=jwt", $"--Jwt:Secret={secret}"], problem);
 
-    /// <summary>A server for JWTs alone needs neither Google nor an encryption key (SEED-019, D-14).</summary>
+    /// <summary>A server for JWTs alone needs neither Google nor an encryption key (SEED-019; docs/auth-types.md, "JWTs").</summary>
     [Test]
     [Category("SEED-003"), Category("SEED-019"), Category("SEED-024"), Category("SEED-070")]
     public async Task A_server_for_JWTs_alone_starts_in_production_with_a_key_for_them_and_an_address()

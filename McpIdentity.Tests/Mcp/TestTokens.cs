@@ -51,7 +51,7 @@ internal static class TestTokens
         },
         changes, key);
 
-    /// <summary>The JWT of the seed: a shared secret, scopes as an array.</summary>
+    /// <summary>The JWT of SEED-022: a shared secret, scopes as an array.</summary>
     public static string Foreign(params ReadOnlySpan<(string Name, object? Value)> changes) => Foreign(Secret, changes);
 
     /// <summary>The same at the time of a server with another clock.</summary>

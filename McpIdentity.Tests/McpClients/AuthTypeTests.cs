@@ -44,7 +44,7 @@ internal sealed class AuthTypeTests(string authType)
         });
         if (token is not null && SubjectFor(credential) is null)
         {
-            Assert.That(async () => await McpClient.CreateAsync(transport), Throws.Exception.With.Message.Contains("401"), "a bad credential is refused at once (D-05)");
+            Assert.That(async () => await McpClient.CreateAsync(transport), Throws.Exception.With.Message.Contains("401"), "a bad credential is refused at once");
             return;
         }
 

@@ -4,7 +4,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Operations;
 
-/// <summary>What whoever starts the server sees: SEED-001, SEED-025, SEED-026, SEED-072, SEED-077, security 15.</summary>
+/// <summary>What whoever starts the server sees: SEED-001, SEED-025, SEED-026, SEED-072, SEED-077; docs/production.md.</summary>
 [Category("Operations")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class FirstRunTests
@@ -57,7 +57,7 @@ internal sealed class FirstRunTests
 
     [Test]
     [Category("SEED-025"), Category("SEED-026")]
-    public async Task Production_refuses_to_start_with_one_list_of_all_that_is_missing()   // security 15
+    public async Task Production_refuses_to_start_with_one_list_of_all_that_is_missing()   // docs/production.md
     {
         await using var server = ServerProcess.Launch(new ServerStart { EnvironmentName = "Production" });
 
@@ -161,7 +161,7 @@ internal sealed class FirstRunTests
 
     [Test]
     [Category("SEED-074"), Category("B-07")]
-    public async Task Nothing_sensitive_is_readable_in_the_data_folder()   // SEED-028, design 4
+    public async Task Nothing_sensitive_is_readable_in_the_data_folder()   // SEED-028
     {
         await using var server = await ServerProcess.StartAsync();
         var client = await OAuthClient.RegisterAsync(server.Http, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, grant_types = new[] { "authorization_code", "refresh_token" } });
@@ -181,7 +181,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
-    public async Task The_demo_users_do_not_exist_outside_development()   // security 15
+    public async Task The_demo_users_do_not_exist_outside_development()
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart { EnvironmentName = "Staging" });
         var client = await OAuthClient.RegisterPublicAsync(server.Http);

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Pages;
 
-/// <summary>What a browser is told about our pages: no script, no frame, nothing from elsewhere, nothing kept. Security 6 and 12.</summary>
+/// <summary>What a browser is told about our pages: no script, no frame, nothing from elsewhere, nothing kept.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class PageHeaderTests
 {
@@ -94,7 +94,7 @@ internal sealed class PageHeaderTests
         Assert.That(log.Lines, Has.Some.StartsWith("Error ").And.Some.Contains("/oauth/authorize"));
     }
 
-    // Chromium applies form-action to every redirect that follows a form, and the last one is the client's own (interop Q31).
+    // Chromium applies form-action to every redirect that follows a form, and the last one is the client's own (docs/decisions/0003).
     [TestCase("allow")]
     [TestCase("deny")]
     [TestCase("other")]

@@ -8,7 +8,7 @@ namespace McpIdentity.Tests.Persistence;
 
 /// <summary>
 /// A node of two is killed while requests are in flight, and started again. A client may repeat what was cut off or answered
-/// 502 or 503; more than that it need not know: SEED-029, interop Q34, security 19.
+/// 502 or 503; more than that it need not know: SEED-029; docs/interoperability.md, "Any server of several".
 /// </summary>
 [Category("SEED-029")]
 [Category("Durability")]

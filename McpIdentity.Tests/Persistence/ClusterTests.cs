@@ -8,7 +8,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>Whole flows over two servers, a node at a step: SEED-029, interop Q34, security 3, 4 and 13.</summary>
+/// <summary>Whole flows over two servers, a node at a step: SEED-029; docs/interoperability.md, "Any server of several".</summary>
 [Category("SEED-029")]
 [Category("Storage")]
 [Parallelizable(ParallelScope.Self)]

@@ -7,7 +7,7 @@ namespace McpIdentity.Tests.Persistence;
 
 /// <summary>
 /// The connection to PostgreSQL is reset in the middle of a request, at every statement and on both sides of it: 503 with
-/// Retry-After, and what the client holds still leads on (security 20).
+/// Retry-After, and what the client holds still leads on (docs/operations.md, "When the database or Redis is away").
 /// </summary>
 [Category("Storage")]
 [Parallelizable(ParallelScope.Self)]

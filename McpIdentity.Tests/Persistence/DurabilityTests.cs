@@ -7,7 +7,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>What was answered outlives <c>kill -9</c>, and SIGTERM breaks nothing (security 19). <c>bench -- kill --rounds 50</c> runs the fifty rounds.</summary>
+/// <summary>What was answered outlives <c>kill -9</c>, and SIGTERM breaks nothing. <c>bench -- kill --rounds 50</c> runs the fifty rounds.</summary>
 [Category("Durability")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class DurabilityTests

@@ -13,7 +13,7 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>While the database is locked, full or away: 503 with Retry-After, everything that needs none goes on, and it comes back by itself (security 20).</summary>
+/// <summary>While the database is locked, full or away: 503 with Retry-After, everything that needs none goes on, and it comes back by itself: docs/operations.md, "When the database or Redis is away".</summary>
 [Category("Storage")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class FaultTests

@@ -25,7 +25,7 @@ internal sealed class PostgresTests
         Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
         using var again = await client.RefreshAsync(tokens.Text("refresh_token")!);
         var latest = await again.JsonAsync();
-        Assert.That(latest.Text("refresh_token"), Is.EqualTo((await refresh.JsonAsync()).Text("refresh_token")), "within the grace, D-16");
+        Assert.That(latest.Text("refresh_token"), Is.EqualTo((await refresh.JsonAsync()).Text("refresh_token")), "within the grace");
         alice.PagesSeen.Clear();
         await client.AuthorizeAsync(alice);
         Assert.That(alice.PagesSeen, Is.Empty, "session and consent are stored");
@@ -39,7 +39,7 @@ internal sealed class PostgresTests
     }
 
     [Test]
-    public async Task Races_on_postgresql_have_one_winner()   // security 3 and 4
+    public async Task Races_on_postgresql_have_one_winner()   // docs/decisions/0002
     {
         var postgres = await PostgresServer.SharedAsync();
         await using var server = await TestServer.StartAsync(

@@ -6,7 +6,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>What a client holds survives the end of the process, with grace or without: SEED-046, SEED-047, security 19.</summary>
+/// <summary>What a client holds survives the end of the process, with grace or without: SEED-046, SEED-047.</summary>
 [Category("Durability")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class RestartTests

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>SIGTERM while codes and refresh tokens are being spent: each request that has begun is answered, and what was answered counts (security 19).</summary>
+/// <summary>SIGTERM while codes and refresh tokens are being spent: each request that has begun is answered, and what was answered counts.</summary>
 [Category("Durability")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class StopTests

@@ -10,7 +10,7 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Sessions;
 
-/// <summary>A call with a token that the server knows asks the database nothing: design 5, docs/decisions/0004. The clock stands still, so that nothing else asks either.</summary>
+/// <summary>A call with a token that the server knows asks the database nothing: docs/decisions/0002, docs/decisions/0004. The clock stands still, so that nothing else asks either.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class CallCostTests
 {

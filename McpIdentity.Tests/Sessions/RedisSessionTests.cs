@@ -82,7 +82,7 @@ internal sealed class RedisSessionTests
 
         await redis.KillAsync();
         Assert.That((await alice.Browser.GetAsync(client.AuthorizeUrl())).Status, Is.EqualTo(HttpStatusCode.ServiceUnavailable), "the cookie's session cannot be read");
-        Assert.That((await server.Http.CallToolAsync(seen.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK), "validation goes on (security 20)");
+        Assert.That((await server.Http.CallToolAsync(seen.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK), "validation goes on");
         Forget(server);
         Assert.That((await server.Http.CallToolAsync(seen.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.ServiceUnavailable), "this node knows nothing of the session");
         using var refresh = await client.RefreshAsync(unseen.Text("refresh_token")!);

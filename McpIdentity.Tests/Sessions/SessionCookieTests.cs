@@ -7,7 +7,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Tests.Sessions;
 
-/// <summary>The browser's side of a session, and what the session remembers of the browser: security 14.</summary>
+/// <summary>The browser's side of a session, and what the session remembers of the browser: docs/decisions/0004.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class SessionCookieTests
 {

@@ -8,7 +8,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Sessions;
 
-/// <summary>How a sign-in session ends, and what ends with it: SEED-010, security 13 and 14.</summary>
+/// <summary>How a sign-in session ends, and what ends with it: SEED-010, docs/decisions/0004.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class SignOutTests
 {
@@ -54,7 +54,7 @@ internal sealed class SignOutTests
     }
 
     [Test]
-    public async Task Signing_out_is_asked_first_and_not_forged_from_elsewhere()   // security 10
+    public async Task Signing_out_is_asked_first_and_not_forged_from_elsewhere()
     {
         using var alice = new Person(_server);
         var tokens = await _client.ConnectAsync(alice);

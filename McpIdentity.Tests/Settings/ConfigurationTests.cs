@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Settings;
 
-/// <summary>Names, files, precedence and refusals of the settings: seed-checklist L and §4.</summary>
+/// <summary>Names, files, precedence and refusals of the settings: docs/configuration.md.</summary>
 [Category("Configuration")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class ConfigurationTests
@@ -166,7 +166,7 @@ internal sealed class ConfigurationTests
     [TestCase("--Mcp:Auth:AuthType=none", "AllowNoneInProduction", Category = "SEED-005")]
     [TestCase("--Mcp:AuthEnforcement:Enabled=false", "Mcp:AuthEnforcement:Enabled", Category = "SEED-064")]
     [TestCase("--Cors:Credentials=true", "Cors:Credentials", Category = "LINK-16")]
-    public void Production_does_not_start_with(string setting, string message)   // security 15
+    public void Production_does_not_start_with(string setting, string message)   // docs/production.md
     {
         Assert.That(SettingsFile.ProblemsOf(file => file.BuildIn("Production", "", "--Server:PublicBaseUrl=https://id.example", "--OAuth:GoogleClientId=id", "--OAuth:GoogleClientSecret=s", setting)),
             Does.Contain(message));

@@ -57,7 +57,7 @@ internal sealed class GuideObjectTests
         }
         """;
 
-    // Every setting of the seed-checklist §4, with its default.
+    // Settings of docs/configuration.md, each with its default: a file that has them all binds.
     private const string Full = """
         {
           "Server": {
@@ -213,7 +213,7 @@ internal sealed class GuideObjectTests
         Assert.That((mcp.AuthEnforcement.RequireAuth, mcp.AuthEnforcement.RequireValidSession), Is.EqualTo((true, (bool?)true)));
     }
 
-    // Of an authorization server beside it the object says nothing; the checklist's D-14 keeps it on.
+    // Of an authorization server beside it the object says nothing, so that one stays on (docs/auth-types.md).
     [Test, Category("SEED-081")]
     public async Task The_production_object_for_jwt_binds_as_it_stands()
     {
@@ -242,7 +242,7 @@ internal sealed class GuideObjectTests
     {
         await using var file = new SettingsFile().Build("", SettingsFile.Settings(Full));
 
-        Assert.That(file.Options<OAuthServerOptions>().Registration.UnusedClientTtl, Is.EqualTo(new OAuthServerOptions().Registration.UnusedClientTtl), "D-18");
+        Assert.That(file.Options<OAuthServerOptions>().Registration.UnusedClientTtl, Is.EqualTo(new OAuthServerOptions().Registration.UnusedClientTtl), "as the file says");
         Assert.That(file.Options<ServerOptions>().MaxRequestBodyBytes, Is.EqualTo(new ServerOptions().MaxRequestBodyBytes));
     }
 }

@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Tokens;
 
 /// <summary>
-/// Twelve requests at once with one code or one refresh token, over two processes (security 3 and 4). A few rounds each;
+/// Twelve requests at once with one code or one refresh token, over two processes (docs/decisions/0002). A few rounds each;
 /// <c>bench -- races --rounds 1000</c> runs the thousand.
 /// </summary>
 [Category("Storage")]

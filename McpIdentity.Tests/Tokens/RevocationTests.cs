@@ -12,7 +12,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Tokens;
 
-/// <summary>Revocation of a token, grant, session, client and user, on this node at once and on the other within a second: security 13, design 5.</summary>
+/// <summary>Revocation of a token, grant, session, client and user, on this node at once and on the other within a second: docs/decisions/0002.</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class RevocationTests
 {

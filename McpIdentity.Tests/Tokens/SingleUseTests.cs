@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Tokens;
 
-/// <summary>Codes and refresh tokens are spent once: SEED-034, SEED-035, D-16, design 6.</summary>
+/// <summary>Codes and refresh tokens are spent once: SEED-034, SEED-035, docs/decisions/0002.</summary>
 [Category("RFC 6749")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class SingleUseTests
@@ -31,7 +31,7 @@ internal sealed class SingleUseTests
 
     [Test]
     [Category("SEED-043")]
-    public async Task A_code_works_once_and_its_replay_ends_the_grant()   // security 3
+    public async Task A_code_works_once_and_its_replay_ends_the_grant()   // RFC 6749 §4.1.2
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -46,7 +46,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task A_code_of_twelve_redemptions_at_once_succeeds_once()   // security 3
+    public async Task A_code_of_twelve_redemptions_at_once_succeeds_once()   // RFC 6749 §4.1.2
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -62,7 +62,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task A_code_dies_after_a_minute()   // security 3
+    public async Task A_code_dies_after_a_minute()   // RFC 6749 §4.1.2
     {
         await using var server = await TestServer.StartAsync();
         var client = await OAuthClient.RegisterPublicAsync(server);
@@ -105,7 +105,7 @@ internal sealed class SingleUseTests
 
     [Test]
     [Category("SEED-035"), Category("B-05")]
-    public async Task A_refresh_rotates_and_the_reuse_of_the_old_token_ends_the_family()   // SEED-035, D-16 with a grace of 0
+    public async Task A_refresh_rotates_and_the_reuse_of_the_old_token_ends_the_family()   // SEED-035, with a grace of 0
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);
         using var alice = new Person(_strict);
@@ -124,7 +124,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task The_replay_of_one_grant_leaves_the_other_devices_of_the_person_alone()   // interop Q14
+    public async Task The_replay_of_one_grant_leaves_the_other_devices_of_the_person_alone()   // docs/interoperability.md, "Several installations of one client"
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);
         using var alice = new Person(_strict);
@@ -141,7 +141,7 @@ internal sealed class SingleUseTests
 
     [Test]
     [Category("SEED-035")]
-    public async Task Of_twelve_refreshes_at_once_one_succeeds_without_a_grace()   // security 4 with a grace of 0
+    public async Task Of_twelve_refreshes_at_once_one_succeeds_without_a_grace()   // docs/decisions/0002
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);
         using var alice = new Person(_strict);
@@ -156,7 +156,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task Of_twelve_refreshes_at_once_all_get_the_same_successor_within_the_grace()   // D-16, interop Q25
+    public async Task Of_twelve_refreshes_at_once_all_get_the_same_successor_within_the_grace()   // docs/interoperability.md, "Two refreshes at once"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -174,7 +174,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task After_the_grace_or_after_the_next_refresh_reuse_ends_the_family()   // D-16
+    public async Task After_the_grace_or_after_the_next_refresh_reuse_ends_the_family()   // RFC 9700 §4.14.2
     {
         await using var server = await TestServer.StartAsync();
         var client = await OAuthClient.RegisterPublicAsync(server);
@@ -216,7 +216,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
-    public async Task A_family_ends_with_its_absolute_lifetime_however_often_it_was_refreshed()   // design 3
+    public async Task A_family_ends_with_its_absolute_lifetime_however_often_it_was_refreshed()   // docs/configuration.md, "OAuth"
     {
         await using var server = await TestServer.StartAsync("OAuth:RefreshTokenFamilyLifetime=10.00:00:00");
         var client = await OAuthClient.RegisterPublicAsync(server);

@@ -20,7 +20,7 @@ internal sealed class TokenEndpointTests
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [Test]
-    public async Task A_wrong_target_does_not_burn_the_code()   // interop Q19
+    public async Task A_wrong_target_does_not_burn_the_code()   // docs/interoperability.md, "A wrong target keeps the code"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -33,7 +33,7 @@ internal sealed class TokenEndpointTests
     }
 
     [Test]
-    public async Task Codes_and_refresh_tokens_work_for_nobody_else()   // security 5
+    public async Task Codes_and_refresh_tokens_work_for_nobody_else()   // RFC 6749 §4.1.3, §6
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         var thief = await OAuthClient.RegisterPublicAsync(_server);
@@ -49,7 +49,7 @@ internal sealed class TokenEndpointTests
     }
 
     [Test]
-    public async Task A_refresh_narrows_the_scope_and_never_widens_it()   // security 5, RFC 6749 §6
+    public async Task A_refresh_narrows_the_scope_and_never_widens_it()   // RFC 6749 §6
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
@@ -85,7 +85,7 @@ internal sealed class TokenEndpointTests
     }
 
     [Test]
-    public async Task A_secret_may_come_in_the_header_or_in_the_body_but_not_in_both()   // interop Q6
+    public async Task A_secret_may_come_in_the_header_or_in_the_body_but_not_in_both()   // docs/interoperability.md, "Secrets in header or body"
     {
         var service = await OAuthClient.RegisterServiceAsync(_server);
         using var post = await _server.Http.PostAsync("/oauth/token", Form(
@@ -97,7 +97,7 @@ internal sealed class TokenEndpointTests
     }
 
     [Test]
-    public async Task A_client_that_is_unknown_or_has_the_wrong_secret_is_401_invalid_client()   // interop Q9
+    public async Task A_client_that_is_unknown_or_has_the_wrong_secret_is_401_invalid_client()   // RFC 6749 §5.2; docs/interoperability.md, "Lost registrations"
     {
         var service = await OAuthClient.RegisterServiceAsync(_server);
         foreach (var (id, secret) in new[] { ("nobody", "x"), (service.ClientId, "wrong"), (service.ClientId, service.Secret + "x") })

@@ -60,12 +60,12 @@ internal sealed class TokenManagementTests
         Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), "nor does the MCP endpoint take a refresh token");
 
         using var inQuery = await SendAsync("GET", "/oauth/userinfo?access_token=" + tokens.Text("access_token"), null);
-        Assert.That(inQuery.IsSuccessStatusCode, Is.False, "tokens never travel in a query (mcp-authorization 11)");
+        Assert.That(inQuery.IsSuccessStatusCode, Is.False, "tokens never travel in a query (RFC 9700 §4.3.2)");
     }
 
     [Test]
     [Category("SEED-045")]
-    public async Task Revoking_either_token_ends_the_grant()   // security 13
+    public async Task Revoking_either_token_ends_the_grant()   // docs/decisions/0002
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
