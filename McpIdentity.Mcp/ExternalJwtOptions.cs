@@ -1,5 +1,3 @@
-using McpIdentity.Mcp.Credentials;
-
 namespace McpIdentity.Mcp;
 
 /// <summary>Whose JWTs are trusted: the section <c>Jwt</c>, itself one issuer, with a list for more.</summary>

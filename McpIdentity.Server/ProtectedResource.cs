@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;

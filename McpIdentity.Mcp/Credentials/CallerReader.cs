@@ -43,7 +43,7 @@ internal static class CallerReader
     }
 
     private static DateTimeOffset DateOf(JsonElement payload, string claim) =>
-        DateTimeOffset.FromUnixTimeSeconds((long)Math.Clamp(NumericDate.Of(payload, claim) ?? 0, 0, 253_402_300_799));
+        DateTimeOffset.FromUnixTimeSeconds((long)Math.Clamp(NumericDate.Read(payload, claim) ?? 0, 0, 253_402_300_799));
 
     private static string? TextOf(JsonElement value)
     {

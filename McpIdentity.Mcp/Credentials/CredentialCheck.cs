@@ -49,7 +49,7 @@ internal sealed partial class CredentialCheck
             return TokenOutcome.Refused(TokenRefusals.Malformed);
         }
 
-        var hash = TokenHash.Of(token);
+        var hash = TokenHash.Compute(token);
         var outcome = _verified.Find(hash) is { } known && IsInForce(known.KeyId) ? known : await VerifyAsync(token, hash, cancellationToken);
         return outcome.Caller is { IsOwn: true } caller ? await CheckSessionAsync(caller, cancellationToken) : outcome;
     }

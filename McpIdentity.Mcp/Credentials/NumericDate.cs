@@ -6,7 +6,7 @@ namespace McpIdentity.Mcp.Credentials;
 internal static class NumericDate
 {
     /// <returns>Null when absent; a value that is no usable number counts as the one that is refused.</returns>
-    public static double? Of(JsonElement payload, string claim)
+    public static double? Read(JsonElement payload, string claim)
     {
         if (!payload.TryGetProperty(claim, out var value))
         {

@@ -86,12 +86,12 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
         var skew = rules.ClockSkew.TotalSeconds;
-        if (NumericDate.Of(token.Payload, ClaimNames.Expires) is not { } expires)
+        if (NumericDate.Read(token.Payload, ClaimNames.Expires) is not { } expires)
         {
             return TokenRefusals.NoExpiry;
         }
 
-        if (NumericDate.Of(token.Payload, ClaimNames.NotBefore) > now + skew || NumericDate.Of(token.Payload, ClaimNames.IssuedAt) > now + skew)
+        if (NumericDate.Read(token.Payload, ClaimNames.NotBefore) > now + skew || NumericDate.Read(token.Payload, ClaimNames.IssuedAt) > now + skew)
         {
             return TokenRefusals.NotYet;
         }

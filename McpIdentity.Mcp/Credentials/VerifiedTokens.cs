@@ -35,7 +35,7 @@ internal sealed class VerifiedTokens(TimeProvider time) : IDisposable
 internal readonly record struct TokenHash(UInt128 High, UInt128 Low)
 {
     /// <param name="token">At most <see cref="UnverifiedToken.MaxLength"/> characters.</param>
-    public static TokenHash Of(string token)
+    public static TokenHash Compute(string token)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         Span<byte> text = token.Length <= 2048 ? stackalloc byte[2048] : new byte[token.Length];

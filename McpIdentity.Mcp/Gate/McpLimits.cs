@@ -24,7 +24,7 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
         // Only a verified token names somebody: an invented one must not open a count of its own.
         var who = caller is null
             ? RateKeys.OfPeer(context)
-            : RateKeys.Of("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}");
+            : RateKeys.ForName("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}");
         var about = new SecurityEvent { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call.Method, Tool = call.Tool };
         var all = new RateLimit("mcp", who, _options.MaxRequests);
         var seconds = call.Method == McpMethods.ToolsCall

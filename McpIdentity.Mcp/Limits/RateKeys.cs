@@ -41,7 +41,7 @@ internal static class RateKeys
     }
 
     /// <summary>Somebody by name. A long name is hashed, so that a count has the same size for everyone.</summary>
-    public static string Of(string kind, string name)
+    public static string ForName(string kind, string name)
     {
         ArgumentNullException.ThrowIfNull(name);
         return name.Length <= MaxLength ? $"{kind}:{name}" : $"{kind}:#{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(name)))}";

@@ -24,7 +24,7 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
     {
         while (true)
         {
-            var granted = await Of(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+            var granted = await ConsentsFor(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
             if (granted is null)
             {
                 if (await TryInsertAsync(userId, request, cancellationToken))
@@ -37,7 +37,7 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
 
             // Unless another tab has allowed more meanwhile: then with that.
             var scopes = string.Join(' ', granted.Split(' ').Union(request.Scopes.Split(' ')));
-            if (await db.WriteAsync(() => Of(userId, request).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
+            if (await db.WriteAsync(() => ConsentsFor(userId, request).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
                 .SetProperty(consent => consent.Scopes, scopes)
                 .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1)
             {
@@ -65,7 +65,7 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
         catch (DbUpdateException)
         {
             db.ChangeTracker.Clear();
-            if (await Of(userId, request).AnyAsync(cancellationToken))
+            if (await ConsentsFor(userId, request).AnyAsync(cancellationToken))
             {
                 return false;
             }
@@ -74,6 +74,6 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
         }
     }
 
-    private IQueryable<Consent> Of(string userId, PendingAuthorization request) => db.Consents.AsNoTracking().Where(consent =>
+    private IQueryable<Consent> ConsentsFor(string userId, PendingAuthorization request) => db.Consents.AsNoTracking().Where(consent =>
         consent.UserId == userId && consent.ClientId == request.ClientId && consent.Resource == request.Resource);
 }

@@ -12,7 +12,7 @@ internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServe
         context.BaseUri = address.BaseUri;
         if (context.RequestUri is { } uri)
         {
-            context.RequestUri = new Uri(address.Of(uri.PathAndQuery));
+            context.RequestUri = new Uri(address.UrlOf(uri.PathAndQuery));
         }
 
         return default;

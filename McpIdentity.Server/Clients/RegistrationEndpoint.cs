@@ -1,5 +1,4 @@
 using System.Text.Json;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Http.Features;

@@ -11,7 +11,7 @@ internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
-        var clients = StaticClients.Of(options);
+        var clients = StaticClients.ListFrom(options);
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options)).ToList();
         problems.AddRange(clients.GroupBy(client => client.Options.ClientId).Where(group => group.Key is not null && group.Count() > 1)
             .Select(group => $"The client id {group.Key} is configured twice: {string.Join(", ", group.Select(client => client.Setting))}."));

@@ -29,7 +29,7 @@ internal sealed partial class StaticClients(
     private const int Attempts = 5;
 
     /// <summary>Every configured client, with the setting that names it.</summary>
-    public static IReadOnlyList<(string Setting, StaticClientOptions Options)> Of(OAuthServerOptions oauth)
+    public static IReadOnlyList<(string Setting, StaticClientOptions Options)> ListFrom(OAuthServerOptions oauth)
     {
         var configured = oauth.StaticClients.Select((client, i) => ($"OAuth:StaticClients:{i}", client)).ToList();
         if (Placeholders.IsSet(oauth.McpClientId))
@@ -75,7 +75,7 @@ internal sealed partial class StaticClients(
 
     private async Task ApplyOnceAsync(CancellationToken cancellationToken)
     {
-        var configured = Of(options.Value);
+        var configured = ListFrom(options.Value);
         foreach (var (setting, client) in configured)
         {
             await UpsertAsync(setting, client, cancellationToken);

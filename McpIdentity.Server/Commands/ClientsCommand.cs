@@ -16,13 +16,13 @@ internal static class ClientsCommand
     public static Command Create() => new("clients", "The registered clients.")
     {
         CommandLine.StorageVerb("list", "Lists the clients, the last used first.", ListAsync),
-        Of("show", "Shows one client.", (db, _, clientId, cancellationToken) => ShowAsync(db, clientId, cancellationToken)),
-        Of("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
-        Of("enable", "Lets a disabled client in again.", EnableAsync),
-        Of("delete", "Ends all that a client holds and forgets it.", DeleteAsync),
+        ForOne("show", "Shows one client.", (db, _, clientId, cancellationToken) => ShowAsync(db, clientId, cancellationToken)),
+        ForOne("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
+        ForOne("enable", "Lets a disabled client in again.", EnableAsync),
+        ForOne("delete", "Ends all that a client holds and forgets it.", DeleteAsync),
     };
 
-    private static Command Of(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task<bool>> run)
+    private static Command ForOne(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task<bool>> run)
     {
         var verb = CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
         {

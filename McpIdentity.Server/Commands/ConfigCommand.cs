@@ -13,7 +13,7 @@ internal static class ConfigCommand
             var problems = new ConfigurationProblems();
             var builder = Program.Configure(settings, problems);
             problems.Find(builder.Configuration);
-            foreach (var setting in EffectiveSettings.Of(builder.Configuration))
+            foreach (var setting in EffectiveSettings.List(builder.Configuration))
             {
                 Console.WriteLine($"{setting.Key} = {setting.Value}  ({setting.Source})");
             }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
 
 namespace McpIdentity.Server.Commands;

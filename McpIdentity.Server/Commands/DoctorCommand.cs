@@ -25,7 +25,7 @@ internal static class DoctorCommand
             else
             {
                 await using var app = CommandLine.Build(settings);
-                results = SecurityChecklist.Of(app.Services);
+                results = SecurityChecklist.Judge(app.Services);
             }
 
             foreach (var result in results)

@@ -47,7 +47,7 @@ internal static class KeysCommand
         foreach (var key in stored.OrderByDescending(key => key.ActivatesAt))
         {
             Console.WriteLine(string.Join("  ",
-                $"{key.Id,-22}", $"{key.Algorithm,-5}", $"{SigningKeyState.Of(key, stored, now),-8}",
+                $"{key.Id,-22}", $"{key.Algorithm,-5}", $"{SigningKeyState.WordFor(key, stored, now),-8}",
                 CommandLine.Moment(key.CreatedAt), CommandLine.Moment(key.ActivatesAt), CommandLine.Moment(key.RetiresAt)));
         }
     }

@@ -17,7 +17,7 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
         context.Metadata[Metadata.Issuer] = address.Issuer;
         if (options.Value.Registration.Enabled)
         {
-            context.Metadata["registration_endpoint"] = address.Of(Paths.Register);
+            context.Metadata["registration_endpoint"] = address.UrlOf(Paths.Register);
         }
 
         context.Metadata["protected_resources"] = new OpenIddictParameter([.. resources.Canonical]); // RFC 9728 §4

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;

@@ -39,7 +39,7 @@ internal sealed class MetadataCache(PublicAddress address, IOptions<McpOptions> 
         }
 
         var documents = _documents;
-        var key = address.IsConfigured ? path : address.Of(path);
+        var key = address.IsConfigured ? path : address.UrlOf(path);
         if (!documents.TryGetValue(key, out var document))
         {
             document = await WriteAsync(context, next);

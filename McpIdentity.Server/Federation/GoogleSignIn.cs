@@ -22,7 +22,7 @@ internal static class GoogleSignIn
 
     public static void AddGoogleSignIn(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
-        if (!UpstreamProvider.Of(oauth).Any(provider => provider is { Id: Scheme, IsUsable: true }))
+        if (!UpstreamProvider.ListFrom(oauth).Any(provider => provider is { Id: Scheme, IsUsable: true }))
         {
             return;
         }
@@ -73,7 +73,7 @@ internal static class GoogleSignIn
     {
         var address = context.HttpContext.RequestServices.GetRequiredService<PublicAddress>();
         var uri = QueryHelpers.ParseQuery(new Uri(context.RedirectUri).Query);
-        uri["redirect_uri"] = address.Of(context.Options.CallbackPath);
+        uri["redirect_uri"] = address.UrlOf(context.Options.CallbackPath);
         uri["nonce"] = context.Properties.Items[GoogleIdToken.NonceItem];
         if (!string.IsNullOrEmpty(hostedDomain))
         {

@@ -68,7 +68,7 @@ internal static partial class SignInFailure
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
         var redirectUri = provider is null ? "none" : context.RequestServices.GetRequiredService<SignInProviders>().CallbackOf(provider);
-        SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.Of(context));
+        SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
     }
 
     /// <summary>The cause behind a provider's own error code.</summary>

@@ -9,7 +9,7 @@ internal sealed partial class SignInProviders(
     IOptions<OAuthServerOptions> options, IHostEnvironment environment, PublicAddress address, ILogger<SignInProviders> logger)
 {
     /// <summary>In the order of the sign-in page.</summary>
-    public IReadOnlyList<UpstreamProvider> All { get; } = [.. UpstreamProvider.Of(options.Value).Where(provider => provider.IsUsable)];
+    public IReadOnlyList<UpstreamProvider> All { get; } = [.. UpstreamProvider.ListFrom(options.Value).Where(provider => provider.IsUsable)];
 
     /// <summary>The demo provider refuses to exist outside Development, and beside a real provider.</summary>
     public bool Demo => environment.IsDevelopment() && All.Count == 0;
@@ -17,12 +17,12 @@ internal sealed partial class SignInProviders(
     public UpstreamProvider? Find(string? id) => All.FirstOrDefault(provider => provider.Id == id);
 
     /// <summary>The address that the operator registers at the provider, byte by byte.</summary>
-    public string CallbackOf(UpstreamProvider provider) => address.Of(provider.CallbackPath);
+    public string CallbackOf(UpstreamProvider provider) => address.UrlOf(provider.CallbackPath);
 
     /// <summary>Says which providers are on and what to register there, and which are off because a half is missing (SEED-025).</summary>
     public void Log()
     {
-        foreach (var provider in UpstreamProvider.Of(options.Value))
+        foreach (var provider in UpstreamProvider.ListFrom(options.Value))
         {
             if (provider.IsUsable)
             {

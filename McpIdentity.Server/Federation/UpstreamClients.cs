@@ -21,7 +21,7 @@ internal static class UpstreamClients
 
     public static void AddUpstreamClients(this WebApplicationBuilder builder, OAuthServerOptions oauth)
     {
-        var providers = UpstreamProvider.Of(oauth)
+        var providers = UpstreamProvider.ListFrom(oauth)
             .Where(provider => provider.IsUsable && provider.Id != GoogleSignIn.Scheme && UpstreamProvider.KnownType(provider.Type) is not null)
             .ToList();
         // What is wrong with a provider is the options' rules to say; nothing can be built of it here.

@@ -32,7 +32,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     };
 
     /// <summary>Everything that somebody has begun to configure, Google first; see <see cref="IsUsable"/>.</summary>
-    public static IReadOnlyList<UpstreamProvider> Of(OAuthServerOptions oauth)
+    public static IReadOnlyList<UpstreamProvider> ListFrom(OAuthServerOptions oauth)
     {
         if (!oauth.Enabled)
         {

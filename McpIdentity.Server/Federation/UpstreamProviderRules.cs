@@ -10,7 +10,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
 {
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
-        var providers = UpstreamProvider.Of(options);
+        var providers = UpstreamProvider.ListFrom(options);
         var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(Check).ToList();
         problems.AddRange(providers.GroupBy(provider => provider.CallbackPath, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1)
             .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));

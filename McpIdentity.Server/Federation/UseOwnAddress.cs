@@ -19,7 +19,7 @@ internal sealed class UseOwnAddress(PublicAddress address) : IOpenIddictClientHa
         context.BaseUri = new Uri(address.Issuer + "/");
         if (context.RequestUri is { } uri)
         {
-            context.RequestUri = new Uri(address.Of(uri.PathAndQuery));
+            context.RequestUri = new Uri(address.UrlOf(uri.PathAndQuery));
         }
 
         return default;

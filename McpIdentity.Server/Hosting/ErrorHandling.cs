@@ -44,7 +44,7 @@ internal static partial class ErrorHandling
         }
         else
         {
-            await new OAuthError(Errors.ServerError, $"An unexpected error occurred. Reference: {ReferenceId.Of(context)}")
+            await new OAuthError(Errors.ServerError, $"An unexpected error occurred. Reference: {ReferenceId.For(context)}")
             {
                 StatusCode = StatusCodes.Status500InternalServerError,
             }.ExecuteAsync(context);

@@ -54,7 +54,7 @@ internal static class TrustedProxies
             {
                 warnings.ProxyIsNotKnown(context);
             }
-            else if (named && options.FollowsProxy && ForwardedAddress.Of(context.Request) is { } address)
+            else if (named && options.FollowsProxy && ForwardedAddress.FromRequest(context.Request) is { } address)
             {
                 context.Features.Set(address);
             }

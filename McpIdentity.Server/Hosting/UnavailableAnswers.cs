@@ -17,7 +17,7 @@ internal static partial class UnavailableAnswers
     public static OAuthError Answer(HttpContext context, Exception exception)
     {
         Prepare(context, exception);
-        return new OAuthError(Errors.TemporarilyUnavailable, $"The server cannot reach what it stores its data in. Try again shortly. Reference: {ReferenceId.Of(context)}")
+        return new OAuthError(Errors.TemporarilyUnavailable, $"The server cannot reach what it stores its data in. Try again shortly. Reference: {ReferenceId.For(context)}")
         {
             StatusCode = StatusCodes.Status503ServiceUnavailable,
         };

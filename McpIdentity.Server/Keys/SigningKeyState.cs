@@ -16,7 +16,7 @@ internal static class SigningKeyState
     ];
 
     /// <returns><c>next</c>, <c>current</c>, <c>previous</c> or <c>retired</c>.</returns>
-    public static string Of(SigningKey key, IReadOnlyCollection<SigningKey> stored, DateTimeOffset now) =>
+    public static string WordFor(SigningKey key, IReadOnlyCollection<SigningKey> stored, DateTimeOffset now) =>
         key.RetiresAt <= now ? "retired"
         : key.ActivatesAt > now ? "next"
         : key.Id == InForce(stored, now)[0].Id ? "current"

@@ -55,12 +55,12 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
         // that we wrote names its grant, and nobody can invent one.
         if (GrantOf(context.Request) is { } grant)
         {
-            return [new RateLimit(bucket, RateKeys.Of("grant", grant), max)];
+            return [new RateLimit(bucket, RateKeys.ForName("grant", grant), max)];
         }
 
         // A client_id is anybody's word: counted together with the address, so that nobody locks a client out by its name.
         return bucket is "token" or "revoke" or "introspect" && clientId is not null
-            ? [new RateLimit(bucket, RateKeys.Of("client", $"{clientId} {peer}"), max), new RateLimit($"{bucket} of all clients", peer, max * IdentitiesOfPeer)]
+            ? [new RateLimit(bucket, RateKeys.ForName("client", $"{clientId} {peer}"), max), new RateLimit($"{bucket} of all clients", peer, max * IdentitiesOfPeer)]
             : [new RateLimit(bucket, peer, max)];
     }
 

@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Operations;
 /// <summary>The guide's checklist for production, its eight items each judged by the settings in force (SEED-076 to SEED-080).</summary>
 internal static class SecurityChecklist
 {
-    public static IReadOnlyList<CheckResult> Of(IServiceProvider services)
+    public static IReadOnlyList<CheckResult> Judge(IServiceProvider services)
     {
         var configuration = services.GetRequiredService<IConfiguration>();
         var environment = services.GetRequiredService<IHostEnvironment>();
@@ -75,19 +75,4 @@ internal static class SecurityChecklist
             ? new("token-expiration", Verdict.Pass, lives)
             : new("token-expiration", Verdict.Warn, $"{lives}; an hour and seven days are usual");
     }
-}
-
-/// <summary>One line of the doctor.</summary>
-internal sealed record CheckResult(string Name, Verdict Verdict, string Says);
-
-internal enum Verdict
-{
-    Pass,
-    Warn,
-    Fail,
-}
-
-internal static class VerdictWords
-{
-    public static string Word(this Verdict verdict) => verdict.ToString().ToUpperInvariant();
 }

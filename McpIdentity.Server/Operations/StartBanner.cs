@@ -1,6 +1,5 @@
 using System.Reflection;
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
@@ -18,9 +17,9 @@ internal static class StartBanner
         var providers = app.Services.GetRequiredService<SignInProviders>();
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
         var version = Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-        var endpoint = address.Of(mcp.Path);
+        var endpoint = address.UrlOf(mcp.Path);
         var issues = app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled;
-        string Issuing(string path) => issues ? address.Of(path) : "off (OAuth:Enabled)";
+        string Issuing(string path) => issues ? address.UrlOf(path) : "off (OAuth:Enabled)";
         Console.WriteLine($"""
             McpIdentity {version}  {app.Environment.EnvironmentName}
               Server URL          {address.Issuer}
@@ -31,7 +30,7 @@ internal static class StartBanner
               Token               {Issuing("/oauth/token")}
               User Info           {Issuing("/oauth/userinfo")}
               Auth Server         {Issuing("/.well-known/oauth-authorization-server")}
-              Protected Resource  {(mcp is { Enabled: true, Auth.AuthType: not McpAuthType.None } ? address.Of("/.well-known/oauth-protected-resource") : "off (Mcp:Enabled, Mcp:Auth:AuthType)")}
+              Protected Resource  {(mcp is { Enabled: true, Auth.AuthType: not McpAuthType.None } ? address.UrlOf("/.well-known/oauth-protected-resource") : "off (Mcp:Enabled, Mcp:Auth:AuthType)")}
               Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);
     }

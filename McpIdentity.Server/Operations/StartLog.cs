@@ -14,7 +14,7 @@ internal static partial class StartLog
 
         if (app.Environment.IsProduction())
         {
-            foreach (var item in SecurityChecklist.Of(app.Services))
+            foreach (var item in SecurityChecklist.Judge(app.Services))
             {
                 Item(app.Logger, item.Verdict == Verdict.Pass ? LogLevel.Information : LogLevel.Warning, item.Name, item.Verdict.Word(), item.Says);
             }

@@ -27,7 +27,7 @@ internal static class PagesSetup
             return TypedResults.Bytes(css, "text/css; charset=utf-8", entityTag: tag);
         }).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, WithoutOAuth = true });
         app.Map(Paths.Home, (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
-            $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.Of(mcp.Value.Path)}" : "")}\n"))
+            $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.UrlOf(mcp.Value.Path)}" : "")}\n"))
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, WithoutOAuth = true });
     }
 }

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Mvc;
-
 namespace McpIdentity.Server.Pages;
 
 /// <summary>A failure as a person should read it. As a feature of the request it is what the error page shows.</summary>
@@ -33,15 +31,4 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
     public static PersonError BadRequest(string code, string? description) => new(
         code, "The app's request is not valid", description ?? "The request cannot be understood.",
         "Go back to the app and try again; if it stays so, give the details below to its developer.");
-}
-
-/// <summary>Shows the error page with status 400.</summary>
-internal sealed class ErrorResult(PersonError error) : IActionResult
-{
-    public Task ExecuteResultAsync(ActionContext context)
-    {
-        context.HttpContext.Features.Set(error);
-        context.HttpContext.Response.StatusCode = StatusCodes.Status400BadRequest;
-        return Task.CompletedTask;
-    }
 }

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;

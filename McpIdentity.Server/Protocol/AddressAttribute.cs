@@ -1,5 +1,3 @@
-using McpIdentity.Server.Hosting;
-
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>Who reads what an address answers, errors included.</summary>

@@ -1,6 +1,3 @@
-using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Operations;
-
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>

@@ -19,7 +19,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     // Our own endpoint goes by the address that the request came to; that is one constant but for a developer's tunnel.
     private Uri[] All => address.IsConfigured ? _configured ??= Named() : Named();
 
-    private Uri[] Named() => mcp.Value.Enabled || _further.Length == 0 ? [new Uri(address.Of(mcp.Value.Path)), .. _further] : _further;
+    private Uri[] Named() => mcp.Value.Enabled || _further.Length == 0 ? [new Uri(address.UrlOf(mcp.Value.Path)), .. _further] : _further;
 
     /// <summary>
     /// The resource that <paramref name="indicator"/> means, or null. Real clients add a slash, leave the path out, or change
@@ -46,7 +46,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
 
     // An origin alone means our endpoint, or the only resource there; among several it means none.
     private Uri? TheOne(Uri[] resources) =>
-        Array.Find(resources, resource => resource.OriginalString == address.Of(mcp.Value.Path)) ?? (resources.Length == 1 ? resources[0] : null);
+        Array.Find(resources, resource => resource.OriginalString == address.UrlOf(mcp.Value.Path)) ?? (resources.Length == 1 ? resources[0] : null);
 
     private static string Origin(Uri uri) => uri.GetLeftPart(UriPartial.Authority);
 }

@@ -46,7 +46,7 @@ internal sealed class SessionCookie(
             SignedInUntil = expires,
             KeptUntil = expires,
             DeviceHint = device.Length > MaxDeviceHint ? device[..MaxDeviceHint] : device,
-            ProtectedTokens = UpstreamTokens.Of(context.Properties).Protect(keys),
+            ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 
         // The provider's tokens stay here: the cookie's own properties travel in it.

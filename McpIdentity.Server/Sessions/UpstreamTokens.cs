@@ -10,7 +10,7 @@ internal sealed record UpstreamTokens(string? AccessToken, string? RefreshToken,
     public const string Purpose = "upstream tokens";
 
     /// <summary>As an authentication handler with <c>SaveTokens</c> leaves them.</summary>
-    public static UpstreamTokens Of(AuthenticationProperties properties) => new(
+    public static UpstreamTokens ReadFrom(AuthenticationProperties properties) => new(
         properties.GetTokenValue("access_token"), properties.GetTokenValue("refresh_token"), properties.GetTokenValue("expires_at"));
 
     public string Protect(EncryptionKeys keys) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(this, SessionsJson.Default.UpstreamTokens));

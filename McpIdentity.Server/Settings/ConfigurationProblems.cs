@@ -1,4 +1,3 @@
-using System.Collections;
 using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
@@ -125,7 +124,7 @@ internal sealed class ConfigurationProblems
         else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
         {
             var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
-            var variables = string.Join(", ", EnvironmentNames.Of(child.Path));
+            var variables = string.Join(", ", EnvironmentNames.NamesOf(child.Path));
             _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
         }

@@ -3,7 +3,7 @@ namespace McpIdentity.Server.Settings;
 /// <summary>What is in force and where it came from. A value that is marked as a secret is not among them.</summary>
 internal static class EffectiveSettings
 {
-    public static IEnumerable<(string Key, string Value, string Source)> Of(IConfigurationRoot configuration)
+    public static IEnumerable<(string Key, string Value, string Source)> List(IConfigurationRoot configuration)
     {
         var said = SettingsSections.All.SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
             .Where(pair => !string.IsNullOrEmpty(pair.Value))

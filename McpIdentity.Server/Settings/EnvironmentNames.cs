@@ -86,7 +86,7 @@ internal static class EnvironmentNames
     }
 
     /// <summary>The flat names of a configuration key, the strongest first.</summary>
-    public static IEnumerable<string> Of(string key) =>
+    public static IEnumerable<string> NamesOf(string key) =>
         Keys.Where(pair => pair.Value.Equals(key, StringComparison.OrdinalIgnoreCase)).Select(pair => pair.Key).Reverse();
 
     // This file is ours alone, so that a name that nobody reads is a slip of the pen; .env belongs to other programs too.

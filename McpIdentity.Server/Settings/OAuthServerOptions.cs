@@ -1,6 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Clients;
-using McpIdentity.Server.Keys;
 
 namespace McpIdentity.Server.Settings;
 

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations.Entities;
 
 namespace McpIdentity.Server.Settings;
 

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Clients;
 
 namespace McpIdentity.Server.Settings;
 

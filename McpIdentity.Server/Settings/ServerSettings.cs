@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Settings;

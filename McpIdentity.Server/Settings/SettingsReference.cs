@@ -40,17 +40,17 @@ internal static partial class SettingsReference
 
         """;
 
-    public static IReadOnlyList<Setting> All { get; } = [.. SettingsSections.All.SelectMany(section => section.Options.SelectMany(options => Of(section.Name, options)))];
+    public static IReadOnlyList<Setting> All { get; } = [.. SettingsSections.All.SelectMany(section => section.Options.SelectMany(options => ListFrom(section.Name, options)))];
 
     public static string ToMarkdown()
     {
         var text = new StringBuilder(Preamble);
         foreach (var (name, options) in SettingsSections.All)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.Of(options[0])}\n\n| setting | environment | default | |\n|---|---|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.TextOf(options[0])}\n\n| setting | environment | default | |\n|---|---|---|---|\n");
             foreach (var setting in All.Where(setting => setting.Section == name))
             {
-                var variables = string.Join(", ", EnvironmentNames.Of(setting.Key).Select(variable => $"`{variable}`"));
+                var variables = string.Join(", ", EnvironmentNames.NamesOf(setting.Key).Select(variable => $"`{variable}`"));
                 text.Append(CultureInfo.InvariantCulture, $"| `{setting.Key}` | {variables} | {(setting.Default.Length > 0 ? $"`{setting.Default}`" : "")} | {setting.Text}{setting.Choices}{(setting.IsSecret ? " A secret: never shown." : "")} |\n");
             }
         }
@@ -82,7 +82,7 @@ internal static partial class SettingsReference
         return root.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
     }
 
-    private static IEnumerable<Setting> Of(string section, Type type, string? prefix = null)
+    private static IEnumerable<Setting> ListFrom(string section, Type type, string? prefix = null)
     {
         var defaults = Activator.CreateInstance(type);
         foreach (var property in type.GetProperties(BindingFlags.Instance | BindingFlags.Public).Where(property => property.DeclaringType!.Assembly != typeof(object).Assembly))
@@ -91,18 +91,18 @@ internal static partial class SettingsReference
             var isList = property.PropertyType != typeof(string) && property.PropertyType.IsAssignableTo(typeof(IEnumerable));
             if (!isList && property.PropertyType.IsClass && property.PropertyType != typeof(string))
             {
-                foreach (var nested in Of(section, property.PropertyType, key))
+                foreach (var nested in ListFrom(section, property.PropertyType, key))
                 {
                     yield return nested;
                 }
             }
             else if (property.SetMethod is { IsPublic: true } || isList)
             {
-                yield return new Setting(section, key, property.PropertyType, isList, Show(property.GetValue(defaults)), Documentation.Of(property), property.IsDefined(typeof(SecretAttribute)));
+                yield return new Setting(section, key, property.PropertyType, isList, Show(property.GetValue(defaults)), Documentation.TextOf(property), property.IsDefined(typeof(SecretAttribute)));
                 var isMap = property.PropertyType.IsAssignableTo(typeof(IDictionary)) || property.PropertyType.GenericTypeArguments.Length == 2;
                 if (isList && property.PropertyType.GenericTypeArguments.LastOrDefault() is { IsClass: true } item && item != typeof(string))
                 {
-                    foreach (var nested in Of(section, item, key + (isMap ? ":{id}" : ":{n}")))
+                    foreach (var nested in ListFrom(section, item, key + (isMap ? ":{id}" : ":{n}")))
                     {
                         yield return nested;
                     }
@@ -154,9 +154,9 @@ internal static partial class SettingsReference
     {
         private static readonly Dictionary<string, XElement> Members = Read();
 
-        public static string Of(Type type) => Text(Members.GetValueOrDefault($"T:{Name(type)}"));
+        public static string TextOf(Type type) => Text(Members.GetValueOrDefault($"T:{Name(type)}"));
 
-        public static string Of(PropertyInfo property) => Text(Members.GetValueOrDefault($"P:{Name(property.DeclaringType!)}.{property.Name}"));
+        public static string TextOf(PropertyInfo property) => Text(Members.GetValueOrDefault($"P:{Name(property.DeclaringType!)}.{property.Name}"));
 
         private static string Name(Type type) => type.FullName!.Replace('+', '.');
 

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 
 namespace McpIdentity.Server.Tokens;

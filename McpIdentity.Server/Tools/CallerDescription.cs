@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Tools;
 /// <summary>What <c>whoami</c> answers.</summary>
 internal sealed record CallerDescription(string Sub, string? Name, string? Email, string? ClientId, string[] Scopes, string AuthMethod)
 {
-    public static string Of(ClaimsPrincipal? user)
+    public static string Describe(ClaimsPrincipal? user)
     {
         if (user?.Identity is not { IsAuthenticated: true, AuthenticationType: { } method })
         {

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Security.Claims;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
-using Microsoft.Extensions.Hosting;
 using ModelContextProtocol.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -28,7 +27,7 @@ internal sealed class IdentityTools
 
     [McpServerTool(Name = "whoami", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Category = "diagnostics")]
     [Description("Tells who is calling: subject, e-mail address, scopes and how they signed in.")]
-    public static string WhoAmI(ClaimsPrincipal? user = null) => CallerDescription.Of(user);
+    public static string WhoAmI(ClaimsPrincipal? user = null) => CallerDescription.Describe(user);
 
     [McpServerTool(Name = "admin_status", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Scopes = ServerScopes.McpAdmin, Category = "admin")]
     [Description("Tells administrators how the server is doing.")]

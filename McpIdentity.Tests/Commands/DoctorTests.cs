@@ -21,7 +21,7 @@ internal sealed partial class DoctorTests
     public async Task A_sound_production_passes_all_eight_items()
     {
         await using var app = Program.Build(Sound);
-        var results = SecurityChecklist.Of(app.Services);
+        var results = SecurityChecklist.Judge(app.Services);
 
         Assert.That(results.Select(result => result.Name), Is.EqualTo((string[])
             ["https", "encryption-keys", "session-storage", "token-rotation", "rate-limiting", "audit-logging", "scope-validation", "token-expiration"]));
@@ -34,7 +34,7 @@ internal sealed partial class DoctorTests
     public async Task An_unsafe_setting_fails_its_item(string setting, string name)
     {
         await using var app = Program.Build([.. Sound, setting]);
-        Assert.That(SecurityChecklist.Of(app.Services).Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Is.EqualTo((string[])[name]));
+        Assert.That(SecurityChecklist.Judge(app.Services).Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Is.EqualTo((string[])[name]));
     }
 
     [Test, Category("SEED-079"), Category("SEED-078")]

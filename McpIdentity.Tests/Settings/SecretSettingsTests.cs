@@ -28,7 +28,7 @@ internal sealed class SecretSettingsTests
         var configuration = new ConfigurationManager();
         configuration.AddInMemoryCollection(MarkedKeys.Select(key => KeyValuePair.Create(key, (string?)$"hidden value of {key}")));
 
-        var shown = EffectiveSettings.Of(configuration).Where(setting => setting.Source != "default").ToDictionary(setting => setting.Key, setting => setting.Value);
+        var shown = EffectiveSettings.List(configuration).Where(setting => setting.Source != "default").ToDictionary(setting => setting.Key, setting => setting.Value);
 
         Assert.That(shown.Keys, Is.SupersetOf(MarkedKeys));
         Assert.That(shown.Values, Is.All.EqualTo("***"));

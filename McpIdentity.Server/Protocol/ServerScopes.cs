@@ -1,4 +1,3 @@
-using McpIdentity.Mcp.Gate;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Protocol;

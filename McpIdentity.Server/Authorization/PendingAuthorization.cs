@@ -1,0 +1,13 @@
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>A validated authorization request on its way through our pages.</summary>
+/// <param name="Query">Its query string, to come back to <c>/oauth/authorize</c> with.</param>
+/// <param name="ClientId">Who asks.</param>
+/// <param name="ClientName">The name that the client gave itself, or the operator gave it.</param>
+/// <param name="IsNamedByOperator">The name is one to rely on: it stands in <c>OAuth:StaticClients</c>.</param>
+/// <param name="RedirectUri">Where the answer will be sent.</param>
+/// <param name="Scopes">What is asked for, space-separated.</param>
+/// <param name="Resource">At which resource.</param>
+/// <param name="LoginHint">The request's <c>login_hint</c>.</param>
+internal sealed record PendingAuthorization(
+    string Query, string ClientId, string ClientName, bool IsNamedByOperator, string RedirectUri, string Scopes, string Resource, string? LoginHint);
