@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Discovery;
 
+/// <summary>Metadata and key set: what they say, the bytes that are ready, and everywhere that clients look for them.</summary>
 internal static class DiscoverySetup
 {
     public static void AddDiscovery(this WebApplicationBuilder builder) => builder.Services.AddSingleton<MetadataCache>();

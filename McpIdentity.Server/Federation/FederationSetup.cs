@@ -3,6 +3,9 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Federation;
 
+/// <summary>
+/// Who people are: the providers that vouch for them, their callbacks, whom the operator admits, and our record of each person.
+/// </summary>
 internal static class FederationSetup
 {
     public static void AddFederatedSignIn(this WebApplicationBuilder builder, OAuthServerOptions oauth)

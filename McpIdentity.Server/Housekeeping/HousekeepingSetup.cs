@@ -1,6 +1,6 @@
 namespace McpIdentity.Server.Housekeeping;
 
-/// <summary>What has expired goes by itself.</summary>
+/// <summary>Work beside the requests: what has expired is deleted, what is under an old encryption key is written again.</summary>
 internal static class HousekeepingSetup
 {
     public static void AddHousekeeping(this WebApplicationBuilder builder)

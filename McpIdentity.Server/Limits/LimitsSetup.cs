@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Limits;
 
+/// <summary>How many requests the endpoints and pages answer, of whom, counted on this node or in Redis for all.</summary>
 internal static class LimitsSetup
 {
     /// <summary>Called after the MCP module, whose counter of one node it replaces.</summary>

@@ -6,7 +6,10 @@ using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Server.Pages;
 
-/// <summary>Razor Pages beside the features they belong to, and the one style sheet.</summary>
+/// <summary>
+/// What every page shares: layout, style sheet, the error page and its words, the page that goes on by itself. The pages
+/// themselves stand beside the features that they belong to.
+/// </summary>
 internal static class PagesSetup
 {
     public static void AddPages(this WebApplicationBuilder builder) =>

@@ -11,7 +11,10 @@ using Npgsql;
 
 namespace McpIdentity.Server.Persistence;
 
-/// <summary>EF Core on the configured provider.</summary>
+/// <summary>
+/// The way to SQLite, PostgreSQL and Redis: connections, migrations, the prepared statements, locks between processes, and which
+/// faults are the storage's.
+/// </summary>
 internal static partial class PersistenceSetup
 {
     private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);

@@ -33,6 +33,23 @@ internal sealed partial class ArrowTests
             .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && Inside().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName),
         Is.Empty, "the module's gate, credentials, options' rules and metadata are its own");
 
+    // README, the architecture, the file: what a newcomer asks is three hops away.
+    [TestCase("a request's must match", "RedirectUris.cs"), TestCase("reuse of a code or refresh token ends the grant", "SpendGrantTokens.cs"), TestCase("a public tool needs no token", "AccessRules.cs")]
+    [TestCase("Production refuses an http issuer", "ServerOptionsRules.cs"), TestCase("Google sends the browser back to", "CallbackEndpoint.cs")]
+    public void What_a_newcomer_asks_is_three_hops_from_the_README(string question, string file)
+    {
+        var architecture = File.ReadAllText(Repository.PathOf("docs", "architecture.md"));
+        var answer = architecture.Split('\n').Single(line => line.StartsWith("| ", StringComparison.Ordinal) && line.Contains(question, StringComparison.Ordinal));
+
+        Assert.That(File.ReadAllText(Repository.PathOf("README.md")), Does.Contain("(docs/architecture.md)"));
+        Assert.That(answer, Does.Contain(file));
+    }
+
+    [Test]
+    public void The_files_that_the_architecture_names_exist() => Assert.That(
+        NamedFile().Matches(File.ReadAllText(Repository.PathOf("docs", "architecture.md"))).Select(match => match.Groups[1].Value).Where(file => !File.Exists(Repository.PathOf(file))),
+        Is.Empty);
+
     // The script is what people run; it fails on a circle.
     private static async Task<Dictionary<string, string[]>> ArrowsAsync(string project)
     {
@@ -50,6 +67,9 @@ internal sealed partial class ArrowTests
 
     [GeneratedRegex(@"^\| `(\w+)/` \|[^|]*\|([^|]*)\|$")]
     private static partial Regex Row();
+
+    [GeneratedRegex("`(McpIdentity[^` ]*\\.cs)`")]
+    private static partial Regex NamedFile();
 
     [GeneratedRegex(@"McpIdentity\.Mcp\.(Gate|Credentials|Options|Metadata)\b")]
     private static partial Regex Inside();

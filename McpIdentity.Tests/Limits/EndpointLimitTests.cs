@@ -24,6 +24,12 @@ internal sealed class EndpointLimitTests
     [SetUp]
     public void BeginAnew() => _server.Clock.Advance(TimeSpan.FromMinutes(2));
 
+    [TestCase("AuthEndpointMaxRequests", "0"), TestCase("RegistrationMaxRequests", "0")]
+    [Category("SEED-057")]
+    public void A_limit_that_could_not_work_stops_the_start(string setting, string value) => Assert.That(
+        async () => await TestServer.StartAsync($"Mcp:RateLimiting:{setting}={value}"),
+        Throws.Exception.With.Message.Contains($"Mcp:RateLimiting:{setting} is {value}"));
+
     [TestCase("GET", "/oauth/authorize"), TestCase("GET", "/OAuth/Authorize/"), TestCase("GET", "/signin"), TestCase("GET", "/login"), TestCase("GET", "/consent")]
     [TestCase("GET", "/oauth/callback?code=x&state=y"), TestCase("POST", "/oauth/token"), TestCase("POST", "/oauth/token/")]
     [TestCase("POST", "/oauth/revoke"), TestCase("POST", "/oauth/introspect"), TestCase("POST", "/register"), TestCase("POST", "/oauth/register")]

@@ -96,7 +96,6 @@ internal sealed class McpLimitTests
     }
 
     [TestCase("WindowMs", "0"), TestCase("WindowMs", "-1"), TestCase("MaxRequests", "0"), TestCase("MaxToolCalls", "-5")]
-    [TestCase("AuthEndpointMaxRequests", "0"), TestCase("RegistrationMaxRequests", "0")]
     [Category("SEED-057")]
     public void A_limit_that_could_not_work_stops_the_start(string setting, string value) => Assert.That(
         async () => await StartAsync((setting, value)),

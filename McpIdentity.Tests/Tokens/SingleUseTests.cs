@@ -45,6 +45,41 @@ internal sealed class SingleUseTests
         await AssertHasEndedAsync(_server, client, tokens.Text("refresh_token")!, tokens.Text("access_token")!);
     }
 
+    // Who has read a code in a browser's history or a log has neither the verifier nor the client: that is no second use.
+    [TestCase("code_verifier", "0123456789012345678901234567890123456789012"), TestCase("redirect_uri", "http://127.0.0.1:4711/elsewhere"), TestCase("client_id", "another client's")]
+    public async Task A_spent_code_in_a_request_that_is_wrong_otherwise_ends_nothing(string parameter, string value)   // OAuth 2.1 §4.1.3
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        var other = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+        var code = await client.AuthorizeAsync(alice);
+        using var first = await client.RedeemAsync(code);
+        var tokens = await first.JsonAsync();
+
+        using var wrong = await client.RedeemAsync(code, (parameter, parameter == "client_id" ? other.ClientId : value));
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+
+        Assert.That(await wrong.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_spent_refresh_token_of_another_client_ends_nothing()   // OAuth 2.1 §4.3.1
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_strict);
+        var other = await OAuthClient.RegisterPublicAsync(_strict);
+        using var alice = new Person(_strict);
+        var spent = (await client.ConnectAsync(alice)).Text("refresh_token")!;
+        using var first = await client.RefreshAsync(spent);
+        var current = (await first.JsonAsync()).Text("refresh_token")!;
+
+        using var wrong = await other.RefreshAsync(spent);
+        using var refresh = await client.RefreshAsync(current);
+
+        Assert.That(await wrong.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
     [Test]
     public async Task A_code_of_twelve_redemptions_at_once_succeeds_once()   // RFC 6749 §4.1.2
     {
