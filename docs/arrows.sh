@@ -69,8 +69,9 @@ find "$project" \( -name bin -o -name obj \) -prune -o \( -name '*.cs' -o -name 
             f = substr(order[i], 5); if (f == ".") continue
             list = ""
             for (j = 1; j <= n; j++) { g = substr(order[j], 5); if ((f, g) in uses) list = list (list ? ", " : "") (g == "." ? "Program.cs" : g) }
-            printf "%s %-14s -> %s\n", (f in floor) ? floor[f] : "?", f, list ? list : "-"
             if (!(f in floor)) circle = circle " " f
+            if (show && f != show) continue
+            printf "%s %-14s -> %s\n", (f in floor) ? floor[f] : "?", f, list ? list : "-"
             if (f == show) for (j = 1; j <= count; j++) { found = ""; for (g in known) if ((f, g, files[j]) in seen) found = found " " g; if (found) print "      " files[j] " ->" found }
         }
         if (circle) { print "In a circle, or above one:" circle; exit 1 }

@@ -17,9 +17,9 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
             .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
 
-        if (options.CallbackPath is not ['/', not '/', ..])
+        if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || Paths.IsTaken(options.CallbackPath))
         {
-            problems.Add($"OAuth:CallbackPath must be a path that starts with a slash (is '{options.CallbackPath}').");
+            problems.Add($"OAuth:CallbackPath must be a path of its own that starts with a slash, such as {Paths.Callback} or /signin-google (is '{options.CallbackPath}').");
         }
 
         if (environment.IsProduction() && options.Enabled && !providers.Any(provider => provider.IsUsable))

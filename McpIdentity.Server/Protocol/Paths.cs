@@ -44,6 +44,12 @@ internal static class Paths
     /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
     public const string OldMetadata = "/oidc/.well-known/{document}";
 
+    /// <summary>Whether another page or endpoint is there, or below there, so that a callback of the operator's choice cannot be.</summary>
+    public static bool IsTaken(string path) =>
+        new PathString(path).StartsWithSegments(Health) || new PathString(path).StartsWithSegments(Debug) || new PathString(path).StartsWithSegments(WellKnown) ||
+        ((string[])[Authorize, Token, UserInfo, Introspect, Revoke, Register, OldRegister, SignIn, Login, Consent, SignOut, Error, StyleSheet])
+            .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
+
     /// <summary>
     /// Where clients look for metadata: the forms of RFC 8414 §3.1 and OpenID Connect Discovery §4, with and without the
     /// resource's path (docs/interoperability.md, "Metadata paths").

@@ -20,17 +20,16 @@ internal sealed class RevocationList
     /// <summary>Raised for what was news, from this node or another: whoever remembers something of it forgets that.</summary>
     public event Action<RevocationKind, string>? Added;
 
-    /// <returns>Whether it was news.</returns>
-    public bool Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt)
+    /// <summary>Puts it in force on this node.</summary>
+    public void Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt)
     {
         if (_ended.TryGetValue((kind, target), out var known) && known.RevokedAt >= revokedAt)
         {
-            return false;
+            return;
         }
 
         _ended.AddOrUpdate((kind, target), new Ended(revokedAt, expiresAt), (_, other) => other.RevokedAt > revokedAt ? other : new Ended(revokedAt, expiresAt));
         Added?.Invoke(kind, target);
-        return true;
     }
 
     /// <summary>Forgets what no token can ask about any more.</summary>
