@@ -20,7 +20,7 @@ internal abstract class PipelineStage
 
     public static bool IsOurs(OpenIddictServerHandlerDescriptor step) => step.ServiceDescriptor.ServiceType.Assembly == typeof(PipelineStage).Assembly;
 
-    // OpenIddict's own stand a thousand apart: what follows one of them has room until the next.
+    // OpenIddict's own stand 250 to a thousand apart: what follows one of them has room until the next.
     protected void PutAfter(OpenIddictServerHandlerDescriptor theirs)
     {
         _order = theirs.Order;

@@ -43,11 +43,11 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
-        builder.AddAuthorization();
-        builder.AddGrants();
+        builder.AddAuthorizationRequests();
+        builder.AddTokens();
         builder.AddAuthorizationServer(options.OAuth);
         builder.AddDiscovery();
-        builder.AddProtectedResource();
+        builder.AddMcpResource();
         builder.AddRateLimits();
         builder.AddAudit();
         builder.AddProtocolCors();
@@ -61,8 +61,9 @@ internal static class Program
 
         app.UseDraining();
         app.UseTrustedProxies();
-        app.UseRouting(); // first: what an address needs stands at its endpoint
         app.UseErrorHandling();
+        app.UseRouting(); // before what follows, because what an address needs stands at its endpoint
+        app.UseErrorPages();
         app.UseExpectedHosts();
         app.UseProtocolCors();
         app.UseOAuthSwitch();
@@ -84,7 +85,7 @@ internal static class Program
         app.MapPages();
         app.MapHealth();
         app.MapDebugEndpoints();
-        app.MapProtectedResource();
+        app.MapMcpResource();
         return app;
     }
 

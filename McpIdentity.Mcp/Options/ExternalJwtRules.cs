@@ -7,8 +7,6 @@ namespace McpIdentity.Mcp.Options;
 /// <summary>What is wrong with the configured foreign issuers.</summary>
 internal static class ExternalJwtRules
 {
-    // RFC 7518 §3.2: a key of the hash's size or more.
-
     // Printed in the guide that people copy from: known to everybody.
     private static readonly string[] SampleSecrets = ["your-jwt-secret", "your-secret-key", "dev-key-min-32-chars-required!!", "change-me"];
 

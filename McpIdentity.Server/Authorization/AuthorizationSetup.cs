@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizationSetup
 {
-    public static void AddAuthorization(this WebApplicationBuilder builder)
+    public static void AddAuthorizationRequests(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<AuthorizationTickets>();
         builder.Services.AddScoped<Consents>();

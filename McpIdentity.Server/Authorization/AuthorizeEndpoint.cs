@@ -24,7 +24,7 @@ internal static class AuthorizeEndpoint
 
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
         app.Map(Paths.Authorize, AuthorizeAsync)
-            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true });
+            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true });
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,

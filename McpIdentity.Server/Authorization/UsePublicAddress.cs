@@ -1,20 +1,28 @@
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore;
 using OpenIddict.Server;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Authorization;
 
-/// <summary>Lets OpenIddict believe that every request came to the public address: no URL it emits follows the Host header.</summary>
+/// <summary>
+/// Tells OpenIddict which address a request came to: the one that routing found, at the public address. No URL that it emits
+/// follows the Host header, and no spelling of a path (<c>/oauth/%2574oken</c>, which its own reading decodes once more)
+/// reaches one of its endpoints around what that endpoint needs: limits, https, checks of the form.
+/// </summary>
 internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServerHandler<ProcessRequestContext>
 {
     public ValueTask HandleAsync(ProcessRequestContext context)
     {
-        context.BaseUri = address.BaseUri;
-        if (context.RequestUri is { } uri)
+        var http = context.Transaction.GetHttpRequest()?.HttpContext;
+        if (http?.GetEndpoint() is not RouteEndpoint endpoint || http.GetAddress() is not { IsOpenIddicts: true })
         {
-            context.RequestUri = new Uri(address.UrlOf(uri.PathAndQuery));
+            context.SkipRequest();
+            return default;
         }
 
+        context.BaseUri = address.BaseUri;
+        context.RequestUri = new Uri(address.UrlOf(endpoint.RoutePattern.RawText + http.Request.QueryString));
         return default;
     }
 }

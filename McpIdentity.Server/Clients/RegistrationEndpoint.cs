@@ -17,15 +17,16 @@ internal static class RegistrationEndpoint
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
-        if (app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled)
+        var address = new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket };
+        var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled;
+        foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
         {
-            foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
-            {
-                app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>()
-                    .WithAddress(new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket });
-            }
+            var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map(path, IsOff);
+            endpoint.WithAddress(address);
         }
     }
+
+    private static OAuthError IsOff() => new("not_found", "Clients are registered by the operator of this server.") { StatusCode = StatusCodes.Status404NotFound };
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
         HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,

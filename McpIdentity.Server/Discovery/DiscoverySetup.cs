@@ -26,7 +26,7 @@ internal static class DiscoverySetup
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path;
         foreach (var path in Paths.ServerMetadata(mcp).Append(Paths.KeySet))
         {
-            app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true });
+            app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, IsOpenIddicts = true });
         }
 
         app.Map(Paths.WellKnown + "/{**rest}", NotFound)

@@ -27,7 +27,7 @@ internal static class CallbackEndpoint
             app.Map(path + "/{id}", ReceiveAsync).WithAddress(address);
         }
 
-        // Google's handler answers at its path itself; what arrives here it has not taken, because Google is not configured.
+        // Google's handler answers at its path itself; what arrives here it has not taken, because it is not Google's path, or Google is off.
         var google = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.CallbackPath;
         foreach (var path in new[] { google, Paths.Callback, Paths.ShortCallback }.Distinct(StringComparer.OrdinalIgnoreCase))
         {

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
 using static OpenIddict.Client.OpenIddictClientEvents;
@@ -16,6 +17,13 @@ internal sealed class UseOwnAddress(PublicAddress address) : IOpenIddictClientHa
 
     public ValueTask HandleAsync(ProcessRequestContext context)
     {
+        if (context.Transaction.GetHttpRequest()?.HttpContext.GetEndpoint() is null)
+        {
+            // What routing does not know is no callback, however OpenIddict would decode it.
+            context.SkipRequest();
+            return default;
+        }
+
         context.BaseUri = new Uri(address.Issuer + "/");
         if (context.RequestUri is { } uri)
         {

@@ -17,6 +17,11 @@ internal static partial class ErrorHandling
             // The log line carries the trace id that the answer names.
             SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || StorageFaults.IsOne(context.Exception),
         });
+    }
+
+    /// <summary>After routing, which says whether a person is at the address.</summary>
+    public static void UseErrorPages(this WebApplication app)
+    {
         // A status without a body becomes a page, in a scope of its own: what failed in the request's must not fail the page as well.
         app.UseStatusCodePagesWithReExecute(Paths.Error, createScopeForStatusCodePages: true);
         app.Use((context, next) =>

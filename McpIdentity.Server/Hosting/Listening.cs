@@ -44,5 +44,5 @@ internal static class Listening
                 .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://[::]", "://localhost", StringComparison.Ordinal));
     }
 
-    private static string Port(IConfiguration configuration) => configuration["Server:Port"] is { Length: > 0 } port ? port : "8082";
+    private static string Port(IConfiguration configuration) => configuration[$"{ServerOptions.Section}:{nameof(ServerOptions.Port)}"] is { Length: > 0 } port ? port : $"{new ServerOptions().Port}";
 }

@@ -17,7 +17,7 @@ internal static class KeysSetup
         var services = builder.Services;
         services.AddSingleton<EncryptionKeys>();
         services.AddSingleton<IPostConfigureOptions<OAuthServerOptions>, DevelopmentEncryptionKey>();
-        services.AddSingleton<IValidateOptions<OAuthServerOptions>, EncryptionKeyRules>();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, KeyRules>();
         services.AddSingleton<SigningKeyRing>();
         services.AddScoped<SigningKeyStore>();
         services.AddSingleton<SigningKeyRotation>();

@@ -27,9 +27,9 @@ internal static class StartBanner
               Sign-in             {(issues ? SignIn(providers) : "off (OAuth:Enabled)")}
               MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}
               Authorization       {Issuing(Paths.Authorize)}
-              Token               {Issuing("/oauth/token")}
-              User Info           {Issuing("/oauth/userinfo")}
-              Auth Server         {Issuing("/.well-known/oauth-authorization-server")}
+              Token               {Issuing(Paths.Token)}
+              User Info           {Issuing(Paths.UserInfo)}
+              Auth Server         {Issuing(Paths.ServerMetadata(mcp.Path)[0])}
               Protected Resource  {(mcp is { Enabled: true, Auth.AuthType: not McpAuthType.None } ? address.UrlOf("/.well-known/oauth-protected-resource") : "off (Mcp:Enabled, Mcp:Auth:AuthType)")}
               Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);

@@ -1,6 +1,5 @@
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore;
-using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -15,8 +14,7 @@ internal sealed class ErrorModel : PageModel
     // Not by OnGet: the page is shown in answer to any method.
     public PersonError Error =>
         HttpContext.Features.Get<PersonError>() ??
-        (HttpContext.Features.Get<IExceptionHandlerFeature>() is not null ? PersonError.Unexpected
-        : HttpContext.GetOpenIddictServerResponse() is { Error: { } error } response ? Explain(error, response.ErrorDescription)
+        (HttpContext.GetOpenIddictServerResponse() is { Error: { } error } response ? Explain(error, response.ErrorDescription)
         : Response.StatusCode == StatusCodes.Status404NotFound ? PersonError.NotFound
         : PersonError.BadRequest(Errors.InvalidRequest, null));
 

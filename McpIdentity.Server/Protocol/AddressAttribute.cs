@@ -12,7 +12,8 @@ internal enum Reader
 
 /// <summary>
 /// What an address needs of the server around it, said once, at its endpoint: the middlewares read it, and know no address
-/// themselves. What is not said is the safe choice. An endpoint without it fails a test.
+/// themselves. What is not said is the safe choice, but for three that each endpoint has to think of: a rate limit, the checks
+/// of parameters, the audit of sign-ins. An endpoint without it fails a test.
 /// </summary>
 /// <param name="reader">Who reads the answers.</param>
 /// <param name="methods">The methods that it takes, separated by spaces; others are 405 with <c>Allow</c>. <c>*</c>: any.</param>
@@ -43,13 +44,19 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether it is there without an authorization server too (<c>OAuth:Enabled=false</c>).</summary>
     public bool WithoutOAuth { get; init; }
 
+    /// <summary>Whether OpenIddict answers here, before or instead of the endpoint.</summary>
+    public bool IsOpenIddicts { get; init; }
+
+    /// <summary>A method that is not advertised and let through all the same: whoever answers says in the words of its RFC what is wrong.</summary>
+    public string? LetsThrough { get; init; }
+
     /// <summary>Whether it takes parameters in the query and by form, which are checked before any parser behind sees them.</summary>
     public bool TakesForms { get; init; }
 
     /// <summary>The methods by which somebody tries to sign in here: what is refused goes into the security log as <c>login_failure</c>.</summary>
     public string? SignsInBy { get; init; }
 
-    public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.OrdinalIgnoreCase);
+    public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.OrdinalIgnoreCase) || string.Equals(method, LetsThrough, StringComparison.OrdinalIgnoreCase);
 
     public bool IsSignIn(string method) => SignsInBy?.Split(' ').Contains(method, StringComparer.OrdinalIgnoreCase) == true;
 }

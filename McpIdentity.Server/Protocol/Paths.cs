@@ -7,6 +7,9 @@ namespace McpIdentity.Server.Protocol;
 /// </summary>
 internal static class Paths
 {
+    /// <summary>Everything below it is the authorization server's.</summary>
+    public const string OAuth = "/oauth";
+
     public const string Authorize = "/oauth/authorize";
     public const string Token = "/oauth/token";
     public const string UserInfo = "/oauth/userinfo";
@@ -44,10 +47,10 @@ internal static class Paths
     /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
     public const string OldMetadata = "/oidc/.well-known/{document}";
 
-    /// <summary>Whether another page or endpoint is there, or below there, so that a callback of the operator's choice cannot be.</summary>
+    /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        new PathString(path).StartsWithSegments(Health) || new PathString(path).StartsWithSegments(Debug) || new PathString(path).StartsWithSegments(WellKnown) ||
-        ((string[])[Authorize, Token, UserInfo, Introspect, Revoke, Register, OldRegister, SignIn, Login, Consent, SignOut, Error, StyleSheet])
+        ((string[])[Health, Debug, WellKnown, "/oidc"]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, Register, OldRegister, SignIn, Login, Consent, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>

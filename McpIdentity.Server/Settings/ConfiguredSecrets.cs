@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text.RegularExpressions;
 
 namespace McpIdentity.Server.Settings;
 
@@ -13,8 +14,8 @@ internal sealed class ConfiguredSecrets
     /// <summary>Nothing is configured yet.</summary>
     public static readonly ConfiguredSecrets None = new([]);
 
-    // Shorter ones are words that stand elsewhere too, and a setting of that length is refused anyway.
-    private const int MinLength = 6;
+    // Shorter ones are words that stand in other places too: to replace them there would tell what they are.
+    private const int MinLength = 8;
 
     // The longest first: one may begin with another.
     private readonly string[] _values;
@@ -24,11 +25,16 @@ internal sealed class ConfiguredSecrets
 
     public static ConfiguredSecrets In(IConfiguration configuration) => new(SettingsSections.All
         .SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
-        .Where(pair => !string.IsNullOrEmpty(pair.Value) && SettingsSections.IsSecret(pair.Key))
+        .Where(pair => !string.IsNullOrEmpty(pair.Value) && SettingsSections.IsSecret(pair.Key, orUnknown: false))
         .SelectMany(pair => PartsOf(pair.Value!)));
 
     /// <returns>The text without them.</returns>
-    public string Mask(string text) => _values.Aggregate(text, (masked, value) => masked.Replace(value, Masked, StringComparison.Ordinal));
+    public string Mask(string text) => _values.Aggregate(text, MaskWhole);
+
+    // Not within a longer word, which is another word.
+    private static string MaskWhole(string text, string value) => !text.Contains(value, StringComparison.Ordinal)
+        ? text
+        : Regex.Replace(text, $@"(?<![\w]){Regex.Escape(value)}(?![\w])", Masked);
 
     // Of a connection string or URL, the password by itself too: what quotes it seldom quotes all of it.
     private static IEnumerable<string> PartsOf(string value)

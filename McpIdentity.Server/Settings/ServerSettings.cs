@@ -4,21 +4,21 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Settings;
 
 /// <summary>
-/// The sections of the configuration that are the server's own, each bound once: what decides what is built at all (the
+/// The sections of the configuration, each bound once: what decides what is built at all (the
 /// database's provider, the sign-in providers) and <see cref="IOptions{TOptions}"/> are the same objects. Defaults that depend
 /// on the environment and rules are the features', by <see cref="IPostConfigureOptions{TOptions}"/> and
 /// <see cref="IValidateOptions{TOptions}"/>: they have not run yet when this is handed out.
 /// </summary>
-internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Database, OAuthServerOptions OAuth, McpHostOptions Mcp, CorsSettings Cors)
+internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Database, OAuthServerOptions OAuth)
 {
     public static ServerSettings Bind(WebApplicationBuilder builder)
     {
         var settings = new ServerSettings(
             Bind<ServerOptions>(builder, ServerOptions.Section),
             Bind<DatabaseOptions>(builder, DatabaseOptions.Section),
-            Bind<OAuthServerOptions>(builder, OAuthServerOptions.Section),
-            Bind<McpHostOptions>(builder, McpOptions.Section),
-            Bind<CorsSettings>(builder, CorsSettings.Section));
+            Bind<OAuthServerOptions>(builder, OAuthServerOptions.Section));
+        Bind<McpHostOptions>(builder, McpOptions.Section);
+        Bind<CorsSettings>(builder, CorsSettings.Section);
         builder.Services.AddSingleton(settings);
         return settings;
     }

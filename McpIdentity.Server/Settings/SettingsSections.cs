@@ -22,15 +22,21 @@ internal static class SettingsSections
 
     /// <summary>
     /// Whether the value at a key is marked <see cref="SecretAttribute"/>, itself or by what it is a part of. A key that no
-    /// type has may hold anything: it counts as one.
+    /// type has may hold anything: it counts as one, unless <paramref name="orUnknown"/> is false.
     /// </summary>
-    public static bool IsSecret(string key)
+    public static bool IsSecret(string key, bool orUnknown = true)
     {
         var parts = key.Split(':');
         var types = All.FirstOrDefault(section => section.Name.Equals(parts[0], StringComparison.OrdinalIgnoreCase)).Options ?? [];
         for (var i = 1; i < parts.Length; i++)
         {
-            if (PropertiesOf(types, parts[i]) is not { Count: > 0 } properties || properties.Any(property => property.IsDefined(typeof(SecretAttribute))))
+            var properties = PropertiesOf(types, parts[i]);
+            if (properties.Count == 0)
+            {
+                return orUnknown;
+            }
+
+            if (properties.Any(property => property.IsDefined(typeof(SecretAttribute))))
             {
                 return true;
             }

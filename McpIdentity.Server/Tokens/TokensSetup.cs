@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Tokens;
 /// </summary>
 internal static class TokensSetup
 {
-    public static void AddGrants(this WebApplicationBuilder builder)
+    public static void AddTokens(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, LifetimeRules>();
         builder.Services.AddSingleton<GrantTokens>();

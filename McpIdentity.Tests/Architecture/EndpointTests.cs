@@ -1,5 +1,7 @@
 using System.Net;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using Microsoft.AspNetCore.Mvc.RazorPages.Infrastructure;
@@ -19,10 +21,49 @@ internal sealed class EndpointTests
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
 
+    [TestCase(), TestCase("OAuth:Registration:Enabled=false"), TestCase("Mcp:Enabled=false"), TestCase("Mcp:Path=/v1/tools"), TestCase("OAuth:CallbackPath=/signin-google")]
+    [TestCase("OAuth:Enabled=false", "Mcp:Auth:AuthType=jwt", $"Jwt:Secret={TestTokens.Secret}", "Jwt:Issuer=your-service")]
+    public async Task Every_endpoint_says_its_needs_once(params string[] settings)
+    {
+        await using var server = await TestServer.StartAsync(settings);
+
+        Assert.That(
+            (await EndpointsAsync(server)).Where(endpoint => endpoint.Addresses.Count != 1).Select(endpoint => endpoint.Path),
+            Is.Empty, "an AddressAttribute, by WithAddress or on the page's model");
+    }
+
+    // @page takes no constant.
     [Test]
-    public async Task Every_endpoint_says_its_needs_once() => Assert.That(
-        (await EndpointsAsync(_server)).Where(endpoint => endpoint.Addresses.Count != 1).Select(endpoint => endpoint.Path),
-        Is.Empty, "an AddressAttribute, by WithAddress or on the page's model");
+    public void The_pages_are_where_the_table_of_addresses_says() => Assert.That(
+        _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
+        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.SignOut, Paths.Error }));
+
+    // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
+    [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
+    [TestCase("/health/%252e%252e/oauth/revoke"), TestCase("/%252e/oauth/userinfo"), TestCase("/oauth/authoriz%2565")]
+    public async Task A_path_that_is_encoded_twice_is_nobody_s(string path)
+    {
+        using var content = new FormUrlEncodedContent(new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["token"] = "x" });
+        using var response = await _server.Http.PostAsync(path, content);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), await response.Content.ReadAsStringAsync());
+    }
+
+    [TestCase("OAuth:Registration:Enabled=false", "/register"), TestCase("Mcp:Enabled=false", "/mcp")]
+    public async Task A_web_page_can_read_that_something_is_switched_off(string setting, string path)
+    {
+        await using var server = await TestServer.StartAsync(setting);
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, path) { Headers = { { "Origin", "https://app.example" }, { "Access-Control-Request-Method", "POST" } } };
+        using var post = new HttpRequestMessage(HttpMethod.Post, path) { Headers = { { "Origin", "https://app.example" } } };
+
+        using var allowed = await server.Http.SendAsync(preflight);
+        using var answer = await server.Http.SendAsync(post);
+
+        Assert.That((allowed.StatusCode, answer.StatusCode), Is.EqualTo((HttpStatusCode.NoContent, HttpStatusCode.NotFound)));
+        Assert.That(answer.Headers.GetValues("Access-Control-Allow-Origin"), Is.EqualTo(new[] { "*" }));
+        Assert.That(await answer.OAuthErrorAsync(), Is.EqualTo("not_found"));
+    }
 
     // The whole table; a row that changes is a decision.
     [Test]
@@ -33,13 +74,13 @@ internal sealed class EndpointTests
         Assert.That(rows, Is.EqualTo(new[]
         {
             "/ Programs GET, HEAD; http; without OAuth",
-            "/.well-known/jwks.json Programs GET, HEAD; CORS; http; any host",
-            "/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host",
-            "/.well-known/oauth-authorization-server/mcp Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/jwks.json Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/.well-known/oauth-authorization-server/mcp Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/oauth-protected-resource Programs GET, HEAD; CORS; http; any host; without OAuth",
             "/.well-known/oauth-protected-resource/mcp Programs GET, HEAD; CORS; http; any host; without OAuth",
-            "/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host",
-            "/.well-known/openid-configuration/mcp Programs GET, HEAD; CORS; http; any host",
+            "/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/.well-known/openid-configuration/mcp Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/{**rest} Programs *; CORS; http; any host; without OAuth",
             "/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
@@ -52,17 +93,18 @@ internal sealed class EndpointTests
             "/health/ready Programs GET, HEAD; http; any host; without OAuth",
             "/login People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/mcp Programs *; CORS; any host; without OAuth",
-            "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host",
-            "/mcp/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host",
-            "/oauth/authorize People GET, HEAD, POST; authorize; forms",
+            "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/mcp/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/oauth/authorize People GET, HEAD, POST; authorize; forms; OpenIddict",
             "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
-            "/oauth/introspect Programs GET, POST; CORS; introspect; forms",
+            "/oauth/introspect Programs GET, POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
-            "/oauth/revoke Programs GET, POST; CORS; revoke; forms",
+            "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
-            "/oauth/token Programs GET, POST; CORS; token; forms",
-            "/oauth/userinfo Programs GET, POST; CORS; forms",
+            "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
+            "/oauth/userinfo Programs GET, POST; CORS; forms; OpenIddict",
+            "/oauth/{**rest} Programs *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
             "/signin People GET, HEAD, POST; sign-in; forms; signs in by POST",
@@ -83,7 +125,7 @@ internal sealed class EndpointTests
     }
 
     [TestCase("PUT", "/consent", "GET, HEAD, POST", "text/html"), TestCase("TRACE", "/signin", "GET, HEAD, POST", "text/html"), TestCase("OPTIONS", "/oauth/signout", "GET, HEAD, POST", "text/html")]
-    [TestCase("DELETE", "/register", "POST", "application/json"), TestCase("PATCH", "/oauth/token", "GET, POST", "application/json"), TestCase("POST", "/health", "GET, HEAD", "application/json")]
+    [TestCase("DELETE", "/register", "POST", "application/json"), TestCase("PATCH", "/oauth/token", "POST", "application/json"), TestCase("POST", "/health", "GET, HEAD", "application/json")]
     public async Task A_method_that_an_address_does_not_take_is_405_with_those_that_it_takes(string method, string path, string allow, string type)
     {
         using var response = await _server.Http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
@@ -97,6 +139,7 @@ internal sealed class EndpointTests
     {
         $"{path} {address.Reader} {address.Allow}", address.Cors ? "CORS" : null, address.Bucket, address.TakesForms ? "forms" : null, address.AllowsHttp ? "http" : null,
         address.AnyHost ? "any host" : null, address.WithoutOAuth ? "without OAuth" : null, address.SignsInBy is { } methods ? $"signs in by {methods}" : null,
+        address.IsOpenIddicts ? "OpenIddict" : null, address.LetsThrough is { } method ? $"lets {method} through" : null,
     }.OfType<string>());
 
     private static async Task<IReadOnlyList<(string Path, IReadOnlyList<AddressAttribute> Addresses)>> EndpointsAsync(TestServer server)

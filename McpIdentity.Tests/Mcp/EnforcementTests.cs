@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Server.Authorization;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

@@ -129,7 +129,7 @@ internal sealed class ConfigurationTests
     [TestCase("--OAuth:Registration:UnusedClientTtl=01:00:00", "UnusedClientTtl")]
     [TestCase("--OAuth:RefreshTokenReuseGraceSeconds=301", "RefreshTokenReuseGraceSeconds")]
     [TestCase("--OAuth:CallbackPath=callback", "OAuth:CallbackPath")]
-    [TestCase("--OAuth:CallbackPath=/signin", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/health/google", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/back/{id}", "OAuth:CallbackPath")]
+    [TestCase("--OAuth:CallbackPath=/signin", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/mcp", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/health/google", "OAuth:CallbackPath"), TestCase("--OAuth:CallbackPath=/back/{id}", "OAuth:CallbackPath")]
     [TestCase("--OAuth:RefreshTokenLifetime=-00:00:01", "RefreshTokenLifetime")]
     [TestCase("--OAuth:AuthorizationCodeLifetime=00:00:00", "AuthorizationCodeLifetime")]
     [TestCase("--OAuth:LoginSessionLifetime=00:00:00", "LoginSessionLifetime")]

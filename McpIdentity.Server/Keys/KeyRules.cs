@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Keys;
 
 /// <summary>Refuses encryption keys that could be guessed, and a rotation of signing keys that would outrun their publication.</summary>
-internal sealed class EncryptionKeyRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
+internal sealed class KeyRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     private const int MinimumLength = 32;
     private const string CurrentKey = "OAuth:EncryptionKey";

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server;
 
 /// <summary>The co-hosted MCP module, told who issues its tokens and how to know that a session has ended.</summary>
-internal static class ProtectedResource
+internal static class McpResource
 {
-    public static void AddProtectedResource(this WebApplicationBuilder builder)
+    public static void AddMcpResource(this WebApplicationBuilder builder)
     {
         builder.AddMcpModule().WithTools<IdentityTools>();
         builder.Services.AddOptions<McpOptions>()
@@ -18,16 +18,26 @@ internal static class ProtectedResource
             .Validate<ServerSettings>(
                 (mcp, settings) => !mcp.Enabled || mcp.Auth.AuthType is McpAuthType.Jwt or McpAuthType.None || settings.OAuth.Enabled,
                 "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
-                "without it the auth type is jwt.");
+                "without it the auth type is jwt.")
+            .Validate<ServerSettings>(
+                (mcp, settings) => settings.OAuth.CallbackPath is not ['/', ..] callback || !new PathString(callback).StartsWithSegments(mcp.Path),
+                "OAuth:CallbackPath is the address of the MCP endpoint (Mcp:Path), or below it.");
         builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 
     /// <summary>The module counts requests, compares hosts and answers errors itself (JSON-RPC), in any host.</summary>
-    public static void MapProtectedResource(this WebApplication app)
+    public static void MapMcpResource(this WebApplication app)
     {
         var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AnyHost = true, WithoutOAuth = true };
         var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
+        var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
+        if (!mcp.Enabled)
+        {
+            app.Map(mcp.Path, () => new OAuthError("not_found", "This server has no MCP endpoint: Mcp:Enabled is false.") { StatusCode = StatusCodes.Status404NotFound })
+                .WithAddress(endpoint);
+        }
+
         app.MapMcpModule().Add(mapped => mapped.Metadata.Add(
             mapped is RouteEndpointBuilder { RoutePattern.RawText: { } path } && path.StartsWith(Paths.WellKnown, StringComparison.Ordinal) ? metadata : endpoint));
     }
