@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
 # Installs what the tests need, checks the formatting, builds, and runs all tests.
-#   ./test.sh                              everything
-#   ./test.sh --filter Category=Browser    arguments go to dotnet test
-# Needs the .NET SDK 10 and Node 20. The last line is "N passed, N failed[, N skipped]".
+#   ./test.sh                                  everything, as CI does; says first what it will install
+#   ./test.sh --filter Category=Browser        arguments go to dotnet test
+#   ./test.sh --fast                           the inner loop: installs nothing (a first restore apart), builds what has changed,
+#                                              and runs the quick tests
+#   ./test.sh --fast --filter Name~is_refused  those of the quick tests
+# Quick are the tests that need neither a browser nor nginx, Node, PostgreSQL or Redis (McpIdentity.Tests/Support/Needs.cs sees to
+# it that such a test says so), and are not of the category Slow: more than some five seconds, as kills, races, faults that are
+# waited for, and several starts of the server's program take.
+# Needs the .NET SDK 10, and without --fast Node 20. The last line is "N passed, N failed[, N skipped]".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
+# The many servers that the tests start end before a profile of them pays: a tenth of the processor time.
+export DOTNET_TieredPGO=0
 results=TestResults
+quick='Category!=Browser&Category!=Nginx&Category!=Node&Category!=Postgres&Category!=Redis&Category!=Slow'
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -43,39 +52,105 @@ counted() {
         END { print passed + 0, failed + 0, total - passed - failed }' || true
 }
 
-step "Tools"
-dotnet --version
-node --version
+install_and_build() {
+    local packages=()
+    has chromium || packages+=(chromium)
+    has_postgres || packages+=(postgresql)
+    has redis-server || packages+=(redis-server)
+    has nginx || packages+=(nginx)
 
-missing=()
-has chromium || missing+=(chromium)
-has_postgres || missing+=(postgresql)
-has redis-server || missing+=(redis-server)
-has nginx || missing+=(nginx)
-if [ "${#missing[@]}" -gt 0 ]; then
-    step "Debian packages: ${missing[*]}"
-    install_packages "${missing[@]}" </dev/null
+    step "Tools"
+    dotnet --version
+    node --version
+
+    step "What will be installed"
+    if [ "${#packages[@]}" -gt 0 ]; then
+        echo "by apt-get, on this machine: ${packages[*]}, and what they depend on"
+    else
+        echo "by apt-get: nothing; Chromium, PostgreSQL, Redis and nginx are here"
+    fi
+    echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the TypeScript test clients of its package-lock.json"
+    echo "by dotnet tool restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the tools of dotnet-tools.json"
+    echo "by dotnet restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the packages of each packages.lock.json"
+
+    if [ "${#packages[@]}" -gt 0 ]; then
+        step "apt-get install ${packages[*]}"
+        install_packages "${packages[@]}" </dev/null
+    fi
+
+    step "npm ci (the TypeScript test clients)"
+    (cd McpIdentity.Tests/McpClients/typescript && npm ci --no-audit --no-fund </dev/null)
+
+    step "dotnet tool restore"
+    dotnet tool restore
+
+    step "dotnet restore --locked-mode"
+    dotnet restore --locked-mode
+
+    step "dotnet format --verify-no-changes"
+    dotnet format --verify-no-changes --no-restore
+
+    step "dotnet build"
+    dotnet build -c Release --no-restore
+}
+
+# In Debug, so that what an editor, `dotnet run` or `dotnet test` has built is not built again; without the bench, and without
+# the analyzers, which take as long as the compiler: an editor shows what they say, and the full run fails for it.
+build_what_changed() {
+    local restored=McpIdentity.Tests/obj/restored-by-test.sh
+    if needs_restore "$restored"; then
+        step "dotnet restore --locked-mode"
+        dotnet restore --locked-mode
+        touch "$restored" # A restore that finds nothing to do leaves its own files as they are.
+    fi
+
+    step "dotnet build McpIdentity.Tests"
+    dotnet build McpIdentity.Tests --no-restore --verbosity quiet -p:RunAnalyzers=false
+}
+
+# Whether a project was never restored, or what says its packages is newer than the last time.
+needs_restore() {
+    local file
+    for file in Directory.*.props */*.csproj examples/*/*.csproj */packages.lock.json examples/*/packages.lock.json; do
+        if [ "$file" -nt "$1" ]; then return 0; fi
+    done
+    for file in */packages.lock.json examples/*/packages.lock.json; do
+        if [ ! -e "$(dirname "$file")/obj/project.assets.json" ]; then return 0; fi
+    done
+    return 1
+}
+
+fast=false
+filter=
+arguments=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --fast) fast=true ;;
+        --filter) filter=${2:?an expression must follow --filter}; shift ;;
+        --filter=*) filter=${1#--filter=} ;;
+        *) arguments+=("$1") ;;
+    esac
+    shift
+done
+
+if $fast; then
+    build_what_changed
+    filter="$quick${filter:+&($filter)}"
+    # The assembly and not the project, which dotnet test would evaluate once more.
+    run=(McpIdentity.Tests/bin/Debug/net*/McpIdentity.Tests.dll)
+else
+    install_and_build
+    run=(-c Release --no-build)
 fi
 
-step "npm ci (the TypeScript test clients)"
-(cd McpIdentity.Tests/McpClients/typescript && npm ci --no-audit --no-fund </dev/null)
+# What we add comes first: behind a "--" in the arguments it would be no option.
+[ -z "$filter" ] || run+=(--filter "$filter")
+run+=(--logger "trx;LogFilePrefix=tests" --results-directory "$results" "${arguments[@]}")
 
-step "dotnet tool restore"
-dotnet tool restore
-
-step "dotnet restore --locked-mode"
-dotnet restore --locked-mode
-
-step "dotnet format --verify-no-changes"
-dotnet format --verify-no-changes --no-restore
-
-step "dotnet build"
-dotnet build -c Release --no-restore
-
-step "dotnet test $*"
+step "dotnet test ${run[*]}"
 rm -rf "$results"
 status=0
-dotnet test -c Release --no-build --logger "trx;LogFilePrefix=tests" --results-directory "$results" "$@" </dev/null || status=$?
+dotnet test "${run[@]}" </dev/null || status=$?
 
 read -r passed failed skipped <<<"$(counted)" || true
 passed=${passed:-0} failed=${failed:-0} skipped=${skipped:-0}
@@ -83,6 +158,7 @@ passed=${passed:-0} failed=${failed:-0} skipped=${skipped:-0}
 if [ "$status" -eq 0 ] && [ "$failed" -gt 0 ]; then status=1; fi
 if [ "$((passed + failed))" -eq 0 ]; then
     echo "No test ran."
+    if $fast; then echo "With --fast only those that fit $filter"; fi
     [ "$status" -ne 0 ] || status=1
 elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
     echo "The test run ended with exit code $status, although no test failed."

@@ -13,6 +13,7 @@ internal sealed class NoSecretsTests
     private static readonly string[] SecretParameters = ["code", "decision", "state", "code_verifier"];
 
     [Test]
+    [Category("Slow")]
     public async Task No_log_at_any_level_holds_a_secret()
     {
         var settings = new Dictionary<string, string>
@@ -58,6 +59,7 @@ internal sealed class NoSecretsTests
     }
 
     [Test, Category("SEED-061"), Category("SEED-063")]
+    [Category("Slow")]
     public async Task Switched_on_and_no_more_said_the_log_is_standard_output_and_complete_after_a_stop()
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart

@@ -122,6 +122,7 @@ internal sealed class StaticClientTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task A_configured_client_that_an_operator_disabled_stays_so_and_one_that_is_configured_again_works_again()
     {
         using var folder = new TemporaryFolder();

@@ -15,8 +15,9 @@ internal sealed class PruneCommandTests
     // More than the batch in which rows are deleted.
     private const int Expired = 501;
 
-    [Test]
-    public async Task What_is_over_is_counted_then_deleted_and_waits_while_another_process_prunes([Values("SQLite", "PostgreSQL")] string provider)
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    [Category("Slow")]
+    public async Task What_is_over_is_counted_then_deleted_and_waits_while_another_process_prunes(string provider)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-prune-");
         try

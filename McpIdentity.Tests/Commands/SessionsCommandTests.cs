@@ -11,6 +11,7 @@ internal sealed class SessionsCommandTests
 {
     [Test]
     [Category("SEED-010")]
+    [Category("Slow")]
     public async Task What_the_verbs_end_has_ended_at_the_running_server()
     {
         await using var server = await ServerProcess.StartAsync();
@@ -50,6 +51,7 @@ internal sealed class SessionsCommandTests
 
     [Test]
     [Category("SEED-010")]
+    [Category("Slow")]
     public async Task One_grant_ends_by_its_verb_and_the_others_go_on()
     {
         await using var server = await ServerProcess.StartAsync();

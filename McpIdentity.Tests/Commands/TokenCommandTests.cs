@@ -51,6 +51,7 @@ internal sealed class TokenCommandTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Inspect_decodes_says_what_is_wrong_and_shows_nothing_to_steal()
     {
         var token = await MintAsync("--kind", "jwt", "--sub", "carol");
@@ -69,6 +70,7 @@ internal sealed class TokenCommandTests
 
     // A shell seldom has the server's whole configuration, and a start disables the clients that are not in it.
     [Test]
+    [Category("Slow")]
     public async Task The_verbs_leave_the_configured_clients_as_they_are()
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart
@@ -108,6 +110,7 @@ internal sealed class TokenCommandTests
     /// <summary>The script, the two requests and the three names of the guide, word by word.</summary>
     [Test]
     [Category("SEED-021"), Category("SEED-022"), Category("SEED-054"), Category("SEED-070"), Category("SEED-085"), Category("SEED-086")]
+    [Category("Node")]
     public async Task The_script_of_the_guide_makes_a_token_that_works()
     {
         const string Script = """

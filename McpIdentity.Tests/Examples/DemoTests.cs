@@ -13,6 +13,7 @@ internal sealed class DemoTests
 
     [Test]
     [Category("SEED-082"), Category("SEED-095"), Category("LINK-06")]
+    [Category("Node")]
     public async Task Without_google_it_names_what_is_missing_offers_the_demo_users_and_lists_its_addresses()
     {
         var port = Ports.Next();
@@ -41,6 +42,7 @@ internal sealed class DemoTests
 
     [Test]
     [Category("SEED-082"), Category("SEED-068")]
+    [Category("Node")]
     public async Task With_google_in_env_oauth_nothing_is_missing_and_google_is_offered()
     {
         var port = Ports.Next();

@@ -10,7 +10,7 @@ using ModelContextProtocol.Protocol;
 namespace McpIdentity.Tests.Examples;
 
 /// <summary>The examples start by the commands that their README prints, and do what they say: SEED-095.</summary>
-[Category("Examples")]
+[Category("Examples"), Category("Slow")]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class ExampleTests
 {

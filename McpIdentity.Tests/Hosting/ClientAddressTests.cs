@@ -17,6 +17,7 @@ internal sealed class ClientAddressTests
     [TestCase(true, Client)]
     [TestCase(false, "127.0.0.1")]
     [Category("SEED-037")]
+    [Category("Nginx")]
     public async Task Behind_nginx_the_log_names_who_was_there_and_not_who_the_client_says_it_is(bool trusts, string expected)
     {
         using var folder = new TemporaryFolder();

@@ -69,6 +69,7 @@ internal sealed class TrustProxyTests
     }
 
     [Test, Category("SEED-036"), Category("SEED-037"), Category("SEED-087"), CancelAfter(120_000)]
+    [Category("Nginx")]
     public async Task Through_nginx_with_TLS_a_person_signs_in_and_the_token_is_of_the_address_that_the_client_sees()
     {
         await using var server = await TestServer.StartAsync("Server:TrustProxy=true");
@@ -98,6 +99,7 @@ internal sealed class TrustProxyTests
     }
 
     [Test, Category("SEED-036")]
+    [Category("Nginx")]
     public async Task Through_nginx_without_trust_the_server_keeps_its_own_name()
     {
         await using var server = await TestServer.StartAsync();
@@ -110,6 +112,7 @@ internal sealed class TrustProxyTests
     }
 
     [Test, Category("SEED-041"), Category("SEED-037")]
+    [Category("Nginx")]
     public async Task Google_sends_people_back_to_the_address_that_they_came_to()
     {
         await using var server = await TestServer.StartAsync("Server:TrustProxy=true", "OAuth:GoogleClientId=id", "OAuth:GoogleClientSecret=secret");
@@ -129,6 +132,7 @@ internal sealed class TrustProxyTests
     [TestCase("development", "true", true)]
     [TestCase("development", null, false)]
     [Category("SEED-036")]
+    [Category("Slow")]
     public async Task The_environment_decides_whether_proxies_are_trusted(string? nodeEnvironment, string? trustProxy, bool trusted)
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart

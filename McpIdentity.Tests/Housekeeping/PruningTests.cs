@@ -114,8 +114,8 @@ internal sealed class PruningTests
             Is.EqualTo(server.Clock.GetUtcNow()));
     }
 
-    [Test]
-    public async Task More_than_a_batch_goes_by_the_hour_while_requests_are_served([Values("SQLite", "PostgreSQL")] string provider)
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    public async Task More_than_a_batch_goes_by_the_hour_while_requests_are_served(string provider)
     {
         string[] settings = provider == "SQLite"
             ? []
@@ -147,8 +147,8 @@ internal sealed class PruningTests
         }
     }
 
-    [Test]
-    public async Task One_process_at_a_time_prunes([Values("SQLite", "PostgreSQL")] string provider)
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    public async Task One_process_at_a_time_prunes(string provider)
     {
         string[] settings = provider == "SQLite"
             ? []
@@ -170,6 +170,7 @@ internal sealed class PruningTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Clients_are_listed_shown_disabled_enabled_and_deleted_while_the_server_serves()
     {
         await using var server = await ServerProcess.StartAsync();

@@ -174,6 +174,7 @@ internal sealed class SigningKeyTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task The_command_line_lists_and_rotates_while_the_server_serves()
     {
         await using var server = await ServerProcess.StartAsync();
@@ -208,8 +209,9 @@ internal sealed class SigningKeyTests
         SigningKey Key(string id) => new() { Id = id, Algorithm = "ES256", ProtectedKey = "", ActivatesAt = now };
     }
 
-    [Test]
-    public async Task Of_servers_that_start_at_once_on_an_empty_database_one_makes_the_first_key([Values("SQLite", "PostgreSQL")] string provider)
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    [Category("Slow")]
+    public async Task Of_servers_that_start_at_once_on_an_empty_database_one_makes_the_first_key(string provider)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-keys-");
         var nodes = new List<ServerProcess>();

@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Limits;
 
 /// <summary>Two real server processes that count in one Redis.</summary>
-[Category("SEED-058")]
+[Category("SEED-058"), Category("Redis")]
 [Parallelizable]
 internal sealed class SharedLimitTests
 {

@@ -28,6 +28,7 @@ internal sealed class PackageTests
         typeof(McpModule).Assembly.GetTypes().Where(type => type.IsDefined(typeof(ModelContextProtocol.Server.McpServerToolTypeAttribute), inherit: false)), Is.Empty);
 
     [Test]
+    [Category("Slow")]
     public async Task The_package_protects_the_tools_of_an_empty_host()
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-package-");

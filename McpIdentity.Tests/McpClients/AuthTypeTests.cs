@@ -61,6 +61,7 @@ internal sealed class AuthTypeTests(string authType)
     }
 
     [Test]
+    [Category("Node")]
     public async Task The_TypeScript_clients_call_with_what_the_auth_type_accepts()
     {
         var credential = authType switch { "none" or "oauth" => "none", _ => "jwt" };

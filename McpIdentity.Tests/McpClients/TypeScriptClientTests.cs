@@ -5,7 +5,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.McpClients;
 
 /// <summary>The official TypeScript clients, as processes of their own: SEED-006, SEED-084.</summary>
-[Category("Clients"), Category("SEED-006"), Category("SEED-084")]
+[Category("Clients"), Category("Node"), Category("SEED-006"), Category("SEED-084")]
 internal sealed class TypeScriptClientTests
 {
     [TestCase("connect.mjs")]
@@ -42,6 +42,7 @@ internal sealed class TypeScriptClientTests
     /// <summary>Runs one of the scripts in <c>McpClients/typescript</c>; their last line of output is JSON.</summary>
     internal static async Task<JsonElement> RunAsync(string script, params string[] arguments)
     {
+        Needs.Check(Needs.Node);
         var start = new ProcessStartInfo("node", [script, .. arguments])
         {
             WorkingDirectory = Path.Combine(Repository.Root, "McpIdentity.Tests", "McpClients", "typescript"),

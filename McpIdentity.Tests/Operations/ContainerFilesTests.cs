@@ -96,6 +96,7 @@ internal sealed partial class ContainerFilesTests
     }
 
     [Test]
+    [Category("Nginx")]
     public async Task The_proxy_runs_with_its_configuration_and_asks_the_servers_of_the_stack()
     {
         var mount = ((YamlSequenceNode)Service("proxy")["volumes"])[0].ToString().Split(':');

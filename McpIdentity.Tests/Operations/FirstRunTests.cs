@@ -129,6 +129,7 @@ internal sealed class FirstRunTests
 
     [Test]
     [Category("SEED-088")]
+    [Category("Slow")]
     public async Task A_port_that_is_taken_is_named()   // SEED-088
     {
         await using var first = await ServerProcess.StartAsync();
@@ -139,6 +140,7 @@ internal sealed class FirstRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Migrate_creates_the_database_and_says_what_it_did()
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-migrate-");
@@ -161,6 +163,7 @@ internal sealed class FirstRunTests
 
     [Test]
     [Category("SEED-074"), Category("B-07")]
+    [Category("Slow")]
     public async Task Nothing_sensitive_is_readable_in_the_data_folder()   // SEED-028
     {
         await using var server = await ServerProcess.StartAsync();

@@ -11,7 +11,8 @@ namespace McpIdentity.Tests.Persistence;
 /// 502 or 503; more than that it need not know: SEED-029; docs/interoperability.md, "Any server of several".
 /// </summary>
 [Category("SEED-029")]
-[Category("Durability")]
+[Category("Postgres"), Category("Redis"), Category("Nginx")]
+[Category("Durability"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class ClusterCrashTests
 {

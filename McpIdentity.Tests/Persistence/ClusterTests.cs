@@ -10,6 +10,7 @@ namespace McpIdentity.Tests.Persistence;
 
 /// <summary>Whole flows over two servers, a node at a step: SEED-029; docs/interoperability.md, "Any server of several".</summary>
 [Category("SEED-029")]
+[Category("Postgres"), Category("Redis"), Category("Nginx")]
 [Category("Storage")]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class ClusterTests

@@ -9,7 +9,7 @@ namespace McpIdentity.Tests.Persistence;
 /// The connection to PostgreSQL is reset in the middle of a request, at every statement and on both sides of it: 503 with
 /// Retry-After, and what the client holds still leads on (docs/operations.md, "When the database or Redis is away").
 /// </summary>
-[Category("Storage")]
+[Category("Storage"), Category("Postgres")]
 [Parallelizable(ParallelScope.Self)]
 internal sealed class CutConnectionTests
 {

@@ -8,7 +8,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Persistence;
 
 /// <summary>What was answered outlives <c>kill -9</c>, and SIGTERM breaks nothing. <c>bench -- kill --rounds 50</c> runs the fifty rounds.</summary>
-[Category("Durability")]
+[Category("Durability"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class DurabilityTests
 {
@@ -16,8 +16,8 @@ internal sealed class DurabilityTests
     private const int Chains = 6;
     private const int RefreshesBeforeKill = 30;
 
-    [Test]
-    public async Task Nothing_that_was_answered_is_lost_by_a_kill([Values] bool postgres)
+    [TestCase(false), TestCase(true, Category = "Postgres")]
+    public async Task Nothing_that_was_answered_is_lost_by_a_kill(bool postgres)
     {
         var database = postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : null;
         var folder = Directory.CreateTempSubdirectory("mcpidentity-kill-");

@@ -19,6 +19,7 @@ namespace McpIdentity.Tests.Persistence;
 internal sealed class FaultTests
 {
     [Test]
+    [Category("Slow")]
     public async Task Sqlite_locked_by_another_process_is_503_until_it_is_free()
     {
         await using var server = await TestServer.StartAsync();
@@ -97,6 +98,7 @@ internal sealed class FaultTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task Postgresql_away_is_503_until_it_is_back()
     {
         await using var postgres = await PostgresServer.StartAsync();
@@ -120,6 +122,7 @@ internal sealed class FaultTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task Postgresql_that_does_not_answer_is_503_in_bounded_time()
     {
         var postgres = await PostgresServer.SharedAsync();

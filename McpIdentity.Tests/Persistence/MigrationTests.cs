@@ -42,6 +42,7 @@ internal sealed class MigrationTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task The_script_for_postgresql_as_it_is_printed_can_be_run_twice_and_leaves_nothing_to_migrate()
     {
         var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
@@ -60,6 +61,7 @@ internal sealed class MigrationTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task The_verb_creates_a_database_that_is_not_there_yet_on_postgresql()
     {
         var postgres = await PostgresServer.SharedAsync();

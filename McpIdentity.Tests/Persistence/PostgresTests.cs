@@ -13,6 +13,7 @@ namespace McpIdentity.Tests.Persistence;
 internal sealed class PostgresTests
 {
     [Test]
+    [Category("Postgres")]
     public async Task Sign_in_consent_tokens_refresh_and_revocation_work_on_postgresql()
     {
         var postgres = await PostgresServer.SharedAsync();
@@ -39,6 +40,7 @@ internal sealed class PostgresTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task Races_on_postgresql_have_one_winner()   // docs/decisions/0002
     {
         var postgres = await PostgresServer.SharedAsync();
@@ -98,6 +100,7 @@ internal sealed class PostgresTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task A_database_that_refuses_us_is_named_with_its_reason_and_without_a_stack()
     {
         var postgres = await PostgresServer.SharedAsync();

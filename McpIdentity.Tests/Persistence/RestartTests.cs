@@ -7,13 +7,14 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Persistence;
 
 /// <summary>What a client holds survives the end of the process, with grace or without: SEED-046, SEED-047.</summary>
-[Category("Durability")]
+[Category("Durability"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class RestartTests
 {
     [TestCase(true)]
     [TestCase(false)]
     [Category("SEED-032"), Category("SEED-046"), Category("SEED-047")]
+    [Category("Node")]
     public async Task A_client_goes_on_with_its_registration_and_refresh_token(bool kill)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-restart-");

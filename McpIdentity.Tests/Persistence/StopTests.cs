@@ -7,15 +7,15 @@ using Npgsql;
 namespace McpIdentity.Tests.Persistence;
 
 /// <summary>SIGTERM while codes and refresh tokens are being spent: each request that has begun is answered, and what was answered counts.</summary>
-[Category("Durability")]
+[Category("Durability"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class StopTests
 {
     private const int Lanes = 4;
     private const int Codes = 16;
 
-    [Test]
-    public async Task Every_request_for_tokens_is_answered_until_the_end_and_nothing_answered_is_lost([Values] bool postgres)
+    [TestCase(false), TestCase(true, Category = "Postgres")]
+    public async Task Every_request_for_tokens_is_answered_until_the_end_and_nothing_answered_is_lost(bool postgres)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-stop-");
         try
@@ -81,6 +81,7 @@ internal sealed class StopTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task Whoever_waits_for_the_database_at_that_moment_is_answered_too([Values] bool itComesBack)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-stop-");

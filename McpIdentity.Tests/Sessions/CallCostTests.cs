@@ -44,6 +44,7 @@ internal sealed class CallCostTests
     }
 
     [Test]
+    [Category("Postgres"), Category("Redis")]
     public async Task Calls_send_nothing_to_postgresql()
     {
         var database = new NpgsqlConnectionStringBuilder(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync());

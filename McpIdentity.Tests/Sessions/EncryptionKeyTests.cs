@@ -20,6 +20,7 @@ internal sealed class EncryptionKeyTests
 
     [TestCase("Database")]
     [TestCase("File")]
+    [Category("Slow")]
     public async Task Without_the_previous_key_the_server_starts_and_everybody_signs_in_anew(string type)
     {
         using var folder = new TemporaryFolder();
@@ -85,6 +86,7 @@ internal sealed class EncryptionKeyTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task With_the_previous_key_everything_goes_on_and_is_encrypted_again()
     {
         using var folder = new TemporaryFolder();

@@ -22,6 +22,7 @@ internal sealed class FileSessionTests
 
     [Test]
     [SupportedOSPlatform("linux")]
+    [Category("Slow")]
     public async Task A_token_survives_a_restart()
     {
         using var folder = new TemporaryFolder();
@@ -49,6 +50,7 @@ internal sealed class FileSessionTests
 
     [Test]
     [Category("SEED-027")]
+    [Category("Slow")]
     public async Task Sessions_in_memory_are_lost_with_the_process_and_the_start_says_so()
     {
         using var folder = new TemporaryFolder();
@@ -178,6 +180,7 @@ internal sealed class FileSessionTests
 
     [Test]
     [Category("SEED-009")]
+    [Category("Slow")]
     public async Task The_folder_of_the_seed_is_made_and_a_path_beside_it_is_warned_of()
     {
         using var folder = new TemporaryFolder();

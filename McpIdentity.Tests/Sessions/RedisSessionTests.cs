@@ -13,6 +13,7 @@ namespace McpIdentity.Tests.Sessions;
 internal sealed class RedisSessionTests
 {
     [Test]
+    [Category("Redis")]
     public async Task A_wrong_password_stops_the_start()
     {
         await using var redis = await RedisServer.StartAsync(password: "the right one");
@@ -25,6 +26,7 @@ internal sealed class RedisSessionTests
     [Test]
     [Category("SEED-030")]
     [Category("SEED-071")]
+    [Category("Redis")]
     public async Task Tls_works_with_a_trusted_certificate_and_stops_the_start_otherwise()
     {
         using var certificate = new TlsCertificate();
@@ -61,6 +63,7 @@ internal sealed class RedisSessionTests
 
     [Test]
     [Category("SEED-090")]
+    [Category("Redis")]
     public async Task Redis_may_be_away_at_the_start_and_later_and_comes_back_by_itself()
     {
         await using var redis = await RedisServer.StartAsync();

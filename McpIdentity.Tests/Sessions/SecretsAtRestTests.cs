@@ -18,6 +18,7 @@ internal sealed class SecretsAtRestTests
     [TestCase("Redis")]
     [Category("SEED-028")]
     [Category("SEED-029")]
+    [Category("Redis")]
     public async Task No_secret_can_be_read_where_sessions_are_stored(string type)
     {
         using var folder = new TemporaryFolder();

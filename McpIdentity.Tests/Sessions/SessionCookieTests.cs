@@ -11,7 +11,7 @@ namespace McpIdentity.Tests.Sessions;
 [Parallelizable(ParallelScope.All)]
 internal sealed class SessionCookieTests
 {
-    [Test, Category("SEED-037")]
+    [Test, Category("SEED-037"), Category("Nginx")]
     public async Task Over_https_the_cookies_are_of_this_host_alone_and_no_script_reads_them()
     {
         // The address must be known to the server when it starts: nginx is there first.

@@ -16,10 +16,10 @@ namespace McpIdentity.Tests.Sessions;
 
 /// <summary>The contract of the four storages, the database on both providers: one suite, run against each.</summary>
 [TestFixture(SessionStorageType.Database, false)]
-[TestFixture(SessionStorageType.Database, true)]
+[TestFixture(SessionStorageType.Database, true, Category = "Postgres")]
 [TestFixture(SessionStorageType.Memory, false)]
 [TestFixture(SessionStorageType.File, false)]
-[TestFixture(SessionStorageType.Redis, false)]
+[TestFixture(SessionStorageType.Redis, false, Category = "Redis")]
 [Category("Storage")]
 [Category("SEED-032")]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]

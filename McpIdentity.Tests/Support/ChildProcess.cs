@@ -51,6 +51,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public static ChildProcess Start(
         string program, IEnumerable<string> arguments, string workingDirectory, IReadOnlyDictionary<string, string?>? environment = null)
     {
+        Needs.Check(program, arguments);
         var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = workingDirectory,

@@ -13,6 +13,7 @@ internal static class Chromium
     /// <summary>A page in a new context: no cookie and no storage of another test.</summary>
     public static async Task<ChromiumPage> OpenAsync(BrowserNewContextOptions? options = null)
     {
+        Needs.Check(Needs.Browser);
         var (_, browser) = await TheShared.Value;
         var context = await browser.NewContextAsync(options);
         context.SetDefaultTimeout((float)Patience.TotalMilliseconds);

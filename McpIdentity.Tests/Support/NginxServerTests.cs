@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Support;
 
-[Category("Proxy")]
+[Category("Proxy"), Category("Nginx")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class NginxServerTests
 {

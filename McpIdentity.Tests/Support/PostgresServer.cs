@@ -25,7 +25,11 @@ internal sealed class PostgresServer : IAsyncDisposable
     private string Data => Path.Combine(_folder.FullName, "data");
 
     /// <summary>One server for all tests of the run that neither stop nor reconfigure it.</summary>
-    public static Task<PostgresServer> SharedAsync() => TheShared.Value;
+    public static async Task<PostgresServer> SharedAsync()
+    {
+        Needs.Check(Needs.Postgres);
+        return await TheShared.Value;
+    }
 
     public static async Task<PostgresServer> StartAsync()
     {

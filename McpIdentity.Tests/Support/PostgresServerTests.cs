@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Support;
 
-[Category("PostgreSQL")]
+[Category("Postgres")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class PostgresServerTests
 {

@@ -24,7 +24,11 @@ internal sealed class RedisServer : IAsyncDisposable
     public string Output => _process?.Output ?? "";
 
     /// <summary>One server for all tests of the run that neither stop nor reconfigure it; each takes a database of its own.</summary>
-    public static Task<RedisServer> SharedAsync() => TheShared.Value;
+    public static async Task<RedisServer> SharedAsync()
+    {
+        Needs.Check(Needs.Redis);
+        return await TheShared.Value;
+    }
 
     public static async Task<RedisServer> StartAsync(string? password = null, TlsCertificate? tls = null)
     {

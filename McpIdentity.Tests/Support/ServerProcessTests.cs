@@ -10,6 +10,7 @@ internal sealed class ServerProcessTests
         Throws.InvalidOperationException.With.Message.Contains("before it was ready").And.Message.Contains("nonsense"));
 
     [Test]
+    [Category("Slow")]
     public async Task A_server_is_stopped_killed_and_started_again_in_its_folder()
     {
         await using var first = await ServerProcess.StartAsync();

@@ -8,16 +8,16 @@ namespace McpIdentity.Tests.Tokens;
 /// Twelve requests at once with one code or one refresh token, over two processes (docs/decisions/0002). A few rounds each;
 /// <c>bench -- races --rounds 1000</c> runs the thousand.
 /// </summary>
-[Category("Storage")]
+[Category("Storage"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class RaceTests
 {
     private const int Rounds = 4;
     private const int Racers = 12;
 
-    [Test]
-    public async Task A_code_and_a_refresh_token_are_spent_once_on_two_nodes(
-        [Values] bool postgres, [Values(0, 30)] int grace)
+    [TestCase(false, 0), TestCase(false, 30)]
+    [TestCase(true, 0, Category = "Postgres"), TestCase(true, 30, Category = "Postgres")]
+    public async Task A_code_and_a_refresh_token_are_spent_once_on_two_nodes(bool postgres, int grace)
     {
         var database = postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : null;
         await using var nodes = await Nodes.StartAsync(2, database, $"OAuth:RefreshTokenReuseGraceSeconds={grace}");

@@ -170,8 +170,8 @@ internal sealed class RevocationTests
     }
 
     [TestCase("SQLite, by polling")]
-    [TestCase("SQLite and Redis, by its channel")]
-    [TestCase("PostgreSQL, by NOTIFY")]
+    [TestCase("SQLite and Redis, by its channel", Category = "Redis")]
+    [TestCase("PostgreSQL, by NOTIFY", Category = "Postgres")]
     public async Task The_other_node_hears_of_it(string means)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-nodes-");
