@@ -20,7 +20,7 @@ internal static class McpResource
                 "Mcp:Auth:AuthType oauth and both accept tokens of this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false; " +
                 "without it the auth type is jwt.")
             .Validate<ServerSettings>(
-                (mcp, settings) => settings.OAuth.CallbackPath is not ['/', ..] callback || !new PathString(callback).StartsWithSegments(mcp.Path),
+                (mcp, settings) => !(settings.OAuth.CallbackPath + "/").StartsWith(mcp.Path + "/", StringComparison.OrdinalIgnoreCase),
                 "OAuth:CallbackPath is the address of the MCP endpoint (Mcp:Path), or below it.");
         builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());

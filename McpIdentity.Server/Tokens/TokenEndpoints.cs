@@ -9,20 +9,33 @@ internal static class TokenEndpoints
     {
         app.Map(Paths.Token, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "POST")
         {
-            LetsThrough = "GET", Cors = true, Bucket = "token", TakesForms = true, IsOpenIddicts = true,
+            LetsThrough = "GET",
+            Cors = true,
+            Bucket = "token",
+            TakesForms = true,
+            IsOpenIddicts = true,
         });
         app.Map(Paths.Introspect, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET POST")
         {
-            Cors = true, Bucket = "introspect", TakesForms = true, IsOpenIddicts = true,
+            Cors = true,
+            Bucket = "introspect",
+            TakesForms = true,
+            IsOpenIddicts = true,
         });
         app.Map(Paths.Revoke, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "POST")
         {
-            LetsThrough = "GET", Cors = true, Bucket = "revoke", TakesForms = true, IsOpenIddicts = true,
+            LetsThrough = "GET",
+            Cors = true,
+            Bucket = "revoke",
+            TakesForms = true,
+            IsOpenIddicts = true,
         });
         // In no bucket: it costs no more than a call of the MCP endpoint, and one back end asks for all of its people.
         app.Map(Paths.UserInfo, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET POST")
         {
-            Cors = true, TakesForms = true, IsOpenIddicts = true,
+            Cors = true,
+            TakesForms = true,
+            IsOpenIddicts = true,
         });
         // Guesses beside them count too.
         app.Map(Paths.OAuth + "/{**rest}", NotFound).WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Bucket = "oauth" });

@@ -19,7 +19,8 @@ internal static class LogLines
         using var deadline = new CancellationTokenSource(ArrivesWithin);
         while (true)
         {
-            foreach (var line in Read(path).Where(line => line.GetProperty("event").GetString() == name && (condition is null || condition(line))))
+            // Before its first line there is no file.
+            foreach (var line in (File.Exists(path) ? Read(path) : []).Where(line => line.GetProperty("event").GetString() == name && (condition is null || condition(line))))
             {
                 return line;
             }
