@@ -72,7 +72,7 @@ internal sealed partial class CitationTests
     private static partial Regex OneLine();
 
     [GeneratedRegex("""
-        seed-checklist | mcp-authorization(\.md|\ \d) | /work/shared | \b[Ii]nterop\ Q | \bQ\d{1,2}\b | \bD-\d{2}\b | \b([Ss]ecurity|[Dd]esign)\ \d |
+        seed-checklist | mcp-authorization(\.md|\ \d) | \b[Ii]nterop\ Q | \bQ\d{1,2}\b | \bD-\d{2}\b | \b([Ss]ecurity|[Dd]esign)\ \d |
         (?<![\w/(.-])(design|findings|gateway|interface|interop|layout|openiddict|packages|security|seed|style)\.md\b
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Elsewhere();
