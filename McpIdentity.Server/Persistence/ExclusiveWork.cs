@@ -44,13 +44,13 @@ internal static class ExclusiveWork
         try
         {
             await connection.OpenAsync(cancellationToken);
-            await connection.BeginTransactionAsync(cancellationToken);
+            var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await using var command = connection.CreateCommand();
             command.CommandText = "SELECT pg_try_advisory_xact_lock(hashtext($1))";
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = LockName(name) });
             if (await command.ExecuteScalarAsync(cancellationToken) is true)
             {
-                return connection; // closed, it rolls back, and the lock is free
+                return new TransactionLock(connection, transaction);
             }
         }
         catch
@@ -94,6 +94,16 @@ internal static class ExclusiveWork
         catch (IOException exception) when (exception.HResult is LinuxWouldBlock or MacWouldBlock or WindowsSharingViolation)
         {
             return null; // Anything else, such as a disk that cannot be written, is not another process at work.
+        }
+    }
+
+    private sealed class TransactionLock(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            // Rolls back, so that the lock is free when this returns; a connection that broke has taken it along.
+            await transaction.DisposeAsync();
+            await connection.DisposeAsync();
         }
     }
 }
