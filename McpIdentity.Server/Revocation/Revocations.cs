@@ -14,8 +14,8 @@ namespace McpIdentity.Server.Revocation;
 internal sealed class Revocations(
     IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
-    /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ.</summary>
-    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+    /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ by minutes.</summary>
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(10);
 
     /// <summary>One access token, by its <c>jti</c>.</summary>
     public Task RevokeTokenAsync(string tokenId, DateTimeOffset expiresAt) =>
