@@ -102,7 +102,7 @@ internal sealed partial class StaticClients(
             return;
         }
 
-        var current = new OpenIddictApplicationDescriptor();
+        var current = new ClientDescriptor();
         await clients.PopulateAsync(current, stored, cancellationToken);
         if (!current.Properties.ContainsKey(ConfiguredProperty))
         {
@@ -130,7 +130,7 @@ internal sealed partial class StaticClients(
         }
     }
 
-    private static OpenIddictApplicationDescriptor Describe(StaticClientOptions client)
+    private static ClientDescriptor Describe(StaticClientOptions client)
     {
         var grants = GrantTypesOf(client);
         var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
@@ -150,9 +150,9 @@ internal sealed partial class StaticClients(
         return descriptor;
     }
 
-    private static bool IsSame(OpenIddictApplicationDescriptor left, OpenIddictApplicationDescriptor right) =>
+    private static bool IsSame(ClientDescriptor left, ClientDescriptor right) =>
         left.DisplayName == right.DisplayName && left.ApplicationType == right.ApplicationType &&
-        left.RedirectUris.SetEquals(right.RedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
+        left.WrittenRedirectUris.ToHashSet().SetEquals(right.WrittenRedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
         left.Properties[ConfiguredProperty].GetBoolean();
 
     // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.
@@ -161,7 +161,7 @@ internal sealed partial class StaticClients(
         await db.SetClientDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
         await revocations.RevokeClientAsync(clientId);
         var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
-        var descriptor = new OpenIddictApplicationDescriptor();
+        var descriptor = new ClientDescriptor();
         await clients.PopulateAsync(descriptor, stored, cancellationToken);
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
         await clients.UpdateAsync(stored, descriptor, cancellationToken);
