@@ -19,9 +19,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizeEndpoint
 {
-    /// <summary>Carries the ticket of the consent page; ours, never part of the client's request.</summary>
-    public const string DecisionParameter = "decision";
-
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
         app.Map(Paths.Authorize, AuthorizeAsync)
             .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true });
@@ -48,7 +45,7 @@ internal static class AuthorizeEndpoint
             pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
         }
 
-        var decision = tickets.ReadDecision((string?)request[DecisionParameter], person.SessionId, pending.Query);
+        var decision = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending.Query);
         if (decision is false)
         {
             return Refuse(Errors.AccessDenied, "The person did not allow the access.");
@@ -86,7 +83,7 @@ internal static class AuthorizeEndpoint
     private static string QueryOf(OpenIddictRequest request, bool afterSignIn = false)
     {
         var parameters = request.GetParameters()
-            .Where(parameter => parameter.Key != DecisionParameter)
+            .Where(parameter => parameter.Key != KnownParameters.Decision)
             .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge))
             .SelectMany(parameter => (((ImmutableArray<string?>?)parameter.Value) ?? []).Select(value => KeyValuePair.Create(parameter.Key, new StringValues(value))));
         return QueryString.Create(parameters).Value!;
