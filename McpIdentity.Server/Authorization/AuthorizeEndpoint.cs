@@ -19,13 +19,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizeEndpoint
 {
-    /// <summary>Carries the ticket of the consent page; ours, never part of the client's request.</summary>
-    public const string DecisionParameter = "decision";
-
-    // Says that the person has just been on the sign-in page because of this request. A client that sends it by itself
-    // is told login_required where the person would have been asked.
-    private const string SignedInParameter = "signed_in";
-
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
         app.Map(Paths.Authorize, AuthorizeAsync)
             .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true });
@@ -40,7 +33,7 @@ internal static class AuthorizeEndpoint
 
         var hinted = await HintedSubjectAsync(http, request);
         var isSomebodyElse = person is not null && hinted is not null && hinted != person.UserId;
-        if (isSomebodyElse && request.HasParameter(SignedInParameter))
+        if (isSomebodyElse && request.HasParameter(KnownParameters.SignedIn))
         {
             if (hinted is not "")
             {
@@ -64,7 +57,7 @@ internal static class AuthorizeEndpoint
             pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
         }
 
-        var decision = tickets.ReadDecision((string?)request[DecisionParameter], person.SessionId, pending.Query);
+        var decision = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending.Query);
         if (decision is false)
         {
             return Refuse(Errors.AccessDenied, "The person did not allow the access.");
@@ -108,15 +101,15 @@ internal static class AuthorizeEndpoint
     private static string QueryOf(OpenIddictRequest request, bool afterSignIn = false)
     {
         var parameters = request.GetParameters()
-            .Where(parameter => parameter.Key != DecisionParameter)
-            .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge or SignedInParameter))
+            .Where(parameter => parameter.Key != KnownParameters.Decision)
+            .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge or KnownParameters.SignedIn))
             .SelectMany(parameter => (((ImmutableArray<string?>?)parameter.Value) ?? []).Select(value => KeyValuePair.Create(parameter.Key, new StringValues(value))));
         if (afterSignIn)
         {
             var prompt = string.Join(' ', request.GetPromptValues().Except([PromptValues.Login, PromptValues.SelectAccount]));
             parameters = parameters
                 .Concat(prompt.Length > 0 ? [KeyValuePair.Create(Parameters.Prompt, new StringValues(prompt))] : [])
-                .Append(KeyValuePair.Create(SignedInParameter, new StringValues("1")));
+                .Append(KeyValuePair.Create(KnownParameters.SignedIn, new StringValues("1")));
         }
 
         return QueryString.Create(parameters).Value!;

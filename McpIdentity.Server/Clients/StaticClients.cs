@@ -112,7 +112,7 @@ internal sealed partial class StaticClients(
             return;
         }
 
-        var current = new OpenIddictApplicationDescriptor();
+        var current = new ClientDescriptor();
         await clients.PopulateAsync(current, stored, cancellationToken);
         if (!current.Properties.ContainsKey(ConfiguredProperty))
         {
@@ -140,7 +140,7 @@ internal sealed partial class StaticClients(
         }
     }
 
-    private static OpenIddictApplicationDescriptor Describe(StaticClientOptions client)
+    private static ClientDescriptor Describe(StaticClientOptions client)
     {
         var grants = GrantTypesOf(client);
         var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
@@ -165,9 +165,9 @@ internal sealed partial class StaticClients(
         return descriptor;
     }
 
-    private static bool IsSame(OpenIddictApplicationDescriptor left, OpenIddictApplicationDescriptor right) =>
+    private static bool IsSame(ClientDescriptor left, ClientDescriptor right) =>
         left.DisplayName == right.DisplayName && left.ApplicationType == right.ApplicationType &&
-        left.RedirectUris.SetEquals(right.RedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
+        left.WrittenRedirectUris.ToHashSet().SetEquals(right.WrittenRedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
         left.Properties.ContainsKey(PreApprovedProperty) == right.Properties.ContainsKey(PreApprovedProperty) &&
         left.Properties[ConfiguredProperty].GetBoolean();
 
@@ -177,7 +177,7 @@ internal sealed partial class StaticClients(
         await db.SetClientDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
         await revocations.RevokeClientAsync(clientId);
         var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
-        var descriptor = new OpenIddictApplicationDescriptor();
+        var descriptor = new ClientDescriptor();
         await clients.PopulateAsync(descriptor, stored, cancellationToken);
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
         await clients.UpdateAsync(stored, descriptor, cancellationToken);

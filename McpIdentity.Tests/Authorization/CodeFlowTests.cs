@@ -192,7 +192,6 @@ internal sealed class CodeFlowTests
 
     [TestCase("client_id", null)]
     [TestCase("client_id", "nobody")]
-    [TestCase("redirect_uri", null)]
     [TestCase("redirect_uri", "http://127.0.0.1:4711/other")]
     [TestCase("redirect_uri", "http://localhost:4711/callback")]
     [TestCase("redirect_uri", "https://127.0.0.1:4711/callback")]
