@@ -23,4 +23,10 @@ internal sealed class StaticClientOptions
     /// the last one without.
     /// </summary>
     public IList<string> GrantTypes { get; } = [];
+
+    /// <summary>
+    /// The MCP servers that this client speaks for, by their identifiers: it may introspect access tokens that were issued for
+    /// them (RFC 7662), and no others but its own. They stand in <c>OAuth:Resources</c>, or are this server's own endpoint.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
 }
