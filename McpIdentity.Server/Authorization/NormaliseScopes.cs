@@ -11,7 +11,7 @@ namespace McpIdentity.Server.Authorization;
 /// <summary>
 /// Drops scopes that the resource does not have, or refuses them (<c>OAuth:StrictScopes</c>), and fills in its default
 /// (docs/scopes.md; docs/interoperability.md, "Scopes of other systems"; B-13). What a refresh may ask for says
-/// <see cref="Tokens.RefuseWiderScope"/>, where its grant is known.
+/// <c>RefuseWiderScope</c>, where its grant is known.
 /// </summary>
 internal sealed class NormaliseScopes(ProtectedResources resources, IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,

@@ -11,7 +11,7 @@ namespace McpIdentity.Server.Tools;
 /// <summary>Who calls: what <c>whoami</c> answers.</summary>
 internal sealed record CallerDescription(string Sub, string? Name, string? Email, string? ClientId, string[] Scopes, string AuthMethod)
 {
-    // docs/security-log.md, "auth_method": of another issuer a subject names nobody whom we know.
+    // The auth_method of docs/security-log.md. A subject of another issuer names nobody whom we know.
     private const string OwnToken = "oauth";
 
     /// <summary>

@@ -26,17 +26,17 @@ internal sealed class AdministratorTests
     public async Task Who_is_no_administrator_any_more_keeps_the_scope_no_longer_than_an_access_token()
     {
         using var folder = new TemporaryFolder();
-        var database = $"Database:ConnectionString=Data Source={folder.File("kept.db")};Pooling=False";
+        string[] kept = [$"Database:ConnectionString=Data Source={folder.File("kept.db")};Pooling=False", $"Server:Port={Ports.Next()}"];
         string refreshToken;
         OAuthClient client;
-        await using (var before = await TestServer.StartAsync(database, "Mcp:AdminUsers:0=alice@example.com"))
+        await using (var before = await TestServer.StartAsync([.. kept, "Mcp:AdminUsers:0=alice@example.com"]))
         {
             client = await OAuthClient.RegisterPublicAsync(before);
             using var alice = new Person(before);
             refreshToken = (await client.ConnectAsync(alice, ("scope", "mcp mcp:admin"))).Text("refresh_token")!;
         }
 
-        await using var after = await TestServer.StartAsync(database);
+        await using var after = await TestServer.StartAsync(kept);
         using var refresh = await OAuthClient.Of(after, client.ClientId, null, client.RedirectUri).RefreshAsync(refreshToken);
 
         Assert.That((await refresh.JsonAsync()).Text("scope"), Is.EqualTo("mcp"));
