@@ -8,7 +8,8 @@ namespace McpIdentity.Server.Revocation;
 
 /// <summary>
 /// Ends tokens, grants, sessions, clients and users: in the database, on this node when the call returns, on every other
-/// within a second. None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
+/// within a second; with grants the consent that they came from, so that the person is asked before the client gets more.
+/// None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
 /// </summary>
 internal sealed class Revocations(
     IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
@@ -18,7 +19,7 @@ internal sealed class Revocations(
 
     /// <summary>One access token, by its <c>jti</c>.</summary>
     public Task RevokeTokenAsync(string tokenId, DateTimeOffset expiresAt) =>
-        RevokeAsync(RevocationKind.Token, tokenId, grants: null, expiresAt + Overlap);
+        RevokeAsync(RevocationKind.Token, tokenId, grants: null, until: expiresAt + Overlap);
 
     /// <summary>One grant: its code or refresh token, and its access tokens.</summary>
     public Task RevokeGrantAsync(byte[] id) =>
@@ -30,11 +31,11 @@ internal sealed class Revocations(
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
     public Task RevokeClientAsync(string clientId) =>
-        RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId));
+        RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId), db => db.Consents.Where(consent => consent.ClientId == clientId));
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>
-        RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId));
+        RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId), db => db.Consents.Where(consent => consent.UserId == userId));
 
     /// <summary>
     /// Before a client or a person is let in again: waits, three seconds at most, until what they get anew is told from what
@@ -52,7 +53,10 @@ internal sealed class Revocations(
         }
     }
 
-    private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, IQueryable<Grant>>? grants, DateTimeOffset? until = null)
+    // Where no consents are given, those of the same person and client as one of the grants.
+    private async Task RevokeAsync(
+        RevocationKind kind, string target, Func<McpIdentityDbContext, IQueryable<Grant>>? grants,
+        Func<McpIdentityDbContext, IQueryable<Consent>>? consents = null, DateTimeOffset? until = null)
     {
         var now = time.GetUtcNow();
         var revocation = new Migrations.Entities.Revocation
@@ -70,8 +74,10 @@ internal sealed class Revocations(
                 await using var transaction = await db.Database.BeginTransactionAsync();
                 if (grants is not null)
                 {
-                    await grants(db).Where(grant => grant.RevokedAt == null)
-                        .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
+                    var living = grants(db).Where(grant => grant.RevokedAt == null);
+                    await (consents?.Invoke(db) ?? db.Consents.Where(consent => living.Any(grant => grant.UserId == consent.UserId && grant.ClientId == consent.ClientId)))
+                        .ExecuteDeleteAsync();
+                    await living.ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
                 }
 
                 db.Revocations.Add(revocation);

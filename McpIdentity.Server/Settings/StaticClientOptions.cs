@@ -29,4 +29,10 @@ internal sealed class StaticClientOptions
     /// them (RFC 7662), and no others but its own. They stand in <c>OAuth:Resources</c>, or are this server's own endpoint.
     /// </summary>
     public IList<string> Resources { get; } = [];
+
+    /// <summary>
+    /// Nobody is asked whether this client may act for them: you have decided it. Of a public client on a loopback address or
+    /// with a scheme of its own, any program on a person's computer can then get tokens without a question.
+    /// </summary>
+    public bool PreApproved { get; set; }
 }

@@ -1,7 +1,12 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
+using OpenIddict.Abstractions;
 
 namespace McpIdentity.Tests.Authorization;
 
@@ -109,6 +114,37 @@ internal sealed class ScopeTests
             using var response = await client.RedeemAsync(await client.AuthorizeAsync(alice, ("scope", "mcp mcp:call")), ("scope", asked));
 
             Assert.That((await response.JsonAsync()).Text("scope"), Is.EqualTo("mcp mcp:call"), asked);
+        }
+    }
+
+    [Test]
+    public async Task A_grant_of_an_earlier_release_puts_nothing_more_into_its_tokens()
+    {
+        await using var server = await TestServer.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var tokens = await client.ConnectAsync(alice, ("scope", "mcp openid"));
+        var claims = server.Services.GetRequiredService<GrantClaims>();
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            var grant = await db.Grants.SingleAsync();
+            var principal = claims.Unprotect(grant.ProtectedClaims, forCode: true)!;
+            foreach (var claim in principal.Claims.Where(claim => claim.Type is "name" or "email" or "email_verified"))
+            {
+                claim.SetDestinations("access_token", "id_token");
+            }
+
+            grant.ProtectedClaims = claims.Protect(principal);
+            await db.SaveChangesAsync();
+        }
+
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+        var refreshed = await refresh.JsonAsync();
+
+        foreach (var kind in new[] { "access_token", "id_token" })
+        {
+            Assert.That(new JsonWebToken(refreshed.Text(kind)).Claims.Select(claim => claim.Type), Has.None.AnyOf("name", "email", "email_verified"), kind);
         }
     }
 

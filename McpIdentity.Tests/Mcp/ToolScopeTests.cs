@@ -129,6 +129,24 @@ internal sealed class ToolScopeTests
         static void Add(IServiceCollection services) => services.AddMcpServer().WithTools<NoteTools>();
     }
 
+    [Test]
+    public async Task A_host_whose_authorization_server_does_not_know_a_scope_is_told_when_it_reads_its_metadata()
+    {
+        var key = TestKeys.New("published");
+        await using var issuer = await PublishingIssuer.StartAsync(key);
+        issuer.Scopes = ["mcp", "mcp:call", "notes:read", "openid"];
+        await using var host = await McpHost.StartAsync(new Dictionary<string, string?> { ["Mcp:Auth:OAuth:Issuer"] = issuer.Name }, (builder, mcp) =>
+        {
+            builder.Services.RemoveAll<IMcpSigningKeys>();
+            mcp.WithTools<NoteTools>();
+        });
+
+        var answer = await host.CallToolAsync("read_notes", TestTokens.Own(key, "notes:read", ("iss", issuer.Name)));
+
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Body);
+        Assert.That(host.Logs.At(LogLevel.Warning).Where(line => line.Contains("does not know the scope", StringComparison.Ordinal)), Has.One.Contains("'notes:write'"));
+    }
+
     private static async Task<IEnumerable<string?>> ScopesOfAsync(McpHost host) =>
         JsonDocument.Parse(await host.Client.GetStringAsync(WellKnown)).RootElement.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString());
 
