@@ -19,7 +19,7 @@ public enum McpAuthType
 /// <summary>What <c>tools/list</c> shows to a caller without a credential.</summary>
 public enum McpAnonymousListing
 {
-    /// <summary>Every tool that needs no scope of its own.</summary>
+    /// <summary>Every tool that whoever signs in may call; not those of administrators.</summary>
     All,
 
     /// <summary>Only the tools such a caller can call.</summary>
@@ -44,7 +44,11 @@ public sealed class McpAuthOptions
     /// <summary>Whether execution needs a credential.</summary>
     public bool RequireAuthForToolsCall { get; set; } = true;
 
-    /// <summary>Scopes that a method needs of every caller, such as <c>mcp:call</c> for <c>tools/call</c>; what a tool asks for itself comes on top.</summary>
+    /// <summary>
+    /// Scopes that a method needs of every caller; what a tool asks for itself comes on top. Where it does not name
+    /// <c>tools/call</c>, a call needs <c>mcp:call</c> of our own tokens, unless the tool has scopes of its own, and nothing of
+    /// other JWTs beyond <see cref="McpJwtOptions.RequiredScopes"/>. An empty list for <c>tools/call</c> asks for nothing.
+    /// </summary>
     public IDictionary<string, IList<string>> MethodScopes { get; } = new Dictionary<string, IList<string>>(StringComparer.Ordinal);
 
     /// <summary>Tools that anyone may call; the word <c>default</c> means those that declare it themselves (<see cref="ToolAccessAttribute"/>).</summary>

@@ -34,6 +34,8 @@ public static partial class McpModule
         AddCredentials(services);
         AddGate(services);
         AddGuards(services);
+        services.AddSingleton<DeclaredTools>();
+        services.AddSingleton<EndpointScopes>();
         services.AddSingleton<ResourceMetadata>();
 
         // Stateless serves both protocol eras on one path, and no session id can be stolen.
@@ -137,7 +139,9 @@ public static partial class McpModule
     {
         var authType = options.Auth.AuthType.ToString().ToLowerInvariant();
         Serving(app.Logger, options.Resource, authType);
-        app.Services.GetRequiredService<ToolRules>().WarnOfUnknownTools();
+        var tools = app.Services.GetRequiredService<ToolRules>();
+        tools.WarnOfUnknownTools();
+        tools.WarnOfUnobtainableScopes();
         var log = app.Services.GetRequiredService<SecurityLog>();
         if (options.Auth.AuthType == McpAuthType.None)
         {

@@ -10,6 +10,6 @@ public sealed class ToolAccessAttribute : Attribute
     /// <summary>Compared with <see cref="McpAuthOptions.PublicCategories"/>.</summary>
     public string? Category { get; set; }
 
-    /// <summary>Scopes, separated by spaces, of which the caller needs all; others do not see the tool.</summary>
+    /// <summary>Scopes, separated by spaces, of which the caller needs all. Who has no way to get them does not see the tool.</summary>
     public string Scopes { get; set; } = "";
 }

@@ -13,9 +13,11 @@ internal static class AuthorizationServer
     public static void AddAuthorizationServer(this WebApplicationBuilder builder, OAuthServerOptions options)
     {
         builder.Services.AddOpenIddict().AddServer(server => AddServer(server, options.Enabled));
-        builder.Services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, TimeProvider>((server, oauth, mcp, time) =>
+        builder.Services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, ProtectedResources, TimeProvider>((server, oauth, mcp, resources, time) =>
         {
             server.TimeProvider = time;
+            server.Scopes.Clear();
+            server.Scopes.UnionWith(resources.AllScopes); // scopes_supported; what is granted says NormaliseScopes
             server.ConfigurationEndpointUris.Clear();
             server.ConfigurationEndpointUris.AddRange(Paths.ServerMetadata(mcp.Value.Path).Select(path => new Uri(path, UriKind.Relative)));
             server.AccessTokenLifetime = oauth.Value.AccessTokenLifetime;
@@ -36,7 +38,6 @@ internal static class AuthorizationServer
         // The MCP revisions ask for PKCE with S256 from every client, public or not (RFC 7636; MCP 2025-11-25, authorization, "Authorization Code Protection").
         server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
         server.AllowRefreshTokenFlow().AllowClientCredentialsFlow();
-        server.RegisterScopes([.. ServerScopes.All.Select(scope => scope.Name)]);
         server.RegisterClaims(Claims.Email, Claims.EmailVerified, Claims.Name);
         server.Configure(options =>
         {

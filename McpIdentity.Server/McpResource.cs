@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
@@ -23,6 +24,7 @@ internal static class McpResource
                 (mcp, settings) => !(settings.OAuth.CallbackPath + "/").StartsWith(mcp.Path + "/", StringComparison.OrdinalIgnoreCase),
                 "OAuth:CallbackPath is the address of the MCP endpoint (Mcp:Path), or below it.");
         builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
+        builder.Services.AddSingleton<IMcpScopes, EndpointScopeGrants>();
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());
     }
 

@@ -25,10 +25,8 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<IgnoreUnknownParameters>().RunScoped<InferRedirectUri>().Run<NormaliseScopes>().Run<NormaliseResources>()
+            .Run<IgnoreUnknownParameters>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
-            // Where the redirect URI is known to be the client's, so that the refusal reaches it.
-            .After(Authentication.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>()
             // Before ValidateGrantTypePermissions would refuse it.
             .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),
         new PipelineStage<ApplyAuthorizationResponseContext>()
@@ -37,11 +35,11 @@ internal static class Pipeline
 
         // /oauth/token. Everything about the request is judged before the code or refresh token is spent (ProcessSignIn).
         new PipelineStage<ValidateTokenRequestContext>()
-            .Run<IgnoreUnknownParameters>().Run<NormaliseScopes>().Run<NormaliseResources>()
-            .After(Exchange.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>().Run<CheckCodeChallenge>()
+            .Run<IgnoreUnknownParameters>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
-            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseWiderScope>().Run<RefuseOtherResource>(),
+            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
 
@@ -53,7 +51,7 @@ internal static class Pipeline
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
             .After(ValidateSignInDemand.Descriptor).Run<SpendGrantTokens>()
-            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<StartGrant>()
+            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<StartGrant>().Run<ChooseClaims>()
             // After everything was made and stored: what is recorded has happened.
             .After(AttachSignInParameters.Descriptor).Run<AnswerWithScope>().Run<StampClientUse>().Run<RecordIssuedTokens>(),
         new PipelineStage<GenerateTokenContext>()

@@ -19,6 +19,7 @@ internal static class CallerReader
             Subject = subject,
             Scopes = scopes,
             JwtScopes = rules.IsOwn ? null : scopes,
+            OwnScopes = rules.IsOwn ? scopes : null,
             ClientId = UnverifiedToken.Text(payload, ClaimNames.ClientId),
             SessionId = UnverifiedToken.Text(payload, ClaimNames.SessionId),
             GrantId = UnverifiedToken.Text(payload, ClaimNames.GrantId),

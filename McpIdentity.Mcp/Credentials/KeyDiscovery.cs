@@ -13,7 +13,10 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
     public async Task<IReadOnlyList<SecurityKey>> FromJwksAsync(string jwksUri, CancellationToken cancellationToken) =>
         Usable(new JsonWebKeySet(await Documents(jwksUri).GetDocumentAsync(jwksUri, cancellationToken)).GetSigningKeys(), jwksUri);
 
-    public async Task<IReadOnlyList<SecurityKey>> FromIssuerAsync(string issuer, CancellationToken cancellationToken)
+    /// <param name="issuer">The identifier, which the document must name (RFC 8414 §3.3).</param>
+    /// <param name="cancellationToken">Ends the fetch.</param>
+    /// <param name="tell">Hears which scopes the document names, if any.</param>
+    public async Task<IReadOnlyList<SecurityKey>> FromIssuerAsync(string issuer, CancellationToken cancellationToken, Action<ICollection<string>>? tell = null)
     {
         var url = new Uri(issuer);
         var authority = url.GetLeftPart(UriPartial.Authority);
@@ -33,6 +36,7 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
                 // RFC 8414 §3.3: a document that names another issuer is not this issuer's. Entra and Auth0 differ by a slash.
                 if (document.Issuer?.TrimEnd('/') == issuer.TrimEnd('/'))
                 {
+                    tell?.Invoke(document.ScopesSupported);
                     return Usable(document.SigningKeys, place);
                 }
             }

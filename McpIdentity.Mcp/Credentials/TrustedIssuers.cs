@@ -1,4 +1,5 @@
 using System.Text;
+using McpIdentity.Mcp.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -16,14 +17,16 @@ internal sealed partial class TrustedIssuers
     private readonly IssuerRules? _own;
     private readonly IssuerRules[] _foreign;
     private readonly KeyDiscovery _discovery;
+    private readonly EndpointScopes _scopes;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private bool _hasCompared;
 
     public TrustedIssuers(
-        IOptions<McpOptions> mcp, IOptions<ExternalJwtOptions> jwt, IServiceProvider services, KeyDiscovery discovery, TimeProvider time,
-        ILogger<TrustedIssuers> logger)
+        IOptions<McpOptions> mcp, IOptions<ExternalJwtOptions> jwt, IServiceProvider services, KeyDiscovery discovery, EndpointScopes scopes,
+        TimeProvider time, ILogger<TrustedIssuers> logger)
     {
-        (_discovery, _time, _logger) = (discovery, time, logger);
+        (_discovery, _scopes, _time, _logger) = (discovery, scopes, time, logger);
         var auth = mcp.Value.Auth;
         _own = auth.AcceptsOAuth ? Own(mcp.Value, services.GetService<IMcpSigningKeys>()) : null;
         _foreign = auth.AcceptsJwt ? [.. jwt.Value.All.Select(issuer => Foreign(issuer, mcp.Value))] : [];
@@ -43,7 +46,7 @@ internal sealed partial class TrustedIssuers
             Audience = mcp.Resource,
             Keys = keys is not null
                 ? new KeysAtHand(() => keys.SigningKeys)
-                : new PublishedKeys(issuer, cancel => _discovery.FromIssuerAsync(issuer, cancel), _time, _logger),
+                : new PublishedKeys(issuer, cancel => _discovery.FromIssuerAsync(issuer, cancel, CompareScopes), _time, _logger),
             Algorithms = TokenAlgorithms.Own,
             ClockSkew = TimeSpan.FromSeconds(30),
             ScopeClaims = [ClaimNames.Scope],
@@ -89,6 +92,25 @@ internal sealed partial class TrustedIssuers
             ? cancel => _discovery.FromIssuerAsync(options.Authority!, cancel)
             : cancel => _discovery.FromJwksAsync(options.JwksUri, cancel),
         _time, _logger);
+
+    // A tool whose scope the authorization server does not know is closed to everybody, and nobody would say why.
+    private void CompareScopes(ICollection<string> supported)
+    {
+        if (_hasCompared || supported.Count == 0)
+        {
+            return; // RFC 8414 §2: the member is optional
+        }
+
+        _hasCompared = true;
+        foreach (var scope in _scopes.All.Where(scope => !supported.Contains(scope)))
+        {
+            UnknownScope(_own!.Issuer, scope);
+        }
+    }
+
+    [LoggerMessage(3122, LogLevel.Warning,
+        "The authorization server {Issuer} does not know the scope '{Scope}', which this MCP server needs. Name it in the entry of its OAuth:Resources for this resource.")]
+    private partial void UnknownScope(string issuer, string scope);
 
     [LoggerMessage(3121, LogLevel.Warning, "The JWT secret of {Issuer} has {Length} bytes; Production refuses fewer than 32.")]
     private partial void ShortSecret(string issuer, int length);

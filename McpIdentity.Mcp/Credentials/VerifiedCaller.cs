@@ -18,6 +18,9 @@ internal sealed class VerifiedCaller
     /// <summary>The scopes of the foreign JWT alone, if one was presented: what <c>RequiredScopes</c> is compared with.</summary>
     public FrozenSet<string>? JwtScopes { get; init; }
 
+    /// <summary>The scopes of our own token alone, if one was presented: what calling a tool needs of it by default.</summary>
+    public FrozenSet<string>? OwnScopes { get; init; }
+
     public string? ClientId { get; init; }
 
     public string? SessionId { get; init; }
@@ -53,6 +56,7 @@ internal sealed class VerifiedCaller
             Subject = lead.Subject,
             Scopes = scopes,
             JwtScopes = lead.JwtScopes ?? other.JwtScopes,
+            OwnScopes = lead.OwnScopes ?? other.OwnScopes,
             ClientId = lead.ClientId,
             SessionId = lead.SessionId,
             GrantId = lead.GrantId,

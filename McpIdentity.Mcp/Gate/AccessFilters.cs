@@ -24,7 +24,16 @@ internal static class AccessFilters
             {
                 var (rules, access) = (request.Services!.GetRequiredService<ToolRules>(), Current(request.Services)!.Access!);
                 var result = await next(request, cancellationToken);
-                result.Tools = [.. result.Tools.Where(tool => rules.IsVisible(tool.Name, access.Caller))];
+                List<Tool> visible = [];
+                foreach (var tool in result.Tools)
+                {
+                    if (await rules.IsVisibleAsync(tool.Name, access.Caller, cancellationToken))
+                    {
+                        visible.Add(tool);
+                    }
+                }
+
+                result.Tools = visible;
                 return result;
             }));
 

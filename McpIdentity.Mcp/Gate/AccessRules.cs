@@ -1,13 +1,12 @@
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Metadata;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>Decides whether a caller may do what a message asks.</summary>
-internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
+internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools, EndpointScopes endpoint)
 {
-    private static readonly string[] UsualScopes = ["mcp", "mcp:call"];
-
     private readonly McpOptions _options = options.Value;
 
     private McpAuthOptions Auth => _options.Auth;
@@ -26,19 +25,26 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
             return RefuseCredential(credentials, token, isProtected, scopes);
         }
 
-        // What is open to everyone is open to every valid caller; beyond that, a foreign JWT needs RequiredScopes, in full.
+        // What is open to everyone is open to every valid caller; beyond that, a foreign JWT needs RequiredScopes, in full, and
+        // our own token what the person read on the consent page.
+        var byDefault = caller.OwnScopes is null ? [] : tools.DefaultScopesOf(call.Method, call.Tool);
         string[] missing = isProtected
-            ? [.. RequiredOf(caller).Where(scope => !caller.JwtScopes!.Contains(scope)), .. scopes.Where(scope => !caller.Scopes.Contains(scope))]
+            ?
+            [
+                .. RequiredOf(caller).Where(scope => !caller.JwtScopes!.Contains(scope)),
+                .. byDefault.Where(scope => !caller.OwnScopes!.Contains(scope)),
+                .. scopes.Where(scope => !caller.Scopes.Contains(scope)),
+            ]
             : [];
         if (missing.Length == 0)
         {
             return new McpAccess(McpOutcome.Allowed) { Caller = caller };
         }
 
-        return new McpAccess(missing.Contains(ToolRules.AdminScope) ? McpOutcome.AdminRequired : McpOutcome.InsufficientScopes)
+        return new McpAccess(missing.Contains(EndpointScopes.Admin) ? McpOutcome.AdminRequired : McpOutcome.InsufficientScopes)
         {
             Caller = caller,
-            Needed = [.. RequiredOf(caller), .. scopes],
+            Needed = [.. RequiredOf(caller), .. byDefault, .. scopes],
             Missing = [.. missing.Distinct()],
         };
     }
@@ -70,9 +76,7 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools)
     private IEnumerable<string> RequiredOf(VerifiedCaller caller) => caller.JwtScopes is null ? [] : Auth.Jwt.RequiredScopes;
 
     // What a client should ask for when it has nothing yet.
-    private string[] Asked(IReadOnlyList<string> scopes)
-    {
-        IEnumerable<string> usual = Auth.AuthType == McpAuthType.Jwt && Auth.Jwt.RequiredScopes.Count > 0 ? Auth.Jwt.RequiredScopes : UsualScopes;
-        return [.. usual.Concat(scopes).Distinct()];
-    }
+    private string[] Asked(IReadOnlyList<string> scopes) => Auth.AuthType == McpAuthType.Jwt && Auth.Jwt.RequiredScopes.Count > 0
+        ? [.. Auth.Jwt.RequiredScopes.Concat(scopes).Distinct()]
+        : [.. endpoint.ToBeginWith(scopes)];
 }

@@ -1,28 +1,21 @@
-using System.Collections.Concurrent;
-using System.Collections.Frozen;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Metadata;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using ModelContextProtocol.Server;
 
 namespace McpIdentity.Mcp.Gate;
 
-/// <summary>What settings and the tools themselves say about who may call them.</summary>
-internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<McpServerOptions> server, ILogger<ToolRules> logger)
+/// <summary>What settings and the tools themselves say about who may call them, and who sees them.</summary>
+internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTools tools, IServiceProvider services, ILogger<ToolRules> logger)
 {
-    public const string AdminScope = "mcp:admin";
+    private static readonly string[] OfCalls = [EndpointScopes.Call];
 
-    private const string DefaultWord = "default";
-
-    private readonly ConcurrentDictionary<McpServerTool, Declared> _declared = new(ReferenceEqualityComparer.Instance);
     private readonly McpAuthOptions _auth = options.Value.Auth;
-    private readonly FrozenSet<string> _public = options.Value.Auth.PublicTools.ToFrozenSet(StringComparer.Ordinal);
-    private readonly FrozenSet<string> _denied = options.Value.Auth.DenyPublicTools.ToFrozenSet(StringComparer.Ordinal);
+    private readonly IMcpScopes? _granted = services.GetService<IMcpScopes>();
 
-    /// <summary>Whether a caller without a credential may call the tool; a denial always wins (LINK-12).</summary>
-    public bool IsPublic(string? tool) =>
-        tool is not null && !_denied.Contains(tool) &&
-        (_public.Contains(tool) || (_public.Contains(DefaultWord) && DeclaredBy(tool) is { Public: true } declared && IsOpenCategory(declared.Category)));
+    /// <inheritdoc cref="DeclaredTools.IsPublic"/>
+    public bool IsPublic(string? tool) => tools.IsPublic(tool);
 
     /// <summary>
     /// What a call needs. A tool that settings open to everyone stays open: what guards <c>tools/call</c> in general does not
@@ -30,30 +23,47 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<M
     /// </summary>
     public IReadOnlyList<string> ScopesOf(string? method, string? tool)
     {
-        var ofTool = tool is null ? [] : DeclaredBy(tool).Scopes;
+        var ofTool = tools.ScopesOf(tool);
         return method is not null && _auth.MethodScopes.TryGetValue(method, out var ofMethod) && (ofTool.Count > 0 || !IsPublic(tool))
             ? [.. ofMethod.Union(ofTool)]
             : ofTool;
     }
 
-    /// <summary>Whether <c>tools/list</c> shows the tool: nobody sees what they cannot have (SEED-023).</summary>
-    public bool IsVisible(string tool, VerifiedCaller? caller)
+    /// <summary>
+    /// What a protected call needs of a token of our own where settings say nothing of its method. People read on the consent
+    /// page that <c>mcp:call</c> runs the tools; a tool with scopes of its own has words of its own there.
+    /// </summary>
+    public IReadOnlyList<string> DefaultScopesOf(string? method, string? tool) =>
+        method == McpMethods.ToolsCall && !_auth.MethodScopes.ContainsKey(McpMethods.ToolsCall) && tools.ScopesOf(tool).Count == 0 ? OfCalls : [];
+
+    /// <summary>
+    /// Whether <c>tools/list</c> shows the tool: nobody sees what they cannot have (SEED-023). What a person may still obtain
+    /// is shown, or their client would never ask for it (403, step-up).
+    /// </summary>
+    public async ValueTask<bool> IsVisibleAsync(string tool, VerifiedCaller? caller, CancellationToken cancellationToken)
     {
         if (_auth.AuthType == McpAuthType.None)
         {
             return true;
         }
 
-        // What the method needs shows nobody less: a client that sees the tool asks for those scopes when it calls (403, step-up).
-        var scopes = DeclaredBy(tool).Scopes;
-        if (caller is not null)
+        // What the method needs shows nobody less: a client that sees the tool asks for those scopes when it calls.
+        var scopes = tools.ScopesOf(tool);
+        if (caller is null)
         {
-            return scopes.All(caller.Scopes.Contains);
+            return IsVisibleToAnonymous(tool, scopes);
         }
 
-        return scopes.Count == 0 &&
-            (_auth.AnonymousListing == McpAnonymousListing.All || IsPublic(tool) ||
-                (!_auth.RequireAuthForToolsCall && ScopesOf(McpMethods.ToolsCall, tool).Count == 0));
+        foreach (var scope in scopes.Where(scope => !caller.Scopes.Contains(scope)))
+        {
+            // The scopes of a JWT are its issuer's matter: here its caller has no way to get more.
+            if (caller.JwtScopes is not null || !await MayObtainAsync(caller.Subject, scope, cancellationToken))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>A misspelt name would leave a tool closed, or a denial without effect: said at the start.</summary>
@@ -61,30 +71,45 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, IOptions<M
     {
         foreach (var (setting, names) in new[] { ("PublicTools", _auth.PublicTools), ("DenyPublicTools", _auth.DenyPublicTools) })
         {
-            foreach (var name in names.Where(name => name != DefaultWord && ToolNamed(name) is null))
+            foreach (var name in names.Where(name => name != DeclaredTools.DefaultWord && !tools.Has(name)))
             {
                 UnknownTool(setting, name);
             }
         }
     }
 
-    private bool IsOpenCategory(string? category) =>
-        _auth.PublicCategories.Count == 0 || (category is not null && _auth.PublicCategories.Contains(category));
+    /// <summary>A scope that nobody can be granted closes a tool to everybody; a JWT of another issuer may have it.</summary>
+    public void WarnOfUnobtainableScopes()
+    {
+        if (_granted is null || _auth.AuthType != McpAuthType.OAuth)
+        {
+            return;
+        }
 
-    private McpServerTool? ToolNamed(string name) =>
-        server.Value.ToolCollection is { } all && all.TryGetPrimitive(name, out var tool) ? tool : null;
+        var needed = tools.Names.Select(tool => (Name: tool, Scopes: tools.ScopesOf(tool)))
+            .Concat(_auth.MethodScopes.Select(method => (Name: method.Key, Scopes: (IReadOnlyList<string>)[.. method.Value])));
+        foreach (var (name, scopes) in needed)
+        {
+            foreach (var scope in scopes.Where(scope => !_granted.IsGranted(scope)))
+            {
+                UnobtainableScope(name, scope);
+            }
+        }
+    }
 
-    private Declared DeclaredBy(string name) => ToolNamed(name) is { } tool ? _declared.GetOrAdd(tool, Declared.By) : Declared.Nothing;
+    private bool IsVisibleToAnonymous(string tool, IReadOnlyList<string> scopes) => _auth.AnonymousListing == McpAnonymousListing.All
+        ? scopes.Count == 0 || (_auth.AcceptsOAuth && scopes.All(IsForEverybody))
+        : scopes.Count == 0 && (IsPublic(tool) || (!_auth.RequireAuthForToolsCall && ScopesOf(McpMethods.ToolsCall, tool).Count == 0));
+
+    private bool IsForEverybody(string scope) => scope != EndpointScopes.Admin && _granted?.IsGranted(scope) != false;
+
+    private ValueTask<bool> MayObtainAsync(string subject, string scope, CancellationToken cancellationToken) =>
+        _granted?.MayObtainAsync(subject, scope, cancellationToken) ?? new(scope != EndpointScopes.Admin);
 
     [LoggerMessage(3201, LogLevel.Warning, "Mcp:Auth:{Setting} names '{Tool}', but there is no such tool.")]
     private partial void UnknownTool(string setting, string tool);
 
-    private sealed record Declared(bool Public, string? Category, IReadOnlyList<string> Scopes)
-    {
-        public static readonly Declared Nothing = new(false, null, []);
-
-        // The method's attribute follows its class's in the SDK's list and refines it; scopes add up.
-        public static Declared By(McpServerTool tool) => tool.Metadata.OfType<ToolAccessAttribute>().Aggregate(Nothing, (sum, one) => new Declared(
-            one.Public, one.Category ?? sum.Category, [.. sum.Scopes.Union(one.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries))]));
-    }
+    [LoggerMessage(3202, LogLevel.Warning,
+        "{Name} needs the scope '{Scope}', which this server grants to nobody. An entry of OAuth:Resources for this MCP endpoint can add it, with the words of the consent page.")]
+    private partial void UnobtainableScope(string name, string scope);
 }

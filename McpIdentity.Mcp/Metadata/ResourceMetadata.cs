@@ -15,9 +15,9 @@ internal sealed class ResourceMetadata
     private readonly byte[] _document;
     private readonly EntityTagHeaderValue _tag;
 
-    public ResourceMetadata(IOptions<McpOptions> options, IOptions<ExternalJwtOptions> jwt)
+    public ResourceMetadata(IOptions<McpOptions> options, IOptions<ExternalJwtOptions> jwt, EndpointScopes scopes)
     {
-        _document = Write(options.Value, Issuers(options.Value, jwt.Value));
+        _document = Write(options.Value, Issuers(options.Value, jwt.Value), scopes);
         _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(_document).AsSpan(0, 16))}\"");
     }
 
@@ -53,7 +53,7 @@ internal sealed class ResourceMetadata
         ];
     }
 
-    private static byte[] Write(McpOptions options, string[] issuers)
+    private static byte[] Write(McpOptions options, string[] issuers, EndpointScopes scopes)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var writer = new Utf8JsonWriter(buffer);
@@ -66,7 +66,7 @@ internal sealed class ResourceMetadata
 
         // Small on purpose, without mcp:admin and offline_access: clients ask for all that stands here.
         var required = options.Auth.Jwt.RequiredScopes;
-        WriteArray(writer, "scopes_supported", options.Auth.AuthType == McpAuthType.Jwt && required.Count > 0 ? required : ["mcp", "mcp:call"]);
+        WriteArray(writer, "scopes_supported", options.Auth.AuthType == McpAuthType.Jwt && required.Count > 0 ? required : scopes.All);
         WriteArray(writer, "bearer_methods_supported", ["header"]);
         writer.WriteString("resource_name", "MCP server");
         writer.WriteEndObject();

@@ -75,7 +75,7 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
                 yield return $"Mcp:Auth:MethodScopes names '{method}', which is no method of MCP; known: {string.Join(", ", McpMethods.Known.Order(StringComparer.Ordinal))}.";
             }
 
-            if (scopes.Count == 0 || scopes.Any(scope => scope.Contains(' ', StringComparison.Ordinal)))
+            if ((scopes.Count == 0 && method != McpMethods.ToolsCall) || scopes.Any(scope => scope.Contains(' ', StringComparison.Ordinal)))
             {
                 yield return $"Mcp:Auth:MethodScopes:{method} must be a list of scopes, or scopes separated by commas.";
             }

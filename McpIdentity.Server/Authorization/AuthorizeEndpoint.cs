@@ -25,7 +25,7 @@ internal static class AuthorizeEndpoint
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,
-        IOptions<McpHostOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
+        ProtectedResources resources, IOptions<McpHostOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
@@ -53,7 +53,7 @@ internal static class AuthorizeEndpoint
         if (!Administrators.Include(mcp.Value, person.UserId, person.Email, person.EmailVerified))
         {
             // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
-            request.Scope = string.Join(' ', ServerScopes.Known(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
+            request.Scope = string.Join(' ', resources.Get(pending.Resource)!.ScopesFor(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
             pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
         }
 

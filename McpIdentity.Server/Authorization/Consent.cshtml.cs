@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SecurityLog log) : PageModel
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
@@ -24,7 +24,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
 
     /// <summary>Name and plain words of what is asked for.</summary>
     public IEnumerable<(string Name, string Meaning)> Scopes =>
-        Pending.Scopes.Split(' ').Select(scope => (scope, ServerScopes.Meaning(scope)));
+        Pending.Scopes.Split(' ').Select(scope => (scope, resources.Get(Pending.Resource)?.MeaningOf(scope) ?? scope));
 
     public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
 

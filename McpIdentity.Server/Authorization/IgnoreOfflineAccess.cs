@@ -22,7 +22,7 @@ internal sealed class IgnoreOfflineAccess(IOpenIddictApplicationManager clients)
         var client = await clients.FindByClientIdAsync(context.ClientId!, context.CancellationToken);
         if (client is not null && !await clients.HasPermissionAsync(client, Permissions.GrantTypes.RefreshToken, context.CancellationToken))
         {
-            context.Request.Scope = string.Join(' ', context.Request.GetScopes().Remove(Scopes.OfflineAccess) is { Length: > 0 } rest ? rest : ServerScopes.Default);
+            context.Request.Scope = string.Join(' ', context.Request.GetScopes().Remove(Scopes.OfflineAccess)); // NormaliseScopes has put the default beside it
         }
     }
 }

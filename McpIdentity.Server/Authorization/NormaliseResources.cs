@@ -22,11 +22,11 @@ internal sealed class NormaliseResources(ProtectedResources resources) :
 
     private ValueTask Normalise(OpenIddictRequest request, BaseValidatingContext context, bool ofGrant)
     {
-        switch (request.GetResources().Select(resources.Find).Distinct().ToArray())
+        switch (request.GetResources().Select(indicator => resources.Find(indicator)?.Identifier).Distinct().ToArray())
         {
             case []:
                 // What was granted with a code stays as it is; RefuseOtherResource compares what was asked.
-                request.Resources = ofGrant ? null : [resources.Default];
+                request.Resources = ofGrant ? null : [resources.Default.Identifier];
                 break;
             case [{ } one]:
                 request.Resources = [one];

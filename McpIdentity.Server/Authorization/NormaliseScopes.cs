@@ -8,36 +8,46 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Authorization;
 
-/// <summary>Drops scopes of other systems, or refuses them, and fills in the default (docs/interoperability.md, "Scopes of other systems"; B-13).</summary>
-internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
+/// <summary>
+/// Drops scopes that the resource does not have, or refuses them (<c>OAuth:StrictScopes</c>), and fills in its default
+/// (docs/scopes.md; docs/interoperability.md, "Scopes of other systems"; B-13). What a refresh may ask for says
+/// <c>RefuseWiderScope</c>, where its grant is known.
+/// </summary>
+internal sealed class NormaliseScopes(ProtectedResources resources, IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
-    {
-        context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes()), context.Request);
-        return default;
-    }
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context, context.Request, context.Request.GetScopes());
 
     public ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
-        if (context.Request.IsClientCredentialsGrantType())
+        var request = context.Request;
+        if (request.IsClientCredentialsGrantType())
         {
             // A client that registered itself administers nothing, whatever it asks for; and there is no person to know or to stay connected to.
-            context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes().Except([ServerScopes.McpAdmin, .. ServerScopes.OfPeople])), context.Request);
+            return Normalise(context, request, request.GetScopes().Except([ServerScopes.McpAdmin, .. ServerScopes.OfPeople.Select(scope => scope.Name)]));
         }
-        else if (context.Request.IsRefreshTokenGrantType())
+
+        if (request.IsAuthorizationCodeGrantType())
         {
-            // RFC 6749 §6: an omitted scope is the granted one. Some clients send it empty, or name scopes of other
-            // systems, or offline_access for a refresh token that they hold already.
-            var asked = ServerScopes.All.Select(scope => scope.Name).Where(scope => scope != Scopes.OfflineAccess).Intersect(context.Request.GetScopes());
-            context.Request.Scope = Join(asked, context.Request) is { Length: > 0 } scope ? scope : null;
+            request.Scope = null; // RFC 6749 §4.1.3: no parameter of a code's redemption; the person has decided on its scopes
         }
 
         return default;
     }
 
-    // Strict, the unknown ones stay for RefuseUnknownScopes, which speaks where the redirect URI is known to be the client's.
-    private string Join(IEnumerable<string> known, OpenIddictRequest request) =>
-        string.Join(' ', options.Value.StrictScopes ? known.Concat(ServerScopes.Unknown(request.GetScopes())) : known);
+    private ValueTask Normalise(BaseValidatingContext context, OpenIddictRequest request, IEnumerable<string> asked)
+    {
+        var resource = resources.Get(request.GetResources().Single()) ?? throw new InvalidOperationException("NormaliseResources lets no other resource through.");
+        if (options.Value.StrictScopes && resource.UnknownOf(asked).Any())
+        {
+            context.Reject(Errors.InvalidScope, resource.Unknown); // RFC 6749 §4.1.2.1, §5.2
+        }
+        else
+        {
+            request.Scope = string.Join(' ', resource.ScopesFor(asked));
+        }
+
+        return default;
+    }
 }

@@ -19,7 +19,7 @@ internal static class TokenPrincipal
             .SetClaim(Claims.Email, person.Email)
             .SetClaim(Claims.EmailVerified, person.EmailVerified)
             .SetClaim(Claims.AuthenticationTime, person.SignedInAt.ToUnixTimeSeconds());
-        return Finish(identity, scopes, resources);
+        return new ClaimsPrincipal(identity.SetScopes(scopes).SetResources(resources));
     }
 
     /// <summary>RFC 6749 §4.4: the client speaks for itself; its identifier is the subject (RFC 9068 §2.2).</summary>
@@ -27,22 +27,22 @@ internal static class TokenPrincipal
     {
         var identity = new ClaimsIdentity("McpIdentity", Claims.Name, Claims.Role);
         identity.SetClaim(Claims.Subject, clientId);
-        return Finish(identity, scopes, resources);
+        return new ClaimsPrincipal(identity.SetScopes(scopes).SetResources(resources));
     }
 
-    private static ClaimsPrincipal Finish(ClaimsIdentity identity, ImmutableArray<string> scopes, ImmutableArray<string> resources)
+    /// <summary>
+    /// Says of each claim in which tokens it stands. The access token says nothing of the person but who it is: everybody it
+    /// passes can read it (RFC 9068 §6). Name and address are in the identity token, and at userinfo, by their scopes
+    /// (OpenID Connect Core §5.4).
+    /// </summary>
+    /// <param name="principal">Of a new grant or of one that was stored, maybe by an earlier release that put more into tokens.</param>
+    /// <param name="scopes">Of these tokens: fewer than the grant's when a refresh asked for fewer.</param>
+    public static void SetDestinations(ClaimsPrincipal principal, ImmutableArray<string> scopes) => principal.SetDestinations(claim => claim.Type switch
     {
-        identity.SetScopes(scopes).SetResources(resources);
-        identity.SetDestinations(claim => claim.Type switch
-        {
-            Claims.Subject or JwtRegisteredClaimNames.Sid => [Destinations.AccessToken, Destinations.IdentityToken],
-            Claims.AuthenticationTime => [Destinations.IdentityToken],
-            // A tool greets people by name whatever the client asked for; the client learns it only by asking (OpenID Connect §5.4).
-            Claims.Name when scopes.Contains(Scopes.Profile) => [Destinations.AccessToken, Destinations.IdentityToken],
-            Claims.Email or Claims.EmailVerified when scopes.Contains(Scopes.Email) => [Destinations.AccessToken, Destinations.IdentityToken],
-            Claims.Name or Claims.Email or Claims.EmailVerified => [Destinations.AccessToken],
-            _ => [],
-        });
-        return new ClaimsPrincipal(identity);
-    }
+        Claims.Subject or JwtRegisteredClaimNames.Sid => [Destinations.AccessToken, Destinations.IdentityToken],
+        Claims.AuthenticationTime => [Destinations.IdentityToken],
+        Claims.Name when scopes.Contains(Scopes.Profile) => [Destinations.IdentityToken],
+        Claims.Email or Claims.EmailVerified when scopes.Contains(Scopes.Email) => [Destinations.IdentityToken],
+        _ => [],
+    });
 }

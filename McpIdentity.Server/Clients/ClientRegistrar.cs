@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    IOpenIddictApplicationManager clients, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
+    IOpenIddictApplicationManager clients, ProtectedResources resources, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -48,7 +48,7 @@ internal sealed partial class ClientRegistrar(
             ResponseTypes = usesCode ? [ResponseTypes.Code] : null,
             // Clients mistake it (docs/interoperability.md, "Private schemes"): a private scheme or a loopback address makes a native client.
             ApplicationType = redirectUris?.Any(IsNative) == true ? ApplicationTypes.Native : metadata.ApplicationType ?? ApplicationTypes.Web,
-            Scope = string.Join(' ', ServerScopes.Known((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
+            Scope = string.Join(' ', resources.KnownOf((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
             ClientName = metadata.ClientName,
             ClientUri = metadata.ClientUri,
             LogoUri = metadata.LogoUri,

@@ -1,3 +1,5 @@
+using McpIdentity.Mcp;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -5,14 +7,14 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Clients;
 
 /// <summary>Refuses clients of the configuration that could not work.</summary>
-internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
+internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptions> mcp) : IValidateOptions<OAuthServerOptions>
 {
     public const int MinimumSecretLength = 16;
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
         var clients = StaticClients.ListFrom(options);
-        var problems = clients.SelectMany(client => Check(client.Setting, client.Options)).ToList();
+        var problems = clients.SelectMany(client => Check(client.Setting, client.Options).Concat(CheckResources(client.Setting, client.Options, options))).ToList();
         problems.AddRange(clients.GroupBy(client => client.Options.ClientId).Where(group => group.Key is not null && group.Count() > 1)
             .Select(group => $"The client id {group.Key} is configured twice: {string.Join(", ", group.Select(client => client.Setting))}."));
 
@@ -53,6 +55,36 @@ internal sealed class StaticClientRules : IValidateOptions<OAuthServerOptions>
         foreach (var (uri, problem) in client.RedirectUris.Select(uri => (uri, RedirectUris.Check(uri))).Where(checkedUri => checkedUri.Item2 is not null))
         {
             yield return $"{setting}: '{uri}' is no redirect URI. {problem}";
+        }
+    }
+
+    // An entry that means nothing would leave a resource server without an answer to every token.
+    private IEnumerable<string> CheckResources(string setting, StaticClientOptions client, OAuthServerOptions options)
+    {
+        if (client.Resources.Count > 0 && string.IsNullOrEmpty(client.ClientSecret))
+        {
+            yield return $"{setting}: Resources needs a client secret: without one anybody could ask about tokens (RFC 7662 §2.1).";
+        }
+
+        foreach (var resource in client.Resources.Where(resource => !IsServed(resource, options)))
+        {
+            yield return $"{setting}: Resources has '{resource}', which is neither in OAuth:Resources nor this server's own MCP endpoint.";
+        }
+    }
+
+    private bool IsServed(string resource, OAuthServerOptions options) => ResourceRules.IsResourceIdentifier(resource) &&
+        options.Resources.Select(entry => entry.Resource).Append(OwnEndpoint())
+            .Any(served => ResourceRules.IsResourceIdentifier(served) && ProtectedResources.IsSame(new Uri(served!), new Uri(resource)));
+
+    private string? OwnEndpoint()
+    {
+        try
+        {
+            return mcp.Value.Enabled ? address.UrlOf(mcp.Value.Path) : null;
+        }
+        catch (OptionsValidationException)
+        {
+            return null; // said by the rules of those sections
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -20,6 +21,7 @@ internal sealed partial class StaticClients(
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
     McpIdentityDbContext db,
     IOptions<OAuthServerOptions> options,
+    ProtectedResources resources,
     Revocations revocations,
     TimeProvider time,
     ILogger<StaticClients> logger)
@@ -140,7 +142,7 @@ internal sealed partial class StaticClients(
         }
     }
 
-    private static ClientDescriptor Describe(StaticClientOptions client)
+    private ClientDescriptor Describe(StaticClientOptions client)
     {
         var grants = GrantTypesOf(client);
         var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
@@ -156,6 +158,8 @@ internal sealed partial class StaticClients(
             ApplicationType = client.RedirectUris.Any(ClientRegistrar.IsNative) ? ApplicationTypes.Native : ApplicationTypes.Web,
             Scope = "",
         });
+        // What IntrospectForResourceServers looks for.
+        descriptor.Permissions.UnionWith(client.Resources.Select(resource => Permissions.Prefixes.Resource + resources.Find(resource)!.Identifier));
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(true);
         if (client.PreApproved)
         {

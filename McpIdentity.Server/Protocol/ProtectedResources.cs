@@ -7,30 +7,40 @@ namespace McpIdentity.Server.Protocol;
 /// <summary>The resources that tokens are minted for (RFC 8707): our own MCP endpoint, and those of <c>OAuth:Resources</c>.</summary>
 internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth)
 {
-    private readonly Uri[] _further = [.. oauth.Value.Resources.Select(resource => new Uri(resource))];
-    private Uri[]? _configured;
+    private readonly ProtectedResource[] _further = [.. oauth.Value.Resources.Select(Describe)];
+    private ProtectedResource[]? _configured;
+
+    /// <summary>All of them, the default first.</summary>
+    // Our own endpoint goes by the address that the request came to; that is one constant but for a developer's tunnel.
+    public IReadOnlyList<ProtectedResource> All => address.IsConfigured ? _configured ??= Named() : Named();
 
     /// <summary>Every canonical identifier: exactly what stands in <c>aud</c>.</summary>
-    public IEnumerable<string> Canonical => All.Select(resource => resource.OriginalString);
+    public IEnumerable<string> Canonical => All.Select(resource => resource.Identifier);
 
     /// <summary>What a client gets that names no resource (docs/interoperability.md, "No resource"): our MCP endpoint while it is served.</summary>
-    public string Default => All[0].OriginalString;
+    public ProtectedResource Default => All[0];
 
-    // Our own endpoint goes by the address that the request came to; that is one constant but for a developer's tunnel.
-    private Uri[] All => address.IsConfigured ? _configured ??= Named() : Named();
+    /// <summary>Our own MCP endpoint; null where it is not served.</summary>
+    public ProtectedResource? Own => Get(address.UrlOf(mcp.Value.Path));
 
-    private Uri[] Named() => mcp.Value.Enabled || _further.Length == 0 ? [new Uri(address.UrlOf(mcp.Value.Path)), .. _further] : _further;
+    /// <summary>Every scope of any of them, once.</summary>
+    public IEnumerable<string> AllScopes => All.SelectMany(resource => resource.Scopes).Concat(ServerScopes.OfPeople).Select(scope => scope.Name).Distinct();
+
+    /// <summary>The scopes that a client registers without saying for which resource; the default when it names none that there is.</summary>
+    public IReadOnlyList<string> KnownOf(IEnumerable<string> scopes) => AllScopes.Intersect(scopes).ToArray() is { Length: > 0 } known ? known : Default.DefaultScopes;
+
+    /// <returns>The resource of a canonical identifier; null when it is served no more.</returns>
+    public ProtectedResource? Get(string? identifier) => All.FirstOrDefault(resource => resource.Identifier == identifier);
 
     /// <summary>
     /// The resource that <paramref name="indicator"/> means, or null. Real clients add a slash, leave the path out, or change
     /// the case of the host (docs/interoperability.md, "Spellings of the resource"); a fragment or a query makes it something else (RFC 8707 §2).
     /// </summary>
-    public string? Find(string indicator)
+    public ProtectedResource? Find(string indicator)
     {
-        var all = All;
-        if (Array.Find(all, resource => resource.OriginalString == indicator) is { } exact)
+        if (Get(indicator) is { } exact)
         {
-            return exact.OriginalString;
+            return exact;
         }
 
         if (!Uri.TryCreate(indicator, UriKind.Absolute, out var uri) || uri is not { Fragment: "", Query: "", UserInfo: "" })
@@ -38,15 +48,48 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
             return null;
         }
 
-        // Uri lower-cases scheme and host and drops a default port: the normalisation of RFC 3986 §6.2.2.
-        var atThisOrigin = Array.FindAll(all, resource => Origin(resource) == Origin(uri));
-        return (Array.Find(atThisOrigin, resource => resource.AbsolutePath.TrimEnd('/') == uri.AbsolutePath.TrimEnd('/'))
-            ?? (uri.AbsolutePath == "/" ? TheOne(atThisOrigin) : null))?.OriginalString;
+        ProtectedResource[] atThisOrigin = [.. All.Where(resource => Origin(resource.Url) == Origin(uri))];
+        return Array.Find(atThisOrigin, resource => IsSame(resource.Url, uri)) ?? (uri.AbsolutePath == "/" ? TheOne(atThisOrigin) : null);
     }
 
+    /// <summary>Whether two spellings name one resource: scheme and host without case, no default port, no slash at the end.</summary>
+    // Uri lower-cases scheme and host and drops a default port: the normalisation of RFC 3986 §6.2.2.
+    public static bool IsSame(Uri one, Uri other) => Origin(one) == Origin(other) && one.AbsolutePath.TrimEnd('/') == other.AbsolutePath.TrimEnd('/');
+
+    // An entry for our own endpoint adds scopes and words to those it has.
+    private ProtectedResource[] Named()
+    {
+        var own = new Uri(address.UrlOf(mcp.Value.Path));
+        if (!mcp.Value.Enabled && _further.Length > 0)
+        {
+            return _further;
+        }
+
+        var entry = oauth.Value.Resources.FirstOrDefault(resource => IsSame(new Uri(resource.Resource!), own));
+        string[] usual = [ServerScopes.Mcp, ServerScopes.McpCall];
+        var served = entry is null
+            ? new ProtectedResource(own, ServerScopes.OfOwnEndpoint, usual)
+            : new ProtectedResource(
+                own,
+                [.. ServerScopes.OfOwnEndpoint.ExceptBy(entry.Scopes.Keys, scope => scope.Name).Concat(ScopesOf(entry))],
+                entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : usual);
+        return [served, .. _further.Where(resource => !IsSame(resource.Url, own))];
+    }
+
+    private static ProtectedResource Describe(ResourceOptions entry)
+    {
+        IReadOnlyList<Scope> scopes = entry.Scopes.Count > 0 ? [.. ScopesOf(entry)] : ServerScopes.OfMcpServers;
+        return new ProtectedResource(
+            new Uri(entry.Resource!),
+            scopes,
+            entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : [.. scopes.Select(scope => scope.Name).Where(scope => scope != ServerScopes.McpAdmin)]);
+    }
+
+    private static IEnumerable<Scope> ScopesOf(ResourceOptions entry) => entry.Scopes.Select(scope => new Scope(scope.Key, scope.Value));
+
     // An origin alone means our endpoint, or the only resource there; among several it means none.
-    private Uri? TheOne(Uri[] resources) =>
-        Array.Find(resources, resource => resource.OriginalString == address.UrlOf(mcp.Value.Path)) ?? (resources.Length == 1 ? resources[0] : null);
+    private ProtectedResource? TheOne(ProtectedResource[] resources) =>
+        Array.Find(resources, resource => resource.Identifier == address.UrlOf(mcp.Value.Path)) ?? (resources.Length == 1 ? resources[0] : null);
 
     private static string Origin(Uri uri) => uri.GetLeftPart(UriPartial.Authority);
 }

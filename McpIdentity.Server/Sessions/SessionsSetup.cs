@@ -26,6 +26,7 @@ internal static partial class SessionsSetup
             _ => ActivatorUtilities.CreateInstance<DatabaseSessions>(provider),
         });
         services.AddSingleton<SignInSessions>();
+        services.AddSingleton<People>();
         services.AddScoped<SessionCookie>();
         services.AddAuthentication(Scheme).AddCookie(Scheme);
         services.AddOptions<CookieAuthenticationOptions>(Scheme)

@@ -107,7 +107,7 @@ internal sealed class ConfigurationProblems
         if (SettingsSections.IsMany(type))
         {
             var item = SettingsSections.ItemOf(type);
-            if (item == typeof(string) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
+            if (TypeDescriptor.GetConverter(item).CanConvertFrom(typeof(string)) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
             {
                 RewriteList(child.Path, words);
             }

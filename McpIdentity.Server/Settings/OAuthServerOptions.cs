@@ -117,9 +117,10 @@ internal sealed class OAuthServerOptions
 
     /// <summary>
     /// MCP servers in other hosts that trust our tokens, each by its resource identifier: an https URL (http on loopback),
-    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts.
+    /// as its own metadata has it. A client names one in <c>resource</c> (RFC 8707) and gets a token that only it accepts. One
+    /// with scopes of its own is an object; so is one for our own endpoint, which adds scopes to those it has.
     /// </summary>
-    public IList<string> Resources { get; } = [];
+    public IList<ResourceOptions> Resources { get; } = [];
 
     public SessionStorageOptions SessionStorage { get; } = new();
 

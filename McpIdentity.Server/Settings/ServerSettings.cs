@@ -17,6 +17,12 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
             Bind<ServerOptions>(builder, ServerOptions.Section),
             Bind<DatabaseOptions>(builder, DatabaseOptions.Section),
             Bind<OAuthServerOptions>(builder, OAuthServerOptions.Section));
+        settings.OAuth.Resources.Clear();
+        foreach (var entry in builder.Configuration.GetSection($"{OAuthServerOptions.Section}:{nameof(OAuthServerOptions.Resources)}").GetChildren())
+        {
+            settings.OAuth.Resources.Add(ResourceOptions.ReadFrom(entry)); // the binder knows no key with a colon in it
+        }
+
         Bind<McpHostOptions>(builder, McpOptions.Section);
         Bind<CorsSettings>(builder, CorsSettings.Section);
         builder.Services.AddSingleton(settings);

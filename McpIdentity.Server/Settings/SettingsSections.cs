@@ -44,6 +44,11 @@ internal static class SettingsSections
             types = [.. properties.Select(property => property.PropertyType)];
             if (types.Any(IsMany))
             {
+                if (types.Contains(typeof(IDictionary<string, string>)))
+                {
+                    return false; // all that follows is the item's name, which may hold colons
+                }
+
                 i++; // the item's number or name
                 types = [.. types.Select(ItemOf)];
             }

@@ -25,6 +25,12 @@ internal sealed class StaticClientOptions
     public IList<string> GrantTypes { get; } = [];
 
     /// <summary>
+    /// The MCP servers that this client speaks for, by their identifiers: it may introspect access tokens that were issued for
+    /// them (RFC 7662), and no others but its own. They stand in <c>OAuth:Resources</c>, or are this server's own endpoint.
+    /// </summary>
+    public IList<string> Resources { get; } = [];
+
+    /// <summary>
     /// Nobody is asked whether this client may act for them: you have decided it. Of a public client on a loopback address or
     /// with a scheme of its own, any program on a person's computer can then get tokens without a question.
     /// </summary>

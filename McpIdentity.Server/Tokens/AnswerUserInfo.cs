@@ -1,3 +1,4 @@
+using McpIdentity.Server.Sessions;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -5,20 +6,27 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpIdentity.Server.Tokens;
 
-/// <summary>OpenID Connect §5.3: what the access token says of the person, without a query.</summary>
-internal sealed class AnswerUserInfo : IOpenIddictServerHandler<HandleUserInfoRequestContext>
+/// <summary>OpenID Connect Core §5.3, §5.4: of the person, what the token's scopes allow.</summary>
+internal sealed class AnswerUserInfo(People people) : IOpenIddictServerHandler<HandleUserInfoRequestContext>
 {
-    public ValueTask HandleAsync(HandleUserInfoRequestContext context)
+    public async ValueTask HandleAsync(HandleUserInfoRequestContext context)
     {
         var token = context.AccessTokenPrincipal;
-        context.Email = token.GetClaim(Claims.Email);
-        context.EmailVerified = token.GetClaim(Claims.EmailVerified) is { } verified ? bool.Parse(verified) : null;
-        if (token.GetClaim(Claims.Name) is { } name)
+        context.Claims[Claims.Scope] = string.Join(' ', token.GetScopes());
+        if (!(token.HasScope(Scopes.Profile) || token.HasScope(Scopes.Email)) ||
+            await people.FindAsync(token.GetClaim(Claims.Subject)!, context.CancellationToken) is not { } person)
         {
-            context.Claims[Claims.Name] = name;
+            return;
         }
 
-        context.Claims[Claims.Scope] = string.Join(' ', token.GetScopes());
-        return default;
+        if (token.HasScope(Scopes.Profile) && person.Name is not null)
+        {
+            context.Claims[Claims.Name] = person.Name;
+        }
+
+        if (token.HasScope(Scopes.Email) && person.Email is not null)
+        {
+            (context.Email, context.EmailVerified) = (person.Email, person.EmailVerified);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Sessions;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -7,9 +8,10 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// RFC 7662 §2.2: who may ask about a token, and what the answer holds. A client may ask about its own tokens; a resource
-/// server, about those issued for the resource that its registration permits (<c>rsrc:</c>). Anyone else hears <c>active: false</c>.
+/// server, about those issued for the resources that the operator named for it (<c>OAuth:StaticClients:{n}:Resources</c>). Anyone
+/// else hears <c>active: false</c>. The person's address is for those whom the token's scopes give it.
 /// </summary>
-internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
+internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager clients, People people) : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
 {
     public async ValueTask HandleAsync(HandleIntrospectionRequestContext context)
     {
@@ -22,7 +24,10 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
         }
 
         context.Scopes.UnionWith(token.GetScopes());
-        context.Username = token.GetClaim(Claims.Email);
+        if (token.HasScope(Scopes.Email) && await people.FindAsync(token.GetClaim(Claims.Subject)!, context.CancellationToken) is { Email: { } email })
+        {
+            context.Username = email;
+        }
     }
 
     private async ValueTask<bool> MayReadAsync(string? caller, System.Security.Claims.ClaimsPrincipal token, CancellationToken cancellationToken)

@@ -14,8 +14,12 @@ internal sealed class IdentityTools
 {
     [McpServerTool(Name = "greeting", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Public = true, Category = "demo")]
     [Description("Greets the caller by name.")]
-    public static string Greeting(ClaimsPrincipal? user = null, [Description("Another name to greet.")] string? name = null) =>
-        $"Hello, {(string.IsNullOrWhiteSpace(name) ? NameOf(user) : name)}!";
+    public static async Task<string> GreetingAsync(
+        IServiceProvider services, CancellationToken cancellationToken, ClaimsPrincipal? user = null, [Description("Another name to greet.")] string? name = null)
+    {
+        var caller = string.IsNullOrWhiteSpace(name) ? await CallerDescription.DescribeAsync(user, services, cancellationToken) : null;
+        return $"Hello, {(string.IsNullOrWhiteSpace(name) ? caller?.Name ?? caller?.Email ?? caller?.Sub ?? "stranger" : name)}!";
+    }
 
     [McpServerTool(Name = "ping", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Public = true, Category = "diagnostics")]
     [Description("Answers pong.")]
@@ -27,7 +31,8 @@ internal sealed class IdentityTools
 
     [McpServerTool(Name = "whoami", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Category = "diagnostics")]
     [Description("Tells who is calling: subject, e-mail address, scopes and how they signed in.")]
-    public static string WhoAmI(ClaimsPrincipal? user = null) => CallerDescription.Describe(user);
+    public static async Task<string> WhoAmIAsync(IServiceProvider services, CancellationToken cancellationToken, ClaimsPrincipal? user = null) =>
+        (await CallerDescription.DescribeAsync(user, services, cancellationToken))?.ToString() ?? "anonymous";
 
     [McpServerTool(Name = "admin_status", ReadOnly = true, Idempotent = true, OpenWorld = false), ToolAccess(Scopes = ServerScopes.McpAdmin, Category = "admin")]
     [Description("Tells administrators how the server is doing.")]
@@ -37,7 +42,4 @@ internal sealed class IdentityTools
         var up = time.GetUtcNow() - process.StartTime.ToUniversalTime();
         return $"{environment.EnvironmentName}, up for {up:d\\.hh\\:mm\\:ss}, {process.WorkingSet64 / (1024 * 1024)} MiB";
     }
-
-    private static string NameOf(ClaimsPrincipal? user) =>
-        user?.FindFirst(Claims.Name)?.Value ?? user?.FindFirst(Claims.Email)?.Value ?? user?.FindFirst(Claims.Subject)?.Value ?? "stranger";
 }

@@ -125,6 +125,56 @@ internal sealed class ResourceIndicatorTests
         Assert.That((await alice.AuthorizeAsync(client.AuthorizeUrl(("resource", server.McpUrl))))["error"], Is.EqualTo("invalid_target"));
     }
 
+    [Test]
+    public async Task What_was_granted_ends_with_its_resource_or_its_scopes()   // RFC 6749 §5.2
+    {
+        using var folder = new TemporaryFolder();
+        string[] kept = [$"Database:ConnectionString=Data Source={folder.File("kept.db")};Pooling=False", $"Server:Port={Ports.Next()}"];
+        Dictionary<string, string> grants = [];
+        string code;
+        OAuthClient client;
+        await using (var before = await TestServer.StartAsync([.. kept, $"OAuth:Resources:0={Files}", .. NotesWith("read", "write", "delete")]))
+        {
+            client = await OAuthClient.RegisterPublicAsync(before);
+            using var alice = new Person(before);
+            foreach (var (name, resource, scope) in new[] { ("own", null, "mcp openid"), ("files", Files, "mcp"), ("read", Notes, "read openid"), ("some", Notes, "read write delete"), ("delete", Notes, "delete openid") })
+            {
+                grants[name] = (await client.ConnectAsync(alice, ("resource", resource), ("scope", scope))).Text("refresh_token")!;
+            }
+
+            code = await client.AuthorizeAsync(alice, ("resource", Files));
+        }
+
+        await using (var after = await TestServer.StartAsync([.. kept, .. NotesWith("read", "write")]))
+        {
+            client = client.At(after.Http);
+            using var redeemed = await client.RedeemAsync(code);
+            Assert.That(await redeemed.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), "the code too");
+            Assert.That(await RefreshAsync("files"), Is.EqualTo("invalid_grant"), "so that the client signs in anew");
+            Assert.That(await RefreshAsync("delete"), Is.EqualTo("invalid_grant"), "nothing that its resource has is left of it");
+            Assert.That(await RefreshAsync("own"), Is.EqualTo("mcp openid"));
+            Assert.That(await RefreshAsync("read"), Is.EqualTo("read openid"));
+            Assert.That(await RefreshAsync("some"), Is.EqualTo("read write"), "a scope that the entry has lost is not minted any more");
+            using var revocation = await client.PostAsync("/oauth/revoke", ("token", grants["files"]));
+            Assert.That(revocation.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        }
+
+        await using var back = await TestServer.StartAsync([.. kept, $"OAuth:Resources:0={Files}", .. NotesWith("read", "write", "delete")]);
+        client = client.At(back.Http);
+        Assert.That(await RefreshAsync("delete"), Is.EqualTo("delete openid"), "nothing was spent");
+        Assert.That(await RefreshAsync("files"), Is.EqualTo("invalid_grant"), "it was revoked meanwhile");
+
+        async Task<string?> RefreshAsync(string grant)
+        {
+            using var response = await client.RefreshAsync(grants[grant]);
+            var answer = await response.JsonAsync();
+            grants[grant] = answer.TryGetProperty("refresh_token", out var next) ? next.GetString()! : grants[grant];
+            return answer.TryGetProperty("error", out var error) ? error.GetString() : answer.Text("scope");
+        }
+
+        static IEnumerable<string> NotesWith(params string[] scopes) => scopes.Select(scope => $"OAuth:Resources:1:Scopes:{scope}=Words of {scope}").Prepend($"OAuth:Resources:1:Resource={Notes}");
+    }
+
     [TestCase("http://files.example/mcp")]
     [TestCase("https://files.example/mcp#x")]
     [TestCase("files")]

@@ -171,6 +171,40 @@ internal sealed class AccessTableTests(McpAuthType authType)
         string TokenWith(string scopes) => authType == McpAuthType.Jwt ? TestTokens.Foreign(("scopes", scopes.Split(' '))) : TestTokens.Own(host.Keys.Key, scopes);
     }
 
+    // docs/scopes.md: what the consent page calls running tools is what a token of ours needs for it. JWTs as configured.
+    [TestCase("", 403), TestCase("Mcp:Auth:MethodScopes:tools/call=mcp", 200), TestCase("Mcp:Auth:MethodScopes:tools/call=", 200)]
+    [TestCase("Mcp:Auth:RequireAuthForToolsCall=false", 200), TestCase("Mcp:Auth:PublicTools=echo", 200)]
+    public async Task A_token_of_ours_calls_tools_with_the_scope_that_says_so(string setting, int status)
+    {
+        await using var host = await McpHost.StartAsync(new Dictionary<string, string?>
+        {
+            ["Mcp:Auth:AuthType"] = authType.ToString(),
+            [setting.Split('=')[0]] = setting.Split('=')[^1],
+        });
+        var own = TestTokens.Own(host.Keys.Key, "mcp openid");
+        var narrow = await host.CallToolAsync("echo", own, new { message = "hi" });
+        var wide = await host.CallToolAsync("echo", TestTokens.Own(host.Keys.Key, "mcp:call"), new { message = "hi" });
+        var jwt = await host.CallToolAsync("echo", TestTokens.Foreign(("scopes", new[] { "mcp" })), new { message = "hi" });
+        var listed = await host.CallAsync("tools/list", bearer: own);
+
+        using (Assert.EnterMultipleScope())
+        {
+            switch (authType)
+            {
+                case McpAuthType.OAuth or McpAuthType.Both:
+                    Assert.That(narrow.Status, Is.EqualTo(status), narrow.Body);
+                    Assert.That(narrow.Challenge, status == 200 ? Is.Empty : Does.Contain("error=\"insufficient_scope\"").And.Contain("scope=\"mcp:call mcp openid\""));
+                    Assert.That((wide.Status, listed.Status), Is.EqualTo((setting.EndsWith("call=mcp", StringComparison.Ordinal) ? 403 : 200, 200)), "no scope implies another");
+                    break;
+                default:
+                    Assert.That((narrow.Status, listed.Status), Is.EqualTo(authType == McpAuthType.None ? (200, 200) : (401, 401)));
+                    break;
+            }
+
+            Assert.That(jwt.Status, Is.EqualTo(authType == McpAuthType.OAuth ? 401 : 200), jwt.Body);
+        }
+    }
+
     // SEED-023, LINK-14.
     [Test]
     [Category("SEED-023"), Category("LINK-14")]

@@ -142,7 +142,7 @@ internal sealed class CredentialTests
     public async Task Where_both_are_presented_both_must_be_valid(bool own, bool foreign, int status)
     {
         var answer = await BothAsync(
-            TestTokens.Own(_host.Keys.Key, "mcp openid", ("exp", TestTokens.Now.AddHours(own ? 1 : -1).ToUnixTimeSeconds())),
+            TestTokens.Own(_host.Keys.Key, "mcp mcp:call openid", ("exp", TestTokens.Now.AddHours(own ? 1 : -1).ToUnixTimeSeconds())),
             TestTokens.Foreign(("exp", TestTokens.Now.AddHours(foreign ? 1 : -1).ToUnixTimeSeconds())));
 
         Assert.That(answer.Status, Is.EqualTo(status), answer.Body);
@@ -151,14 +151,14 @@ internal sealed class CredentialTests
     [Test]
     public async Task Our_subject_leads_and_only_shared_scopes_remain([Values] bool ownFirst)
     {
-        var (own, foreign) = (TestTokens.Own(_host.Keys.Key, "mcp openid"), TestTokens.Foreign());
+        var (own, foreign) = (TestTokens.Own(_host.Keys.Key, "mcp:call openid"), TestTokens.Foreign());
         var answer = ownFirst ? await BothAsync(own, foreign) : await BothAsync(foreign, own);
         var caller = JsonDocument.Parse(answer.Text).RootElement;
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(caller.GetProperty("sub").GetString(), Is.EqualTo("alice"));
-            Assert.That(ScopesOf(caller), Is.EqualTo("mcp"));
+            Assert.That(ScopesOf(caller), Is.EqualTo("mcp:call"));
         }
     }
 

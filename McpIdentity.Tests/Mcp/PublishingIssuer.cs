@@ -16,6 +16,8 @@ internal sealed class PublishingIssuer(WebApplication app) : IAsyncDisposable
 
     public AsymmetricSecurityKey[] Keys { get; set; } = [];
 
+    public string[] Scopes { get; set; } = [];
+
     public bool IsDown { get; set; }
 
     public int JwksFetches { get; private set; }
@@ -54,7 +56,7 @@ internal sealed class PublishingIssuer(WebApplication app) : IAsyncDisposable
 
         object? answer = context.Request.Path.Value switch
         {
-            "/.well-known/openid-configuration" => new { issuer = Name, jwks_uri = Url + "/jwks" },
+            "/.well-known/openid-configuration" => new { issuer = Name, jwks_uri = Url + "/jwks", scopes_supported = Scopes },
             "/jwks" => new { keys = Keys.Select(Jwk) },
             _ => null,
         };

@@ -70,12 +70,12 @@ internal sealed class RealServerTableTests(McpAuthType authType)
         foreach (var (method, tool, isProtected) in Operations)
         {
             var answer = await _mcp.CallAsync(method, AccessTableTests.ParametersOf(method, tool), credential.First, credential.Second);
-            Check(answer, Expect(credential, tool, isProtected), $"{authType} × {method} {tool} × {name}: {answer.Status} {answer.Challenge} {answer.Body}");
+            Check(answer, Expect(credential, method, tool, isProtected), $"{authType} × {method} {tool} × {name}: {answer.Status} {answer.Challenge} {answer.Body}");
         }
     }
 
     // docs/auth-types.md, read once more: SEED-011 to 013, 016, 023, 050 to 053, 065, 089.
-    private Expected Expect(Credential credential, string? tool, bool isProtected)
+    private Expected Expect(Credential credential, string method, string? tool, bool isProtected)
     {
         string[] toolScopes = tool == "admin_status" ? ["mcp:admin"] : [];
         if (authType == McpAuthType.None)
@@ -109,10 +109,16 @@ internal sealed class RealServerTableTests(McpAuthType authType)
         var (scopes, jwtScopes) = authType == McpAuthType.Both && credential.Second is not null
             ? (credential.Scopes.Intersect(credential.SecondScopes).ToArray(), credential.Kind == 'j' ? credential.Scopes : credential.SecondScopes)
             : (credential.Scopes, credential.Scopes);
-        string[] missing = [.. isJwt && !jwtScopes.Contains("mcp") ? ["mcp"] : Array.Empty<string>(), .. toolScopes.Except(scopes)];
+        // Of our own token, mcp:call for a tool without scopes of its own.
+        var ownScopes = credential.Kind == 'o' ? credential.Scopes : isJwt && credential.Second is not null && authType == McpAuthType.Both ? credential.SecondScopes : null;
+        string[] callScopes = ownScopes is not null && method == "tools/call" && toolScopes.Length == 0 ? ["mcp:call"] : [];
+        string[] missing =
+        [
+            .. isJwt && !jwtScopes.Contains("mcp") ? ["mcp"] : Array.Empty<string>(), .. callScopes.Except(ownScopes ?? []), .. toolScopes.Except(scopes),
+        ];
         return missing.Length == 0
             ? new(200)
-            : new(403, missing.Contains("mcp:admin") ? "admin_required" : "insufficient_scopes", null, [.. isJwt ? ["mcp"] : Array.Empty<string>(), .. toolScopes]);
+            : new(403, missing.Contains("mcp:admin") ? "admin_required" : "insufficient_scopes", null, [.. isJwt ? ["mcp"] : Array.Empty<string>(), .. callScopes, .. toolScopes]);
     }
 
     private void Check(McpAnswer answer, Expected expected, string what)
@@ -133,7 +139,7 @@ internal sealed class RealServerTableTests(McpAuthType authType)
             Assert.That(answer.Challenge, Does.Contain("error=\"insufficient_scope\""), what);
             var asked = answer.Challenge.Split("scope=\"")[1].Split('"')[0].Split(' ');
             Assert.That(asked, Is.SupersetOf(expected.Scopes!), what);
-            Assert.That(answer.Challenge, Does.Match("error_description=\"[^\"]*missing scope (mcp|mcp:admin)\\b"), what);
+            Assert.That(answer.Challenge, Does.Match("error_description=\"[^\"]*missing scope (mcp|mcp:call|mcp:admin)\\b"), what);
             return;
         }
 

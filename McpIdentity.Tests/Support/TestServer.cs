@@ -1,3 +1,4 @@
+using System.Globalization;
 using McpIdentity.Server;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Builder;
@@ -10,6 +11,8 @@ namespace McpIdentity.Tests.Support;
 /// <summary>The real server on real Kestrel, inside the test process: a private SQLite file and a clock that the test moves.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
+    private const string PortSetting = "Server:Port=";
+
     private readonly WebApplication _app;
     private readonly DirectoryInfo _folder;
 
@@ -37,7 +40,9 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(Action<WebApplicationBuilder>? configure, params string[] settings)
     {
         var folder = Directory.CreateTempSubdirectory("mcpidentity-test-");
-        var port = Ports.Next();
+        // A test that starts twice under one address names its port.
+        var named = settings.LastOrDefault(setting => setting.StartsWith(PortSetting, StringComparison.Ordinal));
+        var port = named is null ? Ports.Next() : int.Parse(named[PortSetting.Length..], CultureInfo.InvariantCulture);
         // A whole second, so that what a token rounds to seconds compares.
         var clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(DateTimeOffset.UtcNow.ToUnixTimeSeconds()));
         string[] all =

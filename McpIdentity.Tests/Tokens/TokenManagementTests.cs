@@ -25,7 +25,7 @@ internal sealed class TokenManagementTests
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
-        var tokens = await client.ConnectAsync(alice);
+        var tokens = await client.ConnectAsync(alice, ("scope", "mcp mcp:call profile email"));
 
         using var response = await SendAsync(method, "/oauth/userinfo", tokens.Text("access_token"));
 
@@ -35,7 +35,7 @@ internal sealed class TokenManagementTests
         Assert.That(person.Text("email"), Is.EqualTo("alice@example.com"));
         Assert.That(person.Text("name"), Is.EqualTo("Alice Example"));
         Assert.That(person.GetProperty("email_verified").GetBoolean(), Is.True);
-        Assert.That(person.Text("scope"), Is.EqualTo("mcp mcp:call"));
+        Assert.That(person.Text("scope"), Is.EqualTo("mcp mcp:call profile email"));
     }
 
     [Test]

@@ -10,7 +10,7 @@ namespace McpServer;
 [McpServerToolType]
 internal sealed class NoteTools(Notebook notebook)
 {
-    [McpServerTool(Name = "add_note"), ToolAccess(Scopes = "mcp:call")]
+    [McpServerTool(Name = "add_note"), ToolAccess(Scopes = "notes:write")]
     [Description("Writes a note that only you can read.")]
     public string Add(ClaimsPrincipal user, [Description("What to remember.")] string text)
     {
@@ -18,7 +18,7 @@ internal sealed class NoteTools(Notebook notebook)
         return "Noted.";
     }
 
-    [McpServerTool(Name = "list_notes", ReadOnly = true), ToolAccess(Scopes = "mcp:call")]
+    [McpServerTool(Name = "list_notes", ReadOnly = true), ToolAccess(Scopes = "notes:read")]
     [Description("Reads your notes.")]
     public string List(ClaimsPrincipal user) => notebook.Of(user) is { IsEmpty: false } notes ? string.Join('\n', notes) : "No notes yet.";
 }

@@ -1,0 +1,51 @@
+using McpIdentity.Server.Persistence;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace McpIdentity.Server.Sessions;
+
+/// <summary>
+/// What we know of a person, by the <c>sub</c> of their tokens: access tokens say no more of them than that. Remembered like
+/// the sessions of <see cref="SignInSessions"/>, and known while the database is away.
+/// </summary>
+internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
+{
+    private const string Select = """
+        SELECT "Name", "Email", "EmailVerified" FROM "Users" WHERE "Id" = $1
+        """;
+
+    // A new name shows after it; a disabled or deleted person's tokens end by revocation.
+    private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
+
+    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+
+    /// <returns>Null for a client that speaks for itself, and for somebody who was deleted.</returns>
+    public async ValueTask<PersonRecord?> FindAsync(string userId, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (_known.TryGetValue(userId, out Known? known) && known!.CheckedAt + RecheckAfter > now)
+        {
+            return known.Person;
+        }
+
+        try
+        {
+            var person = await sql.ReadAsync(
+                Select, [userId], row => new PersonRecord(row.IsDBNull(0) ? null : row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.GetBoolean(2)), cancellationToken);
+            return Remember(userId, new Known(person, now));
+        }
+        catch (Exception exception) when (known is not null && exception is not OperationCanceledException)
+        {
+            return Remember(userId, known with { CheckedAt = now });
+        }
+    }
+
+    public void Dispose() => _known.Dispose();
+
+    private PersonRecord? Remember(string userId, Known known) =>
+        _known.Set(userId, known, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromHours(1) }).Person;
+
+    private sealed record Known(PersonRecord? Person, DateTimeOffset CheckedAt);
+}
+
+/// <summary>A person as their provider described them at the last sign-in.</summary>
+internal sealed record PersonRecord(string? Name, string? Email, bool EmailVerified);
