@@ -12,6 +12,7 @@ internal sealed class McpCall
 {
     public const int ParseError = -32700;
     public const int InvalidRequest = -32600;
+    public const int InvalidParams = -32602;
     public const string VersionMember = "io.modelcontextprotocol/protocolVersion";
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
@@ -48,7 +49,13 @@ internal sealed class McpCall
         try
         {
             using var document = JsonDocument.Parse(body, Strict);
-            (code, problem) = (InvalidRequest, "Invalid request: one JSON-RPC object is expected; batches are not supported");
+            (code, problem) = (InvalidRequest, "Invalid request: a string holds half of a surrogate pair");
+            if (MayHoldSurrogates(body.Span))
+            {
+                ReadTexts(document.RootElement);
+            }
+
+            problem = "Invalid request: one JSON-RPC object is expected; batches are not supported";
             return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement, ref problem) : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -77,6 +84,34 @@ internal sealed class McpCall
             Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
             ProtocolVersion = Text(meta, VersionMember),
         };
+    }
+
+    // RFC 7493 §2.1. It is valid JSON, and every reader behind fails at another moment: where it first asks for the text.
+    private static bool MayHoldSurrogates(ReadOnlySpan<byte> body) => body.IndexOf("\\ud"u8) >= 0 || body.IndexOf("\\uD"u8) >= 0;
+
+    private static void ReadTexts(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    ReadTexts(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in element.EnumerateObject())
+                {
+                    _ = member.Name;
+                    ReadTexts(member.Value);
+                }
+
+                break;
+        }
     }
 
     private static bool IsAmbiguous(JsonElement element, string[] exact)
