@@ -153,6 +153,11 @@ public static partial class McpModule
             OpenToEveryone(app.Logger, app.Environment.IsProduction() ? LogLevel.Critical : LogLevel.Warning, options.Path);
         }
 
+        if (options.DnsRebinding.AllowedOrigins.Contains(Origins.Anyone))
+        {
+            AnyOrigin(app.Logger, options.Path);
+        }
+
         if (!options.AuthEnforcement.Enabled)
         {
             log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:AuthEnforcement:Enabled is false: refusals are only reported"));
@@ -171,6 +176,9 @@ public static partial class McpModule
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);
+
+    [LoggerMessage(3004, LogLevel.Warning, "Mcp:DnsRebinding:AllowedOrigins (Cors:Origin) is *: every web page that a person opens may call {Path} as anybody without a token.")]
+    private static partial void AnyOrigin(ILogger logger, string path);
 
     [LoggerMessage(3002, LogLevel.Warning, "Mcp:AuthEnforcement:Enabled is false: refusals are only reported.")]
     private static partial void OnlyReporting(ILogger logger);

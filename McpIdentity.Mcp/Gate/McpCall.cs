@@ -25,6 +25,9 @@ internal sealed class McpCall
 
     public string? Method { get; private init; }
 
+    /// <summary>Whether there are parameters at all; without, the SDK would take initialize for one with the usual ones.</summary>
+    public bool HasParameters { get; private init; }
+
     /// <summary>The tool of <c>tools/call</c>.</summary>
     public string? Tool { get; private init; }
 
@@ -79,6 +82,7 @@ internal sealed class McpCall
         {
             Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
             Method = method,
+            HasParameters = parameters.ValueKind == JsonValueKind.Object,
             Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
             IsNamed = method is McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead,
             Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),

@@ -116,6 +116,11 @@ internal sealed class McpGate(
             return (null, new Problem(StatusCodes.Status400BadRequest, HeaderRules.HeaderMismatch, mismatch, call.Id));
         }
 
+        if (call is { Method: McpMethods.Initialize, HasParameters: false })
+        {
+            return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id));
+        }
+
         RequestBody.LayOut(context.Request, body);
         return (call, default);
     }
@@ -140,9 +145,11 @@ internal sealed class McpGate(
         {
             // The SDK reads the parameters of initialize before it has anything to answer with.
             context.Response.Headers.ContentEncoding = default;
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, $"Invalid params: they are not those of {call.Method}", call.Id);
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id);
         }
     }
+
+    private static string WrongParameters(McpCall call) => $"Invalid params: they are not those of {call.Method}";
 
     // Why there is no message to decide about.
     private readonly record struct Problem(int Status, int Code, string Message, JsonElement? Id = null);
