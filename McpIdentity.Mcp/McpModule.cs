@@ -31,6 +31,7 @@ public static partial class McpModule
         services.AddOptions<McpOptions>().ValidateOnStart();
         services.AddOptions<ExternalJwtOptions>().BindConfiguration(ExternalJwtOptions.Section).ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
+        CleanLoggerFactory.Register(services, "McpIdentity", "ModelContextProtocol");
         AddCredentials(services);
         AddGate(services);
         AddGuards(services);
@@ -38,7 +39,12 @@ public static partial class McpModule
         services.AddSingleton<EndpointScopes>();
         services.AddSingleton<ResourceMetadata>();
 
-        // Stateless serves both protocol eras on one path, and no session id can be stolen.
+        // Stateless serves both protocol eras on one path, and no session id can be stolen. In a session the SDK would run a message
+        // outside of the request that carried it and its token, where no decision of the gate is known.
+        services.AddOptions<HttpServerTransportOptions>()
+            .Validate(transport => transport.SessionMode == HttpServerSessionMode.Stateless, "The MCP module needs HttpServerTransportOptions.SessionMode = Stateless: " +
+                "in a session no message can be told from the token that came with it. Remove the WithHttpTransport(…) that sets another.")
+            .ValidateOnStart();
         return services.AddMcpServer()
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .AddAccessFilters();
@@ -59,10 +65,12 @@ public static partial class McpModule
         var addresses = app.Services.GetRequiredService<ServedAddresses>();
         if (options.Auth.AuthType != McpAuthType.None)
         {
-            // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root.
+            // RFC 9728 §3.1 inserts the well-known part before the path; clients of before ask at the root, others append it.
             string[] methods = [HttpMethods.Get, HttpMethods.Head];
-            module.MapMethods(ResourceMetadata.WellKnown, methods, context => addresses.For(context).Metadata.ServeAsync(context));
-            module.MapMethods(ResourceMetadata.WellKnown + options.Path, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            foreach (var place in (string[])[ResourceMetadata.WellKnown, ResourceMetadata.WellKnown + options.Path, options.Path + ResourceMetadata.WellKnown])
+            {
+                module.MapMethods(place, methods, context => addresses.For(context).Metadata.ServeAsync(context));
+            }
         }
 
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
@@ -149,6 +157,11 @@ public static partial class McpModule
             OpenToEveryone(app.Logger, app.Environment.IsProduction() ? LogLevel.Critical : LogLevel.Warning, options.Path);
         }
 
+        if (options.DnsRebinding.AllowedOrigins.Contains(Origins.Anyone))
+        {
+            AnyOrigin(app.Logger, options.Path);
+        }
+
         if (!options.AuthEnforcement.Enabled)
         {
             log.Write(null, SecurityEvent.Warning("config_warning", "Mcp:AuthEnforcement:Enabled is false: refusals are only reported"));
@@ -167,6 +180,9 @@ public static partial class McpModule
 
     [LoggerMessage(EventId = 3001, Message = "Mcp:Auth:AuthType is none: everybody can call every tool at {Path}.")]
     private static partial void OpenToEveryone(ILogger logger, LogLevel level, string path);
+
+    [LoggerMessage(3004, LogLevel.Warning, "Mcp:DnsRebinding:AllowedOrigins (Cors:Origin) is *: every web page that a person opens may call {Path} as anybody without a token.")]
+    private static partial void AnyOrigin(ILogger logger, string path);
 
     [LoggerMessage(3002, LogLevel.Warning, "Mcp:AuthEnforcement:Enabled is false: refusals are only reported.")]
     private static partial void OnlyReporting(ILogger logger);

@@ -64,6 +64,10 @@ public sealed class DnsRebindingOptions
     /// <summary>Host names accepted beside the public one and the loopback names.</summary>
     public IList<string> AllowedHosts { get; } = [];
 
-    /// <summary>Origins accepted beside our own and loopback ones, as <c>scheme://host[:port]</c>.</summary>
+    /// <summary>
+    /// Origins accepted beside our own and loopback ones: <c>scheme://host[:port]</c>, a scheme of programs (<c>vscode-webview://</c>),
+    /// a hosted client (<c>claude.ai</c>, <c>chatgpt.com</c>, <c>vscode.dev</c>), or <c>*</c>. Where the address is https, a request with a
+    /// bearer token may come from any.
+    /// </summary>
     public IList<string> AllowedOrigins { get; } = [];
 }

@@ -31,9 +31,9 @@ internal static class McpResource
     /// <summary>The module counts requests, compares hosts and answers errors itself (JSON-RPC), in any host.</summary>
     public static void MapMcpResource(this WebApplication app)
     {
-        var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AnyHost = true, WithoutOAuth = true };
-        var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
+        var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, ComparesOrigins = mcp.Enabled, AnyHost = true, WithoutOAuth = true };
+        var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
         if (!mcp.Enabled)
         {
             app.Map(mcp.Path, () => new OAuthError("not_found", "This server has no MCP endpoint: Mcp:Enabled is false.") { StatusCode = StatusCodes.Status404NotFound })
@@ -41,7 +41,7 @@ internal static class McpResource
         }
 
         app.MapMcpModule().Add(mapped => mapped.Metadata.Add(
-            mapped is RouteEndpointBuilder { RoutePattern.RawText: { } path } && path.StartsWith(Paths.WellKnown, StringComparison.Ordinal) ? metadata : endpoint));
+            mapped is RouteEndpointBuilder { RoutePattern.RawText: { } path } && path.Contains(Paths.WellKnown + "/", StringComparison.Ordinal) ? metadata : endpoint));
     }
 
     private static string IssuerOf(PublicAddress address)

@@ -72,8 +72,9 @@ internal static class Program
         app.UseSecurityHeaders();
         app.UseAllowedMethods();
         app.UseSignInAudit();
-        app.UseProtocolRequestChecks();
         app.UseRateLimits();
+        app.UseProtocolRequestChecks();
+        app.UseRateLimitsByForm();
         app.UseAuthentication();
         app.UseAntiforgery();
 

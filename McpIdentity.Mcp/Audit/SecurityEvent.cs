@@ -15,6 +15,9 @@ internal sealed record SecurityEvent
     /// <summary>Why, where it is not plain.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>How many events this line stands for, where it is not one (<see cref="RepeatedEvents"/>).</summary>
+    public long? Count { get; init; }
+
     /// <summary>The OAuth client.</summary>
     public string? ClientId { get; init; }
 

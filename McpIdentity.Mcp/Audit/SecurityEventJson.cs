@@ -19,6 +19,11 @@ internal static class SecurityEventJson
             json.WriteString("event", e.Event);
             json.WriteString("result", e.Result);
             Write(json, "reason", e.Reason);
+            if (e.Count is { } count)
+            {
+                json.WriteNumber("count", count);
+            }
+
             Write(json, "client_id", e.ClientId);
             Write(json, "subject", e.Subject);
             Write(json, "method", e.Method);

@@ -21,6 +21,8 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     private readonly SecurityLogFile? _file;
     private readonly TimeProvider _time;
     private readonly ILogger<SecurityLog> _logger;
+    private readonly RepeatedEvents _repeated;
+    private readonly ITimer? _sums;
     private readonly Task _writing;
     private long _dropped;
     private bool _isFailing;
@@ -31,6 +33,8 @@ internal sealed partial class SecurityLog : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         (_options, _time, _logger) = (options.Value.SecurityLogging, time, logger);
         _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
+        _repeated = new RepeatedEvents(time);
+        _sums = IsOn ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
         _writing = IsOn ? Task.Run(WriteAllAsync) : Task.CompletedTask;
     }
 
@@ -61,17 +65,39 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             Address = (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString(),
             TraceId = Activity.Current?.TraceId.ToHexString() ?? context?.TraceIdentifier,
         };
-        if (!_queue.Writer.TryWrite(stamped))
+        if (_repeated.Admits(stamped, Peer.NameOf(address)))
         {
-            Interlocked.Increment(ref _dropped);
+            Enqueue(stamped);
         }
     }
 
     /// <summary>Writes what is still queued: the host disposes its services when it has answered its last request.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_sums is not null)
+        {
+            await _sums.DisposeAsync();
+            WriteSums(all: true);
+        }
+
         _queue.Writer.TryComplete();
         await Task.WhenAny(_writing, Task.Delay(EndsWithin));
+    }
+
+    private void WriteSums(bool all)
+    {
+        foreach (var sum in _repeated.Take(all))
+        {
+            Enqueue(sum with { Time = _time.GetUtcNow() });
+        }
+    }
+
+    private void Enqueue(SecurityEvent e)
+    {
+        if (!_queue.Writer.TryWrite(e))
+        {
+            Interlocked.Increment(ref _dropped);
+        }
     }
 
     private async Task WriteAllAsync()

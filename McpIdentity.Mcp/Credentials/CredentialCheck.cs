@@ -25,6 +25,10 @@ internal sealed partial class CredentialCheck
         _sessions = services.GetService<IMcpSessionStore>();
     }
 
+    /// <summary>Who showed the same one credential lately, for the limits alone: a hash and a look into memory.</summary>
+    public VerifiedCaller? Recall(PresentedCredentials credentials) =>
+        credentials is { First: { Length: <= UnverifiedToken.MaxLength } token, Second: null, Refusal: null } ? _verified.Find(TokenHash.Compute(token)) : null;
+
     public async ValueTask<TokenOutcome> CheckAsync(PresentedCredentials credentials, CancellationToken cancellationToken)
     {
         if (credentials.Refusal is { } refusal)
@@ -50,7 +54,8 @@ internal sealed partial class CredentialCheck
         }
 
         var hash = TokenHash.Compute(token);
-        var outcome = _verified.Find(hash) is { } known && IsInForce(known.KeyId) ? known : await VerifyAsync(token, hash, cancellationToken);
+        // Of other issuers we do not know what has ended meanwhile: each time anew.
+        var outcome = _verified.Find(hash) is { IsOwn: true } known && IsInForce(known.KeyId) ? known : await VerifyAsync(token, hash, cancellationToken);
         return outcome.Caller is { IsOwn: true } caller ? await CheckSessionAsync(caller, cancellationToken) : outcome;
     }
 
@@ -82,7 +87,7 @@ internal sealed partial class CredentialCheck
         }
 
         var outcome = await _verifier.VerifyAsync(token, rules, cancellationToken);
-        if (outcome.Caller is { IsOwn: true } caller)
+        if (outcome.Caller is { } caller)
         {
             _verified.Add(hash, caller);
         }

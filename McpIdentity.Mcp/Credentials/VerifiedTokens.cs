@@ -6,8 +6,9 @@ using Microsoft.Extensions.Caching.Memory;
 namespace McpIdentity.Mcp.Credentials;
 
 /// <summary>
-/// Own tokens whose checks have passed, so that a repeated call costs a hash and not a signature. The token itself is not kept.
-/// Whether its session lives and its key is still in force is asked every time.
+/// Tokens whose checks have passed, so that a repeated call with one of our own costs a hash and not a signature, and the limits
+/// know the caller before anything is read. The token itself is not kept. Whether its session lives and its key is still in
+/// force is asked every time.
 /// </summary>
 internal sealed class VerifiedTokens(TimeProvider time) : IDisposable
 {

@@ -7,32 +7,40 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>Is told of every access decision. The security log keeps them; where there is none, the host's ordinary log does.</summary>
-internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> options, ILogger<AccessLog> logger)
+internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> options, TimeProvider time, ILogger<AccessLog> logger)
 {
     private const int MaxLength = 128;
+
+    private readonly RepeatedEvents _repeated = new(time);
 
     /// <param name="context">The request.</param>
     /// <param name="call">Null when it was refused unread.</param>
     /// <param name="access">What was decided.</param>
     public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
+        var e = EventOf(access) with
+        {
+            ClientId = access.Caller?.ClientId,
+            Subject = access.Caller?.Subject,
+            Method = call?.Method,
+            Tool = call?.Tool,
+            AuthMethod = access.Caller?.Method,
+            SessionId = access.Caller?.SessionId,
+            GrantId = access.Caller?.GrantId,
+        };
         if (log.IsOn)
         {
-            log.Write(context, EventOf(access) with
-            {
-                ClientId = access.Caller?.ClientId,
-                Subject = access.Caller?.Subject,
-                Method = call?.Method,
-                Tool = call?.Tool,
-                AuthMethod = access.Caller?.Method,
-                SessionId = access.Caller?.SessionId,
-                GrantId = access.Caller?.GrantId,
-            });
+            log.Write(context, e);
             return;
         }
 
+        foreach (var sum in _repeated.Take())
+        {
+            Repeated(sum.Event, sum.Reason, sum.Address);
+        }
+
         var level = access.IsAllowed ? LogLevel.Information : LogLevel.Warning;
-        if (logger.IsEnabled(level))
+        if (logger.IsEnabled(level) && _repeated.Admits(e, Peer.Of(context)))
         {
             Decision(
                 level, access.Outcome, Clean(call?.Method), Clean(call?.Tool), Clean(ReasonOf(access)), Clean(access.Caller?.Subject),
@@ -41,7 +49,13 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         }
     }
 
-    public void TokenInQuery(HttpContext context) => QueryToken(context.Connection.RemoteIpAddress?.ToString());
+    public void TokenInQuery(HttpContext context)
+    {
+        if (_repeated.Admits(SecurityEvent.Warning("token_in_query", "a token in the query string"), Peer.Of(context)))
+        {
+            QueryToken(context.Connection.RemoteIpAddress?.ToString());
+        }
+    }
 
     private SecurityEvent EventOf(McpAccess access)
     {
@@ -65,21 +79,16 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         _ => null,
     };
 
-    // What a caller chooses must not begin a line of its own, nor fill the disk.
-    private static string? Clean(string? text)
-    {
-        if (text is null || (text.Length <= MaxLength && !text.Any(char.IsControl)))
-        {
-            return text;
-        }
-
-        return string.Concat(text.Take(MaxLength).Select(character => char.IsControl(character) ? '?' : character));
-    }
+    // What a caller chooses must not fill the disk. That it begins no line of its own is seen to for every line (CleanLoggerFactory).
+    private static string? Clean(string? text) => text is null ? null : ForeignText.Clean(text, MaxLength);
 
     [LoggerMessage(EventId = 3301, Message = "MCP {Outcome}: {Method} {Tool} {Reason}; subject {Subject}, client {Client} by {AuthMethod} from {Address}, trace {TraceId}.")]
     private partial void Decision(
         LogLevel level, McpOutcome outcome, string? method, string? tool, string? reason, string? subject, string? client, string? authMethod,
         string? address, string traceId);
+
+    [LoggerMessage(3303, LogLevel.Warning, "{Event}: {Reason}; from {Address}.")]
+    private partial void Repeated(string @event, string? reason, string? address);
 
     [LoggerMessage(3302, LogLevel.Warning, "A request from {Address} carried a token in its query string: it may now stand in logs and should be revoked.")]
     private partial void QueryToken(string? address);

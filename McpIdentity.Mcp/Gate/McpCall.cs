@@ -12,6 +12,7 @@ internal sealed class McpCall
 {
     public const int ParseError = -32700;
     public const int InvalidRequest = -32600;
+    public const int InvalidParams = -32602;
     public const string VersionMember = "io.modelcontextprotocol/protocolVersion";
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
@@ -23,6 +24,9 @@ internal sealed class McpCall
     public JsonElement? Id { get; private init; }
 
     public string? Method { get; private init; }
+
+    /// <summary>Whether there are parameters at all; without, the SDK would take initialize for one with the usual ones.</summary>
+    public bool HasParameters { get; private init; }
 
     /// <summary>The tool of <c>tools/call</c>.</summary>
     public string? Tool { get; private init; }
@@ -48,7 +52,13 @@ internal sealed class McpCall
         try
         {
             using var document = JsonDocument.Parse(body, Strict);
-            (code, problem) = (InvalidRequest, "Invalid request: one JSON-RPC object is expected; batches are not supported");
+            (code, problem) = (InvalidRequest, "Invalid request: a string holds half of a surrogate pair");
+            if (MayHoldSurrogates(body.Span))
+            {
+                ReadTexts(document.RootElement);
+            }
+
+            problem = "Invalid request: one JSON-RPC object is expected; batches are not supported";
             return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement, ref problem) : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -72,11 +82,40 @@ internal sealed class McpCall
         {
             Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
             Method = method,
+            HasParameters = parameters.ValueKind == JsonValueKind.Object,
             Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
             IsNamed = method is McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead,
             Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
             ProtocolVersion = Text(meta, VersionMember),
         };
+    }
+
+    // RFC 7493 §2.1. It is valid JSON, and every reader behind fails at another moment: where it first asks for the text.
+    private static bool MayHoldSurrogates(ReadOnlySpan<byte> body) => body.IndexOf("\\ud"u8) >= 0 || body.IndexOf("\\uD"u8) >= 0;
+
+    private static void ReadTexts(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    ReadTexts(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in element.EnumerateObject())
+                {
+                    _ = member.Name;
+                    ReadTexts(member.Value);
+                }
+
+                break;
+        }
     }
 
     private static bool IsAmbiguous(JsonElement element, string[] exact)

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,20 +21,32 @@ internal sealed class McpGate(
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (await ReadAsync(context) is not { } call)
+        var presented = _options.Auth.AuthType == McpAuthType.None ? default : PresentedCredentials.Read(context.Request, _options.Auth);
+        if (await limits.RefusesUnreadAsync(context, presented.Any, credentials.Recall(presented)))
         {
-            return; // answered
+            return;
         }
 
-        var presented = _options.Auth.AuthType == McpAuthType.None ? default : PresentedCredentials.Read(context.Request, _options.Auth);
         if (presented.Refusal == TokenRefusals.Query)
         {
             log.TokenInQuery(context);
         }
 
         var token = await credentials.CheckAsync(presented, context.RequestAborted);
-        if (await limits.RefusesAsync(context, call, token.Caller))
+        if (await limits.RefusesStrangerAsync(context, presented.Any, token.Caller))
         {
+            return;
+        }
+
+        var (call, problem) = await ReadAsync(context, presented.Any);
+        if (context.RequestAborted.IsCancellationRequested || await limits.RefusesAsync(context, call, token.Caller))
+        {
+            return;
+        }
+
+        if (call is null)
+        {
+            await JsonRpcError.WriteAsync(context, problem.Status, problem.Code, problem.Message, problem.Id);
             return;
         }
 
@@ -53,85 +66,91 @@ internal sealed class McpGate(
         await PassAsync(context, next, call, access);
     }
 
-    private async Task<McpCall?> ReadAsync(HttpContext context)
+    private async Task<(McpCall? Call, Problem Problem)> ReadAsync(HttpContext context, bool showsToken)
     {
         var request = context.Request;
-        if (site.Check(request) is { } wrongSite)
+        if (site.Check(request, showsToken) is { } wrongSite)
         {
             log.Decided(context, null, new McpAccess(McpOutcome.WrongSite) { Description = wrongSite });
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status403Forbidden, McpCall.InvalidRequest, wrongSite);
-            return null;
+            return (null, new Problem(StatusCodes.Status403Forbidden, McpCall.InvalidRequest, wrongSite));
         }
 
         if (request.Headers.Authorization.Count > 1)
         {
             // RFC 9110 §5.3: the field may stand once; two readers might choose differently.
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidRequest, "More than one Authorization header");
-            return null;
+            return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidRequest, "More than one Authorization header"));
         }
 
-        if (!RequestBody.IsAcceptableType(request))
-        {
-            await JsonRpcError.WriteAsync(
-                context, StatusCodes.Status415UnsupportedMediaType, McpCall.InvalidRequest, "The Content-Type must be application/json");
-            return null;
-        }
-
-        return await ReadBodyAsync(context);
+        return RequestBody.IsAcceptableType(request)
+            ? await ReadBodyAsync(context)
+            : (null, new Problem(StatusCodes.Status415UnsupportedMediaType, McpCall.InvalidRequest, "The Content-Type must be application/json"));
     }
 
-    private static async Task<McpCall?> ReadBodyAsync(HttpContext context)
+    private static async Task<(McpCall? Call, Problem Problem)> ReadBodyAsync(HttpContext context)
     {
         byte[]? body;
         try
         {
             body = await RequestBody.ReadAsync(context.Request, context.RequestAborted);
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or OverflowException)
         {
-            if (context.RequestAborted.IsCancellationRequested)
-            {
-                return null; // nobody is left to answer
-            }
-
-            // Broken framing: Kestrel's BadHttpRequestException is an IOException that knows its status.
+            // Broken framing: Kestrel's BadHttpRequestException is an IOException that knows its status, but for a chunk size beyond 64 bits.
             var status = (exception as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
             var message = status == StatusCodes.Status413PayloadTooLarge ? RequestBody.TooLarge(context) : "The body could not be read";
-            await JsonRpcError.WriteAsync(context, status, McpCall.ParseError, message);
-            return null;
+            return (null, new Problem(status, McpCall.ParseError, message));
         }
 
         if (body is null)
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, RequestBody.TooLarge(context));
-            return null;
+            return (null, new Problem(StatusCodes.Status413PayloadTooLarge, McpCall.InvalidRequest, RequestBody.TooLarge(context)));
         }
 
         if (McpCall.Read(body, out var code, out var problem) is not { } call)
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, code, problem);
-            return null;
+            return (null, new Problem(StatusCodes.Status400BadRequest, code, problem));
         }
 
         if (HeaderRules.Check(context.Request.Headers, call) is { } mismatch)
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, HeaderRules.HeaderMismatch, mismatch, call.Id);
-            return null;
+            return (null, new Problem(StatusCodes.Status400BadRequest, HeaderRules.HeaderMismatch, mismatch, call.Id));
+        }
+
+        if (call is { Method: McpMethods.Initialize, HasParameters: false })
+        {
+            return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id));
         }
 
         RequestBody.LayOut(context.Request, body);
-        return call;
+        return (call, default);
     }
 
-    private static Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
+    private static async Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
     {
         var current = context.RequestServices.GetRequiredService<CurrentAccess>();
         (current.Call, current.Access) = (call, access);
         // Replaces what a cookie may have said: here only a token speaks for somebody.
         context.User = access.Caller is { } caller ? new ClaimsPrincipal(caller.Identity) : Nobody;
 
+        // Hosted clients replay the identifier of a session that another server gave them, with initialize too. We give none, and a
+        // stateless server has nothing that it could name (docs/interoperability.md, "Sessions that we never gave").
+        context.Request.Headers.Remove("Mcp-Session-Id");
         var plain = PlainJson.IsWanted(context.Request, call);
         PlainJson.AcceptBoth(context.Request);
-        return plain ? PlainJson.RunAsync(context, next) : next(context);
+        try
+        {
+            await (plain ? PlainJson.RunAsync(context, next) : next(context));
+        }
+        catch (JsonException) when (!context.Response.HasStarted)
+        {
+            // The SDK reads the parameters of initialize before it has anything to answer with.
+            context.Response.Headers.ContentEncoding = default;
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id);
+        }
     }
+
+    private static string WrongParameters(McpCall call) => $"Invalid params: they are not those of {call.Method}";
+
+    // Why there is no message to decide about.
+    private readonly record struct Problem(int Status, int Code, string Message, JsonElement? Id = null);
 }

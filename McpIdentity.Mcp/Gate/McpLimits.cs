@@ -6,37 +6,70 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Gate;
 
-/// <summary>The limits of the MCP endpoint: everything together, and tool calls among it (SEED-058, SEED-059).</summary>
+/// <summary>
+/// The limits of the MCP endpoint: everything together, and tool calls among it (SEED-058, SEED-059). Only a verified token
+/// names somebody: an invented one must not open a count of its own, so whoever shows none is counted by address, and before
+/// the body is read.
+/// </summary>
 internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> options)
 {
+    private const string All = "mcp";
     private const int TooManyRequests = -32029;
+
+    // One bad credential of a gateway must not refuse the others behind its address before they are verified.
+    private const int CredentialsOfPeer = 10;
 
     private readonly McpRateLimitOptions _options = options.Value.RateLimiting;
 
+    /// <summary>Before anything of the request is read or verified: is this caller, or this address, over its limit already?</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="showsCredential">Whether it shows a credential at all.</param>
+    /// <param name="known">Who showed the same credential a short while ago.</param>
     /// <returns>True when the request was one too many and is answered.</returns>
-    public async ValueTask<bool> RefusesAsync(HttpContext context, McpCall call, VerifiedCaller? caller)
+    public async ValueTask<bool> RefusesUnreadAsync(HttpContext context, bool showsCredential, VerifiedCaller? known)
     {
         if (!limiter.IsOn)
         {
             return false;
         }
 
-        // Only a verified token names somebody: an invented one must not open a count of its own.
-        var who = caller is null
-            ? RateKeys.OfPeer(context)
-            : RateKeys.ForName("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}");
-        var about = new SecurityEvent { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call.Method, Tool = call.Tool };
-        var all = new RateLimit("mcp", who, _options.MaxRequests);
-        var seconds = call.Method == McpMethods.ToolsCall
-            ? await limiter.CheckAsync(context, about, all, new RateLimit("mcp tool calls", who, _options.MaxToolCalls))
-            : await limiter.CheckAsync(context, about, all);
+        var limit = known is not null ? OfCaller(known) : showsCredential ? OfCredentials(context) : OfPeer(context);
+        return await RefuseAsync(context, null, limiter.Recall(context, About(null, known), limit));
+    }
+
+    /// <summary>After the credential was judged, before the body is read: whoever showed none, or a bad one, counts for the address.</summary>
+    /// <inheritdoc cref="RefusesUnreadAsync"/>
+    public async ValueTask<bool> RefusesStrangerAsync(HttpContext context, bool showsCredential, VerifiedCaller? caller) =>
+        limiter.IsOn && caller is null &&
+        await RefuseAsync(context, null, await limiter.CheckAsync(context, About(null, null), showsCredential ? [OfPeer(context), OfCredentials(context)] : [OfPeer(context)]));
+
+    /// <summary>After the body was read, or could not be: callers by their name, and tool calls.</summary>
+    /// <returns>True when the request was one too many and is answered.</returns>
+    public async ValueTask<bool> RefusesAsync(HttpContext context, McpCall? call, VerifiedCaller? caller)
+    {
+        if (!limiter.IsOn)
+        {
+            return false;
+        }
+
+        var all = caller is null ? OfPeer(context) : OfCaller(caller);
+        RateLimit[] limits =
+        [
+            .. caller is null ? Array.Empty<RateLimit>() : [all],
+            .. call?.Method == McpMethods.ToolsCall ? [all with { Bucket = "mcp tool calls", Max = _options.MaxToolCalls }] : Array.Empty<RateLimit>(),
+        ];
+        return limits.Length > 0 && await RefuseAsync(context, call, await limiter.CheckAsync(context, About(call, caller), limits));
+    }
+
+    private static async ValueTask<bool> RefuseAsync(HttpContext context, McpCall? call, int? seconds)
+    {
         if (seconds is null)
         {
             return false;
         }
 
         await JsonRpcError.WriteAsync(
-            context, StatusCodes.Status429TooManyRequests, TooManyRequests, $"Too many requests; try again in {seconds} s", call.Id, writer =>
+            context, StatusCodes.Status429TooManyRequests, TooManyRequests, $"Too many requests; try again in {seconds} s", call?.Id, writer =>
             {
                 writer.WriteStartObject("data");
                 writer.WriteString("reason", "rate_limited");
@@ -45,4 +78,14 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
             });
         return true;
     }
+
+    private static SecurityEvent About(McpCall? call, VerifiedCaller? caller) =>
+        new() { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call?.Method, Tool = call?.Tool };
+
+    private RateLimit OfPeer(HttpContext context) => new(All, RateKeys.OfPeer(context), _options.MaxRequests);
+
+    private RateLimit OfCredentials(HttpContext context) => new("mcp bad credentials", RateKeys.OfPeer(context), _options.MaxRequests * CredentialsOfPeer);
+
+    private RateLimit OfCaller(VerifiedCaller caller) =>
+        new(All, RateKeys.ForName("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}"), _options.MaxRequests);
 }

@@ -25,6 +25,7 @@ internal enum McpMethodKind
 /// <summary>The one table of methods.</summary>
 internal static class McpMethods
 {
+    public const string Initialize = "initialize";
     public const string ToolsList = "tools/list";
     public const string ToolsCall = "tools/call";
     public const string PromptsGet = "prompts/get";
@@ -32,7 +33,7 @@ internal static class McpMethods
 
     private static readonly FrozenDictionary<string, McpMethodKind> Kinds = new Dictionary<string, McpMethodKind>
     {
-        ["initialize"] = McpMethodKind.FirstContact,
+        [Initialize] = McpMethodKind.FirstContact,
         ["server/discover"] = McpMethodKind.FirstContact,
         ["ping"] = McpMethodKind.Public,
         ["logging/setLevel"] = McpMethodKind.Public, // clients send it on connecting, because the SDK advertises logging

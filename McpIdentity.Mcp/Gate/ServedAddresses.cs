@@ -18,7 +18,7 @@ internal sealed class ServedAddresses(IServiceProvider services, IOptions<McpOpt
     private const int Limit = 16;
 
     private readonly IMcpPublicAddress? _address = services.GetService<IMcpPublicAddress>();
-    private readonly Served _usual = new(services.GetRequiredService<McpGate>(), services.GetRequiredService<ResourceMetadata>());
+    private readonly Served _usual = new(services.GetRequiredService<McpGate>(), services.GetRequiredService<ResourceMetadata>(), services.GetRequiredService<SiteRules>());
     private readonly ConcurrentDictionary<string, Served> _others = new(StringComparer.Ordinal);
 
     public Served For(HttpContext context)
@@ -45,12 +45,11 @@ internal sealed class ServedAddresses(IServiceProvider services, IOptions<McpOpt
     {
         var mcp = new OptionsWrapper<McpOptions>(options.Value.At(baseUrl));
         var credentials = Make<CredentialCheck>(mcp, Make<TrustedIssuers>(mcp), Make<VerifiedTokens>());
-        return new Served(
-            Make<McpGate>(mcp, Make<SiteRules>(mcp), credentials, Make<AccessRefusal>(mcp)),
-            Make<ResourceMetadata>(mcp));
+        var site = Make<SiteRules>(mcp);
+        return new Served(Make<McpGate>(mcp, site, credentials, Make<AccessRefusal>(mcp)), Make<ResourceMetadata>(mcp), site);
     }
 
     private T Make<T>(params object[] own) => ActivatorUtilities.CreateInstance<T>(services, own);
 
-    internal sealed record Served(McpGate Gate, ResourceMetadata Metadata);
+    internal sealed record Served(McpGate Gate, ResourceMetadata Metadata, SiteRules Site);
 }

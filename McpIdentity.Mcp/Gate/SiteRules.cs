@@ -11,19 +11,25 @@ namespace McpIdentity.Mcp.Gate;
 internal sealed class SiteRules
 {
     private readonly DnsRebindingOptions _options;
+    private readonly Origins _allowed;
     private readonly string _publicHost;
     private readonly string _publicOrigin;
+    private readonly bool _takesTokens;
 
     public SiteRules(IOptions<McpOptions> options)
     {
         var url = new Uri(options.Value.PublicBaseUrl!);
         _options = options.Value.DnsRebinding;
+        _allowed = new Origins(_options.AllowedOrigins);
         _publicHost = url.Host;
         _publicOrigin = url.GetLeftPart(UriPartial.Authority);
+        _takesTokens = url.Scheme == Uri.UriSchemeHttps && options.Value.Auth.AuthType != McpAuthType.None && options.Value.AuthEnforcement.Enabled;
     }
 
     /// <summary>Null, or what is wrong.</summary>
-    public string? Check(HttpRequest request)
+    /// <param name="request">The request.</param>
+    /// <param name="showsToken">Whether it shows a bearer token, which is judged before anything else happens.</param>
+    public string? Check(HttpRequest request, bool showsToken)
     {
         if (!_options.EnableDnsRebindingProtection)
         {
@@ -36,18 +42,23 @@ internal sealed class SiteRules
         }
 
         var origin = request.Headers.Origin.ToString();
-        return origin.Length == 0 || IsExpected(origin) ? null : $"Invalid Origin header: {(origin.Length <= 256 ? origin : origin[..256])}";
+        return origin.Length == 0 || Admits(origin, showsToken) ? null : $"Invalid Origin header: {(origin.Length <= 256 ? origin : origin[..256])}";
     }
+
+    /// <summary>
+    /// Whether a web page of this origin may call. A token is the page's own: no browser adds one by itself, as it does a cookie,
+    /// and over https no other server can pretend to be this one. So who shows one needs no rule about origins.
+    /// </summary>
+    public bool Admits(string origin, bool showsToken) => !_options.EnableDnsRebindingProtection || (showsToken && _takesTokens) || IsExpected(origin);
 
     private bool IsExpected(HostString host) =>
         Same(host.Host, _publicHost) || IsLoopback(host.Host) ||
         _options.AllowedHosts.Any(allowed => Same(allowed, host.Host) || Same(allowed, host.Value));
 
     private bool IsExpected(string origin) =>
-        // "null" is what sandboxed pages send; it is nobody's origin.
-        Uri.TryCreate(origin, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { PathAndQuery: "/", Fragment: "", UserInfo: "" } &&
-        (IsLoopback(url.Host) || Same(url.GetLeftPart(UriPartial.Authority), _publicOrigin) ||
-            _options.AllowedOrigins.Any(allowed => Same(allowed.TrimEnd('/'), url.GetLeftPart(UriPartial.Authority))));
+        _allowed.Contains(origin) || (Origins.Parse(origin) is { } parsed && (Same(parsed, _publicOrigin) || IsLoopbackPage(new Uri(parsed))));
+
+    private static bool IsLoopbackPage(Uri origin) => origin.Scheme is "http" or "https" && IsLoopback(origin.Host);
 
     private static bool IsLoopback(string host) =>
         Same(host, "localhost") || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));

@@ -19,6 +19,7 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
             .. CheckAddress(options),
             .. CheckAuthType(options.Auth),
             .. CheckMethodScopes(options.Auth),
+            .. options.DnsRebinding.AllowedOrigins.Select(Origins.FlawOf).OfType<string>().Select(flaw => $"Mcp:DnsRebinding:AllowedOrigins: {flaw}."),
             .. CheckWeakening(options),
             .. options.Auth.AcceptsJwt ? ExternalJwtRules.Check(jwt.Value, options, environment) : [],
         ];

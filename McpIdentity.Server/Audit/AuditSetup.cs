@@ -18,6 +18,7 @@ internal static class AuditSetup
     public static void AddAudit(this WebApplicationBuilder builder)
     {
         SilentCategories.Silence(builder.Services);
+        CleanLoggerFactory.Register(builder.Services, "");
         builder.Services.AddOptions<CookieAuthenticationOptions>(SessionsSetup.Scheme).PostConfigure<SecurityLog>((cookie, log) =>
         {
             var (signedIn, signingOut) = (cookie.Events.OnSignedIn, cookie.Events.OnSigningOut);

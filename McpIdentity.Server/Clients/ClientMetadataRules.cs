@@ -17,7 +17,12 @@ internal static class ClientMetadataRules
     private static readonly string[] IgnoredGrantTypes =
         ["implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", GrantTypes.DeviceCode, GrantTypes.TokenExchange];
 
+    // Of all texts together that are kept of a client. Real ones have less than a tenth; a stranger's must not fill a disk.
+    private const int MaxKept = 16 * 1024;
+    private const int MaxItems = 20;
+
     public static OAuthError? Check(ClientMetadata metadata, RegistrationOptions policy, bool allowClientCredentials) =>
+        CheckSizes(metadata, policy) ??
         CheckRedirectUris(metadata, policy) ??
         CheckGrantTypes(metadata) ??
         CheckClientCredentials(metadata, allowClientCredentials) ??
@@ -26,6 +31,28 @@ internal static class ClientMetadataRules
         CheckApplicationType(metadata) ??
         CheckTexts(metadata) ??
         CheckUris(metadata);
+
+    private static OAuthError? CheckSizes(ClientMetadata metadata, RegistrationOptions policy)
+    {
+        foreach (var (member, count) in new[]
+        {
+            ("contacts", metadata.Contacts?.Count), ("grant_types", metadata.GrantTypes?.Count), ("response_types", metadata.ResponseTypes?.Count),
+        })
+        {
+            if (count > MaxItems)
+            {
+                return RegistrationErrors.InvalidClientMetadata($"{member} must hold at most {MaxItems} values.");
+            }
+        }
+
+        // How many redirect URIs there are has an error of its own.
+        var uris = metadata.RedirectUris?.Take(policy.MaxRedirectUris).Select(uri => TextOf(uri)?.Length ?? 0) ?? [];
+        var texts = new[]
+        {
+            metadata.ClientName, metadata.ClientUri, metadata.LogoUri, metadata.TosUri, metadata.PolicyUri, metadata.Scope, metadata.SoftwareId, metadata.SoftwareVersion,
+        }.Concat(metadata.Contacts ?? []).Select(text => text?.Length ?? 0);
+        return uris.Concat(texts).Sum() > MaxKept ? RegistrationErrors.InvalidClientMetadata($"A registration must not hold more than {MaxKept} characters.") : null;
+    }
 
     private static OAuthError? CheckRedirectUris(ClientMetadata metadata, RegistrationOptions policy)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace McpIdentity.Server.Clients;
 
@@ -7,12 +8,10 @@ internal static class RedirectUris
 {
     public const int MaxLength = 2048;
 
-    // A browser would run these in our own origin, open a file, or never deliver an answer.
-    private static readonly HashSet<string> DangerousSchemes = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "javascript", "data", "file", "blob", "about", "vbscript", "ws", "wss", "ftp", "mailto", "tel", "filesystem",
-        "view-source", "chrome", "resource", "jar", "intent", "content",
-    };
+    // What we, or somebody in our place, would add to the answer (RFC 6749 §4.1.2, RFC 9207 §2, OpenID Connect Core §3.2.2.5): a client
+    // that finds two of one name may read the wrong one.
+    private static readonly string[] ResponseParameters =
+        ["code", "state", "iss", "error", "error_description", "error_uri", "response", "id_token", "access_token", "token_type", "expires_in", "session_state"];
 
     /// <summary>Stands for http to the person's own computer in a list of schemes.</summary>
     public const string HttpLoopback = "http-loopback";
@@ -61,9 +60,15 @@ internal static class RedirectUris
             return "A redirect URI must have neither user information nor dot segments.";
         }
 
-        if (DangerousSchemes.Contains(uri.Scheme))
+        // As it is written: the parser takes C:/ for a file.
+        if (uri.Scheme is not ("http" or "https") && ActingSchemes.Contains(text[..text.IndexOf(':', StringComparison.Ordinal)]))
         {
-            return $"The scheme {uri.Scheme} must not receive an answer.";
+            return $"The scheme {uri.Scheme} must not receive an answer: a system or a browser acts on it.";
+        }
+
+        if (QueryHelpers.ParseQuery(uri.Query).Keys.FirstOrDefault(name => ResponseParameters.Contains(name.Trim(), StringComparer.OrdinalIgnoreCase)) is { } reserved)
+        {
+            return $"A redirect URI must not have the parameter {reserved}, which is one of the answer's.";
         }
 
         if (uri.Scheme == Uri.UriSchemeHttp && !IsLoopback(uri))

@@ -18,7 +18,7 @@ internal static class DiscoverySetup
     }
 
     /// <summary>
-    /// OpenIddict writes metadata and key set before an endpoint is reached. What is not served under <c>/.well-known/</c> is a
+    /// OpenIddict writes metadata and key set before an endpoint is reached. What is not served under <c>/.well-known/</c>, at the root or below the MCP endpoint, is a
     /// JSON 404: a client that probes must not meet a page (docs/interoperability.md, "JSON 404 under well-known").
     /// </summary>
     public static void MapDiscovery(this WebApplication app)
@@ -29,8 +29,11 @@ internal static class DiscoverySetup
             app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, IsOpenIddicts = true });
         }
 
-        app.Map(Paths.WellKnown + "/{**rest}", NotFound)
-            .WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true });
+        foreach (var place in (string[])["", mcp])
+        {
+            app.Map(place + Paths.WellKnown + "/{**rest}", NotFound)
+                .WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true });
+        }
 
         // The paths of older set-ups, from the guide this product started from (LINK-03).
         app.Map(Paths.OldMetadata, (string document) => TypedResults.LocalRedirect($"{Paths.WellKnown}/{Uri.EscapeDataString(document)}", permanent: true))

@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;
@@ -16,12 +17,12 @@ internal static class Cors
     {
         builder.Services.AddSingleton<IValidateOptions<CorsSettings>, CorsSettingsRules>();
         builder.Services.AddCors();
-        builder.Services.AddOptions<CorsOptions>().Configure<IOptions<CorsSettings>, IOptions<McpOptions>>((cors, settings, mcp) =>
-            cors.AddDefaultPolicy(policy => Describe(policy, settings.Value, mcp.Value)));
+        builder.Services.AddSingleton<ICorsPolicyProvider, Policies>();
         builder.Services.AddOptions<McpOptions>().PostConfigure<IOptions<CorsSettings>>((mcp, settings) =>
         {
-            // Who may read the answers may ask: the module compares origins against DNS rebinding.
-            foreach (var origin in settings.Value.Origin.Where(origin => origin != CorsSettings.Anyone))
+            // One list: who may read the answers may ask, and the module compares origins against DNS rebinding. With no list at all any
+            // web page reads what the OAuth endpoints say, and the MCP endpoint keeps to its own rules.
+            foreach (var origin in settings.Value.Origin)
             {
                 mcp.DnsRebinding.AllowedOrigins.Add(origin);
             }
@@ -31,30 +32,34 @@ internal static class Cors
     public static void UseProtocolCors(this WebApplication app) =>
         app.UseWhen(context => context.GetAddress() is { Cors: true }, protocol => protocol.UseCors());
 
-    private static void Describe(CorsPolicyBuilder policy, CorsSettings settings, McpOptions mcp)
+    private sealed class Policies(IOptions<CorsSettings> settings, IOptions<McpOptions> mcp) : ICorsPolicyProvider
     {
-        if (settings.AllowsAnyone)
-        {
-            policy.AllowAnyOrigin();
-        }
-        else
-        {
-            policy.WithOrigins([.. settings.Origin]);
-        }
+        private readonly CorsPolicy _usual = Describe(settings.Value, mcp.Value, settings.Value.AllowsAnyone ? null : new Origins(settings.Value.Origin).Contains);
+        private readonly CorsPolicy _admitted = Describe(settings.Value, mcp.Value, settings.Value.AllowsAnyone ? null : _ => true);
+        private readonly CorsPolicy _nobody = Describe(settings.Value, mcp.Value, _ => false);
 
-        if (settings.Credentials)
-        {
-            policy.AllowCredentials();
-        }
+        public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName) => Task.FromResult<CorsPolicy?>(
+            context.GetAddress() is not { ComparesOrigins: true } ? _usual : CrossOrigin.Admits(context) ? _admitted : _nobody);
 
-        policy.WithMethods(["GET", "POST", "DELETE", "HEAD", .. settings.Methods])
-            .WithHeaders([
-                "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
-                "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With",
-                mcp.Auth.SecondCredentialHeader, .. settings.AllowedHeaders])
-            .WithExposedHeaders([
-                "WWW-Authenticate", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
-                "MCP-Protocol-Version", "Mcp-Session-Id", .. settings.ExposedHeaders])
-            .SetPreflightMaxAge(TimeSpan.FromHours(1));
+        private static CorsPolicy Describe(CorsSettings settings, McpOptions mcp, Func<string, bool>? admits)
+        {
+            var policy = new CorsPolicyBuilder();
+            _ = admits is null ? policy.AllowAnyOrigin() : policy.SetIsOriginAllowed(admits);
+            if (settings.Credentials && admits is not null)
+            {
+                policy.AllowCredentials();
+            }
+
+            return policy.WithMethods(["GET", "POST", "DELETE", "HEAD", .. settings.Methods])
+                .WithHeaders([
+                    "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
+                    "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With",
+                    mcp.Auth.SecondCredentialHeader, .. settings.AllowedHeaders])
+                .WithExposedHeaders([
+                    "WWW-Authenticate", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+                    "MCP-Protocol-Version", "Mcp-Session-Id", .. settings.ExposedHeaders])
+                .SetPreflightMaxAge(TimeSpan.FromHours(1))
+                .Build();
+        }
     }
 }

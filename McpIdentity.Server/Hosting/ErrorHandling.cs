@@ -26,6 +26,11 @@ internal static partial class ErrorHandling
         app.UseStatusCodePagesWithReExecute(Paths.Error, createScopeForStatusCodePages: true);
         app.Use((context, next) =>
         {
+            if (context.Features.Get<IStatusCodeReExecuteFeature>() is not null && !HttpMethods.IsHead(context.Request.Method))
+            {
+                context.Request.Method = HttpMethods.Get; // as which the page is drawn, whatever was asked; the form is not read again
+            }
+
             if (context.IsForPeople())
             {
                 return ShowPageAsync(context, () => UnavailableAnswers.ShowPageAsync(context, next));

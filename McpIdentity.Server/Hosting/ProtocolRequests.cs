@@ -1,13 +1,15 @@
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>
-/// Refuses what no parser behind us should see. OpenIddict answers 500 to a NUL or to thousands of form keys, and reads
-/// a doubled parameter as an absent one, where RFC 6749 §3.1 and §3.2 ask for <c>invalid_request</c>.
+/// Refuses what no parser behind us should see, and is the one place where a form is read. OpenIddict answers 500 to a NUL or
+/// to thousands of form keys, and reads a doubled parameter as an absent one, where RFC 6749 §3.1 and §3.2 ask for
+/// <c>invalid_request</c>; ASP.NET Core throws at a charset that it does not take.
 /// </summary>
 internal static class ProtocolRequests
 {
@@ -55,10 +57,13 @@ internal static class ProtocolRequests
             return null;
         }
 
-        if (request.ContentType?.Split(';')[0].Trim().Equals(FormContentType, StringComparison.OrdinalIgnoreCase) != true)
+        if (!IsForm(request.ContentType))
         {
-            return new OAuthError(Errors.InvalidRequest, $"The Content-Type must be {FormContentType}.");
+            return new OAuthError(Errors.InvalidRequest, $"The Content-Type must be {FormContentType}, in UTF-8.");
         }
+
+        // What was judged is what is read, here and by every parser behind: none of them sees a parameter of the type.
+        request.ContentType = FormContentType;
 
         if (request.ContentLength > MaxFormBytes)
         {
@@ -79,6 +84,12 @@ internal static class ProtocolRequests
             return RequestBodies.Refuse(exception, Errors.InvalidRequest);
         }
     }
+
+    // RFC 6749 appendix B: UTF-8. A type that does not parse as one is no form, whatever it begins with.
+    private static bool IsForm(string? contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out var type) && type.MediaType.Equals(FormContentType, StringComparison.OrdinalIgnoreCase) &&
+        type.Parameters.Count(parameter => parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase)) <= 1 &&
+        HeaderUtilities.RemoveQuotes(type.Charset).ToString().ToUpperInvariant() is "" or "UTF-8" or "UTF8" or "US-ASCII";
 
     private static OAuthError TooLarge => new(Errors.InvalidRequest, $"The request body is larger than {MaxFormBytes} bytes.")
     {

@@ -14,17 +14,23 @@ namespace McpIdentity.Server.Limits;
 
 /// <summary>
 /// The limits of the authorization server's endpoints and pages (SEED-060), each with a bucket of its own: what a person
-/// clicks must not use up what their clients refresh with. Metadata, keys and health are in none.
+/// clicks must not use up what their clients refresh with. Metadata, keys and health are in none. An address is counted before
+/// anything is read; where the form says who asks, that is counted when it was read, and who is over the limit of an address is
+/// refused unread.
 /// </summary>
 internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IOptions<McpHostOptions> options)
 {
-    // Who invents identifiers gets no further than this many times the limit of one.
+    /// <summary>Of these only what is refused counts: one back end asks for all of its people.</summary>
+    private const string RefusalsOnly = "userinfo";
+
+    // Who invents identifiers, or has many grants, gets no further than this many times the limit of one.
     private const int IdentitiesOfPeer = 10;
     private const int MaxClientIdLength = 200;
 
     private readonly McpHostOptions.RateLimitingSection _options = options.Value.RateLimiting;
 
-    public async Task InvokeAsync(HttpContext context, Func<Task> next)
+    /// <summary>Before the body is read.</summary>
+    public async Task BeforeReadingAsync(HttpContext context, Func<Task> next)
     {
         if (!limiter.IsOn || context.GetAddress() is not { Bucket: { } bucket })
         {
@@ -32,55 +38,66 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
             return;
         }
 
-        var about = new SecurityEvent { Method = context.Request.Path.Value, ClientId = ClientIdOf(context.Request) };
-        if (await limiter.CheckAsync(context, about, LimitsOf(context, bucket, about.ClientId)) is { } seconds)
+        var about = new SecurityEvent { Method = context.Request.Path.Value };
+        var cap = CapOf(context, bucket);
+        var seconds = IsByForm(bucket) || bucket == RefusalsOnly ? limiter.Recall(context, about, cap) : await limiter.CheckAsync(context, about, ByPeer(context, bucket));
+        if (seconds is not null)
         {
-            await RefuseAsync(context, seconds);
+            await RefuseAsync(context, seconds.Value);
             return;
+        }
+
+        await next();
+        // A form that could not be read, or a refused token: answered already, so the next one is refused.
+        if (bucket == RefusalsOnly ? context.Response.StatusCode >= StatusCodes.Status400BadRequest : IsByForm(bucket) && context.Features.Get<Counted>() is null)
+        {
+            await limiter.CountAsync(cap);
+        }
+    }
+
+    /// <summary>When the form was read and found sound.</summary>
+    public async Task AfterReadingAsync(HttpContext context, Func<Task> next)
+    {
+        if (limiter.IsOn && context.GetAddress() is { Bucket: { } bucket } && IsByForm(bucket))
+        {
+            context.Features.Set(new Counted());
+            var about = new SecurityEvent { Method = context.Request.Path.Value, ClientId = ClientIdOf(context.Request) };
+            if (await limiter.CheckAsync(context, about, OfForm(context, bucket, about.ClientId), CapOf(context, bucket)) is { } seconds)
+            {
+                await RefuseAsync(context, seconds);
+                return;
+            }
         }
 
         await next();
     }
 
-    private RateLimit[] LimitsOf(HttpContext context, string bucket, string? clientId)
+    private static bool IsByForm(string bucket) => bucket is "token" or "revoke" or "introspect";
+
+    private RateLimit ByPeer(HttpContext context, string bucket) =>
+        new(bucket, RateKeys.OfPeer(context), bucket == RegistrationEndpoint.Bucket ? _options.RegistrationMaxRequests : _options.AuthEndpointMaxRequests);
+
+    // In force whatever the form says: somebody's own token must not take them out of it.
+    private RateLimit CapOf(HttpContext context, string bucket) => new($"{bucket} of one address", RateKeys.OfPeer(context), _options.AuthEndpointMaxRequests * IdentitiesOfPeer);
+
+    // Hosted clients send the requests of all their people from a few addresses (docs/rate-limiting.md). A code or refresh token
+    // that we wrote names its grant, and nobody can invent one. A client_id is anybody's word: counted together with the address, so
+    // that nobody locks a client out by its name.
+    private RateLimit OfForm(HttpContext context, string bucket, string? clientId) =>
+        GrantOf(context.Request, bucket) is { } grant ? new RateLimit(bucket, RateKeys.ForName("grant", grant), _options.AuthEndpointMaxRequests)
+        : clientId is not null ? new RateLimit(bucket, RateKeys.ForName("client", $"{clientId} {RateKeys.OfPeer(context)}"), _options.AuthEndpointMaxRequests)
+        : ByPeer(context, bucket);
+
+    // Of the one token that this request is about: another beside it says nothing.
+    private string? GrantOf(HttpRequest request, string bucket)
     {
-        var peer = RateKeys.OfPeer(context);
-        if (bucket == RegistrationEndpoint.Bucket)
+        var parameter = bucket != "token" ? Parameters.Token : FormOf(request)?[Parameters.GrantType].ToString() switch
         {
-            return [new RateLimit(bucket, peer, _options.RegistrationMaxRequests)];
-        }
-
-        var max = _options.AuthEndpointMaxRequests;
-        // Hosted clients send the requests of all their people from a few addresses (docs/rate-limiting.md). A code or refresh token
-        // that we wrote names its grant, and nobody can invent one.
-        if (GrantOf(context.Request) is { } grant)
-        {
-            return [new RateLimit(bucket, RateKeys.ForName("grant", grant), max)];
-        }
-
-        // A client_id is anybody's word: counted together with the address, so that nobody locks a client out by its name.
-        return bucket is "token" or "revoke" or "introspect" && clientId is not null
-            ? [new RateLimit(bucket, RateKeys.ForName("client", $"{clientId} {peer}"), max), new RateLimit($"{bucket} of all clients", peer, max * IdentitiesOfPeer)]
-            : [new RateLimit(bucket, peer, max)];
-    }
-
-    private string? GrantOf(HttpRequest request)
-    {
-        // ProtocolRequests has read the form and found it sound.
-        if (FormOf(request) is not { } form)
-        {
-            return null;
-        }
-
-        foreach (var parameter in (ReadOnlySpan<string>)[Parameters.RefreshToken, Parameters.Code, Parameters.Token])
-        {
-            if (form[parameter].ToString() is { Length: > 0 } token && tokens.Read(token) is var (id, _))
-            {
-                return Grant.NameOf(id);
-            }
-        }
-
-        return null;
+            GrantTypes.AuthorizationCode => Parameters.Code,
+            GrantTypes.RefreshToken => Parameters.RefreshToken,
+            _ => null,
+        };
+        return parameter is not null && FormOf(request)?[parameter].ToString() is { Length: > 0 } token && tokens.Read(token) is var (id, _) ? Grant.NameOf(id) : null;
     }
 
     private static string? ClientIdOf(HttpRequest request)
@@ -89,6 +106,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
         return id.Length is > 0 and <= MaxClientIdLength && id.All(c => char.IsAscii(c) && !char.IsControl(c) && c != ' ') ? id : null;
     }
 
+    // ProtocolRequests has read the form and found it sound.
     private static IFormCollection? FormOf(HttpRequest request) =>
         HttpMethods.IsPost(request.Method) && request.HasFormContentType && request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IFormFeature>()?.Form is { } form
             ? form
@@ -118,4 +136,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
             StatusCode = StatusCodes.Status429TooManyRequests,
         }.ExecuteAsync(context);
     }
+
+    // Says that the request is in a count.
+    private sealed class Counted;
 }

@@ -15,9 +15,17 @@ internal static class LimitsSetup
         builder.Services.AddSingleton<EndpointLimits>();
     }
 
+    /// <summary>Before anything of a request is read.</summary>
     public static void UseRateLimits(this WebApplication app)
     {
         var limits = app.Services.GetRequiredService<EndpointLimits>();
-        app.Use((context, next) => limits.InvokeAsync(context, () => next(context)));
+        app.Use((context, next) => limits.BeforeReadingAsync(context, () => next(context)));
+    }
+
+    /// <summary>Where its form has been read and found sound, and says who asks.</summary>
+    public static void UseRateLimitsByForm(this WebApplication app)
+    {
+        var limits = app.Services.GetRequiredService<EndpointLimits>();
+        app.Use((context, next) => limits.AfterReadingAsync(context, () => next(context)));
     }
 }

@@ -8,10 +8,9 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>What a person sees when something went wrong: what happened, what to do, and a reference for whoever helps.</summary>
 [IgnoreAntiforgeryToken]
-[Address(Reader.People, AddressAttribute.AnyMethod, AllowsHttp = true, AnyHost = true, WithoutOAuth = true)]
+[Address(Reader.People, "GET HEAD", AllowsHttp = true, AnyHost = true, WithoutOAuth = true)]
 internal sealed class ErrorModel : PageModel
 {
-    // Not by OnGet: the page is shown in answer to any method.
     public PersonError Error =>
         HttpContext.Features.Get<PersonError>() ??
         (HttpContext.GetOpenIddictServerResponse() is { Error: { } error } response ? Explain(error, response.ErrorDescription)

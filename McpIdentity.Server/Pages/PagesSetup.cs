@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
@@ -13,7 +14,13 @@ namespace McpIdentity.Server.Pages;
 internal static class PagesSetup
 {
     public static void AddPages(this WebApplicationBuilder builder) =>
-        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/");
+        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/")
+            // Names of fields in jQuery's notation: none of our pages uses it, and it throws at a bracket that is not closed.
+            .AddMvcOptions(mvc =>
+            {
+                mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+                mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
+            });
 
     public static void MapPages(this WebApplication app)
     {

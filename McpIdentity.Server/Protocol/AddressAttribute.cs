@@ -32,6 +32,9 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether web pages of other origins may call it, as <c>Cors</c> says. Only where a token speaks and never our cookie.</summary>
     public bool Cors { get; init; }
 
+    /// <summary>Whether it compares origins itself, so that CORS says of a web page what the endpoint will say.</summary>
+    public bool ComparesOrigins { get; init; }
+
     /// <summary>The rate limit that it counts in; null: none. Each bucket has the limit of <c>Mcp:RateLimiting:AuthEndpointMaxRequests</c> to itself.</summary>
     public string? Bucket { get; init; }
 
@@ -56,9 +59,9 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>The methods by which somebody tries to sign in here: what is refused goes into the security log as <c>login_failure</c>.</summary>
     public string? SignsInBy { get; init; }
 
-    public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.OrdinalIgnoreCase) || string.Equals(method, LetsThrough, StringComparison.OrdinalIgnoreCase);
+    public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.Ordinal) || method == LetsThrough;
 
-    public bool IsSignIn(string method) => SignsInBy?.Split(' ').Contains(method, StringComparer.OrdinalIgnoreCase) == true;
+    public bool IsSignIn(string method) => SignsInBy?.Split(' ').Contains(method, StringComparer.Ordinal) == true;
 }
 
 internal static class AddressExtensions

@@ -8,8 +8,10 @@ internal sealed class CorsSettings
     public const string Anyone = "*";
 
     /// <summary>
-    /// The origins, such as <c>https://inspector.example.org</c>; unset or <c>*</c>: any, because these endpoints take tokens
-    /// and never our cookie. A named origin may call the MCP endpoint too (as <c>Mcp:DnsRebinding:AllowedOrigins</c>).
+    /// Origins such as <c>https://inspector.example.org</c> or <c>chrome-extension://…</c>, a scheme of programs with all its origins
+    /// (<c>vscode-webview://</c>), or a hosted client: <c>claude.ai</c>, <c>chatgpt.com</c>, <c>vscode.dev</c>. They may call the MCP
+    /// endpoint too (as <c>Mcp:DnsRebinding:AllowedOrigins</c>). Unset: any origin at the OAuth endpoints, because these take tokens and
+    /// never our cookie, and those of the MCP endpoint there. <c>*</c>: any, the MCP endpoint without a token included.
     /// </summary>
     public IList<string> Origin { get; } = [];
 

@@ -31,10 +31,11 @@ internal static class TokenEndpoints
             TakesForms = true,
             IsOpenIddicts = true,
         });
-        // In no bucket: it costs no more than a call of the MCP endpoint, and one back end asks for all of its people.
+        // A bucket of refusals alone: one back end asks for all of its people.
         app.Map(Paths.UserInfo, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET POST")
         {
             Cors = true,
+            Bucket = "userinfo",
             TakesForms = true,
             IsOpenIddicts = true,
         });

@@ -87,14 +87,16 @@ internal sealed class EndpointTests
             "/consent People GET, HEAD, POST; consent; forms",
             "/debug/config Programs GET; http; without OAuth",
             "/debug/tokens Programs GET; http; without OAuth",
-            "/error People *; http; any host; without OAuth",
+            "/error People GET, HEAD; http; any host; without OAuth",
             "/health Programs GET, HEAD; http; any host; without OAuth",
             "/health/live Programs GET, HEAD; http; any host; without OAuth",
             "/health/ready Programs GET, HEAD; http; any host; without OAuth",
             "/login People GET, HEAD, POST; sign-in; forms; signs in by POST",
-            "/mcp Programs *; CORS; any host; without OAuth",
+            "/mcp Programs *; CORS; compares origins; any host; without OAuth",
             "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/mcp/.well-known/oauth-protected-resource Programs GET, HEAD; CORS; http; any host; without OAuth",
             "/mcp/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host; OpenIddict",
+            "/mcp/.well-known/{**rest} Programs *; CORS; http; any host; without OAuth",
             "/oauth/authorize People GET, HEAD, POST; authorize; forms; OpenIddict",
             "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
@@ -103,7 +105,7 @@ internal sealed class EndpointTests
             "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
-            "/oauth/userinfo Programs GET, POST; CORS; forms; OpenIddict",
+            "/oauth/userinfo Programs GET, POST; CORS; userinfo; forms; OpenIddict",
             "/oauth/{**rest} Programs *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
@@ -137,7 +139,7 @@ internal sealed class EndpointTests
 
     private static string Describe(string path, AddressAttribute address) => string.Join("; ", new[]
     {
-        $"{path} {address.Reader} {address.Allow}", address.Cors ? "CORS" : null, address.Bucket, address.TakesForms ? "forms" : null, address.AllowsHttp ? "http" : null,
+        $"{path} {address.Reader} {address.Allow}", address.Cors ? "CORS" : null, address.ComparesOrigins ? "compares origins" : null, address.Bucket, address.TakesForms ? "forms" : null, address.AllowsHttp ? "http" : null,
         address.AnyHost ? "any host" : null, address.WithoutOAuth ? "without OAuth" : null, address.SignsInBy is { } methods ? $"signs in by {methods}" : null,
         address.IsOpenIddicts ? "OpenIddict" : null, address.LetsThrough is { } method ? $"lets {method} through" : null,
     }.OfType<string>());

@@ -128,6 +128,7 @@ internal sealed class MetadataTests
 
     [TestCase("/.well-known/nothing")]
     [TestCase("/.well-known/oauth-authorization-server/elsewhere")]
+    [TestCase("/mcp/.well-known/nothing"), TestCase("/mcp/.well-known/oauth-protected-resource/mcp")]
     public async Task An_unknown_document_is_a_json_404(string path)   // docs/interoperability.md, "JSON 404 under well-known"
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);

@@ -50,7 +50,7 @@ internal sealed class BadInputTests
     [Test]
     public async Task A_wrong_content_type_gets_the_json_of_rfc_6749([ValueSource(nameof(Endpoints))] string path)
     {
-        foreach (var type in new[] { "application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded; charset=nonsense" })
+        foreach (var type in new[] { "application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded; charset=nonsense", "application/x-www-form-urlencoded; charset=utf-7", "application/x-www-form-urlencoded;;", "application/x-www-form-urlencoded; charset=\"" })
         {
             using var response = await PostAsync(path, """{"grant_type":"client_credentials"}""", type);
 

@@ -16,12 +16,16 @@ internal sealed class CorsTests
     private TestServer _server = null!;
     private TestServer _limited = null!;
     private TestServer _counting = null!;
+    private TestServer _https = null!;
+    private TestServer _open = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
         _server = await TestServer.StartAsync();
         _limited = await TestServer.StartAsync("Cors:Origin=https://app.example,https://other.example", "Cors:Credentials=true", "Server:AllowedHosts:0=*.internal");
+        _https = await TestServer.StartAsync("Server:PublicBaseUrl=https://id.example", "Cors:Origin=https://app.example,chrome-extension://abcdefgh,vscode-webview://,claude.ai");
+        _open = await TestServer.StartAsync("Cors:Origin=*");
         _counting = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=true", "Mcp:RateLimiting:AuthEndpointMaxRequests=1", "Mcp:RateLimiting:RegistrationMaxRequests=1");
     }
 
@@ -31,6 +35,8 @@ internal sealed class CorsTests
         await _server.DisposeAsync();
         await _limited.DisposeAsync();
         await _counting.DisposeAsync();
+        await _https.DisposeAsync();
+        await _open.DisposeAsync();
     }
 
     [TestCase("/mcp")]
@@ -136,6 +142,34 @@ internal sealed class CorsTests
         Assert.That(answer.StatusCode, Is.EqualTo(admitted ? HttpStatusCode.OK : HttpStatusCode.Forbidden), "who may read may ask");
     }
 
+    // Of three servers: without https and without a list; with https and a list; with *.
+    [TestCase("http", "https://evil.example", false, false), TestCase("http", "https://evil.example", true, false), TestCase("http", "http://localhost:4000", false, true), TestCase("http", "null", true, false)]
+    [TestCase("https", "https://evil.example", false, false), TestCase("https", "https://evil.example", true, true), TestCase("https", "https://app.example", false, true), TestCase("https", "chrome-extension://abcdefgh", false, true)]
+    [TestCase("https", "chrome-extension://other", false, false), TestCase("https", "vscode-webview://0a1b2c", false, true), TestCase("https", "https://claude.com", false, true), TestCase("https", "https://chatgpt.com", false, false)]
+    [TestCase("*", "https://evil.example", false, true), TestCase("*", "null", true, true)]
+    public async Task The_preflight_and_the_call_agree(string server, string origin, bool withToken, bool admitted)
+    {
+        var asked = server == "http" ? _server : server == "https" ? _https : _open;
+        using var preflight = await SendAsync(asked, Preflight("/mcp", origin, withToken ? "authorization,content-type" : "content-type"));
+        using var call = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent("""{"jsonrpc":"2.0","id":1,"method":"tools/list"}""", Encoding.UTF8, "application/json") };
+        call.Headers.Add("Origin", origin);
+        if (withToken)
+        {
+            call.Headers.Add("Authorization", "Bearer outdated");
+        }
+
+        using var answer = await SendAsync(asked, call);
+
+        Assert.That(Header(preflight, "Access-Control-Allow-Origin").Length > 0, Is.EqualTo(admitted), "the preflight");
+        Assert.That((int)answer.StatusCode, Is.EqualTo(!admitted ? 403 : withToken ? 401 : 200), "the call");
+        Assert.That(Header(answer, "Access-Control-Allow-Origin").Length > 0, Is.EqualTo(admitted), "who may call may read the refusal of its token, to get another");
+    }
+
+    [TestCase("Cors:Origin=null"), TestCase("Cors:Origin=https://a.example/"), TestCase("Cors:Origin=https://a.example/x"), TestCase("Cors:Origin=https://*.a.example"), TestCase("Cors:Origin=https://"), TestCase("Cors:Origin=a.example")]
+    [TestCase("Cors:Origin=https://a.example:443"), TestCase("Cors:Origin=*,https://a.example"), TestCase("Cors:Origin=file://"), TestCase("Mcp:DnsRebinding:AllowedOrigins:0=https://a.example/x"), TestCase("Mcp:DnsRebinding:AllowedOrigins:0=null")]
+    public void An_entry_without_effect_stops_the_start(string setting) => Assert.That(
+        async () => await TestServer.StartAsync(setting), Throws.Exception.With.Message.Contains(setting.Split(':', '=')[1]));
+
     [TestCase("evil.example", "/.well-known/oauth-authorization-server", 200)]
     [TestCase("evil.example", "/oauth/authorize", 400)]
     [TestCase("evil.example", "/signin", 400)]
@@ -157,12 +191,12 @@ internal sealed class CorsTests
         Assert.That(await response.Content.ReadAsStringAsync(), Does.Not.Contain("evil.example"));
     }
 
-    private static HttpRequestMessage Preflight(string path, string origin)
+    private static HttpRequestMessage Preflight(string path, string origin, string headers = "authorization,content-type,mcp-protocol-version,mcp-session-id,x-mcp-jwt")
     {
         var request = new HttpRequestMessage(HttpMethod.Options, path);
         request.Headers.Add("Origin", origin);
         request.Headers.Add("Access-Control-Request-Method", "POST");
-        request.Headers.Add("Access-Control-Request-Headers", "authorization,content-type,mcp-protocol-version,mcp-session-id,x-mcp-jwt");
+        request.Headers.Add("Access-Control-Request-Headers", headers);
         return request;
     }
 

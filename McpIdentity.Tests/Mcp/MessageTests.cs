@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Mcp;
 
@@ -205,6 +206,44 @@ internal sealed class MessageTests
 
         Assert.That(answer.Status, Is.EqualTo(200), answer.Body);
     }
+
+    [TestCase("null"), TestCase("[]"), TestCase("{}"), TestCase("7"), TestCase("""{"protocolVersion":1,"capabilities":{},"clientInfo":{"name":"x","version":"1"}}"""), TestCase("""{"capabilities":{},"clientInfo":{"name":"x","version":"1"}}""")]
+    [TestCase("""{"protocolVersion":"2025-11-25","clientInfo":{"name":"x","version":"1"}}"""), TestCase("""{"protocolVersion":"2025-11-25","capabilities":[],"clientInfo":{"name":"x","version":"1"}}"""), TestCase("""{"protocolVersion":"2025-11-25","capabilities":{}}""")]
+    [TestCase("""{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":"x"}"""), TestCase("""{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":7}}"""), TestCase("""{"protocolVersion":"2025-11-25","capabilities":{"roots":"x"},"clientInfo":{"name":"x","version":"1"}}""")]
+    public async Task A_wrong_initialize_has_invalid_params(string parameters)
+    {
+        foreach (var accept in new[] { "application/json", "application/json, text/event-stream" })
+        {
+            var answer = await _host.PostAsync($$"""{"jsonrpc":"2.0","id":"a","method":"initialize","params":{{parameters}}}""", change: request => request.Headers.TryAddWithoutValidation("Accept", accept));
+
+            Assert.That(answer.Status, Is.InRange(200, 499), answer.Body);
+            Assert.That(answer.Json.GetProperty("error").GetProperty("code").GetInt32(), Is.EqualTo(-32602), answer.Body);
+            Assert.That(answer.Json.GetProperty("id").GetString(), Is.EqualTo("a"));
+        }
+    }
+
+    [TestCase("initialize"), TestCase("tools/list"), TestCase("tools/call")]
+    public async Task A_session_that_nobody_gave_is_ignored(string method)   // docs/interoperability.md, "Sessions that we never gave"
+    {
+        object parameters = method == "initialize" ? new { protocolVersion = "2025-11-25", capabilities = new { }, clientInfo = new { name = "x", version = "1" } } : new { name = "greeting", arguments = new { } };
+        var answer = await _host.CallAsync(method, parameters, _token, request => request.Headers.Add("Mcp-Session-Id", "0197a5a6-0000-7000-8000-000000000000"));
+
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Body);
+        Assert.That(answer.Json.TryGetProperty("result", out _), Is.True, answer.Body);
+    }
+
+    [TestCase("""{"jsonrpc":"2.0","id":"\ud800","method":"ping"}"""), TestCase("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"\udc00"}}}""")]
+    [TestCase("""{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"clientInfo":{"name":"\uD800"}}}""")]
+    public async Task Half_of_a_surrogate_pair_is_400(string body) =>
+        Assert.That((await _host.PostAsync(body, _token)).Status, Is.EqualTo(400));
+
+    [Test]
+    public void A_host_with_sessions_does_not_start([Values] bool byMode) => Assert.That(
+        async () => await McpHost.StartAsync(configure: (_, mcp) => mcp.WithHttpTransport(transport =>
+        {
+            transport.SessionMode = byMode ? ModelContextProtocol.AspNetCore.HttpServerSessionMode.StatefulForInitializeClients : ModelContextProtocol.AspNetCore.HttpServerSessionMode.Stateful;
+        })),
+        Throws.InstanceOf<Microsoft.Extensions.Options.OptionsValidationException>().With.Message.Contains("SessionMode = Stateless"));
 
     [TestCase("GET"), TestCase("DELETE"), TestCase("PUT")]
     public async Task Other_HTTP_methods_are_405(string method)

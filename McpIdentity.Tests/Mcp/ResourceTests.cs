@@ -28,7 +28,7 @@ internal sealed class ResourceTests
     public async Task StopAsync() => await _host.DisposeAsync();
 
     // LINK-01.
-    [TestCase(WellKnown), TestCase(WellKnown + "/mcp")]
+    [TestCase(WellKnown), TestCase(WellKnown + "/mcp"), TestCase("/mcp" + WellKnown)]
     [Category("LINK-01")]
     public async Task Metadata_names_the_resource_and_its_issuer(string path)
     {
@@ -93,6 +93,12 @@ internal sealed class ResourceTests
     [Category("LINK-13")]
     public async Task Only_expected_hosts_and_origins_are_served(string header, int status) =>
         Assert.That(await _host.RawAsync(header), Does.StartWith($"HTTP/1.1 {status}"));
+
+    // The address is https: a page that shows a token needs no rule, for no browser adds one by itself.
+    [TestCase("Authorization: Bearer {0}\r\nOrigin: https://evil.example", 200), TestCase("Authorization: Bearer x\r\nOrigin: https://evil.example", 401)]
+    [TestCase("Authorization: \r\nOrigin: https://evil.example", 403), TestCase("Authorization: Bearer {0}\r\nHost: evil.example", 403)]
+    public async Task A_token_needs_no_rule_about_origins(string headers, int status) =>
+        Assert.That(await _host.RawAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, headers, TestTokens.Own(_host.Keys.Key))), Does.StartWith($"HTTP/1.1 {status}"));
 
     [Test]
     public async Task A_foreign_origin_is_told_so_and_logged()

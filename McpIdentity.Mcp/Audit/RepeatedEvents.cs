@@ -1,0 +1,95 @@
+using System.Globalization;
+
+namespace McpIdentity.Mcp.Audit;
+
+/// <summary>
+/// What one address is refused over and over is written some times in full and then summed: whoever asks a million times fills
+/// no disk, and pushes nobody else's lines out of the log.
+/// </summary>
+internal sealed class RepeatedEvents(TimeProvider time)
+{
+    /// <summary>How many of a kind an address has in full in one window.</summary>
+    public const int InFull = 20;
+
+    private const int MaxSums = 10_000;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Event, string Peer), Sum> _sums = [];
+
+    /// <summary>How long is summed.</summary>
+    public static TimeSpan Window { get; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Whether the event is to be written in full; one that is not is in a sum later.</summary>
+    /// <param name="e">What happened, with its address.</param>
+    /// <param name="peer">Whose it is (<see cref="Peer"/>); null where nobody asked.</param>
+    public bool Admits(SecurityEvent e, string? peer)
+    {
+        if (peer is null || !IsAnybodys(e))
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            var now = time.GetUtcNow();
+            // Beyond so many addresses all others share a sum.
+            var key = (e.Event, _sums.Count < MaxSums || _sums.ContainsKey((e.Event, peer)) ? peer : "others");
+            if (!_sums.TryGetValue(key, out var sum))
+            {
+                _sums.Add(key, sum = new Sum(now + Window));
+            }
+
+            if (++sum.Seen <= InFull)
+            {
+                return true;
+            }
+
+            sum.Last = e;
+            return false;
+        }
+    }
+
+    /// <summary>One event for each sum whose window is over; for all of them at the end.</summary>
+    public IReadOnlyList<SecurityEvent> Take(bool all = false)
+    {
+        lock (_lock)
+        {
+            var now = time.GetUtcNow();
+            var ended = _sums.Where(pair => all || now >= pair.Value.Ends).ToList();
+            foreach (var (key, _) in ended)
+            {
+                _sums.Remove(key);
+            }
+
+            return [.. ended.Where(pair => pair.Value.Last is not null).Select(pair => Total(pair.Key.Peer, pair.Value))];
+        }
+    }
+
+    private static SecurityEvent Total(string peer, Sum sum)
+    {
+        var last = sum.Last!;
+        var more = sum.Seen - InFull;
+        return new SecurityEvent
+        {
+            Event = last.Event,
+            Level = last.Level,
+            Result = last.Result,
+            Count = more,
+            Reason = string.Create(CultureInfo.InvariantCulture, $"{more} more within {Window.TotalSeconds:0} s; the last: {last.Reason ?? last.Method}"),
+            Address = peer,
+        };
+    }
+
+    // Who has shown who they are is counted by the limits, and an alarm is never left out.
+    private static bool IsAnybodys(SecurityEvent e) =>
+        e is { Subject: null, GrantId: null, Level: not SecurityLogLevel.Error } && (e.Result != "success" || e.Event == "mcp_anonymous_access");
+
+    private sealed class Sum(DateTimeOffset ends)
+    {
+        public DateTimeOffset Ends { get; } = ends;
+
+        public long Seen { get; set; }
+
+        public SecurityEvent? Last { get; set; }
+    }
+}

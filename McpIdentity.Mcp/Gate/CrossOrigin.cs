@@ -1,0 +1,20 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Mcp.Gate;
+
+/// <summary>What the gate will say to a web page of another origin, for a host that answers preflights.</summary>
+internal static class CrossOrigin
+{
+    /// <summary>Whether a request to the MCP endpoint passes the rules about origins; a preflight, whether the call that it announces would.</summary>
+    public static bool Admits(HttpContext context)
+    {
+        var headers = context.Request.Headers;
+        var showsToken = HttpMethods.IsOptions(context.Request.Method)
+            ? headers.AccessControlRequestHeaders.ToString().Split(',', StringSplitOptions.TrimEntries).Contains("authorization", StringComparer.OrdinalIgnoreCase)
+            : !string.IsNullOrEmpty(headers.Authorization);
+        return context.RequestServices.GetRequiredService<IOptions<McpOptions>>().Value is { Enabled: true } &&
+            context.RequestServices.GetRequiredService<ServedAddresses>().For(context).Site.Admits(headers.Origin.ToString(), showsToken);
+    }
+}
