@@ -74,6 +74,7 @@ internal static class Program
         app.UseSignInAudit();
         app.UseProtocolRequestChecks();
         app.UseRateLimits();
+        app.UseUpstreamStates();
         app.UseAuthentication();
         app.UseAntiforgery();
 
