@@ -13,6 +13,8 @@ internal static class ClientNames
     /// <summary>What of a name stands on a page.</summary>
     public const int MaxShown = 80;
 
+    private const int FractionSlash = 0x2044;
+
     // Zalgo: no script stacks more marks than that on one letter.
     private const int MaxMarks = 3;
 
@@ -90,8 +92,8 @@ internal static class ClientNames
         {
             UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned => Kind.None,
             UnicodeCategory.OtherSymbol or UnicodeCategory.EnclosingMark => Kind.None,
-            // "C++" is a name, "√" a check mark.
-            UnicodeCategory.MathSymbol or UnicodeCategory.ModifierSymbol when !rune.IsAscii => Kind.None,
+            // "C++" is a name, "√" a check mark; of "½" NFKC makes "1⁄2".
+            UnicodeCategory.MathSymbol or UnicodeCategory.ModifierSymbol when !rune.IsAscii && rune.Value != FractionSlash => Kind.None,
             UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark => Kind.Mark,
             _ => Kind.Text,
         };
