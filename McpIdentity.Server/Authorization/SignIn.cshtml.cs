@@ -36,14 +36,13 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     /// <param name="done">The person has signed in, and a program that the browser shows nothing of may be next.</param>
     public IActionResult OnGet([FromQuery] string? answer, [FromQuery] string? done)
     {
-        if (Open() is { } elsewhere)
+        var elsewhere = Open();
+        if (Pending is not null && answer is (Errors.AccessDenied or Errors.TemporarilyUnavailable))
         {
-            return elsewhere;
+            return Redirect(AuthorizeEndpoint.AddressFor(Pending.Asked, tickets.ProtectRefusal(answer, Pending)));
         }
 
-        return answer is Errors.AccessDenied or Errors.TemporarilyUnavailable ? Redirect(AuthorizeEndpoint.AddressFor(Pending.Asked, tickets.ProtectRefusal(answer, Pending)))
-            : done is not null ? GoOn()
-            : Page();
+        return elsewhere ?? (done is not null ? GoOn() : Page());
     }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? provider, [FromForm] string? username)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
@@ -13,7 +14,12 @@ namespace McpIdentity.Server.Pages;
 internal static class PagesSetup
 {
     public static void AddPages(this WebApplicationBuilder builder) =>
-        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/");
+        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddMvcOptions(mvc =>
+        {
+            // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
+            mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+            mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
+        });
 
     public static void MapPages(this WebApplication app)
     {
