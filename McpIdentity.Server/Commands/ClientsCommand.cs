@@ -118,7 +118,6 @@ internal static class ClientsCommand
             return false;
         }
 
-        await db.Consents.Where(consent => consent.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
         await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
         return true;
     }

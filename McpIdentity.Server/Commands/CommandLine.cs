@@ -38,6 +38,8 @@ internal static class CommandLine
         ClientsCommand.Create(),
         PruneCommand.Create(),
         TokenCommand.Create(),
+        BackupCommand.Create(),
+        RestoredCommand.Create(),
     };
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>

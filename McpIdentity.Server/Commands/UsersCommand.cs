@@ -39,7 +39,6 @@ internal static class UsersCommand
         {
             await EndSessionsAsync(services, user, cancellationToken);
             var db = services.GetRequiredService<McpIdentityDbContext>();
-            await db.Consents.Where(consent => consent.UserId == user.Id).ExecuteDeleteAsync(cancellationToken);
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
         }),
     };

@@ -36,7 +36,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
-            await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.UserId).ThenBy(consent => consent.ClientId).ThenBy(consent => consent.Resource), dryRun, cancellationToken),
+            await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.Id), dryRun, cancellationToken),
         ];
     }
 

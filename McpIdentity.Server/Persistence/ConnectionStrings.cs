@@ -1,3 +1,4 @@
+using System.Data.Common;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Data.Sqlite;
@@ -11,31 +12,58 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal static class ConnectionStrings
 {
-    // Npgsql asks a server that did not answer a statement to cancel it, over another connection that it tries twice when TLS
-    // is "preferred": over a cut line a statement ends after the one and twice the other.
+    // To a server that did not answer a statement Npgsql sends a request to cancel it, over another connection that it waits
+    // for as long as for any: a statement ends after both.
     private const int ConnectSeconds = 2;
-    private const int CommandSeconds = 3;
+    private const int CommandSeconds = 2;
     private const int CancelNever = -1;
-    private const int PreparedStatements = 50;
 
-    private static readonly NpgsqlConnectionStringBuilder PostgresDefaults = new();
+    // After a failover it is as long as this until the new primary is found.
+    private const int RecheckSeconds = 1;
 
-    public static string Postgres(DatabaseOptions options)
+    private const int DefaultPort = 5432;
+
+    /// <param name="options">What is configured.</param>
+    /// <param name="server">What the server said of itself.</param>
+    public static string Postgres(DatabaseOptions options, PostgresTraits server)
     {
-        var settings = new NpgsqlConnectionStringBuilder(options.Url is { Length: > 0 } url ? OfUrl(url) : options.ConnectionString);
-        settings.Timeout = Unless(settings.Timeout, PostgresDefaults.Timeout, ConnectSeconds);
-        settings.CommandTimeout = Unless(settings.CommandTimeout, PostgresDefaults.CommandTimeout, CommandSeconds);
-        // ... and then does not wait for the answer.
-        settings.CancellationTimeout = Unless(settings.CancellationTimeout, PostgresDefaults.CancellationTimeout, CancelNever);
-        settings.MaxAutoPrepare = Unless(settings.MaxAutoPrepare, PostgresDefaults.MaxAutoPrepare, PreparedStatements);
+        var said = new DbConnectionStringBuilder { ConnectionString = options.Url is { Length: > 0 } url ? OfUrl(url) : options.ConnectionString };
+        var settings = new NpgsqlConnectionStringBuilder
+        {
+            Timeout = ConnectSeconds,
+            CommandTimeout = CommandSeconds,
+            CancellationTimeout = CancelNever, // once asked, the answer is not waited for
+            MaxAutoPrepare = server.PreparedStatements,
+            MaxPoolSize = server.Connections,
+            HostRecheckSeconds = RecheckSeconds,
+            // No statement of ours leaves anything behind in a connection, so there is nothing to clean before its next use.
+            NoResetOnClose = true,
+            // Tried first it would double the wait for a server that does not answer.
+            GssEncryptionMode = GssEncryptionMode.Disable,
+        };
+        foreach (string name in said.Keys)
+        {
+            settings[name] = said[name];
+        }
+
+        if (settings.Host?.Contains(',', StringComparison.Ordinal) == true)
+        {
+            settings.TargetSessionAttributes ??= "primary"; // of several the one that takes writes
+        }
+
         return settings.ConnectionString;
     }
 
     public static string Sqlite(DatabaseOptions options)
     {
-        var settings = new SqliteConnectionStringBuilder(options.ConnectionString);
         // Microsoft.Data.Sqlite begins again after SQLite itself has waited (busy_timeout), until this time is over.
-        settings.DefaultTimeout = Unless(settings.DefaultTimeout, new SqliteConnectionStringBuilder().DefaultTimeout, 1);
+        var settings = new SqliteConnectionStringBuilder { DefaultTimeout = 1 };
+        var said = new DbConnectionStringBuilder { ConnectionString = options.ConnectionString };
+        foreach (string name in said.Keys)
+        {
+            settings[name] = said[name];
+        }
+
         return settings.ConnectionString;
     }
 
@@ -49,23 +77,42 @@ internal static class ConnectionStrings
         ["application_name"] = "Application Name",
         ["connect_timeout"] = "Timeout",
         ["target_session_attrs"] = "Target Session Attributes",
+        ["channel_binding"] = "Channel Binding",
+        ["gssencmode"] = "GSS Encryption Mode",
     };
 
-    private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;
+    /// <summary>The URL with the first of its hosts alone, as <see cref="Uri"/> can read it, and all hosts as they stand there.</summary>
+    public static (string Url, string Hosts) SplitHosts(string url)
+    {
+        var start = url.IndexOf("://", StringComparison.Ordinal) + "://".Length;
+        var end = url.IndexOfAny(['/', '?'], start);
+        end = end < 0 ? url.Length : end;
+        start = url.LastIndexOf('@', end - 1, end - start) is var at and >= 0 ? at + 1 : start;
+        var hosts = url[start..end];
+        return (url[..start] + hosts.Split(',')[0] + url[end..], hosts);
+    }
 
     // The URL form is what hosting platforms hand out; Npgsql reads only its own.
     private static string OfUrl(string url)
     {
-        var uri = new Uri(url);
+        var (first, hosts) = SplitHosts(url);
+        var uri = new Uri(first);
         var user = uri.UserInfo.Split(':', 2);
         var settings = new NpgsqlConnectionStringBuilder
         {
-            Host = uri.Host,
-            Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
             Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
             Username = Uri.UnescapeDataString(user[0]),
             Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
         };
+        if (hosts.Contains(',', StringComparison.Ordinal))
+        {
+            settings.Host = hosts;
+        }
+        else
+        {
+            (settings.Host, settings.Port) = (uri.Host, uri.IsDefaultPort || uri.Port < 0 ? DefaultPort : uri.Port);
+        }
+
         foreach (var (name, value) in QueryHelpers.ParseQuery(uri.Query))
         {
             // verify-full is VerifyFull there.

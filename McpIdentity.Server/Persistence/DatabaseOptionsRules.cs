@@ -16,7 +16,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
         }
 
         if (options.Url is { Length: > 0 } url &&
-            (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")))
+            (!Uri.TryCreate(ConnectionStrings.SplitHosts(url).Url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")))
         {
             return ValidateOptionsResult.Fail("Database:Url (DATABASE_URL) must look like postgres://user:password@host:5432/database.");
         }
@@ -25,7 +25,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
         {
             if (options.Url is { Length: > 0 })
             {
-                ConnectionStrings.Postgres(options);
+                ConnectionStrings.Postgres(options, PostgresTraits.Unknown);
             }
         }
         catch (ArgumentException exception)
