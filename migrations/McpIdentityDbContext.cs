@@ -15,6 +15,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<OpenIddictEntityFrameworkCoreApplication> Clients => Set<OpenIddictEntityFrameworkCoreApplication>();
 
+    public DbSet<UpstreamState> UpstreamStates => Set<UpstreamState>();
+
     public DbSet<Consent> Consents => Set<Consent>();
 
     public DbSet<Grant> Grants => Set<Grant>();
@@ -77,6 +79,12 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             session.Property(s => s.DeviceHint).HasMaxLength(Lengths.Text);
             session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId);
             session.HasIndex(s => s.KeptUntil);
+        });
+
+        modelBuilder.Entity<UpstreamState>(state =>
+        {
+            state.Property(s => s.Id).HasMaxLength(Lengths.Id);
+            state.HasIndex(s => s.ExpiresAt);
         });
 
         modelBuilder.Entity<Consent>(consent =>

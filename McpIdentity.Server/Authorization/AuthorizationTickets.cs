@@ -1,28 +1,60 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>
-/// What our own pages hand to each other through the browser: encrypted, signed and short-lived, so that no node keeps
-/// state and nobody can make a page speak of another client than the one that asked.
+/// What our own pages hand to each other through the browser: encrypted and signed, so that no node keeps state and nobody can
+/// make a page speak of another client than the one that asked. Compressed, because it travels in an address.
 /// </summary>
-internal sealed class AuthorizationTickets(IDataProtectionProvider protection)
+internal sealed class AuthorizationTickets(IDataProtectionProvider protection, TimeProvider time)
 {
-    private static readonly TimeSpan PendingLifetime = TimeSpan.FromMinutes(15);
+    /// <summary>
+    /// The longest query of an authorization request, as we write it, that a ticket of it still fits into an address:
+    /// with 8,192 bytes for a request line, as servers and proxies have it.
+    /// </summary>
+    public const int MaxQueryLength = 6656;
+
+    // What a page says of a request stays true for so long; after that the request is validated anew before anything is decided.
+    private static readonly TimeSpan Freshness = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
     private static readonly TimeSpan DecisionLifetime = TimeSpan.FromMinutes(5);
 
-    private readonly ITimeLimitedDataProtector _pending = protection.CreateProtector("pending authorization").ToTimeLimitedDataProtector();
+    private readonly IDataProtector _pending = protection.CreateProtector("pending authorization, compressed");
     private readonly ITimeLimitedDataProtector _decision = protection.CreateProtector("consent decision").ToTimeLimitedDataProtector();
+    private readonly ITimeLimitedDataProtector _refusal = protection.CreateProtector("refused sign-in").ToTimeLimitedDataProtector();
 
-    public string Protect(PendingAuthorization pending) =>
-        _pending.Protect(JsonSerializer.Serialize(pending, AuthorizationJson.Default.PendingAuthorization), PendingLifetime);
+    public string Protect(PendingAuthorization pending)
+    {
+        using var ticket = new MemoryStream();
+        Span<byte> now = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(now, time.GetUtcNow().ToUnixTimeSeconds());
+        ticket.Write(now);
+        using (var compressed = new DeflateStream(ticket, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            JsonSerializer.Serialize(compressed, pending, AuthorizationJson.Default.PendingAuthorization);
+        }
 
-    /// <returns>Null when the ticket is forged, or older than a quarter of an hour.</returns>
-    public PendingAuthorization? Read(string? ticket) =>
-        Unprotect(_pending, ticket) is { } json ? JsonSerializer.Deserialize(json, AuthorizationJson.Default.PendingAuthorization) : null;
+        return Base64UrlEncoder.Encode(_pending.Protect(ticket.ToArray()));
+    }
+
+    /// <returns>Null when the ticket is forged, or older than a day.</returns>
+    public PendingAuthorization? Read(string? ticket)
+    {
+        if (UnprotectBytes(ticket) is not { } bytes)
+        {
+            return null;
+        }
+
+        var age = time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadInt64BigEndian(bytes));
+        using var compressed = new DeflateStream(new MemoryStream(bytes, sizeof(long), bytes.Length - sizeof(long)), CompressionMode.Decompress);
+        return age > Lifetime ? null : JsonSerializer.Deserialize(compressed, AuthorizationJson.Default.PendingAuthorization)! with { IsFresh = age <= Freshness };
+    }
 
     /// <summary>Says that the person behind one session has decided on one request; worth nothing for any other.</summary>
     public string ProtectDecision(bool allow, string sessionId, string query) =>
@@ -33,6 +65,28 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection)
         Unprotect(_decision, ticket)?.Split(' ') is [var allow, var fingerprint] && fingerprint == Fingerprint(sessionId, query)
             ? bool.Parse(allow)
             : null;
+
+    /// <summary>Says that nobody could sign in for a request, with the error that its client is told.</summary>
+    public string ProtectRefusal(string error, PendingAuthorization pending) =>
+        _refusal.Protect($"{error} {Fingerprint(pending.ClientId, pending.RedirectUri)}", DecisionLifetime);
+
+    /// <returns>The error, or null when it is no refusal of a request of this client.</returns>
+    public string? ReadRefusal(string? ticket, PendingAuthorization pending) =>
+        Unprotect(_refusal, ticket)?.Split(' ') is [var error, var fingerprint] && fingerprint == Fingerprint(pending.ClientId, pending.RedirectUri)
+            ? error
+            : null;
+
+    private byte[]? UnprotectBytes(string? ticket)
+    {
+        try
+        {
+            return string.IsNullOrEmpty(ticket) ? null : _pending.Unprotect(Base64UrlEncoder.DecodeBytes(ticket));
+        }
+        catch (Exception exception) when (exception is CryptographicException or FormatException)
+        {
+            return null;
+        }
+    }
 
     private static string? Unprotect(ITimeLimitedDataProtector protector, string? ticket)
     {
@@ -46,6 +100,6 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection)
         }
     }
 
-    private static string Fingerprint(string sessionId, string query) =>
-        Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(sessionId + query)));
+    private static string Fingerprint(string subject, string query) =>
+        Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(subject + query)));
 }

@@ -19,9 +19,13 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizeEndpoint
 {
+    /// <param name="query">The request's.</param>
+    /// <param name="decision">A protected decision or refusal.</param>
+    public static string AddressFor(string query, string decision) => $"{Paths.Authorize}{query}&{KnownParameters.Decision}={decision}";
+
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
         app.Map(Paths.Authorize, AuthorizeAsync)
-            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true });
+            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true, KeepsOpener = true });
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,
@@ -29,6 +33,17 @@ internal static class AuthorizeEndpoint
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
+        if (pending.Query.Length > AuthorizationTickets.MaxQueryLength)
+        {
+            // Said at once, and not by the page that could not hand it on.
+            return Refuse(Errors.InvalidRequest, $"The request is longer than {AuthorizationTickets.MaxQueryLength} characters.");
+        }
+
+        if (tickets.ReadRefusal((string?)request[KnownParameters.Decision], pending) is { } refusal)
+        {
+            return Refuse(refusal, "The person was not signed in.");
+        }
+
         var person = SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal);
 
         var hinted = await HintedSubjectAsync(http, request);
@@ -85,7 +100,7 @@ internal static class AuthorizeEndpoint
         return new PendingAuthorization(
             QueryOf(request),
             request.ClientId!,
-            await clients.GetDisplayNameAsync(client, cancellationToken) ?? request.ClientId!,
+            ClientNames.Clean(await clients.GetDisplayNameAsync(client, cancellationToken)) ?? request.ClientId!,
             StaticClients.IsConfigured(properties),
             StaticClients.IsPreApproved(properties) ? Approval.ByOperator
                 : await clients.HasClientTypeAsync(client, ClientTypes.Public, cancellationToken) && RedirectUris.LeadsToAnyProgram(request.RedirectUri!) ? Approval.EachTime

@@ -9,7 +9,8 @@ using Microsoft.AspNetCore.Mvc.RazorPages;
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
-[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true)]
+[IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
+[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
 internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
@@ -35,6 +36,11 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
             return elsewhere;
         }
 
+        if (!await HttpContext.IsOwnFormAsync())
+        {
+            return GoOn();
+        }
+
         switch (decision)
         {
             case "allow":
@@ -44,7 +50,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(allow: false);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return new ContinuePage(Paths.Authorize + Pending.Query, "sign-in");
+                return GoOn();
             default:
                 return Page();
         }
@@ -60,7 +66,16 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
             SessionId = Person.SessionId,
         });
         var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
-        return new ContinuePage($"{Paths.Authorize}{Pending.Query}&{KnownParameters.Decision}={ticket}", Pending.ClientName);
+        var (url, target) = (AuthorizeEndpoint.AddressFor(Pending.Query, ticket), RedirectTarget.Of(Pending.RedirectUri));
+        if (!target.LeavesPage)
+        {
+            return ContinuePage.To(url, target.FullName);
+        }
+
+        // The last page of ours that the person sees, if a program takes the answer from here.
+        return allow
+            ? new ContinuePage(url) { Heading = "Connected", Text = "You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
+            : new ContinuePage(url) { Heading = "You declined", Text = "Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
     }
 
     private async Task<IActionResult?> OpenAsync()
@@ -71,13 +86,20 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
 
         Pending = pending;
+        if (!pending.IsFresh)
+        {
+            return GoOn();
+        }
+
         if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
         {
             // The session ended while the page was open: the authorization endpoint asks to sign in again.
-            return new ContinuePage(Paths.Authorize + pending.Query, "sign-in");
+            return GoOn();
         }
 
         Person = person;
         return null;
     }
+
+    private ContinuePage GoOn() => ContinuePage.To(Paths.Authorize + Pending.Asked, "the next step");
 }

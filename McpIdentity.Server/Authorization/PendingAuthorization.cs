@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>A validated authorization request on its way through our pages.</summary>
@@ -12,7 +14,17 @@ namespace McpIdentity.Server.Authorization;
 /// <param name="LoginHint">The request's <c>login_hint</c>.</param>
 internal sealed record PendingAuthorization(
     string Query, string ClientId, string ClientName, bool IsNamedByOperator, Approval Approval, string RedirectUri, string Scopes, string Resource,
-    string? LoginHint);
+    string? LoginHint)
+{
+    /// <summary>
+    /// The request as it was asked, <c>prompt</c> and all: a page that is out of date goes on with it, and everything is decided anew.
+    /// </summary>
+    public string Asked { get; init; } = Query;
+
+    /// <summary>The page was made a short time ago: what it says can still be decided on.</summary>
+    [JsonIgnore]
+    public bool IsFresh { get; init; } = true;
+}
 
 /// <summary>When a person is asked whether a client may act for them.</summary>
 internal enum Approval

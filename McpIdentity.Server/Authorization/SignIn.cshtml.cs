@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -14,11 +15,12 @@ namespace McpIdentity.Server.Authorization;
 /// Says which client asks and where the answer will be sent, before anything goes upstream (MCP security best
 /// practices: confused deputy). The upstream <c>state</c> and its cookie are made only by the POST.
 /// </summary>
-[Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST")]
+[IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
+[Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST", KeepsOpener = true)]
 internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
-    public static string AddressFor(string ticket) => $"{Paths.SignIn}?request={ticket}";
+    public static string AddressFor(string ticket) => Paths.SignInFor(ticket);
 
     public PendingAuthorization Pending { get; private set; } = null!;
 
@@ -30,16 +32,40 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
 
-    public IActionResult OnGet() => Open() ?? Page();
+    /// <param name="answer">The person does not want to try again: the error that the app is told.</param>
+    /// <param name="done">The person has signed in, and a program that the browser shows nothing of may be next.</param>
+    public IActionResult OnGet([FromQuery] string? answer, [FromQuery] string? done)
+    {
+        var elsewhere = Open();
+        if (Pending is not null && answer is (Errors.AccessDenied or Errors.TemporarilyUnavailable))
+        {
+            return Redirect(AuthorizeEndpoint.AddressFor(Pending.Asked, tickets.ProtectRefusal(answer, Pending)));
+        }
+
+        return elsewhere ?? (done is not null ? GoOn() : Page());
+    }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? provider, [FromForm] string? username)
     {
-        if (Open() is { } expired)
+        if (Open() is { } elsewhere)
         {
-            return expired;
+            return elsewhere;
         }
 
-        var back = Paths.Authorize + Pending.Query;
+        if (!await HttpContext.IsOwnFormAsync())
+        {
+            if (SignedInPerson.From(User) is not null)
+            {
+                return ContinuePage.To(Paths.Authorize + Pending.Asked, "the next step");
+            }
+
+            Problem = "Something has changed in this browser since the page was opened. Please choose again. " +
+                "If you read this a second time, the browser does not keep the cookies of this server: allow them.";
+            return Page();
+        }
+
+        HttpContext.Features.Set(new SignInRequest(Ticket!));
+        var back = RedirectTarget.Of(Pending.RedirectUri).IsPrivateScheme ? $"{Paths.SignInFor(Ticket!)}&done=1" : Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
             return chosen.Id == GoogleSignIn.Scheme ? Challenge(GoogleSignIn.Start(back), GoogleSignIn.Scheme) : await ChallengeAsync(chosen, back);
@@ -65,7 +91,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         await HttpContext.SignInAsync(SessionsSetup.Scheme, principal);
-        return new ContinuePage(back, Pending.ClientName);
+        return GoOn();
     }
 
     private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back)
@@ -101,6 +127,14 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         Pending = pending;
-        return null;
+        return pending.IsFresh ? null : ContinuePage.To(Paths.Authorize + pending.Asked, "the next step");
+    }
+
+    private ContinuePage GoOn()
+    {
+        var (url, target) = (Paths.Authorize + Pending.Query, RedirectTarget.Of(Pending.RedirectUri));
+        return target.LeavesPage
+            ? new ContinuePage(url) { Heading = "You are signed in", Text = $"If no other page opens here, {target.FullName} has taken over, and you can close this window." }
+            : ContinuePage.To(url, target.FullName);
     }
 }

@@ -152,6 +152,11 @@ internal static class ClientMetadataRules
             return RegistrationErrors.InvalidClientMetadata($"client_name must be at most {maxName} characters, without control characters.");
         }
 
+        if (metadata.ClientName is { Length: > 0 } shown && ClientNames.Clean(shown) is null)
+        {
+            return RegistrationErrors.InvalidClientMetadata("client_name must have a letter or a digit that can be seen; leave it out to have none.");
+        }
+
         return new[] { metadata.Scope, metadata.SoftwareId, metadata.SoftwareVersion }.Concat(metadata.Contacts ?? [])
             .Any(text => text?.Length > maxText || text?.Any(char.IsControl) == true)
             ? RegistrationErrors.InvalidClientMetadata($"A value is longer than {maxText} characters or holds control characters.")

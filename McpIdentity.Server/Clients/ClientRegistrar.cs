@@ -49,7 +49,8 @@ internal sealed partial class ClientRegistrar(
             // Clients mistake it (docs/interoperability.md, "Private schemes"): a private scheme or a loopback address makes a native client.
             ApplicationType = redirectUris?.Any(IsNative) == true ? ApplicationTypes.Native : metadata.ApplicationType ?? ApplicationTypes.Web,
             Scope = string.Join(' ', resources.KnownOf((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
-            ClientName = metadata.ClientName,
+            // RFC 7591 §3.2.1: we may replace a value, and say which was registered.
+            ClientName = ClientNames.Clean(metadata.ClientName),
             ClientUri = metadata.ClientUri,
             LogoUri = metadata.LogoUri,
             Contacts = metadata.Contacts is { Count: > 0 } ? metadata.Contacts : null,

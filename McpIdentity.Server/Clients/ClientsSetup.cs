@@ -24,6 +24,7 @@ internal static class ClientsSetup
         });
         services.AddSingleton<ClientCache.Entries>();
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
+        services.AddSingleton<KnownClients>();
         services.AddSingleton<ClientUse>();
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<ClientRegistrar>();

@@ -112,8 +112,20 @@ internal static class RedirectUris
 
     /// <summary>Whether the URI leads to a program on the person's own computer.</summary>
     public static bool IsLoopback(Uri uri) =>
-        uri.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ||
+        (uri.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && !IsHostNamedLoopback(uri)) ||
         (IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+
+    /// <summary>Host and port, as a browser takes them.</summary>
+    public static string AuthorityOf(Uri uri) =>
+        IsHostNamedLoopback(uri) ? "loopback" + uri.Authority["localhost".Length..] : uri.Authority;
+
+    // .NET reads "loopback" as "localhost"; to a resolver it is a name like any other (RFC 6761 §6.3 has only localhost).
+    private static bool IsHostNamedLoopback(Uri uri)
+    {
+        var authority = uri.OriginalString.AsSpan(uri.OriginalString.IndexOf("://", StringComparison.Ordinal) + 3);
+        var end = authority.IndexOfAny("/?#:");
+        return authority[..(end < 0 ? authority.Length : end)].Equals("loopback", StringComparison.OrdinalIgnoreCase);
+    }
 
     // On the raw text: what a parser would normalise away must not make two different URIs equal.
     private static string? WithoutPort(string uri)

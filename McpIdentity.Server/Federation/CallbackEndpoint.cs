@@ -21,7 +21,7 @@ internal static class CallbackEndpoint
     public static void MapCallbackEndpoint(this WebApplication app)
     {
         app.Services.GetRequiredService<SignInProviders>().Log();
-        var address = new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, SignsInBy = "GET HEAD" };
+        var address = new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, SignsInBy = "GET HEAD", KeepsOpener = true, TakesUpstreamState = true };
         foreach (var path in (string[])[Paths.Callback, Paths.ShortCallback])
         {
             app.Map(path + "/{id}", ReceiveAsync).WithAddress(address);

@@ -22,11 +22,13 @@ internal sealed class ContinueToProvider(SignInProviders providers) : IOpenIddic
     public async ValueTask HandleAsync(ApplyAuthorizationRequestContext context)
     {
         var http = context.Transaction.GetHttpRequest()!.HttpContext;
+        context.Request.State = await http.RequestServices.GetRequiredService<UpstreamStates>()
+            .KeepAsync(context.Request.State!, http.Features.Get<SignInRequest>()!, context.CancellationToken);
         var url = QueryHelpers.AddQueryString(
             context.AuthorizationEndpoint,
             context.Request.GetParameters().Select(parameter => KeyValuePair.Create(parameter.Key, (string?)parameter.Value))
                 .Where(parameter => !string.IsNullOrEmpty(parameter.Value)));
-        await ContinuePage.WriteAsync(http, url, providers.Find(context.Registration.RegistrationId)!.DisplayName);
+        await ContinuePage.To(url, providers.Find(context.Registration.RegistrationId)!.DisplayName).WriteAsync(http);
         context.HandleRequest();
     }
 }

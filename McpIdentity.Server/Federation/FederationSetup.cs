@@ -14,6 +14,7 @@ internal static class FederationSetup
         builder.Services.AddSingleton<SignInProviders>();
         builder.Services.AddSingleton<Admission>();
         builder.Services.AddScoped<UserDirectory>();
+        builder.Services.AddScoped<UpstreamStates>();
         builder.AddGoogleSignIn(oauth);
         builder.AddUpstreamClients(oauth);
     }

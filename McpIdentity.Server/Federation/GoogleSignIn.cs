@@ -69,11 +69,13 @@ internal static class GoogleSignIn
 
     // The person's browser is sent by a page of ours: a redirect that answers a form is subject to form-action in
     // Chromium, along the whole chain (docs/decisions/0003). The handler took the redirect_uri from the Host header.
-    private static Task RedirectAsync(RedirectContext<OAuthOptions> context, string? hostedDomain)
+    private static async Task RedirectAsync(RedirectContext<OAuthOptions> context, string? hostedDomain)
     {
         var address = context.HttpContext.RequestServices.GetRequiredService<PublicAddress>();
         var uri = QueryHelpers.ParseQuery(new Uri(context.RedirectUri).Query);
         uri["redirect_uri"] = address.UrlOf(context.Options.CallbackPath);
+        uri["state"] = await context.HttpContext.RequestServices.GetRequiredService<UpstreamStates>()
+            .KeepAsync(uri["state"].ToString(), context.HttpContext.Features.Get<SignInRequest>()!, context.HttpContext.RequestAborted);
         uri["nonce"] = context.Properties.Items[GoogleIdToken.NonceItem];
         if (!string.IsNullOrEmpty(hostedDomain))
         {
@@ -81,7 +83,7 @@ internal static class GoogleSignIn
             uri["hd"] = hostedDomain;
         }
 
-        return ContinuePage.WriteAsync(context.HttpContext, context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google");
+        await ContinuePage.To(context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google").WriteAsync(context.HttpContext);
     }
 
     private static Task CheckIdTokenAsync(OAuthCreatingTicketContext context) =>

@@ -1,4 +1,6 @@
 using McpIdentity.Server.Pages;
+using McpIdentity.Server.Protocol;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 
@@ -64,12 +66,22 @@ internal static partial class SignInFailure
     /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
     public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null)
     {
+        if (context.Features.Get<SignInRequest>() is { } request)
+        {
+            error = error with { TryAgain = Paths.SignInFor(request.Ticket), ReturnToApp = Paths.ReturnFrom(request.Ticket, AnswerFor(error)) };
+        }
+
         context.Features.Set(error);
+        ReferenceId.IsInLog(context);
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
         var redirectUri = provider is null ? "none" : context.RequestServices.GetRequiredService<SignInProviders>().CallbackOf(provider);
         SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
     }
+
+    // RFC 6749 §4.1.2.1 has a word for what may work in a minute; all else is a refusal to the client.
+    private static string AnswerFor(PersonError error) =>
+        error.Code is "provider_unavailable" or "provider_discovery_failed" ? Errors.TemporarilyUnavailable : Errors.AccessDenied;
 
     /// <summary>The cause behind a provider's own error code.</summary>
     public static PersonError Explain(UpstreamProvider provider, string error, string redirectUri) => error switch

@@ -14,8 +14,8 @@ internal static partial class ErrorHandling
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             ExceptionHandler = AnswerAsync,
-            // The log line carries the trace id that the answer names.
-            SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException || StorageFaults.IsOne(context.Exception),
+            // What is logged here has the reference that the answer names.
+            SuppressDiagnosticsCallback = _ => true,
         });
     }
 
@@ -54,6 +54,7 @@ internal static partial class ErrorHandling
         }
         else
         {
+            Unexpected(LoggerOf(context), feature?.Error, context.Request.Path, ReferenceId.For(context));
             await new OAuthError(Errors.ServerError, $"An unexpected error occurred. Reference: {ReferenceId.For(context)}")
             {
                 StatusCode = StatusCodes.Status500InternalServerError,
@@ -70,7 +71,8 @@ internal static partial class ErrorHandling
         }
         catch (Exception exception) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested && exception is not BadHttpRequestException)
         {
-            Unexpected(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorHandling)), exception, context.Request.Path);
+            Unexpected(LoggerOf(context), exception, context.Request.Path, ReferenceId.For(context));
+            ReferenceId.IsInLog(context);
             context.Response.Clear();
             context.Response.StatusCode = StatusCodes.Status500InternalServerError;
             context.Features.Set(PersonError.Unexpected);
@@ -79,6 +81,9 @@ internal static partial class ErrorHandling
         }
     }
 
-    [LoggerMessage(1410, LogLevel.Error, "{Path} failed, and a person was shown the error page.")]
-    private static partial void Unexpected(ILogger logger, Exception exception, string path);
+    private static ILogger LoggerOf(HttpContext context) =>
+        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorHandling));
+
+    [LoggerMessage(1410, LogLevel.Error, "{Path} failed. Reference: {Reference}")]
+    private static partial void Unexpected(ILogger logger, Exception? exception, string path, string reference);
 }

@@ -15,7 +15,7 @@ internal static class ProtocolRequests
 {
     private const string FormContentType = "application/x-www-form-urlencoded";
     private const int MaxFormBytes = 64 * 1024;
-    private const int MaxQueryLength = 6 * 1024;
+    private const int MaxQueryLength = 7680; // of 8,192 for a request line, as proxies have it too
 
     public static void UseProtocolRequestChecks(this WebApplication app) =>
         app.UseWhen(context => context.GetAddress() is { TakesForms: true }, forms => forms.Use(async (context, next) =>

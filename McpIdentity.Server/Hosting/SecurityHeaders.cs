@@ -15,7 +15,11 @@ internal static class SecurityHeaders
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        if (context.GetAddress() is not { KeepsOpener: true })
+        {
+            headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        }
+
         // Antiforgery wants no-cache on every page with a form, and warns in the log of each page where it has to add that.
         headers.CacheControl = context.IsForPeople() ? "no-cache, no-store" : "no-store";
         return next(context);

@@ -49,9 +49,10 @@ internal static partial class UnavailableAnswers
         var root = exception.GetBaseException();
         // The type and the message; both speak of addresses and error codes, never of values (Npgsql keeps those for "Detail").
         Unavailable(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(UnavailableAnswers)),
-            context.Request.Path, root.GetType().Name, root.Message.ReplaceLineEndings(" "));
+            context.Request.Path, root.GetType().Name, root.Message.ReplaceLineEndings(" "), ReferenceId.For(context));
+        ReferenceId.IsInLog(context);
     }
 
-    [LoggerMessage(1401, LogLevel.Warning, "{Path} was answered 503: {Kind}: {Problem}")]
-    private static partial void Unavailable(ILogger logger, string path, string kind, string problem);
+    [LoggerMessage(1401, LogLevel.Warning, "{Path} was answered 503: {Kind}: {Problem} Reference: {Reference}")]
+    private static partial void Unavailable(ILogger logger, string path, string kind, string problem, string reference);
 }

@@ -32,6 +32,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         [
             await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.KeptUntil < expired), s => s.OrderBy(session => session.KeptUntil), dryRun, cancellationToken),
+            await RunAsync("sign-ins that did not come back", db.UpstreamStates.Where(state => state.ExpiresAt < expired), s => s.OrderBy(state => state.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),

@@ -1,5 +1,6 @@
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -8,8 +9,8 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>What a person sees when something went wrong: what happened, what to do, and a reference for whoever helps.</summary>
 [IgnoreAntiforgeryToken]
-[Address(Reader.People, "GET HEAD", AllowsHttp = true, AnyHost = true, WithoutOAuth = true)]
-internal sealed class ErrorModel : PageModel
+[Address(Reader.People, AddressAttribute.AnyMethod, AllowsHttp = true, AnyHost = true, WithoutOAuth = true, KeepsOpener = true)]
+internal sealed partial class ErrorModel(ILogger<ErrorModel> logger) : PageModel
 {
     public PersonError Error =>
         HttpContext.Features.Get<PersonError>() ??
@@ -17,8 +18,32 @@ internal sealed class ErrorModel : PageModel
         : Response.StatusCode == StatusCodes.Status404NotFound ? PersonError.NotFound
         : PersonError.BadRequest(Errors.InvalidRequest, null));
 
+    /// <summary>What to tell whoever helps; written into the log together with what is shown.</summary>
+    public string? Reference
+    {
+        get
+        {
+            var error = Error;
+            if (error.IsWithoutReference)
+            {
+                return null;
+            }
+
+            var reference = ReferenceId.For(HttpContext);
+            if (!ReferenceId.WasLogged(HttpContext))
+            {
+                Shown(logger, error.Code, HttpContext.Features.Get<IStatusCodeReExecuteFeature>()?.OriginalPath ?? Paths.Error, reference);
+            }
+
+            return reference;
+        }
+    }
+
     private static PersonError Explain(string error, string? description) =>
         error == Errors.InvalidClient || description?.Contains("client_id", StringComparison.Ordinal) == true
             ? PersonError.UnknownClient(error, description)
-            : PersonError.BadRequest(error, description);
+            : PersonError.BadAuthorizationRequest(error, description);
+
+    [LoggerMessage(1411, LogLevel.Information, "A person was shown the error {Code} at {Path}. Reference: {Reference}")]
+    private static partial void Shown(ILogger logger, string code, string path, string reference);
 }

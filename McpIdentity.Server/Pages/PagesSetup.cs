@@ -14,13 +14,12 @@ namespace McpIdentity.Server.Pages;
 internal static class PagesSetup
 {
     public static void AddPages(this WebApplicationBuilder builder) =>
-        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/")
-            // Names of fields in jQuery's notation: none of our pages uses it, and it throws at a bracket that is not closed.
-            .AddMvcOptions(mvc =>
-            {
-                mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
-                mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
-            });
+        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddMvcOptions(mvc =>
+        {
+            // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
+            mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
+            mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
+        });
 
     public static void MapPages(this WebApplication app)
     {

@@ -3,6 +3,17 @@ namespace McpIdentity.Server.Pages;
 /// <summary>A failure as a person should read it. As a feature of the request it is what the error page shows.</summary>
 internal sealed record PersonError(string Code, string Title, string WhatHappened, string WhatToDo)
 {
+    /// <summary>Where a failed sign-in can be tried once more.</summary>
+    public string? TryAgain { get; init; }
+
+    /// <summary>Where the person gives up, and the app is told (RFC 6749 §4.1.2.1).</summary>
+    public string? ReturnToApp { get; init; }
+
+    /// <summary>
+    /// Nothing to look up in the log: any stranger can ask for such a page as often as they like, and what they asked is all that there is to say.
+    /// </summary>
+    public bool IsWithoutReference { get; init; }
+
     public static readonly PersonError Unexpected = new(
         "server_error", "Something went wrong here", "The server could not finish what you asked for. It is not your fault.",
         "Try again in a minute; if it stays so, give the reference below to whoever runs this server.");
@@ -12,15 +23,21 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
         "Wait a few seconds and load this page again.");
 
     public static readonly PersonError Expired = new(
-        "expired", "This page is too old", "You took longer than 15 minutes, or the page was not opened from an app.",
+        "expired", "This page is too old", "You took longer than a day, or the page was not opened from an app.",
         "Go back to the app and connect again.");
 
     public static readonly PersonError NotFound = new(
-        "not_found", "There is nothing here", "This address does not exist on this server.", "Check the address.");
+        "not_found", "There is nothing here", "This address does not exist on this server.", "Check the address.")
+    {
+        IsWithoutReference = true,
+    };
 
     public static PersonError TooManyRequests(int seconds) => new(
         "temporarily_unavailable", "That was too fast", "Too many requests have come from your network within a short time.",
-        $"Wait {seconds} seconds and try again.");
+        $"Wait {seconds} seconds and try again.")
+    {
+        IsWithoutReference = true,
+    };
 
     public static PersonError UnknownClient(string code, string? description) => new(
         code, "This app is not known here",
@@ -28,7 +45,16 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
         "The app remembers a registration that is gone. Claude Code: /mcp, then Clear authentication. mcp-remote: delete its .mcp-auth folder. " +
         "Other apps: remove the server and add it again.");
 
+    /// <summary>The address or form of a page, as the browser sent it; the app may have had no part in it.</summary>
     public static PersonError BadRequest(string code, string? description) => new(
+        code, "This page cannot be shown", description ?? "What the browser sent cannot be understood.",
+        "Go back to the app and start again; if it stays so, give the details below to whoever runs this server.")
+    {
+        IsWithoutReference = true,
+    };
+
+    /// <summary>An authorization request that the app made.</summary>
+    public static PersonError BadAuthorizationRequest(string code, string? description) => new(
         code, "The app's request is not valid", description ?? "The request cannot be understood.",
         "Go back to the app and try again; if it stays so, give the details below to its developer.");
 }

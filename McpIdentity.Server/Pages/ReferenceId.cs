@@ -6,4 +6,9 @@ namespace McpIdentity.Server.Pages;
 internal static class ReferenceId
 {
     public static string For(HttpContext context) => Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
+
+    /// <summary>A line in the log has said it: the error page need not.</summary>
+    public static void IsInLog(HttpContext context) => context.Items[typeof(ReferenceId)] = true;
+
+    public static bool WasLogged(HttpContext context) => context.Items.ContainsKey(typeof(ReferenceId));
 }

@@ -47,6 +47,15 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether it is there without an authorization server too (<c>OAuth:Enabled=false</c>).</summary>
     public bool WithoutOAuth { get; init; }
 
+    /// <summary>
+    /// Whether a page that opened it in a popup keeps its hold on the window: a client in the browser waits there for what its
+    /// callback page posts, or for the window to close, and <c>Cross-Origin-Opener-Policy</c> would cut it off for good.
+    /// </summary>
+    public bool KeepsOpener { get; init; }
+
+    /// <summary>Whether a sign-in provider sends the browser here, with the <c>state</c> that it was given.</summary>
+    public bool TakesUpstreamState { get; init; }
+
     /// <summary>Whether OpenIddict answers here, before or instead of the endpoint.</summary>
     public bool IsOpenIddicts { get; init; }
 

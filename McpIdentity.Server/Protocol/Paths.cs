@@ -47,6 +47,15 @@ internal static class Paths
     /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
     public const string OldMetadata = "/oidc/.well-known/{document}";
 
+    /// <summary>The sign-in page for one authorization request.</summary>
+    /// <param name="ticket">Its protected ticket.</param>
+    public static string SignInFor(string ticket) => $"{SignIn}?request={ticket}";
+
+    /// <summary>Goes back to the app that asked, with an error, because nobody could sign in.</summary>
+    /// <param name="ticket">The ticket of the sign-in page.</param>
+    /// <param name="error">What the app is told (RFC 6749 §4.1.2.1).</param>
+    public static string ReturnFrom(string ticket, string error) => $"{SignInFor(ticket)}&answer={error}";
+
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
         ((string[])[Health, Debug, WellKnown, "/oidc"]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||

@@ -49,7 +49,8 @@ internal sealed class SessionCookie(
             ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 
-        // The provider's tokens stay here: the cookie's own properties travel in it.
+        // The provider's tokens stay here, and where the sign-in leads on to: the cookie's own properties travel in it.
+        context.Properties.RedirectUri = null;
         context.Properties.StoreTokens([]);
         // For the security log, which hears of the sign-in next.
         context.Properties.SetString(JwtRegisteredClaimNames.Sid, IdOf(secret));

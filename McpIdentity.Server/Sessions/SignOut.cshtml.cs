@@ -1,3 +1,4 @@
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
@@ -9,6 +10,7 @@ namespace McpIdentity.Server.Sessions;
 /// Ends the sign-in session and everything that was granted from it. Asked before, because a link or an image elsewhere can
 /// open the address; the form carries an antiforgery token.
 /// </summary>
+[IgnoreAntiforgeryToken] // looked at here: who signs out a second time has nothing to read of requests
 [Address(Reader.People, "GET HEAD POST", Bucket = "oauth", TakesForms = true)]
 internal sealed class SignOutModel(SignInSessions sessions) : PageModel
 {
@@ -19,6 +21,12 @@ internal sealed class SignOutModel(SignInSessions sessions) : PageModel
 
     public async Task<IActionResult> OnPostAsync()
     {
+        if (!await HttpContext.IsOwnFormAsync())
+        {
+            Person = await FindAsync(); // asked again; or, when nobody is signed in any more, told so
+            return Page();
+        }
+
         if (await FindAsync() is { } person)
         {
             await sessions.EndAsync(person.SessionId, HttpContext.RequestAborted);

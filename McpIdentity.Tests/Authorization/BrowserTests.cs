@@ -22,7 +22,7 @@ internal sealed class BrowserTests
         await Assertions.Expect(page.GetByText("Test client")).ToBeVisibleAsync();
         await page.Locator("[name=username]").FillAsync("bob");
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToContainTextAsync("Test client");
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToContainTextAsync("a program on this computer");
         await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
 
         var answer = await callback.ArrivesWithin(Chromium.Patience);

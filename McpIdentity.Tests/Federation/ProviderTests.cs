@@ -141,7 +141,7 @@ internal sealed class ProviderTests
         var page = await alice.Browser.GetAsync(url);
 
         Assert.That(page.Status, Is.EqualTo(status));
-        Assert.That(page.Body, Does.Contain(status == HttpStatusCode.NotFound ? "not_found" : "invalid_state").And.Contain("Reference"));
+        Assert.That(page.Body, status == HttpStatusCode.NotFound ? Does.Contain("not_found") : Does.Contain("invalid_state").And.Contain("Reference"));
     }
 
     [Test]

@@ -95,6 +95,21 @@ internal sealed class BadInputTests
         }
     }
 
+    [TestCase("/signin")]
+    [TestCase("/consent")]
+    [TestCase("/oauth/signout")]
+    public async Task A_name_that_a_page_does_not_know_is_nothing_to_it(string path)
+    {
+        foreach (var name in new[] { "a[", "]", "a[b][", "[0]", ".", "request[" })
+        {
+            using var asked = await _server.Http.GetAsync($"{path}?{Uri.EscapeDataString(name)}=x");
+            using var sent = await PostAsync(path, $"{Uri.EscapeDataString(name)}=x", FormType);
+
+            Assert.That((int)asked.StatusCode, Is.LessThan(500), $"{path}?{name}");
+            Assert.That((int)sent.StatusCode, Is.LessThan(500), $"{path} {name}");
+        }
+    }
+
     [Test]
     public async Task A_body_that_is_too_large_is_told_the_bound_that_is_in_force([Values] bool chunked)
     {

@@ -1,0 +1,93 @@
+using System.Globalization;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>
+/// Names that people trust, and where answers for them go: of clients that are in wide use, and of the operator's own.
+/// Whoever looks like one of them and is sent the answer elsewhere is marked on our pages.
+/// </summary>
+internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
+{
+    // A name of a few letters would be found within other words.
+    private const int MinimumLength = 5;
+
+    private static readonly KnownClient[] Common =
+    [
+        new("Claude", ["Claude", "Anthropic"], ["claude.ai", "claude.com", "anthropic.com"], ["claude"]),
+        new("ChatGPT", ["ChatGPT", "OpenAI"], ["chatgpt.com", "openai.com"], []),
+        new("Visual Studio Code", ["Visual Studio", "VS Code"], ["vscode.dev", "visualstudio.com"], ["vscode", "vscode-insiders"]),
+        new("GitHub Copilot", ["GitHub", "Copilot"], ["github.com", "vscode.dev", "microsoft.com"], ["vscode", "vscode-insiders"]),
+        new("Cursor", ["Cursor"], ["cursor.com", "cursor.sh"], ["cursor"]),
+        new("Windsurf", ["Windsurf", "Codeium"], ["windsurf.com", "codeium.com"], ["windsurf"]),
+        new("Google Gemini", ["Gemini", "Google"], ["google.com"], []),
+        new("Microsoft", ["Microsoft"], ["microsoft.com", "vscode.dev"], ["vscode", "vscode-insiders"]),
+        new("Postman", ["Postman"], ["postman.com", "getpostman.com", "postman.co"], ["postman"]),
+    ];
+
+    private readonly KnownClient[] _all = [.. Common, .. StaticClients.ListFrom(options.Value).Select(client => client.Options)
+        .Where(client => client.Name is { Length: > 0 })
+        .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
+        .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength))];
+
+    /// <param name="name">What a client calls itself.</param>
+    /// <param name="redirectUri">Where the answer goes.</param>
+    /// <returns>The name of the client that it looks like and is not known to be; null when there is none.</returns>
+    public string? ResembledBy(string name, string redirectUri)
+    {
+        var target = new Uri(redirectUri);
+        var isWeb = target.Scheme is "http" or "https" && !RedirectUris.IsLoopback(target);
+        var skeleton = LookAlikes.SkeletonOf(name);
+        var host = isWeb ? LookAlikes.SkeletonOf(ReadableHost(target)) : "";
+        return _all.FirstOrDefault(known => known.Resembles(skeleton, host) && !known.Receives(target, isWeb) ||
+            known.IsMisspelledBy(name, skeleton))?.Name;
+    }
+
+    // As a person would read it: a host name of other letters arrives as punycode (RFC 5890 §2.3.2.1).
+    private static string ReadableHost(Uri target)
+    {
+        try
+        {
+            return new IdnMapping().GetUnicode(target.IdnHost);
+        }
+        catch (ArgumentException)
+        {
+            return target.IdnHost;
+        }
+    }
+
+    private sealed record KnownClient(string Name, string[] Names, string[] Hosts, string[] Schemes, bool IsOperators = false)
+    {
+        public string[] Skeletons { get; } = [.. Names.Select(LookAlikes.SkeletonOf)];
+
+        public static KnownClient OfOperator(string name, IEnumerable<string> redirectUris)
+        {
+            var uris = redirectUris.Select(uri => new Uri(uri)).ToList();
+            return new KnownClient(name, [name], [.. uris.Where(uri => uri.Scheme is "https").Select(uri => uri.Host)], [.. uris.Select(uri => uri.Scheme)], IsOperators: true);
+        }
+
+        public bool Resembles(string skeleton, string host) =>
+            Skeletons.Any(known => IsIn(known, skeleton) || (!IsOperators && host.Contains(known, StringComparison.Ordinal)));
+
+        // Any program may run on the person's computer, this one among them: there the name alone says nothing.
+        public bool Receives(Uri target, bool isWeb) => target switch
+        {
+            _ when isWeb => Hosts.Any(host => target.IdnHost == host || target.IdnHost.EndsWith("." + host, StringComparison.Ordinal)),
+            { Scheme: "http" or "https" } => true,
+            _ => Schemes.Contains(target.Scheme),
+        };
+
+        // Whoever is that client has no need of Cyrillic letters or of a digit for a letter.
+        public bool IsMisspelledBy(string name, string skeleton)
+        {
+            var written = string.Concat(name.Where(char.IsLetterOrDigit));
+            return Names.Zip(Skeletons).Any(known => IsIn(known.Second, skeleton) &&
+                !written.Contains(string.Concat(known.First.Where(char.IsLetterOrDigit)), StringComparison.OrdinalIgnoreCase));
+        }
+
+        // An operator may call a client by any word, which is then no reason to mark whoever has it in a longer name.
+        private bool IsIn(string known, string skeleton) =>
+            IsOperators ? skeleton == known : skeleton.Contains(known, StringComparison.Ordinal);
+    }
+}
