@@ -1,5 +1,4 @@
 using McpIdentity.Server.Settings;
-using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -22,7 +21,7 @@ internal static class ConnectionStrings
 
     public static string Postgres(DatabaseOptions options)
     {
-        var settings = new NpgsqlConnectionStringBuilder(options.Url is { Length: > 0 } url ? OfUrl(url) : options.ConnectionString);
+        var settings = options.Url is { Length: > 0 } url ? PostgresUrl.Parse(url) : new NpgsqlConnectionStringBuilder(options.ConnectionString);
         settings.Timeout = Unless(settings.Timeout, PostgresDefaults.Timeout, ConnectSeconds);
         settings.CommandTimeout = Unless(settings.CommandTimeout, PostgresDefaults.CommandTimeout, CommandSeconds);
         // ... and then does not wait for the answer.
@@ -39,39 +38,5 @@ internal static class ConnectionStrings
         return settings.ConnectionString;
     }
 
-    // What PostgreSQL's own library calls it, where Npgsql has another word.
-    private static readonly Dictionary<string, string> Names = new()
-    {
-        ["sslmode"] = "SSL Mode",
-        ["sslrootcert"] = "Root Certificate",
-        ["sslcert"] = "SSL Certificate",
-        ["sslkey"] = "SSL Key",
-        ["application_name"] = "Application Name",
-        ["connect_timeout"] = "Timeout",
-        ["target_session_attrs"] = "Target Session Attributes",
-    };
-
     private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;
-
-    // The URL form is what hosting platforms hand out; Npgsql reads only its own.
-    private static string OfUrl(string url)
-    {
-        var uri = new Uri(url);
-        var user = uri.UserInfo.Split(':', 2);
-        var settings = new NpgsqlConnectionStringBuilder
-        {
-            Host = uri.Host,
-            Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
-            Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
-            Username = Uri.UnescapeDataString(user[0]),
-            Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
-        };
-        foreach (var (name, value) in QueryHelpers.ParseQuery(uri.Query))
-        {
-            // verify-full is VerifyFull there.
-            settings[Names.GetValueOrDefault(name, name)] = name == "sslmode" ? value.ToString().Replace("-", "", StringComparison.Ordinal) : value.ToString();
-        }
-
-        return settings.ConnectionString;
-    }
 }

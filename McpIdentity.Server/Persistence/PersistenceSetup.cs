@@ -23,6 +23,7 @@ internal static partial class PersistenceSetup
     public static void AddPersistence(this WebApplicationBuilder builder, DatabaseOptions options)
     {
         builder.Services.AddSingleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsRules>();
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, RedisOptionsRules>();
         builder.Services.AddSingleton<RedisConnection>();
 
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
@@ -64,10 +65,9 @@ internal static partial class PersistenceSetup
     {
         await using var scope = services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (db.Database.IsSqlite() && new SqliteConnectionStringBuilder(db.Database.GetConnectionString()).DataSource is { Length: > 0 } file
-            && file != ":memory:" && Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder)
+        if (db.Database.IsSqlite())
         {
-            Directory.CreateDirectory(folder);
+            SqliteFiles.Prepare(db.Database.GetConnectionString()!, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!));
         }
 
         if (db.Database.IsNpgsql())
@@ -79,6 +79,7 @@ internal static partial class PersistenceSetup
         await db.CreateDatabaseAsync(cancellationToken);
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
         await db.EndAbandonedMigrationAsync(cancellationToken);
+        await db.RefuseNewerSchemaAsync(cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         if (pending.Count > 0)
         {
@@ -98,6 +99,18 @@ internal static partial class PersistenceSetup
         }
 
         return pending;
+    }
+
+    /// <summary>Of a newer release nobody here knows what its columns mean, and what must be written into them.</summary>
+    /// <exception cref="InvalidOperationException">The database has a migration that this release does not know.</exception>
+    private static async Task RefuseNewerSchemaAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
+    {
+        var known = db.Database.GetMigrations();
+        if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(known, StringComparer.Ordinal).ToList() is { Count: > 0 } unknown)
+        {
+            throw new InvalidOperationException(
+                $"The database was migrated by a newer release ({string.Join(", ", unknown)}), which this one ({known.Last()}) does not understand: run that release, or put back the backup from before it.");
+        }
     }
 
     private static async Task CreateDatabaseAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
