@@ -19,6 +19,7 @@ internal static class SecurityEventJson
             json.WriteString("event", e.Event);
             json.WriteString("result", e.Result);
             Write(json, "reason", e.Reason);
+            Write(json, "actor", e.Actor);
             Write(json, "client_id", e.ClientId);
             Write(json, "subject", e.Subject);
             Write(json, "method", e.Method);

@@ -57,7 +57,8 @@ internal static class UpstreamClients
                 client.AddRegistration(RegistrationOf(provider));
             }
         });
-        builder.Services.AddOptions<OpenIddictClientOptions>().Configure<TimeProvider, EncryptionKeys>((client, time, keys) =>
+        // What OpenIddict refuses of a registration stops the start, and not the first request.
+        builder.Services.AddOptions<OpenIddictClientOptions>().ValidateOnStart().Configure<TimeProvider, EncryptionKeys>((client, time, keys) =>
         {
             client.TimeProvider = time;
             // OpenIddict 7.8 accepts an expired id_token.

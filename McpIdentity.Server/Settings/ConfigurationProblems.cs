@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using McpIdentity.Mcp;
@@ -112,6 +111,11 @@ internal sealed class ConfigurationProblems
                 RewriteList(child.Path, words);
             }
 
+            foreach (var (path, value) in child.AsEnumerable().Where(_ => !item.IsClass || item == typeof(string)))
+            {
+                RewriteText(path, value);
+            }
+
             foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
             {
                 Walk(element, [item]);
@@ -121,24 +125,38 @@ internal sealed class ConfigurationProblems
         {
             Walk(child, types);
         }
-        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
+        else if (type == typeof(string))
         {
-            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
+            RewriteText(child.Path, child.Value);
+        }
+        else if (child.Value?.Trim() is "")
+        {
+            _rewritten[child.Path] = null; // an empty value is no value
+        }
+        else if (child.Value is { } value && !Rewrite(child.Path, value, type))
+        {
+            var allowed = type.IsEnum ? string.Join(", ", Names(type))
+                : type == typeof(bool) ? "true, false, 1, 0, yes, no"
+                : type == typeof(TimeSpan) ? Durations.Forms
+                : $"a whole number up to {(type == typeof(long) ? long.MaxValue : int.MaxValue)}";
             var variables = string.Join(", ", EnvironmentNames.NamesOf(child.Path));
             _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
         }
     }
 
-    private bool Rewrite(string path, string value, Type type)
+    // Stricter than .NET's own converters, which read 0x1F and 24:00:00 as nobody else does.
+    private bool Rewrite(string path, string raw, Type type)
     {
+        var value = raw.Trim();
         var rewritten = type == typeof(bool)
-            ? value.ToUpperInvariant() switch { "1" or "YES" => "true", "0" or "NO" => "false", _ => null }
-            // .NET reads a bare number as days.
-            : type == typeof(TimeSpan) && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-                ? TimeSpan.FromSeconds(seconds).ToString()
-                : null;
-        if (rewritten is not null)
+            ? value.ToUpperInvariant() switch { "1" or "YES" or "TRUE" => "true", "0" or "NO" or "FALSE" => "false", _ => null }
+            : type == typeof(TimeSpan) ? Durations.Parse(value)?.ToString()
+            : type.IsEnum ? Enum.GetNames(type).FirstOrDefault(name => name.Equals(value, StringComparison.OrdinalIgnoreCase))
+            : type == typeof(int) ? Said(int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number), number)
+            : type == typeof(long) ? Said(long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var large), large)
+            : value;
+        if (rewritten is not null && rewritten != raw)
         {
             _rewritten[path] = rewritten;
         }
@@ -146,35 +164,28 @@ internal sealed class ConfigurationProblems
         return rewritten is not null;
     }
 
+    private static string? Said(bool isNumber, long number) => isNumber ? number.ToString(CultureInfo.InvariantCulture) : null;
+
+    private void RewriteText(string path, string? value)
+    {
+        if (value is { Length: > 0 } && SettingText.Clean(path, value, this) is var text && text != value)
+        {
+            _rewritten[path] = text;
+        }
+    }
+
     private void RewriteList(string path, string words)
     {
         var items = words.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         for (var i = 0; i < items.Length; i++)
         {
-            _rewritten[$"{path}:{i}"] = items[i];
+            _rewritten[$"{path}:{i}"] = SettingText.Clean($"{path}:{i}", items[i], this);
         }
     }
 
     // The guide writes auth types in lower case, and people compare letter by letter (SEED-001).
     private static IEnumerable<string> Names(Type type) =>
         type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
-
-    private static bool CanConvert(string value, Type type)
-    {
-        if (type.IsEnum)
-        {
-            return Enum.GetNames(type).Contains(value, StringComparer.OrdinalIgnoreCase);
-        }
-
-        try
-        {
-            return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
-        }
-        catch (Exception exception) when (exception is FormatException or ArgumentException or NotSupportedException)
-        {
-            return false;
-        }
-    }
 
     private static string Suggestion(string key, IReadOnlyList<Type> types)
     {
@@ -197,6 +208,11 @@ internal sealed class ConfigurationProblems
         {
             _problems.AddRange(exception.Flatten().InnerExceptions.SelectMany(inner =>
                 inner is OptionsValidationException options ? options.Failures : [inner.Message]));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException or ArgumentException or FormatException)
+        {
+            // What a library says when it is handed its settings.
+            _problems.Add(exception.Message.ReplaceLineEndings(" "));
         }
     }
 }

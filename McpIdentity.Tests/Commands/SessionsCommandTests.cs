@@ -38,7 +38,7 @@ internal sealed class SessionsCommandTests
 
         await RunAsync(server, "users", "enable", "bob@example.com");
         var removed = (await client.ConnectAsync(bob)).Text("access_token")!;
-        await RunAsync(server, "users", "remove", "bob@example.com");
+        await RunAsync(server, "users", "remove", "bob@example.com", "--yes");
         await RefusedAsync(server, removed);
         var log = LogLines.Read(Path.Combine(server.Folder, "security.log"));
         Assert.That(log.Select(line => line.Text("event")), Is.EqualTo((string[])["session_ended", "user_disabled", "user_enabled", "user_removed"]), "docs/security-log.md");
