@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using McpIdentity.Server.Housekeeping;
@@ -15,7 +16,7 @@ internal static class CommandLine
     private const int Usage = 2;
     private const int Interrupted = 130; // as shells count: 128 and SIGINT
 
-    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(10);
 
     // After SIGTERM or Ctrl-C. System.CommandLine would end the process after two seconds, in the middle of what Draining is
     // finishing; whoever sends the signal has a limit of their own.
@@ -112,7 +113,7 @@ internal static class CommandLine
     /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>
     /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
     public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
-        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(name, async () =>
+        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(PathOf(parsed), async () =>
         {
             await using var app = Build(settings);
             await app.Services.MigrateOnStartAsync(cancellationToken);
@@ -126,6 +127,8 @@ internal static class CommandLine
         verb.Options.Add(option);
         return verb;
     }
+
+    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Parent is CommandResult { Command: not RootCommand and var above } ? $"{above.Name} {parsed.CommandResult.Command.Name}" : parsed.CommandResult.Command.Name;
 
     /// <summary>Says every few seconds that work which takes long goes on.</summary>
     public static async Task<int> WithProgressAsync(string name, Func<Task<int>> run)

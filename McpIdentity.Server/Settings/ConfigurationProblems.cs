@@ -45,6 +45,7 @@ internal sealed class ConfigurationProblems
     {
         _secrets = ConfiguredSecrets.In(configuration);
         FindRoots(configuration);
+        FindLogLevels(configuration);
         foreach (var (section, options) in SettingsSections.All)
         {
             Walk(configuration.GetSection(section), options);
@@ -85,13 +86,26 @@ internal sealed class ConfigurationProblems
         }
     }
 
+    // .NET's own section, where a level that is none is an exception without the name of its setting.
+    private void FindLogLevels(IConfiguration configuration)
+    {
+        foreach (var (key, value) in configuration.GetSection("Logging").AsEnumerable().Where(pair => pair.Key.Contains(":LogLevel:", StringComparison.OrdinalIgnoreCase) && pair.Value is { Length: > 0 }))
+        {
+            if (!Enum.TryParse<LogLevel>(value, ignoreCase: true, out var level) || !Enum.IsDefined(level))
+            {
+                _problems.Add($"{key} is '{value}'; allowed: {string.Join(", ", Enum.GetNames<LogLevel>())}.");
+                _hasUnreadableValue = true;
+            }
+        }
+    }
+
     private void Walk(IConfigurationSection section, IReadOnlyList<Type> types)
     {
         foreach (var child in section.GetChildren())
         {
             if (SettingsSections.PropertiesOf(types, child.Key) is { Count: > 0 } properties)
             {
-                Check(child, [.. properties.Select(property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)]);
+                Check(child, properties);
             }
             else
             {
@@ -100,8 +114,9 @@ internal sealed class ConfigurationProblems
         }
     }
 
-    private void Check(IConfigurationSection child, IReadOnlyList<Type> types)
+    private void Check(IConfigurationSection child, IReadOnlyList<PropertyInfo> properties)
     {
+        List<Type> types = [.. properties.Select(property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)];
         var type = types[0];
         if (SettingsSections.IsMany(type))
         {
@@ -125,13 +140,14 @@ internal sealed class ConfigurationProblems
         {
             Walk(child, types);
         }
-        else if (type == typeof(string))
+        else if (type == typeof(string) && child.Value is not null)
         {
             RewriteText(child.Path, child.Value);
         }
-        else if (child.Value?.Trim() is "")
+        else if (string.IsNullOrWhiteSpace(child.Value))
         {
-            _rewritten[child.Path] = null; // an empty value is no value
+            // An empty value is no value, and .NET's binder would make 0 or null of it.
+            _rewritten[child.Path] = Convert.ToString(properties[0].GetValue(Activator.CreateInstance(properties[0].DeclaringType!)), CultureInfo.InvariantCulture) is { Length: > 0 } said ? said : null;
         }
         else if (child.Value is { } value && !Rewrite(child.Path, value, type))
         {

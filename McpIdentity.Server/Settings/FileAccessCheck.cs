@@ -27,7 +27,7 @@ internal static class FileAccessCheck
 
             if (File.Exists(folder))
             {
-                return $"{setting} names '{path}', but '{folder}' is a file and no folder: move it away, or name another place.";
+                return $"{setting} names '{path}', which cannot be written: '{folder}' is a file and no folder: move it away, or name another place.";
             }
 
             var probe = Path.Combine(folder, $".mcpidentity-{Guid.NewGuid():N}");
@@ -36,7 +36,7 @@ internal static class FileAccessCheck
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return $"{setting} names '{path}', which the user '{Environment.UserName}' cannot write: {exception.Message} Give the folder to that user, or name another place.";
+            return $"{setting} names '{path}', which cannot be written by the user '{Environment.UserName}': {exception.Message} Give the folder to that user, or name another place.";
         }
     }
 }

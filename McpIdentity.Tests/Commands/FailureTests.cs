@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using McpIdentity.Server.Commands;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
@@ -27,12 +28,15 @@ internal sealed class FailureTests
     [TestCase("serve", "--Kestrel:Certificates:Default:Path=/nowhere/tls.pfx", "Kestrel:Certificates:Default:Path names '/nowhere/tls.pfx', which does not exist")]
     [TestCase("config validate", "--Kestrel:Endpoints:web:Url=http://localhost:0x1", "Kestrel:Endpoints:web:Url")]
     [TestCase("serve", "--urls=localhost", "ASPNETCORE_URLS")]
+    [TestCase("config validate", "--OAuth:SessionStorage:Type=File --OAuth:SessionStorage:FilePath=a-file/s.db", "OAuth:SessionStorage:FilePath (SESSION_FILE_PATH)")]
+    [TestCase("config validate", "--Mcp:Path=/health", "Mcp:Path"), TestCase("config validate", "--Mcp:Path=/oauth/token", "Mcp:Path"), TestCase("serve", "--Logging:LogLevel:Default=loud", "Logging:LogLevel:Default is 'loud'")]
+    [TestCase("config validate", "--OAuth:Providers:okta:ClientId=us --OAuth:Providers:okta:ClientSecret=s", "Okta")]
     [TestCase("config validate", "--Database:Provider=Postgres", "Database:ConnectionString")]
     public async Task A_setting_that_cannot_work_is_named_by_every_verb(string verb, string setting, string message)
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.File("a-file"), "This is some text, and not the head of a database file.");
-        await AssertFailsAsync(folder, [.. verb.Split(' '), Key, setting], message);
+        await AssertFailsAsync(folder, [.. verb.Split(' '), Key, .. Regex.Split(setting, " (?=--)")], message);
     }
 
     [TestCase("appsettings.json", """{ "Server": { "Port": 8082, } "OAuth": {} }""", "appsettings.json")]

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using McpIdentity.Mcp.Options;
+using McpIdentity.Mcp;
 
 namespace McpIdentity.Tests.Settings;
 

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace McpIdentity.Mcp.Options;
+namespace McpIdentity.Mcp;
 
 /// <summary>
 /// Whether a secret could have been made at random. A guess at how many bits of it a guesser would have to find: what is
