@@ -5,7 +5,7 @@
 #   ./test.sh --fast                           the inner loop: installs nothing (a first restore apart), builds what has changed,
 #                                              and runs the quick tests
 #   ./test.sh --fast --filter Name~is_refused  those of the quick tests
-# Quick are the tests that need neither a browser nor nginx, Node, PostgreSQL or Redis (McpIdentity.Tests/Support/Needs.cs sees to
+# Quick are the tests that need neither a browser nor nginx, Node, PostgreSQL, PgBouncer or Redis (McpIdentity.Tests/Support/Needs.cs sees to
 # it that such a test says so), and are not of the category Slow: more than some five seconds, as kills, races, faults that are
 # waited for, and several starts of the server's program take.
 # Needs the .NET SDK 10, and without --fast Node 20. The last line is "N passed, N failed[, N skipped]".
@@ -16,7 +16,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
 # The many servers that the tests start end before a profile of them pays: a tenth of the processor time.
 export DOTNET_TieredPGO=0
 results=TestResults
-quick='Category!=Browser&Category!=Nginx&Category!=Node&Category!=Postgres&Category!=Redis&Category!=Slow'
+quick='Category!=Browser&Category!=Nginx&Category!=Node&Category!=PgBouncer&Category!=Postgres&Category!=Redis&Category!=Slow'
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -56,6 +56,7 @@ install_and_build() {
     local packages=()
     has chromium || packages+=(chromium)
     has_postgres || packages+=(postgresql)
+    has pgbouncer || packages+=(pgbouncer)
     has redis-server || packages+=(redis-server)
     has nginx || packages+=(nginx)
 
@@ -67,7 +68,7 @@ install_and_build() {
     if [ "${#packages[@]}" -gt 0 ]; then
         echo "by apt-get, on this machine: ${packages[*]}, and what they depend on"
     else
-        echo "by apt-get: nothing; Chromium, PostgreSQL, Redis and nginx are here"
+        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis and nginx are here"
     fi
     echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the TypeScript test clients of its package-lock.json"
     echo "by dotnet tool restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the tools of dotnet-tools.json"

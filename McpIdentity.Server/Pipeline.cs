@@ -25,18 +25,22 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<NormaliseScopes>().Run<NormaliseResources>().Run<RequireRedirectUri>()
+            .Run<IgnoreUnknownParameters>().RunScoped<InferRedirectUri>().Run<NormaliseScopes>().Run<NormaliseResources>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
             // Where the redirect URI is known to be the client's, so that the refusal reaches it.
-            .After(Authentication.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>(),
+            .After(Authentication.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>()
+            // Before ValidateGrantTypePermissions would refuse it.
+            .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),
         new PipelineStage<ApplyAuthorizationResponseContext>()
             .After(Authentication.AttachRedirectUri.Descriptor).RunScoped<RedirectErrors>()
             .After(Authentication.AttachResponseState.Descriptor).Run<AttachExactIssuer>(),
 
         // /oauth/token. Everything about the request is judged before the code or refresh token is spent (ProcessSignIn).
         new PipelineStage<ValidateTokenRequestContext>()
-            .Run<NormaliseScopes>().Run<NormaliseResources>()
+            .Run<IgnoreUnknownParameters>().Run<NormaliseScopes>().Run<NormaliseResources>()
             .After(Exchange.ValidateScopes.Descriptor).Run<RefuseUnknownScopes>().Run<CheckCodeChallenge>()
+            .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
+            .Without(Exchange.ValidateRedirectUri.Descriptor)
             .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseWiderScope>().Run<RefuseOtherResource>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
@@ -57,14 +61,29 @@ internal static class Pipeline
             .After(Protection.AttachTokenMetadata.Descriptor).Run<AttachExactIssuer>(),
 
         // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
+        new PipelineStage<ProcessAuthenticationContext>()
+            // The caller is known, and no token has been looked at.
+            .After(ValidateClientSecret.Descriptor).RunScoped<RequireConfidentialCaller>(),
+        new PipelineStage<ValidateUserInfoRequestContext>()
+            .Run<IgnoreUnknownParameters>(),
         new PipelineStage<HandleUserInfoRequestContext>()
             .After(UserInfo.AttachClaims.Descriptor).Run<AnswerUserInfo>(),
+        new PipelineStage<ApplyUserInfoResponseContext>()
+            .Run<AttachExactIssuer>(),
         new PipelineStage<ValidateIntrospectionRequestContext>()
+            .Run<IgnoreUnknownParameters>()
+            .After(Introspection.ValidateEndpointPermissions.Descriptor).Run<IntrospectKnownTypes>()
+            .Without(Introspection.ValidateTokenType.Descriptor)
             .Without(Introspection.ValidateAuthorizedParty.Descriptor),
         new PipelineStage<HandleIntrospectionRequestContext>()
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
             .Run<AttachExactIssuer>(),
+        new PipelineStage<ValidateRevocationRequestContext>()
+            .Run<IgnoreUnknownParameters>()
+            // Before the type of the token is judged: another client's is refused, of whatever type.
+            .After(Handlers.Revocation.ValidateEndpointPermissions.Descriptor).Run<RefuseOthersTokens>()
+            .Without(Handlers.Revocation.ValidateAuthorizedParty.Descriptor),
         new PipelineStage<HandleRevocationRequestContext>()
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),

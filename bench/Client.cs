@@ -8,7 +8,7 @@ namespace McpIdentity.Bench;
 /// <summary>A client that registered itself and speaks OAuth by hand.</summary>
 internal sealed class Client
 {
-    public const string RedirectUri = "http://127.0.0.1:4711/callback";
+    public const string RedirectUri = "https://client.example/callback";
 
     private static readonly byte[] ForPeople = Encoding.ASCII.GetBytes($$"""
         {"redirect_uris":["{{RedirectUri}}"],"client_name":"Bench","token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"response_types":["code"]}

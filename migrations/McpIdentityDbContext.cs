@@ -83,7 +83,12 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
         modelBuilder.Entity<Consent>(consent =>
         {
-            consent.HasKey(c => new { c.UserId, c.ClientId, c.Resource });
+            // Servers of 0.1.0 read and write "Consents", which does not say where the answer goes.
+            consent.ToTable("RememberedConsents");
+            consent.Property(c => c.Id).HasMaxLength(Lengths.Id);
+            consent.HasIndex(c => c.UserId);
+            consent.HasIndex(c => c.ClientId);
+            consent.Property(c => c.RedirectUri).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.UserId).HasMaxLength(Lengths.Id);
             consent.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.Resource).HasMaxLength(Lengths.ClientId);

@@ -67,12 +67,19 @@ public sealed class SqliteTurns : IDisposable
             return;
         }
 
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Volatile.Read(ref _locked).Token);
+        var locked = Volatile.Read(ref _locked).Token;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, locked);
         try
         {
             if (await _turn.WaitAsync(Patience, end.Token))
             {
-                return;
+                // Whose turn failed says so and lets go in one moment: a waiter may hear the second first.
+                if (!locked.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                _turn.Release();
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

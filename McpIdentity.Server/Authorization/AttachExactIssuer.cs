@@ -1,4 +1,5 @@
 using McpIdentity.Server.Protocol;
+using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -12,7 +13,8 @@ namespace McpIdentity.Server.Authorization;
 internal sealed class AttachExactIssuer(PublicAddress address) :
     IOpenIddictServerHandler<ApplyAuthorizationResponseContext>,
     IOpenIddictServerHandler<GenerateTokenContext>,
-    IOpenIddictServerHandler<ApplyIntrospectionResponseContext>
+    IOpenIddictServerHandler<ApplyIntrospectionResponseContext>,
+    IOpenIddictServerHandler<ApplyUserInfoResponseContext>
 {
     public ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
     {
@@ -35,11 +37,15 @@ internal sealed class AttachExactIssuer(PublicAddress address) :
         return default;
     }
 
-    public ValueTask HandleAsync(ApplyIntrospectionResponseContext context)
+    public ValueTask HandleAsync(ApplyIntrospectionResponseContext context) => Attach(context.Response);
+
+    public ValueTask HandleAsync(ApplyUserInfoResponseContext context) => Attach(context.Response);
+
+    private ValueTask Attach(OpenIddictResponse response)
     {
-        if (context.Response.HasParameter(Claims.Issuer))
+        if (response.HasParameter(Claims.Issuer))
         {
-            context.Response.SetParameter(Claims.Issuer, address.Issuer);
+            response.SetParameter(Claims.Issuer, address.Issuer);
         }
 
         return default;

@@ -19,9 +19,6 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 internal static class AuthorizeEndpoint
 {
-    /// <summary>Carries the ticket of the consent page; ours, never part of the client's request.</summary>
-    public const string DecisionParameter = "decision";
-
     public static void MapAuthorizeEndpoint(this WebApplication app) =>
         app.Map(Paths.Authorize, AuthorizeAsync)
             .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true });
@@ -34,10 +31,22 @@ internal static class AuthorizeEndpoint
         var pending = await PendingAsync(request, clients, cancellationToken);
         var person = SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal);
 
-        if (person is null || MustSignInAgain(request, person, time.GetUtcNow()))
+        var hinted = await HintedSubjectAsync(http, request);
+        var isSomebodyElse = person is not null && hinted is not null && hinted != person.UserId;
+        if (isSomebodyElse && request.HasParameter(KnownParameters.SignedIn))
+        {
+            if (hinted is not "")
+            {
+                return Refuse(Errors.LoginRequired, "Somebody else signed in than id_token_hint names.");
+            }
+
+            isSomebodyElse = false;
+        }
+
+        if (person is null || isSomebodyElse || MustSignInAgain(request, person, time.GetUtcNow()))
         {
             return request.HasPromptValue(PromptValues.None)
-                ? Refuse(Errors.LoginRequired, "The person is not signed in.")
+                ? Refuse(Errors.LoginRequired, "The person who is asked for is not signed in.")
                 : Results.Redirect(SignInModel.AddressFor(tickets.Protect(pending with { Query = QueryOf(request, afterSignIn: true) })));
         }
 
@@ -48,13 +57,14 @@ internal static class AuthorizeEndpoint
             pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
         }
 
-        var decision = tickets.ReadDecision((string?)request[DecisionParameter], person.SessionId, pending.Query);
+        var decision = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending.Query);
         if (decision is false)
         {
             return Refuse(Errors.AccessDenied, "The person did not allow the access.");
         }
 
-        if (decision is null && (request.HasPromptValue(PromptValues.Consent) || !await consents.CoverAsync(person.UserId, pending, cancellationToken)))
+        if (decision is null && (request.HasPromptValue(PromptValues.Consent) ||
+            (pending.Approval != Approval.ByOperator && !await consents.CoverAsync(person.UserId, pending, cancellationToken))))
         {
             return request.HasPromptValue(PromptValues.None)
                 ? Refuse(Errors.ConsentRequired, "The person has not allowed this access yet.")
@@ -71,26 +81,46 @@ internal static class AuthorizeEndpoint
     {
         var client = await clients.FindByClientIdAsync(request.ClientId!, cancellationToken)
             ?? throw new InvalidOperationException("OpenIddict validated a client that does not exist.");
+        var properties = await clients.GetPropertiesAsync(client, cancellationToken);
         return new PendingAuthorization(
             QueryOf(request),
             request.ClientId!,
             await clients.GetDisplayNameAsync(client, cancellationToken) ?? request.ClientId!,
-            StaticClients.IsConfigured(await clients.GetPropertiesAsync(client, cancellationToken)),
+            StaticClients.IsConfigured(properties),
+            StaticClients.IsPreApproved(properties) ? Approval.ByOperator
+                : await clients.HasClientTypeAsync(client, ClientTypes.Public, cancellationToken) && RedirectUris.LeadsToAnyProgram(request.RedirectUri!) ? Approval.EachTime
+                : Approval.Remembered,
             request.RedirectUri!,
             request.Scope!,
             request.GetResources()[0],
             request.LoginHint);
     }
 
-    // The request as a GET, whatever it arrived as. What made the person sign in again has done its work once they have.
+    // The request as a GET, whatever it arrived as. What made the person sign in again has done its work once they have;
+    // the rest of what was asked (prompt=login consent) has not.
     private static string QueryOf(OpenIddictRequest request, bool afterSignIn = false)
     {
         var parameters = request.GetParameters()
-            .Where(parameter => parameter.Key != DecisionParameter)
-            .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge))
+            .Where(parameter => parameter.Key != KnownParameters.Decision)
+            .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge or KnownParameters.SignedIn))
             .SelectMany(parameter => (((ImmutableArray<string?>?)parameter.Value) ?? []).Select(value => KeyValuePair.Create(parameter.Key, new StringValues(value))));
+        if (afterSignIn)
+        {
+            var prompt = string.Join(' ', request.GetPromptValues().Except([PromptValues.Login, PromptValues.SelectAccount]));
+            parameters = parameters
+                .Concat(prompt.Length > 0 ? [KeyValuePair.Create(Parameters.Prompt, new StringValues(prompt))] : [])
+                .Append(KeyValuePair.Create(KnownParameters.SignedIn, new StringValues("1")));
+        }
+
         return QueryString.Create(parameters).Value!;
     }
+
+    // OpenID Connect Core §3.1.2.2: the answer must be about the person of id_token_hint. Empty for a hint that is none of
+    // ours, or older than our keys: it names nobody, so that the person is asked.
+    private static async Task<string?> HintedSubjectAsync(HttpContext http, OpenIddictRequest request) =>
+        string.IsNullOrEmpty(request.IdTokenHint)
+            ? null
+            : (await http.AuthenticateAsync(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme)).Principal?.GetClaim(Claims.Subject) ?? "";
 
     private static bool MustSignInAgain(OpenIddictRequest request, SignedInPerson person, DateTimeOffset now) =>
         request.HasPromptValue(PromptValues.Login) ||

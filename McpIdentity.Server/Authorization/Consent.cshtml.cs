@@ -60,7 +60,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
             SessionId = Person.SessionId,
         });
         var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
-        return new ContinuePage($"{Paths.Authorize}{Pending.Query}&{AuthorizeEndpoint.DecisionParameter}={ticket}", Pending.ClientName);
+        return new ContinuePage($"{Paths.Authorize}{Pending.Query}&{KnownParameters.Decision}={ticket}", Pending.ClientName);
     }
 
     private async Task<IActionResult?> OpenAsync()

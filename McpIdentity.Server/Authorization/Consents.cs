@@ -1,33 +1,51 @@
+using System.Security.Cryptography;
+using System.Text;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Authorization;
 
-/// <summary>What people have allowed, per user, client, scope and resource.</summary>
+/// <summary>
+/// What people have allowed, per user, client, place where the answer goes, resource and scope (docs/decisions/0001). Of a
+/// client that is asked about each time nothing is kept.
+/// </summary>
 internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimeProvider time)
 {
     private const string SelectScopes = """
-        SELECT "Scopes" FROM "Consents" WHERE "UserId" = $1 AND "ClientId" = $2 AND "Resource" = $3
+        SELECT "Scopes" FROM "RememberedConsents" WHERE "Id" = $1
         """;
 
-    /// <summary>Whether the person has allowed this client all of these scopes at this resource before.</summary>
+    /// <summary>Whether the person has allowed this client all of these scopes at this resource before, with the answer going there.</summary>
     public async Task<bool> CoverAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
-        var granted = await sql.ReadAsync(SelectScopes, [userId, request.ClientId, request.Resource], row => row.GetString(0), cancellationToken);
+        if (request.Approval == Approval.EachTime)
+        {
+            return false;
+        }
+
+        var granted = await sql.ReadAsync(SelectScopes, [IdOf(userId, request)], row => row.GetString(0), cancellationToken);
         return granted is not null && request.Scopes.Split(' ').All(granted.Split(' ').Contains);
     }
 
     /// <summary>Remembers the request's scopes beside those allowed earlier.</summary>
     public async Task GrantAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
+        if (request.Approval == Approval.EachTime)
+        {
+            return;
+        }
+
+        var id = IdOf(userId, request);
         while (true)
         {
-            var granted = await ConsentsFor(userId, request).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
+            var granted = await ConsentOf(id).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
             if (granted is null)
             {
-                if (await TryInsertAsync(userId, request, cancellationToken))
+                if (await TryInsertAsync(id, userId, request, cancellationToken))
                 {
                     return;
                 }
@@ -37,7 +55,7 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
 
             // Unless another tab has allowed more meanwhile: then with that.
             var scopes = string.Join(' ', granted.Split(' ').Union(request.Scopes.Split(' ')));
-            if (await db.WriteAsync(() => ConsentsFor(userId, request).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
+            if (await db.WriteAsync(() => ConsentOf(id).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
                 .SetProperty(consent => consent.Scopes, scopes)
                 .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1)
             {
@@ -47,12 +65,14 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
     }
 
     // False when another tab of the same person was faster.
-    private async Task<bool> TryInsertAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    private async Task<bool> TryInsertAsync(string id, string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
         db.Consents.Add(new Consent
         {
+            Id = id,
             UserId = userId,
             ClientId = request.ClientId,
+            RedirectUri = RedirectUris.WithoutLoopbackPort(request.RedirectUri),
             Resource = request.Resource,
             Scopes = request.Scopes,
             GrantedAt = time.GetUtcNow(),
@@ -65,7 +85,7 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
         catch (DbUpdateException)
         {
             db.ChangeTracker.Clear();
-            if (await ConsentsFor(userId, request).AnyAsync(cancellationToken))
+            if (await ConsentOf(id).AnyAsync(cancellationToken))
             {
                 return false;
             }
@@ -74,6 +94,9 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
         }
     }
 
-    private IQueryable<Consent> ConsentsFor(string userId, PendingAuthorization request) => db.Consents.AsNoTracking().Where(consent =>
-        consent.UserId == userId && consent.ClientId == request.ClientId && consent.Resource == request.Resource);
+    private IQueryable<Consent> ConsentOf(string id) => db.Consents.AsNoTracking().Where(consent => consent.Id == id);
+
+    // None of the parts can have a line break in it.
+    private static string IdOf(string userId, PendingAuthorization request) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\n', userId, request.ClientId, RedirectUris.WithoutLoopbackPort(request.RedirectUri), request.Resource))));
 }

@@ -23,8 +23,8 @@ internal sealed class NormaliseScopes(IOptions<OAuthServerOptions> options) :
     {
         if (context.Request.IsClientCredentialsGrantType())
         {
-            // A client that registered itself administers nothing, whatever it asks for.
-            context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)), context.Request);
+            // A client that registered itself administers nothing, whatever it asks for; and there is no person to know or to stay connected to.
+            context.Request.Scope = Join(ServerScopes.Known(context.Request.GetScopes().Except([ServerScopes.McpAdmin, .. ServerScopes.OfPeople])), context.Request);
         }
         else if (context.Request.IsRefreshTokenGrantType())
         {

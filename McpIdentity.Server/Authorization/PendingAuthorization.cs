@@ -5,9 +5,27 @@ namespace McpIdentity.Server.Authorization;
 /// <param name="ClientId">Who asks.</param>
 /// <param name="ClientName">The name that the client gave itself, or the operator gave it.</param>
 /// <param name="IsNamedByOperator">The name is one to rely on: it stands in <c>OAuth:StaticClients</c>.</param>
+/// <param name="Approval">When the person is asked.</param>
 /// <param name="RedirectUri">Where the answer will be sent.</param>
 /// <param name="Scopes">What is asked for, space-separated.</param>
 /// <param name="Resource">At which resource.</param>
 /// <param name="LoginHint">The request's <c>login_hint</c>.</param>
 internal sealed record PendingAuthorization(
-    string Query, string ClientId, string ClientName, bool IsNamedByOperator, string RedirectUri, string Scopes, string Resource, string? LoginHint);
+    string Query, string ClientId, string ClientName, bool IsNamedByOperator, Approval Approval, string RedirectUri, string Scopes, string Resource,
+    string? LoginHint);
+
+/// <summary>When a person is asked whether a client may act for them.</summary>
+internal enum Approval
+{
+    /// <summary>
+    /// Each time: anything that runs on the person's computer, or is installed on their phone, can ask with this client's
+    /// identifier and receive the answer (RFC 8252 §8.6, RFC 6749 §10.2).
+    /// </summary>
+    EachTime,
+
+    /// <summary>Once: what was allowed is remembered.</summary>
+    Remembered,
+
+    /// <summary>Never: the operator has answered for everybody (<c>OAuth:StaticClients:n:PreApproved</c>).</summary>
+    ByOperator,
+}

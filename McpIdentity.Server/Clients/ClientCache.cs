@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Memory;
@@ -10,15 +11,22 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>
 /// Clients remembered across requests: every token request reads one. OpenIddict's own cache lives as long as a request.
-/// The entries are untracked copies, so that no two requests share an entity that EF Core writes to.
+/// The entries are untracked copies, so that no two requests share an entity that EF Core writes to. While the database is
+/// away they stay good for some minutes: what needs no more than a known client goes on.
 /// </summary>
-internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbContext db, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
+internal sealed class ClientCache(
+    ClientCache.Entries entries, McpIdentityDbContext db, TimeProvider time, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
     : IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>
 {
     /// <summary>The part that outlives a request. Another node's change shows after <see cref="Lifetime"/>.</summary>
     internal sealed class Entries : IDisposable
     {
         public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(10);
+
+        /// <summary>For how long a client is known without a look into the database.</summary>
+        public static readonly TimeSpan GoodWhileAway = TimeSpan.FromMinutes(5);
+
+        private int _forgotten;
 
         public Entries(RevocationList revocations) => revocations.Added += (kind, target) =>
         {
@@ -30,12 +38,16 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
 
         public MemoryCache Clients { get; } = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
+        /// <summary>How often something was forgotten: what was read before may be out of date.</summary>
+        public int Forgotten => Volatile.Read(ref _forgotten);
+
         /// <summary>A client was disabled or deleted, here or on another node: it gets nothing more from what is remembered of it.</summary>
         public void Forget(string clientId)
         {
-            if (Clients.TryGetValue(ByClientId(clientId), out OpenIddictEntityFrameworkCoreApplication? client))
+            Interlocked.Increment(ref _forgotten);
+            if (Clients.TryGetValue(ByClientId(clientId), out Remembered? known))
             {
-                Clients.Remove(ById(client!.Id!));
+                Clients.Remove(ById(known!.Client.Id!));
             }
 
             Clients.Remove(ByClientId(clientId));
@@ -44,13 +56,30 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
         public void Dispose() => Clients.Dispose();
     }
 
+    /// <summary>A client as it was read.</summary>
+    private sealed class Remembered(OpenIddictEntityFrameworkCoreApplication client, DateTimeOffset readAt)
+    {
+        // One request asks the database, or finds it away; those that come meanwhile take what is known.
+        private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(5);
+
+        private long _askAt = (readAt + Entries.Lifetime).UtcTicks;
+
+        public OpenIddictEntityFrameworkCoreApplication Client => client;
+
+        public bool IsGood(DateTimeOffset now) => now < readAt + Entries.GoodWhileAway;
+
+        /// <summary>Whether the database is to be asked, by whoever is told so.</summary>
+        public bool IsToBeAsked(DateTimeOffset now) =>
+            Volatile.Read(ref _askAt) is var at && now.UtcTicks >= at && Interlocked.CompareExchange(ref _askAt, (now + AskAgainAfter).UtcTicks, at) == at;
+    }
+
     // Called after a client was written, with the tracked entity: what was remembered of it is out of date.
     public ValueTask AddAsync(OpenIddictEntityFrameworkCoreApplication application, CancellationToken cancellationToken) =>
         RemoveAsync(application, cancellationToken);
 
     public ValueTask RemoveAsync(OpenIddictEntityFrameworkCoreApplication application, CancellationToken cancellationToken)
     {
-        entries.Clients.Remove(ByClientId(application.ClientId!));
+        entries.Forget(application.ClientId!);
         entries.Clients.Remove(ById(application.Id!));
         return default;
     }
@@ -72,18 +101,34 @@ internal sealed class ClientCache(ClientCache.Entries entries, McpIdentityDbCont
         Func<IQueryable<OpenIddictEntityFrameworkCoreApplication>, IQueryable<OpenIddictEntityFrameworkCoreApplication>> where,
         CancellationToken cancellationToken)
     {
-        if (entries.Clients.TryGetValue(key, out OpenIddictEntityFrameworkCoreApplication? client))
+        var now = time.GetUtcNow();
+        var known = entries.Clients.Get<Remembered>(key) is { } remembered && remembered.IsGood(now) ? remembered : null;
+        if (known is not null && !known.IsToBeAsked(now))
         {
-            return client;
+            return known.Client;
         }
 
-        // A disabled client is as good as unknown.
-        client = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
-            .SingleOrDefaultAsync(cancellationToken);
-        // An unknown client is not remembered: it may be registered on another node in the next moment.
-        if (client is not null)
+        var forgotten = entries.Forgotten;
+        OpenIddictEntityFrameworkCoreApplication? client;
+        try
         {
-            entries.Clients.Set(key, client, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Entries.Lifetime });
+            // A disabled client is as good as unknown.
+            client = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
+                .SingleOrDefaultAsync(cancellationToken);
+        }
+        catch (Exception exception) when (known is not null && entries.Clients.Get<Remembered>(key) == known && StorageFaults.IsOne(exception))
+        {
+            return known.Client;
+        }
+
+        if (client is null)
+        {
+            // An unknown client is not remembered: it may be registered on another node in the next moment.
+            entries.Clients.Remove(key);
+        }
+        else if (forgotten == entries.Forgotten)
+        {
+            entries.Clients.Set(key, new Remembered(client, now), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Entries.GoodWhileAway });
         }
 
         return client;

@@ -36,6 +36,26 @@ internal sealed class ClientManager(
             ? new(CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(FastHash(secret)), Encoding.ASCII.GetBytes(comparand[FastHashPrefix.Length..])))
             : proven.CheckAsync(secret, comparand, () => base.ValidateClientSecretAsync(secret, comparand, cancellationToken));
 
+    public override async ValueTask PopulateAsync(
+        OpenIddictEntityFrameworkCoreApplication application, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken = default)
+    {
+        await base.PopulateAsync(application, descriptor, cancellationToken);
+        if (descriptor is ClientDescriptor client)
+        {
+            await Store.SetRedirectUrisAsync(application, [.. client.WrittenRedirectUris], cancellationToken);
+        }
+    }
+
+    public override async ValueTask PopulateAsync(
+        OpenIddictApplicationDescriptor descriptor, OpenIddictEntityFrameworkCoreApplication application, CancellationToken cancellationToken = default)
+    {
+        await base.PopulateAsync(descriptor, application, cancellationToken);
+        if (descriptor is ClientDescriptor client)
+        {
+            client.WrittenRedirectUris = await Store.GetRedirectUrisAsync(application, cancellationToken);
+        }
+    }
+
     public override async ValueTask<bool> ValidateRedirectUriAsync(
         OpenIddictEntityFrameworkCoreApplication application, string uri, CancellationToken cancellationToken = default)
     {

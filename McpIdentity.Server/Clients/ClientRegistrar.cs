@@ -29,12 +29,11 @@ internal sealed partial class ClientRegistrar(
 
     private ClientInformation Describe(ClientMetadata metadata)
     {
-        // RFC 7591 §2: the defaults of an absent member. An empty list means the same to the clients that send one.
+        var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
         var grants = metadata.GrantTypes is { Count: > 0 } asked
             ? asked.Where(ClientMetadataRules.SupportedGrantTypes.Contains).Distinct().ToList()
-            : [GrantTypes.AuthorizationCode];
+            : DefaultGrantTypes(method);
         var usesCode = grants.Contains(GrantTypes.AuthorizationCode);
-        var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
         var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
         return new ClientInformation
         {
@@ -50,21 +49,21 @@ internal sealed partial class ClientRegistrar(
             // Clients mistake it (docs/interoperability.md, "Private schemes"): a private scheme or a loopback address makes a native client.
             ApplicationType = redirectUris?.Any(IsNative) == true ? ApplicationTypes.Native : metadata.ApplicationType ?? ApplicationTypes.Web,
             Scope = string.Join(' ', ServerScopes.Known((metadata.Scope ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))),
-            ClientName = NullIfEmpty(metadata.ClientName),
-            ClientUri = NullIfEmpty(metadata.ClientUri),
-            LogoUri = NullIfEmpty(metadata.LogoUri),
+            ClientName = metadata.ClientName,
+            ClientUri = metadata.ClientUri,
+            LogoUri = metadata.LogoUri,
             Contacts = metadata.Contacts is { Count: > 0 } ? metadata.Contacts : null,
-            TosUri = NullIfEmpty(metadata.TosUri),
-            PolicyUri = NullIfEmpty(metadata.PolicyUri),
-            SoftwareId = NullIfEmpty(metadata.SoftwareId),
-            SoftwareVersion = NullIfEmpty(metadata.SoftwareVersion),
+            TosUri = metadata.TosUri,
+            PolicyUri = metadata.PolicyUri,
+            SoftwareId = metadata.SoftwareId,
+            SoftwareVersion = metadata.SoftwareVersion,
         };
     }
 
     /// <summary>What is stored of a client; of its secret, a hash.</summary>
-    public static OpenIddictApplicationDescriptor ToDescriptor(ClientInformation client)
+    public static ClientDescriptor ToDescriptor(ClientInformation client)
     {
-        var descriptor = new OpenIddictApplicationDescriptor
+        var descriptor = new ClientDescriptor
         {
             ClientId = client.ClientId,
             ClientSecret = client.ClientSecret,
@@ -85,7 +84,7 @@ internal sealed partial class ClientRegistrar(
         }
 
         descriptor.Permissions.UnionWith(client.GrantTypes.Select(grant => Permissions.Prefixes.GrantType + grant));
-        descriptor.RedirectUris.UnionWith((client.RedirectUris ?? []).Select(uri => new Uri(uri, UriKind.Absolute)));
+        descriptor.WrittenRedirectUris = client.RedirectUris ?? [];
         // What a person or an operator may want to see of it later.
         descriptor.Properties["registration"] = JsonSerializer.SerializeToElement(new ClientInformation
         {
@@ -112,7 +111,11 @@ internal sealed partial class ClientRegistrar(
         return uri.Scheme is not ("http" or "https") || RedirectUris.IsLoopback(uri);
     }
 
-    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+    // RFC 7591 §2: authorization_code. A public client is a person's own program, which would have them sign in every hour: it
+    // may refresh as well, as §3.2.1 allows (docs/interoperability.md, "Refresh tokens without offline_access").
+    private static List<string> DefaultGrantTypes(string authenticationMethod) => authenticationMethod == ClientAuthenticationMethods.None
+        ? [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken]
+        : [GrantTypes.AuthorizationCode];
 
     [LoggerMessage(1001, LogLevel.Information, "Client {ClientId} was registered; public: {IsPublic}.")]
     private partial void ClientRegistered(string clientId, bool isPublic);

@@ -6,7 +6,8 @@ namespace McpIdentity.Server.Clients;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    AllowDuplicateProperties = false)]
+    AllowDuplicateProperties = false,
+    Converters = [typeof(EmptyIsAbsent), typeof(EmptyListIsAbsent), typeof(EmptyRedirectUrisAreAbsent)])]
 [JsonSerializable(typeof(ClientMetadata))]
 [JsonSerializable(typeof(ClientInformation))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -91,6 +91,20 @@ internal static class RedirectUris
             WithoutPort(registered) is { } a && WithoutPort(requested) is { } b && string.Equals(a, b, StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// Whether whatever runs on the person's device can receive what is sent there: an address of the device itself, or a
+    /// scheme that any app may claim (RFC 8252 §8.6). What is sent over https to another host, that host receives.
+    /// </summary>
+    public static bool LeadsToAnyProgram(string redirectUri)
+    {
+        var uri = new Uri(redirectUri);
+        return uri.Scheme != Uri.UriSchemeHttps || IsLoopback(uri);
+    }
+
+    /// <summary>The URI, but for the port of a loopback address, which is another one each time.</summary>
+    public static string WithoutLoopbackPort(string redirectUri) =>
+        IsLoopback(new Uri(redirectUri)) && WithoutPort(redirectUri) is { } stable ? stable : redirectUri;
+
     /// <summary>Whether the URI leads to a program on the person's own computer.</summary>
     public static bool IsLoopback(Uri uri) =>
         uri.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ||

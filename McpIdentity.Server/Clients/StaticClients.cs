@@ -26,6 +26,7 @@ internal sealed partial class StaticClients(
 {
     // True while it is configured, false once it is not any more. A client that registered itself has no such property.
     private const string ConfiguredProperty = "configured";
+    private const string PreApprovedProperty = "pre_approved";
     private const int Attempts = 5;
 
     /// <summary>Every configured client, with the setting that names it.</summary>
@@ -49,6 +50,10 @@ internal sealed partial class StaticClients(
     /// <summary>Whether the operator named a client; one that registered itself chose its own name.</summary>
     /// <param name="properties">OpenIddict's properties of the client.</param>
     public static bool IsConfigured(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(ConfiguredProperty);
+
+    /// <summary>Whether the operator has answered the consent page for everybody.</summary>
+    /// <inheritdoc cref="IsConfigured"/>
+    public static bool IsPreApproved(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(PreApprovedProperty);
 
     public static IReadOnlyList<string> GrantTypesOf(StaticClientOptions client) =>
         client.GrantTypes is { Count: > 0 } grants ? [.. grants]
@@ -78,6 +83,11 @@ internal sealed partial class StaticClients(
         var configured = ListFrom(options.Value);
         foreach (var (setting, client) in configured)
         {
+            if (client.PreApproved && string.IsNullOrEmpty(client.ClientSecret) && client.RedirectUris.Any(RedirectUris.LeadsToAnyProgram))
+            {
+                AnyProgramIsApproved(setting, client.ClientId!);
+            }
+
             await UpsertAsync(setting, client, cancellationToken);
         }
 
@@ -102,7 +112,7 @@ internal sealed partial class StaticClients(
             return;
         }
 
-        var current = new OpenIddictApplicationDescriptor();
+        var current = new ClientDescriptor();
         await clients.PopulateAsync(current, stored, cancellationToken);
         if (!current.Properties.ContainsKey(ConfiguredProperty))
         {
@@ -130,7 +140,7 @@ internal sealed partial class StaticClients(
         }
     }
 
-    private static OpenIddictApplicationDescriptor Describe(StaticClientOptions client)
+    private static ClientDescriptor Describe(StaticClientOptions client)
     {
         var grants = GrantTypesOf(client);
         var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
@@ -147,12 +157,18 @@ internal sealed partial class StaticClients(
             Scope = "",
         });
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(true);
+        if (client.PreApproved)
+        {
+            descriptor.Properties[PreApprovedProperty] = JsonSerializer.SerializeToElement(true);
+        }
+
         return descriptor;
     }
 
-    private static bool IsSame(OpenIddictApplicationDescriptor left, OpenIddictApplicationDescriptor right) =>
+    private static bool IsSame(ClientDescriptor left, ClientDescriptor right) =>
         left.DisplayName == right.DisplayName && left.ApplicationType == right.ApplicationType &&
-        left.RedirectUris.SetEquals(right.RedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
+        left.WrittenRedirectUris.ToHashSet().SetEquals(right.WrittenRedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
+        left.Properties.ContainsKey(PreApprovedProperty) == right.Properties.ContainsKey(PreApprovedProperty) &&
         left.Properties[ConfiguredProperty].GetBoolean();
 
     // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.
@@ -161,7 +177,7 @@ internal sealed partial class StaticClients(
         await db.SetClientDisabledAsync(clientId, time.GetUtcNow(), cancellationToken);
         await revocations.RevokeClientAsync(clientId);
         var stored = await store.FindByClientIdAsync(clientId, cancellationToken) ?? throw new InvalidOperationException("A client was deleted meanwhile.");
-        var descriptor = new OpenIddictApplicationDescriptor();
+        var descriptor = new ClientDescriptor();
         await clients.PopulateAsync(descriptor, stored, cancellationToken);
         descriptor.Properties[ConfiguredProperty] = JsonSerializer.SerializeToElement(false);
         await clients.UpdateAsync(stored, descriptor, cancellationToken);
@@ -170,6 +186,9 @@ internal sealed partial class StaticClients(
 
     [LoggerMessage(1002, LogLevel.Information, "Client {ClientId} is registered by configuration.")]
     private partial void ClientConfigured(string clientId);
+
+    [LoggerMessage(1004, LogLevel.Warning, "{Setting}:PreApproved: any program on a signed-in person's computer can get tokens as client {ClientId}, and nobody is asked.")]
+    private partial void AnyProgramIsApproved(string setting, string clientId);
 
     [LoggerMessage(1003, LogLevel.Warning, "Client {ClientId} is configured no more: it is disabled, and its grants are revoked.")]
     private partial void ClientDisabled(string clientId);

@@ -112,7 +112,6 @@ internal static class ClientsCommand
     {
         // What cannot be revoked now can be tried again: the client goes last.
         await DisableAsync(db, revocations, clientId, cancellationToken);
-        await db.Consents.Where(consent => consent.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
         await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
     }
 }

@@ -39,6 +39,8 @@ internal static class CommandLine
         PruneCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
+        BackupCommand.Create(),
+        RestoredCommand.Create(),
     };
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>

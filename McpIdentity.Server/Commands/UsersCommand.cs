@@ -37,7 +37,6 @@ internal static class UsersCommand
         {
             await EndSessionsAsync(services, user, cancellationToken);
             var db = services.GetRequiredService<McpIdentityDbContext>();
-            await db.Consents.Where(consent => consent.UserId == user.Id).ExecuteDeleteAsync(cancellationToken);
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
         }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),
     };

@@ -41,7 +41,7 @@ internal static class ProtocolRequests
             return new OAuthError(Errors.InvalidRequest, "An access token must not be sent in the query string.");
         }
 
-        return CheckParameters(request.Query) ?? (HttpMethods.IsPost(request.Method) ? await CheckFormAsync(context) : null);
+        return CheckParameters(request.Query, context.GetAddress()!.IsOpenIddicts) ?? (HttpMethods.IsPost(request.Method) ? await CheckFormAsync(context) : null);
     }
 
     private static async Task<OAuthError?> CheckFormAsync(HttpContext context)
@@ -72,7 +72,7 @@ internal static class ProtocolRequests
 
         try
         {
-            return CheckParameters(await request.ReadFormAsync(context.RequestAborted));
+            return CheckParameters(await request.ReadFormAsync(context.RequestAborted), context.GetAddress()!.IsOpenIddicts);
         }
         catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
         {
@@ -85,12 +85,12 @@ internal static class ProtocolRequests
         StatusCode = StatusCodes.Status413PayloadTooLarge,
     };
 
-    private static OAuthError? CheckParameters(IEnumerable<KeyValuePair<string, StringValues>> parameters)
+    private static OAuthError? CheckParameters(IEnumerable<KeyValuePair<string, StringValues>> parameters, bool isOpenIddicts)
     {
         foreach (var (name, values) in parameters)
         {
-            // RFC 8707 §2: resource alone may be repeated.
-            if (values.Count > 1 && name != Parameters.Resource)
+            // RFC 8707 §2: resource alone may be repeated. One that nobody knows is ignored, once or twice (RFC 6749 §3.1).
+            if (values.Count > 1 && name != Parameters.Resource && !(isOpenIddicts && !KnownParameters.Include(name)))
             {
                 return new OAuthError(Errors.InvalidRequest, "A parameter must not be sent twice.");
             }

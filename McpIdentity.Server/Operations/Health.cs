@@ -1,10 +1,8 @@
-using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace McpIdentity.Server.Operations;
@@ -46,12 +44,12 @@ internal static class Health
         checks = report.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Status == HealthStatus.Healthy ? "ok" : "failed"),
     });
 
-    private sealed class DatabaseHealth(McpIdentityDbContext db) : IHealthCheck
+    private sealed class DatabaseHealth(PreparedSql sql) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
         {
-            // A provider that waits in the operating system does not hear the token.
-            await db.Database.ExecuteSqlRawAsync("SELECT 1", cancellationToken).WaitAsync(Patience, cancellationToken);
+            // Of the two ways to the database the one that may be left while it does not answer.
+            await sql.ReadAsync("SELECT 1", [], _ => "", cancellationToken);
             return HealthCheckResult.Healthy();
         }
     }

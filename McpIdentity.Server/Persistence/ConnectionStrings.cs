@@ -1,3 +1,4 @@
+using System.Data.Common;
 using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Npgsql;
@@ -10,33 +11,57 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal static class ConnectionStrings
 {
-    // Npgsql asks a server that did not answer a statement to cancel it, over another connection that it tries twice when TLS
-    // is "preferred": over a cut line a statement ends after the one and twice the other.
+    // To a server that did not answer a statement Npgsql sends a request to cancel it, over another connection that it waits
+    // for as long as for any: a statement ends after both.
     private const int ConnectSeconds = 2;
-    private const int CommandSeconds = 3;
+    private const int CommandSeconds = 2;
     private const int CancelNever = -1;
-    private const int PreparedStatements = 50;
 
-    private static readonly NpgsqlConnectionStringBuilder PostgresDefaults = new();
+    // After a failover it is as long as this until the new primary is found.
+    private const int RecheckSeconds = 1;
 
-    public static string Postgres(DatabaseOptions options)
+    /// <param name="options">What is configured.</param>
+    /// <param name="server">What the server said of itself.</param>
+    public static string Postgres(DatabaseOptions options, PostgresTraits server)
     {
-        var settings = options.Url is { Length: > 0 } url ? PostgresUrl.Parse(url) : new NpgsqlConnectionStringBuilder(options.ConnectionString);
-        settings.Timeout = Unless(settings.Timeout, PostgresDefaults.Timeout, ConnectSeconds);
-        settings.CommandTimeout = Unless(settings.CommandTimeout, PostgresDefaults.CommandTimeout, CommandSeconds);
-        // ... and then does not wait for the answer.
-        settings.CancellationTimeout = Unless(settings.CancellationTimeout, PostgresDefaults.CancellationTimeout, CancelNever);
-        settings.MaxAutoPrepare = Unless(settings.MaxAutoPrepare, PostgresDefaults.MaxAutoPrepare, PreparedStatements);
+        var said = new DbConnectionStringBuilder { ConnectionString = options.Url is { Length: > 0 } url ? PostgresUrl.Parse(url).ConnectionString : options.ConnectionString };
+        var settings = new NpgsqlConnectionStringBuilder
+        {
+            Timeout = ConnectSeconds,
+            CommandTimeout = CommandSeconds,
+            CancellationTimeout = CancelNever, // once asked, the answer is not waited for
+            MaxAutoPrepare = server.PreparedStatements,
+            MaxPoolSize = server.Connections,
+            HostRecheckSeconds = RecheckSeconds,
+            // No statement of ours leaves anything behind in a connection, so there is nothing to clean before its next use.
+            NoResetOnClose = true,
+            // Tried first it would double the wait for a server that does not answer.
+            GssEncryptionMode = GssEncryptionMode.Disable,
+        };
+        foreach (string name in said.Keys)
+        {
+            settings[name] = said[name];
+        }
+
+        if (settings.Host?.Contains(',', StringComparison.Ordinal) == true)
+        {
+            settings.TargetSessionAttributes ??= "primary"; // of several the one that takes writes
+        }
+
         return settings.ConnectionString;
     }
 
     public static string Sqlite(DatabaseOptions options)
     {
-        var settings = new SqliteConnectionStringBuilder(options.ConnectionString);
         // Microsoft.Data.Sqlite begins again after SQLite itself has waited (busy_timeout), until this time is over.
-        settings.DefaultTimeout = Unless(settings.DefaultTimeout, new SqliteConnectionStringBuilder().DefaultTimeout, 1);
+        var settings = new SqliteConnectionStringBuilder { DefaultTimeout = 1 };
+        var said = new DbConnectionStringBuilder { ConnectionString = options.ConnectionString };
+        foreach (string name in said.Keys)
+        {
+            settings[name] = said[name];
+        }
+
         return settings.ConnectionString;
     }
 
-    private static int Unless(int said, int usual, int ours) => said == usual ? ours : said;
 }

@@ -27,7 +27,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
     {
         try
         {
-            ConnectionStrings.Postgres(options);
+            ConnectionStrings.Postgres(options, PostgresTraits.Unknown);
             return null;
         }
         catch (ArgumentException exception)
@@ -52,7 +52,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
         {
             if (options.Provider == DatabaseProvider.Postgres)
             {
-                return string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(options)).Host)
+                return string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(options, PostgresTraits.Unknown)).Host)
                     ? "Database:ConnectionString names no Host, which Database:Provider=Postgres needs: Host=db;Database=mcpidentity;Username=…;Password=…." : null;
             }
 

@@ -1,9 +1,9 @@
-using System.Data.Common;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace McpIdentity.Server.Persistence;
 
@@ -39,14 +39,28 @@ internal static class ExclusiveWork
             return TryLockFile(db, name);
         }
 
-        await db.Database.OpenConnectionAsync(cancellationToken);
-        var connection = db.Database.GetDbConnection();
-        if (await AskAsync(connection, $"SELECT pg_try_advisory_lock(hashtext('{LockName(name)}'))", cancellationToken))
+        // The lock is a transaction's, not a session's, which would not survive a pooler such as PgBouncer; the work has
+        // transactions of its own on another connection.
+        var connection = new NpgsqlConnection(PostgresConnections.OwnOf(db.Database.GetConnectionString()!));
+        try
         {
-            return new AdvisoryLock(db, connection, LockName(name));
+            await connection.OpenAsync(cancellationToken);
+            var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await using var command = connection.CreateCommand();
+            command.CommandText = "SELECT pg_try_advisory_xact_lock(hashtext($1))";
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = LockName(name) });
+            if (await command.ExecuteScalarAsync(cancellationToken) is true)
+            {
+                return new TransactionLock(connection, transaction);
+            }
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
         }
 
-        await db.Database.CloseConnectionAsync();
+        await connection.DisposeAsync();
         return null;
     }
 
@@ -84,24 +98,13 @@ internal static class ExclusiveWork
         }
     }
 
-    private static async Task<bool> AskAsync(DbConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return await command.ExecuteScalarAsync(cancellationToken) is true;
-    }
-
-    private sealed class AdvisoryLock(McpIdentityDbContext db, DbConnection connection, string name) : IAsyncDisposable
+    private sealed class TransactionLock(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
-            // A connection that broke has taken the lock along.
-            if (connection.State == System.Data.ConnectionState.Open)
-            {
-                await AskAsync(connection, $"SELECT pg_advisory_unlock(hashtext('{name}'))", CancellationToken.None);
-            }
-
-            await db.Database.CloseConnectionAsync();
+            // Rolls back, so that the lock is free when this returns; a connection that broke has taken it along.
+            await transaction.DisposeAsync();
+            await connection.DisposeAsync();
         }
     }
 }

@@ -1,13 +1,9 @@
-using System.Diagnostics;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace McpIdentity.Server.Persistence;
 
@@ -15,10 +11,9 @@ namespace McpIdentity.Server.Persistence;
 /// The way to SQLite, PostgreSQL and Redis: connections, migrations, the prepared statements, locks between processes, and which
 /// faults are the storage's.
 /// </summary>
-internal static partial class PersistenceSetup
+internal static class PersistenceSetup
 {
     private static readonly TimeSpan MigrationTimeout = TimeSpan.FromMinutes(30);
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
 
     public static void AddPersistence(this WebApplicationBuilder builder, DatabaseOptions options)
     {
@@ -28,9 +23,13 @@ internal static partial class PersistenceSetup
 
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
         {
-            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db
-                .UseNpgsql(ConnectionStrings.Postgres(options)).ConfigureWarnings(LogNoErrors));
-            builder.Services.AddSingleton<PreparedSql>(_ => new PostgresPreparedSql(ConnectionStrings.Postgres(options)));
+            builder.Services.AddSingleton<PostgresConnections>();
+            builder.Services.AddSingleton<PostgresInterceptor>();
+            builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>((services, db) => db
+                .UseNpgsql(services.GetRequiredService<PostgresConnections>().ConnectionString)
+                .AddInterceptors(services.GetRequiredService<PostgresInterceptor>())
+                .ConfigureWarnings(LogNoErrors));
+            builder.Services.AddSingleton<PreparedSql, PostgresPreparedSql>();
         }
         else
         {
@@ -63,6 +62,11 @@ internal static partial class PersistenceSetup
 
     private static async Task<IReadOnlyList<string>> MigrateAsync(this IServiceProvider services, bool apply, CancellationToken cancellationToken)
     {
+        if (services.GetService<PostgresConnections>() is { } postgres)
+        {
+            await postgres.MeetAsync(cancellationToken); // before anything opens a connection
+        }
+
         await using var scope = services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         if (db.Database.IsSqlite())
@@ -70,13 +74,7 @@ internal static partial class PersistenceSetup
             SqliteFiles.Prepare(db.Database.GetConnectionString()!, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!));
         }
 
-        if (db.Database.IsNpgsql())
-        {
-            await WaitForPostgresAsync(services, cancellationToken);
-        }
-
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
-        await db.CreateDatabaseAsync(cancellationToken);
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
         await db.EndAbandonedMigrationAsync(cancellationToken);
         await db.RefuseNewerSchemaAsync(cancellationToken);
@@ -113,24 +111,6 @@ internal static partial class PersistenceSetup
         }
     }
 
-    private static async Task CreateDatabaseAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
-    {
-        var creator = db.GetService<IRelationalDatabaseCreator>();
-        if (!db.Database.IsNpgsql() || await creator.ExistsAsync(cancellationToken))
-        {
-            return;
-        }
-
-        try
-        {
-            await creator.CreateAsync(cancellationToken);
-        }
-        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
-        {
-            // Another node was faster.
-        }
-    }
-
     /// <summary>
     /// EF Core's own lock on SQLite is a table, which a process that was killed leaves behind: the next start would wait for
     /// ever. Whoever holds our lock knows that nobody migrates.
@@ -143,54 +123,16 @@ internal static partial class PersistenceSetup
         }
     }
 
-    // After a power cut both start at once, and the database is the slower one.
-    private static async Task WaitForPostgresAsync(IServiceProvider services, CancellationToken cancellationToken)
-    {
-        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!);
-        var clock = Stopwatch.StartNew();
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                await using var connection = new NpgsqlConnection(ConnectionStrings.Postgres(services.GetRequiredService<IOptions<DatabaseOptions>>().Value));
-                await connection.OpenAsync(cancellationToken);
-                return;
-            }
-            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
-            {
-                return; // The migration creates it.
-            }
-            catch (Exception exception) when (StorageFaults.IsOne(exception) && clock.Elapsed < StartPatience)
-            {
-                if (attempt == 1)
-                {
-                    Waiting(logger, services.DescribeDatabase(), exception.GetBaseException().Message, StartPatience.TotalSeconds);
-                }
-
-                await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
-            }
-            catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
-            {
-                throw new InvalidOperationException(
-                    $"{services.DescribeDatabase()} cannot be used: {exception.GetBaseException().Message}. Is Database:Url (DATABASE_URL) right?", exception);
-            }
-        }
-    }
-
-    [LoggerMessage(1602, LogLevel.Warning, "{Database} is out of reach ({Reason}). It is tried again for {Seconds} seconds.")]
-    private static partial void Waiting(ILogger logger, string database, string reason, double seconds);
-
     /// <summary>The database in words fit for a console: never a password.</summary>
     public static string DescribeDatabase(this IServiceProvider services)
     {
-        using var scope = services.CreateScope();
-        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
-        if (database.IsSqlite())
+        if (services.GetService<PostgresConnections>() is { } postgres)
         {
-            return "SQLite " + new SqliteConnectionStringBuilder(database.GetConnectionString()).DataSource;
+            return postgres.Describe();
         }
 
-        var connection = new NpgsqlConnectionStringBuilder(database.GetConnectionString());
-        return $"PostgreSQL {connection.Host}:{connection.Port}/{connection.Database}";
+        using var scope = services.CreateScope();
+        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
+        return "SQLite " + new SqliteConnectionStringBuilder(database.GetConnectionString()).DataSource;
     }
 }

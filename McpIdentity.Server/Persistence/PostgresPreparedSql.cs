@@ -3,47 +3,63 @@ using Npgsql;
 
 namespace McpIdentity.Server.Persistence;
 
-/// <summary>On PostgreSQL: one round trip a statement, over connections of their own.</summary>
-internal sealed class PostgresPreparedSql(string connectionString) : PreparedSql, IAsyncDisposable
+/// <summary>On PostgreSQL: one round trip a statement.</summary>
+internal sealed class PostgresPreparedSql(PostgresConnections connections) : PreparedSql
 {
-    // Npgsql takes longer than its timeout over a cut line (ConnectionStrings); the caller has heard 503 by then.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
-
-    // EF Core's connections are cleaned when they go back to the pool, in case somebody left a lock or a setting behind.
-    // These run nothing but the statements below, so that there is nothing to clean, and few of them serve many requests.
-    private readonly NpgsqlDataSource _connections = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
-    {
-        NoResetOnClose = true,
-        MaxPoolSize = 20,
-        MinPoolSize = 0,
-    });
+    // Npgsql gives a statement up later (ConnectionStrings); the caller has heard 503 by then.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     public override async ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
-        where T : class => await SelectAsync(sql, values, read, cancellationToken).WaitAsync(Patience, cancellationToken);
+        where T : class => await RunAsync(await OpenAsync(cancellationToken), sql, values, async command =>
+        {
+            // Without the token: to take a statement back costs more than to hear its answer.
+            await using var row = await command.ExecuteReaderAsync(CancellationToken.None);
+            return await row.ReadAsync(CancellationToken.None) ? read(row) : null;
+        }).WaitAsync(Patience, cancellationToken);
 
-    public override Task<int> WriteAsync(string sql, params object[] values) => ExecuteAsync(sql, values).WaitAsync(Patience);
+    public override async Task<int> WriteAsync(string sql, params object[] values) =>
+        await RunAsync(await OpenAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);
 
     public override DateTimeOffset Moment(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
 
-    public ValueTask DisposeAsync() => _connections.DisposeAsync();
-
-    private async Task<T?> SelectAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
-        where T : class
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        await using var command = Command(sql, values);
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? read(row) : null;
+        var connection = new NpgsqlConnection(connections.ConnectionString);
+        try
+        {
+            await connections.OpenAsync(connection, cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
-    private async Task<int> ExecuteAsync(string sql, object[] values)
+    // Closes the connection when the statement has ended, however long ago the caller left.
+    private async Task<T> RunAsync<T>(NpgsqlConnection connection, string sql, object[] values, Func<NpgsqlCommand, Task<T>> execute)
     {
-        await using var command = Command(sql, values);
-        return await command.ExecuteNonQueryAsync();
+        await using (connection)
+        {
+            try
+            {
+                await using var command = Command(connection, sql, values);
+                var result = await execute(command);
+                connections.Answered();
+                return result;
+            }
+            catch (PostgresException exception)
+            {
+                PostgresConnections.Failed(connection, exception);
+                throw;
+            }
+        }
     }
 
-    private NpgsqlCommand Command(string sql, object[] values)
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] values)
     {
-        var command = _connections.CreateCommand(sql);
+        var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values)
         {
             command.Parameters.Add(value switch

@@ -79,7 +79,7 @@ internal sealed class SqliteWriter : IDisposable
                     }
                 }
 
-                batch.ForEach(write => write.Succeed());
+                batch.ForEach(write => write.End());
             }
             catch (Exception exception)
             {
@@ -104,7 +104,15 @@ internal sealed class SqliteWriter : IDisposable
         link.Prepared("BEGIN IMMEDIATE").ExecuteNonQuery();
         foreach (var write in batch)
         {
-            write.Rows = link.Prepared(write.Sql, write.Values).ExecuteNonQuery();
+            try
+            {
+                write.Rows = link.Prepared(write.Sql, write.Values).ExecuteNonQuery();
+            }
+            catch (Exception exception) when (!StorageFaults.IsOne(exception))
+            {
+                // SQLite takes back the statement that fails and not the transaction, in which others have written.
+                write.Failure = exception;
+            }
         }
 
         link.Prepared("COMMIT").ExecuteNonQuery();
@@ -121,9 +129,22 @@ internal sealed class SqliteWriter : IDisposable
 
         public int Rows { get; set; }
 
+        /// <summary>Why this statement alone was not done.</summary>
+        public Exception? Failure { get; set; }
+
         public Task<int> Task => _done.Task;
 
-        public void Succeed() => _done.SetResult(Rows);
+        public void End()
+        {
+            if (Failure is null)
+            {
+                _done.SetResult(Rows);
+            }
+            else
+            {
+                _done.SetException(Failure);
+            }
+        }
 
         public void Fail(Exception exception) => _done.SetException(exception);
     }

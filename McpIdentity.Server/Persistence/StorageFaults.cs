@@ -29,9 +29,30 @@ internal static class StorageFaults
     private static bool IsOfFile(int code) =>
         code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN;
 
-    // Whatever Npgsql says itself is about the connection; of the server's own words those that are not about our statement:
-    // 57P0x shutting down or starting, 25006 read-only after a failover.
+    /// <summary>Whether the server refuses us until an operator does something: to wait at the start would not help.</summary>
+    public static bool IsRefusal(Exception exception) =>
+        exception.GetBaseException() is PostgresException answer && IsOfClass(answer, "28", "3D");
+
+    // Whatever Npgsql says itself is about the connection; of the server's own words (PostgreSQL, "Error Codes") those that are
+    // not about our statement: 08 the connection, and all that PgBouncer says, 25 read-only after a failover or idle for too
+    // long within a transaction, 28 and 3D a password or database that is gone, 53 too many connections or a full disk, 57
+    // shutting down, starting, or over its own limit of time, 58 an error of its system.
     private static bool IsOfServer(DbException exception) => exception is PostgresException answer
-        ? answer.SqlState.StartsWith("57P0", StringComparison.Ordinal) || answer.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction
+        ? IsOfClass(answer, "08", "28", "3D", "53", "57", "58") || answer.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or IdleInTransactionTimeout
         : exception is NpgsqlException;
+
+    private const string IdleInTransactionTimeout = "25P03";
+
+    private static bool IsOfClass(PostgresException answer, params ReadOnlySpan<string> classes)
+    {
+        foreach (var name in classes)
+        {
+            if (answer.SqlState.StartsWith(name, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

@@ -21,6 +21,9 @@ internal static class ServerScopes
         (Scopes.OfflineAccess, "Stay connected until you disconnect it"),
     ];
 
+    /// <summary>What only a person can give, and a client that speaks for itself is not granted (RFC 6749 §4.4).</summary>
+    public static readonly IReadOnlyList<string> OfPeople = [Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess];
+
     /// <summary>What a client gets that asks for nothing, or for nothing we know (docs/interoperability.md, "Scopes of other systems").</summary>
     public static readonly IReadOnlyList<string> Default = [Mcp, McpCall];
 

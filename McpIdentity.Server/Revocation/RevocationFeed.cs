@@ -17,11 +17,13 @@ internal sealed partial class RevocationFeed(
     // Twice in the second within which a revocation must be in force on every node (docs/decisions/0002).
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    // Clocks of nodes differ, and a transaction may end later than another that began after it: what was revoked shortly
-    // before the last reading is read again. By this node's clock, so that one that runs ahead hides nothing of the others.
-    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(5);
+    // The database numbers revocations as they are written, so that no clock of a node says what is new. A transaction may end
+    // later than another with a higher number: what was new a short while ago is read again.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
 
-    private DateTimeOffset? _lastRead;
+    private long _settled;
+    private long _highest;
+    private (long Id, long At)? _mark;
 
     /// <summary>Reads what was revoked since the last time, the first time everything that still matters.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -29,16 +31,25 @@ internal sealed partial class RevocationFeed(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var now = time.GetUtcNow();
-        var from = _lastRead is { } last ? last - Overlap : DateTimeOffset.MinValue;
-        var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.RevokedAt >= from && revocation.ExpiresAt >= now);
+        if (_mark is { } mark && time.GetElapsedTime(mark.At) >= Overlap)
+        {
+            (_settled, _mark) = (mark.Id, (_highest, time.GetTimestamp()));
+        }
+
+        var settled = _settled;
+        var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.Id > settled && revocation.ExpiresAt >= now);
         await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
         {
             list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
+            _highest = Math.Max(_highest, revocation.Id);
         }
 
-        _lastRead = now;
+        _mark ??= (_highest, time.GetTimestamp());
         list.Forget(now);
     }
+
+    // What answers after an outage may be a standby that has not heard of everything: its numbers begin lower.
+    private void ReadAllAgain() => (_settled, _highest, _mark) = (0, 0, null);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -62,6 +73,7 @@ internal sealed partial class RevocationFeed(
                 }
 
                 failing = true;
+                ReadAllAgain();
             }
         }
 

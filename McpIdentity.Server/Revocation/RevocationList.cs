@@ -23,6 +23,12 @@ internal sealed class RevocationList
     /// <summary>Puts it in force on this node.</summary>
     public void Add(RevocationKind kind, string target, DateTimeOffset revokedAt, DateTimeOffset expiresAt)
     {
+        if (kind == RevocationKind.All)
+        {
+            // One entry, however many there were: the latest moment counts.
+            (target, revokedAt) = ("", Revocations.ParseMoment(target));
+        }
+
         if (_ended.TryGetValue((kind, target), out var known) && known.RevokedAt >= revokedAt)
         {
             return;
@@ -49,7 +55,8 @@ internal sealed class RevocationList
         IsRevoked(RevocationKind.Grant, token.GrantId) ||
         IsRevoked(RevocationKind.Session, token.SessionId) ||
         IsRevoked(RevocationKind.Client, token.ClientId, token.IssuedAt) ||
-        IsRevoked(RevocationKind.User, token.Subject, token.IssuedAt);
+        IsRevoked(RevocationKind.User, token.Subject, token.IssuedAt) ||
+        IsRevoked(RevocationKind.All, "", token.IssuedAt);
 
     /// <summary>Of kinds whose identifier never comes again.</summary>
     public bool IsRevoked(RevocationKind kind, string? target) => target is not null && _ended.ContainsKey((kind, target));

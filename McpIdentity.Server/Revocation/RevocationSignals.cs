@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Revocation;
 /// Tells other nodes that there is a revocation to read: over Redis where it is configured, else over PostgreSQL. A signal
 /// says nothing more, so that a forged one costs a query, and a lost one half a second: <see cref="RevocationFeed"/> polls anyway.
 /// </summary>
-internal sealed partial class RevocationSignals(RedisConnection redis, IServiceScopeFactory scopes, ILogger<RevocationSignals> logger)
+internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<RevocationSignals> logger, PostgresConnections? postgres = null)
 {
     private const string Channel = "mcpidentity_revocations";
 
@@ -50,12 +50,13 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
                     return;
                 }
 
-                if (ConnectionString() is not { } postgres)
+                // Behind a pooler a connection of a moment ago is another's by now: LISTEN would hear nothing.
+                if (postgres is null || postgres.IsPooled)
                 {
                     return;
                 }
 
-                await ListenAsync(postgres, wake, stoppingToken);
+                await ListenAsync(postgres.OwnConnectionString, wake, stoppingToken);
             }
             catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
             {
@@ -65,11 +66,10 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
         }
     }
 
-    private static async Task ListenAsync(string postgres, Action wake, CancellationToken stoppingToken)
+    private static async Task ListenAsync(string connectionString, Action wake, CancellationToken stoppingToken)
     {
         // A connection of its own: one of the pool would lose its LISTEN when it is given back.
-        var settings = new NpgsqlConnectionStringBuilder(postgres) { Pooling = false, KeepAlive = 30 };
-        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync(stoppingToken);
         connection.Notification += (_, _) => wake();
         await using (var listen = connection.CreateCommand())
@@ -82,13 +82,6 @@ internal sealed partial class RevocationSignals(RedisConnection redis, IServiceS
         {
             await connection.WaitAsync(stoppingToken);
         }
-    }
-
-    private string? ConnectionString()
-    {
-        using var scope = scopes.CreateScope();
-        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
-        return database.IsNpgsql() ? database.GetConnectionString() : null;
     }
 
     [LoggerMessage(1203, LogLevel.Warning, "Other nodes could not be told of a revocation; they read it within half a second.")]

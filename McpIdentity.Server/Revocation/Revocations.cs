@@ -1,3 +1,4 @@
+using System.Globalization;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Settings;
@@ -8,33 +9,64 @@ namespace McpIdentity.Server.Revocation;
 
 /// <summary>
 /// Ends tokens, grants, sessions, clients and users: in the database, on this node when the call returns, on every other
-/// within a second. None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
+/// within a second; with grants the consent that they came from, so that the person is asked before the client gets more.
+/// None of it can be cancelled: whoever replays a stolen code could hang up before its grant has ended.
 /// </summary>
 internal sealed class Revocations(
     IServiceScopeFactory scopes, RevocationList list, RevocationSignals signals, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
-    /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ.</summary>
-    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+    /// <summary>Beyond a token's lifetime, for the clock skew that validation allows and for clocks of nodes that differ by minutes.</summary>
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(10);
 
     /// <summary>One access token, by its <c>jti</c>.</summary>
     public Task RevokeTokenAsync(string tokenId, DateTimeOffset expiresAt) =>
-        RevokeAsync(RevocationKind.Token, tokenId, grants: null, expiresAt + Overlap);
+        RevokeAsync(RevocationKind.Token, tokenId, (_, _) => Task.CompletedTask, expiresAt + Overlap);
 
     /// <summary>One grant: its code or refresh token, and its access tokens.</summary>
     public Task RevokeGrantAsync(byte[] id) =>
-        RevokeAsync(RevocationKind.Grant, Grant.NameOf(id), db => db.Grants.Where(grant => grant.Id == id));
+        RevokeAsync(RevocationKind.Grant, Grant.NameOf(id), (db, now) => EndGrantsAsync(db, db.Grants.Where(grant => grant.Id == id), now));
 
     /// <summary>All that was granted in one sign-in session (<c>sid</c>). The session's own row is the session store's to remove.</summary>
     public Task RevokeSessionAsync(string sessionId) =>
-        RevokeAsync(RevocationKind.Session, sessionId, db => db.Grants.Where(grant => grant.SessionId == sessionId));
+        RevokeAsync(RevocationKind.Session, sessionId, (db, now) => EndGrantsAsync(db, db.Grants.Where(grant => grant.SessionId == sessionId), now));
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
     public Task RevokeClientAsync(string clientId) =>
-        RevokeAsync(RevocationKind.Client, clientId, db => db.Grants.Where(grant => grant.ClientId == clientId));
+        RevokeAsync(RevocationKind.Client, clientId, async (db, now) =>
+        {
+            await EndGrantsAsync(db, db.Grants.Where(grant => grant.ClientId == clientId), now);
+            await db.Consents.Where(consent => consent.ClientId == clientId).ExecuteDeleteAsync();
+        });
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>
-        RevokeAsync(RevocationKind.User, userId, db => db.Grants.Where(grant => grant.UserId == userId));
+        RevokeAsync(RevocationKind.User, userId, async (db, now) =>
+        {
+            await EndGrantsAsync(db, db.Grants.Where(grant => grant.UserId == userId), now);
+            await db.Consents.Where(consent => consent.UserId == userId).ExecuteDeleteAsync();
+        });
+
+    /// <summary>
+    /// Everything that was issued before a moment: in a database that was put back, what was revoked in the time that is lost
+    /// stands as good (docs/operations.md, "Backup and restore"). With it go the sign-in sessions of the database, and what people
+    /// had allowed, of which some was taken back.
+    /// </summary>
+    /// <returns>How many of each there were.</returns>
+    public async Task<(int Grants, int Sessions, int Consents)> RevokeAllAsync(DateTimeOffset before)
+    {
+        var (grants, sessions, consents) = (0, 0, 0);
+        await RevokeAsync(RevocationKind.All, before.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture), async (db, now) =>
+        {
+            consents = await db.Consents.Where(consent => consent.GrantedAt <= before).ExecuteDeleteAsync();
+            grants = await EndGrantsAsync(db, db.Grants.Where(grant => grant.CreatedAt <= before), now);
+            sessions = await db.SignInSessions.Where(session => session.EndedAt == null && session.CreatedAt <= before)
+                .ExecuteUpdateAsync(set => set.SetProperty(session => session.EndedAt, now).SetProperty(session => session.ProtectedTokens, ""));
+        });
+        return (grants, sessions, consents);
+    }
+
+    /// <summary>The moment of a <see cref="RevocationKind.All"/>, as it is stored.</summary>
+    public static DateTimeOffset ParseMoment(string target) => DateTimeOffset.ParseExact(target, "O", CultureInfo.InvariantCulture);
 
     /// <summary>
     /// Before a client or a person is let in again: waits, three seconds at most, until what they get anew is told from what
@@ -52,7 +84,15 @@ internal sealed class Revocations(
         }
     }
 
-    private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, IQueryable<Grant>>? grants, DateTimeOffset? until = null)
+    // Without the consent that it came from, the client would have the next grant and nobody would have been asked.
+    private static async Task<int> EndGrantsAsync(McpIdentityDbContext db, IQueryable<Grant> grants, DateTimeOffset now)
+    {
+        var living = grants.Where(grant => grant.RevokedAt == null);
+        await db.Consents.Where(consent => living.Any(grant => grant.UserId == consent.UserId && grant.ClientId == consent.ClientId)).ExecuteDeleteAsync();
+        return await living.ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
+    }
+
+    private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, DateTimeOffset, Task> endRows, DateTimeOffset? until = null)
     {
         var now = time.GetUtcNow();
         var revocation = new Migrations.Entities.Revocation
@@ -68,12 +108,7 @@ internal sealed class Revocations(
             async () =>
             {
                 await using var transaction = await db.Database.BeginTransactionAsync();
-                if (grants is not null)
-                {
-                    await grants(db).Where(grant => grant.RevokedAt == null)
-                        .ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
-                }
-
+                await endRows(db, now);
                 db.Revocations.Add(revocation);
                 await db.SaveChangesAsync();
                 await transaction.CommitAsync();

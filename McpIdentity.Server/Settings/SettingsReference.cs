@@ -50,11 +50,11 @@ internal static partial class SettingsReference
         var text = new StringBuilder(Preamble);
         foreach (var (name, options) in SettingsSections.All)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.TextOf(options[0])}\n\n| setting | environment | default | |\n|---|---|---|---|\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {name}\n\n{Documentation.TextOf(options[0])}\n\n| setting | type | environment | default | |\n|---|---|---|---|---|\n");
             foreach (var setting in All.Where(setting => setting.Section == name))
             {
                 var variables = string.Join(", ", EnvironmentNames.NamesOf(setting.Key).Select(variable => $"`{variable}`"));
-                text.Append(CultureInfo.InvariantCulture, $"| `{setting.Key}` | {variables} | {(setting.Default.Length > 0 ? $"`{setting.Default}`" : "")} | {setting.Text}{setting.Choices}{(setting.IsSecret ? " A secret: never shown." : "")} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| `{setting.Key}` | {setting.TypeName} | {variables} | {(setting.Default.Length > 0 ? $"`{setting.Default}`" : "")} | {setting.Text}{setting.Choices}{(setting.IsSecret ? " A secret: never shown." : "")} |\n");
             }
         }
 
@@ -133,7 +133,16 @@ internal static partial class SettingsReference
 
         private Type Value => Nullable.GetUnderlyingType(Type) ?? Type;
 
+        /// <summary>As C# names it, without what only says that it may be absent.</summary>
+        public string TypeName => NameOf(Value);
+
         public string Choices => Value.IsEnum ? $" One of {string.Join(", ", Enum.GetNames(Value).Select(name => $"`{name}`"))}." : "";
+
+        private static string NameOf(Type type) =>
+            type.IsAssignableTo(typeof(IDictionary)) || type.GenericTypeArguments.Length == 2 ? $"{NameOf(type.GenericTypeArguments[^1])} by name"
+            : type != typeof(string) && type.IsAssignableTo(typeof(IEnumerable)) ? $"list of {NameOf(type.GenericTypeArguments.FirstOrDefault() ?? type.GetElementType()!)}"
+            : type == typeof(string) ? "string" : type == typeof(bool) ? "bool" : type == typeof(int) ? "int" : type == typeof(long) ? "long" : type == typeof(double) ? "double"
+            : type.Name.Replace("Options", "", StringComparison.Ordinal);
 
         // Node's object and a person both write numbers and switches as text at times; the start checks them.
         public JsonObject Schema()

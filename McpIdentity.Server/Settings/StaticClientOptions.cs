@@ -23,4 +23,10 @@ internal sealed class StaticClientOptions
     /// the last one without.
     /// </summary>
     public IList<string> GrantTypes { get; } = [];
+
+    /// <summary>
+    /// Nobody is asked whether this client may act for them: you have decided it. Of a public client on a loopback address or
+    /// with a scheme of its own, any program on a person's computer can then get tokens without a question.
+    /// </summary>
+    public bool PreApproved { get; set; }
 }

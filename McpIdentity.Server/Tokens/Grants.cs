@@ -22,9 +22,11 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
         FROM "Grants" WHERE "Id" = $1
         """;
 
+    // A token is written only after its row was moved on to it, so that a row is never behind a token, unless the database was
+    // put back to an earlier state: then "<=" lets the row catch up. It falls behind no token that it has passed.
     private const string Spend = """
         UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3
-        WHERE "Id" = $4 AND "Generation" = $5 AND "RevokedAt" IS NULL
+        WHERE "Id" = $4 AND "Generation" <= $5 AND "RevokedAt" IS NULL
         """;
 
     public Task StartAsync(Grant grant) => sql.WriteAsync(
@@ -46,14 +48,15 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
 
     /// <summary>
     /// Moves the grant on from a code or refresh token: the one place that decides whether a token is good once more. Of two
-    /// requests with one token, on one node or on two, one is told <see cref="Spending.Spent"/>.
+    /// requests with one token, on one node or on two, one is told <see cref="Spending.Spent"/>. One that is newer than its row
+    /// (<see cref="PresentedToken.IsAheadOfRow"/>) is no reuse: nobody is accused of what our database has forgotten.
     /// </summary>
     /// <param name="presented">Of a request in which everything else is right.</param>
     /// <param name="cancellationToken">Ends the reading; what is written is not called back.</param>
     public async Task<Spending> SpendAsync(PresentedToken presented, CancellationToken cancellationToken)
     {
         var (grant, generation) = presented;
-        if (grant.Generation != generation)
+        if (grant.Generation > generation)
         {
             return Judge(grant, generation);
         }

@@ -13,8 +13,16 @@ internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) 
 {
     public async ValueTask HandleAsync(ProcessSignInContext context)
     {
-        if (context.EndpointType != OpenIddictServerEndpointType.Token || context.Request.IsClientCredentialsGrantType())
+        if (context.EndpointType != OpenIddictServerEndpointType.Token)
         {
+            return;
+        }
+
+        if (context.Request.IsClientCredentialsGrantType())
+        {
+            // RFC 6749 §4.4.3; and there is no person whom an identity token could name.
+            (context.GenerateRefreshToken, context.IncludeRefreshToken) = (false, false);
+            (context.GenerateIdentityToken, context.IncludeIdentityToken) = (false, false);
             return;
         }
 

@@ -39,7 +39,7 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
 
         // Elsewhere a spent token still names its grant: to end it (RFC 7009), or to learn at the end of a token request that it
         // was spent, when everything else of that request is known to be right (SpendGrantTokens).
-        if (grant.Generation != generation && context.EndpointType == OpenIddictServerEndpointType.Introspection)
+        if (grant.Generation > generation && context.EndpointType == OpenIddictServerEndpointType.Introspection)
         {
             context.Reject(Errors.InvalidToken, "The token has already been used.");
             return;

@@ -15,7 +15,8 @@ internal static class TokenEndpoints
             TakesForms = true,
             IsOpenIddicts = true,
         });
-        app.Map(Paths.Introspect, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET POST")
+        // RFC 7662 §2.1: by POST alone; a token in a query stays in logs.
+        app.Map(Paths.Introspect, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "POST")
         {
             Cors = true,
             Bucket = "introspect",

@@ -98,7 +98,7 @@ internal sealed class EndpointTests
             "/oauth/authorize People GET, HEAD, POST; authorize; forms; OpenIddict",
             "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
-            "/oauth/introspect Programs GET, POST; CORS; introspect; forms; OpenIddict",
+            "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
             "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",

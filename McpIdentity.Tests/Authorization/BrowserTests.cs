@@ -36,7 +36,7 @@ internal sealed class BrowserTests
     {
         await using var server = await TestServer.StartAsync();
         using var first = new LoopbackCallback();
-        var client = await OAuthClient.RegisterPublicAsync(server, first.RedirectUri);
+        var client = await OAuthClient.RegisterAsync(server, new { redirect_uris = new[] { first.RedirectUri } });
         await using var chromium = await Chromium.OpenAsync();
         await chromium.Page.GotoAsync(client.AuthorizeUrl());
         await chromium.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
@@ -94,7 +94,7 @@ internal sealed class BrowserTests
             $"OAuth:GoogleTokenEndpoint={google.TokenEndpoint}",
             $"OAuth:GoogleUserInformationEndpoint={google.UserInfoEndpoint}");
         using var callback = new LoopbackCallback();
-        var client = await OAuthClient.RegisterPublicAsync(server, callback.RedirectUri);
+        var client = await OAuthClient.RegisterAsync(server, new { redirect_uris = new[] { callback.RedirectUri } });
         await using var chromium = await Chromium.OpenAsync();
         var page = chromium.Page;
 

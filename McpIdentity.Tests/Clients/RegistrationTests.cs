@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 
@@ -42,7 +43,7 @@ internal sealed class RegistrationTests
             Assert.That(client.TryGetProperty("client_secret", out _), Is.False);
             Assert.That(client.TryGetProperty("client_secret_expires_at", out _), Is.False);
             Assert.That(client.GetProperty("client_id_issued_at").GetInt64(), Is.EqualTo(_server.Clock.GetUtcNow().ToUnixTimeSeconds()));
-            Assert.That(Strings(client, "grant_types"), Is.EqualTo(["authorization_code"]), "RFC 7591 §2: the default");
+            Assert.That(Strings(client, "grant_types"), Is.EqualTo(["authorization_code", "refresh_token"]), "a person's own program would else have them sign in every hour");
             Assert.That(Strings(client, "response_types"), Is.EqualTo(["code"]));
         });
     }
@@ -59,6 +60,7 @@ internal sealed class RegistrationTests
         Assert.That(client.Text("token_endpoint_auth_method"), Is.EqualTo(registered));
         Assert.That(client.Text("client_secret"), Has.Length.GreaterThanOrEqualTo(43), "256 random bits");
         Assert.That(client.GetProperty("client_secret_expires_at").GetInt64(), Is.Zero);
+        Assert.That(Strings(client, "grant_types"), Is.EqualTo(["authorization_code"]), "RFC 7591 §2: the default");
     }
 
     [Test]
@@ -72,6 +74,72 @@ internal sealed class RegistrationTests
             Assert.That(member.Value.ValueKind, Is.Not.EqualTo(JsonValueKind.Null), member.Name);
             Assert.That(member.Value.ToString(), Is.Not.Empty, member.Name);
             Assert.That(member.Value.ToString(), Is.Not.EqualTo("[]"), member.Name);
+        }
+    }
+
+    [TestCaseSource(nameof(Members))]
+    public async Task An_empty_member_is_absent(string member)   // docs/interoperability.md, "Empty members"
+    {
+        // redirect_uris is required of a client with a browser; one that is empty is absent for a service.
+        var needed = member == "redirect_uris" ? """ "grant_types":["client_credentials"] """ : """ "redirect_uris":["https://c.example/"] """;
+        using var absent = await PostAsync($"{{{needed}}}");
+        using var empty = await PostAsync($$"""{ {{needed}}, "{{member}}":"" }""");
+        using var isNull = await PostAsync($$"""{ {{needed}}, "{{member}}":null }""");
+
+        Assert.That(absent.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        Assert.That(empty.StatusCode, Is.EqualTo(HttpStatusCode.Created), await empty.Content.ReadAsStringAsync());
+        Assert.That(isNull.StatusCode, Is.EqualTo(HttpStatusCode.Created), await isNull.Content.ReadAsStringAsync());
+        var expected = Names(await absent.JsonAsync());
+        Assert.That(Names(await empty.JsonAsync()), Is.EqualTo(expected));
+        Assert.That(Names(await isNull.JsonAsync()), Is.EqualTo(expected));
+
+        static string[] Names(JsonElement client) => [.. client.EnumerateObject().Where(property => property.Name != "client_id" && property.Name != "client_secret").Select(property => property.ToString())];
+    }
+
+    // Every member that we read, so that a new one is tried too; and two that we do not keep.
+    private static IEnumerable<string> Members => typeof(ClientMetadata).GetProperties()
+        .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)).Concat(["software_statement", "initiate_login_uri"]);
+
+    [TestCase("grant_types"), TestCase("response_types"), TestCase("contacts")]
+    public async Task A_list_of_empty_texts_is_an_empty_list(string member)
+    {
+        using var response = await PostAsync($$"""{"redirect_uris":["https://c.example/"],"{{member}}":["", null]}""");
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.Created), await response.Content.ReadAsStringAsync());
+        Assert.That(Strings(await response.JsonAsync(), "grant_types"), Is.EqualTo(["authorization_code"]));
+    }
+
+    // RFC 7591 §3.2.1, RFC 6749 §3.1.2.3: what was registered is echoed, kept and compared as it was written.
+    [TestCase("https://c.example/cb", "https://c.example:443/cb", "https://C.example/cb", "https://c.example./cb", "https://c.example/%63b", "https://c.example/cb/", "HTTPS://c.example/cb")]
+    [TestCase("https://c.example", "https://c.example/", "https://c.example?", "https://c.example:443")]
+    [TestCase("https://c.example/a%2fb?x=%41", "https://c.example/a%2Fb?x=%41", "https://c.example/a%2Fb?x=A", "https://c.example/a/b?x=A")]
+    [TestCase("com.example.app:/cb", "com.example.app:///cb", "com.example.App:/cb", "com.example.app:/cb?")]
+    [TestCase("http://127.0.0.1:4711/cb", "http://localhost:4711/cb", "http://LOCALHOST:4711/cb", "http://[::1]:4711/cb", "http://127.0.0.1:4711/c%62")]
+    [TestCase("https://xn--bcher-kva.example/cb", "https://XN--bcher-kva.example/cb")]
+    public async Task Spellings_of_a_redirect_uri_are_redirect_uris_of_their_own(params string[] spellings)
+    {
+        using var response = await RegisterAsync(new { redirect_uris = spellings, token_endpoint_auth_method = "none", client_name = "Spelling" });
+        var registered = await response.JsonAsync();
+        using var alice = new Person(_server);
+
+        Assert.That(Strings(registered, "redirect_uris"), Is.EqualTo(spellings));
+        foreach (var spelling in spellings)
+        {
+            var all = OAuthClient.Of(_server, registered.Text("client_id")!, null, spelling);
+            var sent = await alice.LeaveAsync(all.AuthorizeUrl());
+            var code = Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(sent.Query)["code"].ToString();
+            using var others = await all.RedeemAsync(code, ("redirect_uri", spellings.First(other => other != spelling)));
+            using var own = await all.RedeemAsync(code);
+            var one = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { spelling }, token_endpoint_auth_method = "none" });
+
+            Assert.That(sent.OriginalString, Does.StartWith(spelling), "the answer goes where it was asked to");
+            Assert.That(await others.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), spelling);
+            Assert.That(own.StatusCode, Is.EqualTo(HttpStatusCode.OK), spelling);
+            foreach (var other in spellings.Where(other => other != spelling))
+            {
+                using var refused = await _server.Http.GetAsync(one.AuthorizeUrl(("redirect_uri", other)));
+                Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), $"{spelling} was registered, {other} is asked for");
+            }
         }
     }
 

@@ -76,7 +76,7 @@ internal sealed class GoogleTests
         var page = await alice.Browser.GetAsync(_client.AuthorizeUrl());
 
         Assert.That(page.Address.AbsolutePath, Is.EqualTo("/signin"));
-        Assert.That(page.Document!.Body!.TextContent, Does.Contain("Test client").And.Contain("127.0.0.1:4711"));
+        Assert.That(page.Document!.Body!.TextContent, Does.Contain("Test client").And.Contain("client.example"));
         Assert.That(_google.Requests, Is.Empty);
         Assert.That(alice.Cookies.GetAllCookies().Select(cookie => cookie.Name), Has.None.StartWith(".AspNetCore.Correlation"), "no upstream state yet");
         Assert.That(page.Document.QuerySelector("[name=username]"), Is.Null, "the demo users are gone as soon as a provider is configured");

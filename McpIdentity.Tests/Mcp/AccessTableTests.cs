@@ -72,7 +72,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
 
     // SEED-089, 090: a bad credential is 401 on a public method too, and says what is wrong.
     [Test]
-    [Category("SEED-089"), Category("SEED-090")]
+    [Category("SEED-015"), Category("SEED-089"), Category("SEED-090")]
     public async Task A_bad_token_of_ours_is_refused_everywhere(
         [Values("expired", "wrong key", "wrong audience", "wrong issuer", "dead session", "no expiry", "no subject", "not an access token", "tampered")] string flaw,
         [Values("tools/list", "tools/call")] string method)
@@ -87,6 +87,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     }
 
     [Test]
+    [Category("SEED-015"), Category("SEED-018")]
     public async Task A_bad_foreign_token_is_refused_everywhere(
         [Values("expired", "wrong key", "wrong audience", "wrong issuer", "no expiry", "no subject", "not yet", "alg none", "tampered")] string flaw,
         [Values("tools/list", "tools/call")] string method)

@@ -215,8 +215,9 @@ internal sealed class MessageTests
         Assert.That((int)response.StatusCode, Is.EqualTo(405));
     }
 
-    [TestCase("Content-Length: 5", "{"), TestCase("Transfer-Encoding: chunked", "FFFFFFFFFFFFFFFF\r\n"), TestCase("Transfer-Encoding: chunked", "x\r\n")]
-    public async Task Broken_framing_is_no_server_error(string header, string body)
+    [TestCase("Content-Length: 5", "{", "", TestName = "Half_a_request_is_closed_without_an_answer")]
+    [TestCase("Transfer-Encoding: chunked", "FFFFFFFFFFFFFFFF\r\n", "HTTP/1.1 400"), TestCase("Transfer-Encoding: chunked", "x\r\n", "HTTP/1.1 400")]
+    public async Task Broken_framing_is_no_server_error(string header, string body, string expected)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(_host.Client.BaseAddress!.Host, _host.Client.BaseAddress.Port);
@@ -229,16 +230,10 @@ internal sealed class MessageTests
         }
 
         var answer = new byte[12];
-        try
-        {
-            await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
-        }
-        catch (IOException)
-        {
-            return; // reset: as good an answer to half a request
-        }
+        var length = await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
 
-        Assert.That(Encoding.ASCII.GetString(answer), Does.StartWith("HTTP/1.1 4").Or.StartWith("\0"));
+        Assert.That(Encoding.ASCII.GetString(answer, 0, length), Is.EqualTo(expected));
+        Assert.That((await _host.CallAsync("tools/list")).Status, Is.EqualTo(200), "the next one is served");
     }
 
     private static ByteArrayContent Json(byte[] body) => new(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };

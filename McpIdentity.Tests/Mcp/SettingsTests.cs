@@ -43,6 +43,15 @@ internal sealed class SettingsTests
             async () => await McpHost.StartAsync(Parse("Mcp:Auth:AuthType=jwt;Mcp:Auth:Jwt:Enabled=false;Mcp:Path=mcp/;Mcp:AuthEnforcement:Enabled=false"), environment: "Production"),
             Throws.InstanceOf<OptionsValidationException>().With.Property(nameof(OptionsValidationException.Failures)).Count.EqualTo(3));
 
+    [TestCase("oauth", 200), TestCase("both", 200), TestCase("jwt", 401)]
+    [Category("SEED-008")]
+    public async Task Whether_our_tokens_count_follows_the_auth_type_where_nothing_else_is_said(string authType, int status)
+    {
+        await using var host = await McpHost.StartAsync(Parse($"Mcp:Auth:AuthType={authType}"));
+
+        Assert.That((await host.CallToolAsync("whoami", TestTokens.Own(host.Keys.Key))).Status, Is.EqualTo(status));
+    }
+
     // SEED-007.
     [Test]
     [Category("SEED-007")]

@@ -82,7 +82,7 @@ internal sealed class PageHeaderTests
         await client.AuthorizeAsync(alice);
         await using (var scope = server.Services.CreateAsyncScope())
         {
-            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.ExecuteSqlAsync($"""DROP TABLE "Consents" """);
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.ExecuteSqlAsync($"""DROP TABLE "RememberedConsents" """);
         }
 
         var page = await alice.Browser.GetAsync(client.AuthorizeUrl());

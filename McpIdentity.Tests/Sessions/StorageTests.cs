@@ -140,18 +140,13 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
     [Category("SEED-033")]
     public async Task Under_another_key_sessions_are_counted_and_count_as_gone()
     {
-        if (type == SessionStorageType.Memory)
-        {
-            return; // Nothing is left of it.
-        }
-
         await _storage.AddAsync(Session("one"), default);
         await _storage.AddAsync(Session("two"), default);
         await CloseAllAsync();
 
         var (again, unreadable) = await OpenCountingAsync(NextKey);
 
-        Assert.That(unreadable, Is.EqualTo(2));
+        Assert.That(unreadable, Is.EqualTo(type == SessionStorageType.Memory ? 0 : 2), "of the memory nothing is left");
         Assert.That(await again.FindAsync("one", default), Is.Null);
         Assert.That(await again.UpdateAsync("one", session => session, default), Is.Null);
         Assert.That(await IdsAsync(again), Is.Empty);
@@ -161,29 +156,25 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         // Whoever started with the wrong key starts again with the right one, and nothing was lost.
         await CloseAllAsync();
         var (right, _) = await OpenCountingAsync(Key, NextKey);
-        Assert.That(await IdsAsync(right), Is.EquivalentTo((string[])["one", "two", "three"]));
+        Assert.That(await IdsAsync(right), Is.EquivalentTo(type == SessionStorageType.Memory ? Array.Empty<string>() : ["one", "two", "three"]));
     }
 
     [Test]
     [Category("SEED-033")]
     public async Task With_the_previous_key_named_sessions_go_on_and_need_it_no_longer_once_they_were_used()
     {
-        if (type is SessionStorageType.Memory or SessionStorageType.Database)
-        {
-            return; // Nothing is left of the one; the rows of the other are rewritten with all others: EncryptionKeyTests.
-        }
-
         await _storage.AddAsync(Session("one"), default);
         await CloseAllAsync();
 
         var (both, unreadable) = await OpenCountingAsync(NextKey, Key);
         Assert.That(unreadable, Is.Zero);
-        Assert.That(await both.FindAsync("one", default), Is.Not.Null);
+        Assert.That(await both.FindAsync("one", default), type == SessionStorageType.Memory ? Is.Null : Is.Not.Null);
 
+        // Rows are encrypted again with all others of the database, not by being read: EncryptionKeyTests.
         var next = await ReopenAsync(NextKey);
         var session = await next.FindAsync("one", default);
-        Assert.That(session, Is.Not.Null);
-        Assert.That(UpstreamTokens.Unprotect(Keys(NextKey), session!.ProtectedTokens)?.AccessToken, Is.EqualTo("upstream"));
+        Assert.That(session is not null, Is.EqualTo(type is SessionStorageType.File or SessionStorageType.Redis));
+        Assert.That(UpstreamTokens.Unprotect(Keys(NextKey), session?.ProtectedTokens ?? "")?.AccessToken, session is null ? Is.Null : Is.EqualTo("upstream"));
     }
 
     [Test]

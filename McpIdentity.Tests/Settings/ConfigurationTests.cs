@@ -117,7 +117,7 @@ internal sealed class ConfigurationTests
     [Test, Category("B-02")]
     public void What_an_address_says_of_tls_and_users_is_not_dropped()
     {
-        var postgres = new Npgsql.NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(new DatabaseOptions { Url = "postgres://me:p%40ss@db.internal/id?sslmode=verify-full&application_name=id-a" }));
+        var postgres = new Npgsql.NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(new DatabaseOptions { Url = "postgres://me:p%40ss@db.internal/id?sslmode=verify-full&application_name=id-a" }, PostgresTraits.Unknown));
 
         Assert.That((postgres.Username, postgres.Password, postgres.SslMode, postgres.ApplicationName), Is.EqualTo(("me", "p@ss", Npgsql.SslMode.VerifyFull, "id-a")));
         Assert.That(SettingsFile.ProblemsOf(file => file.Build("DATABASE_URL=postgres://me:secret@db/id?sslmod=require")), Does.Contain("DATABASE_URL").And.Contain("sslmod").And.Not.Contain("secret"));

@@ -9,6 +9,7 @@ internal static class Needs
     public const string Browser = "Browser";
     public const string Nginx = "Nginx";
     public const string Node = "Node";
+    public const string PgBouncer = "PgBouncer";
     public const string Postgres = "Postgres";
     public const string Redis = "Redis";
 
@@ -20,6 +21,9 @@ internal static class Needs
         ["npm"] = Node,
         ["npx"] = Node,
         ["initdb"] = Postgres,
+        ["pg_basebackup"] = Postgres,
+        ["pg_ctl"] = Postgres,
+        ["pgbouncer"] = PgBouncer,
         ["postgres"] = Postgres,
         ["psql"] = Postgres,
         ["redis-cli"] = Redis,

@@ -13,7 +13,11 @@ namespace McpIdentity.Tests.Support;
 /// <summary>A registered client that speaks the protocol by hand, so that a test can bend any part of it.</summary>
 internal sealed class OAuthClient
 {
-    public const string DefaultRedirectUri = "http://127.0.0.1:4711/callback";
+    /// <summary>Its host receives the answer and nobody else: what a person allowed is remembered.</summary>
+    public const string DefaultRedirectUri = "https://client.example/callback";
+
+    /// <summary>A program on the person's computer, which is asked about each time.</summary>
+    public const string LoopbackRedirectUri = "http://127.0.0.1:4711/callback";
 
     private readonly HttpClient _http;
 

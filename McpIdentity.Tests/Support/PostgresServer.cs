@@ -9,13 +9,14 @@ internal sealed class PostgresServer : IAsyncDisposable
     // Of what has a meaning in a URL: DATABASE_URL has to escape it, and our reading of it to undo that.
     private const string Password = "p@ss:w/rd%?";
 
-    private static readonly Lazy<Task<PostgresServer>> TheShared = new(StartAsync);
+    private static readonly Lazy<Task<PostgresServer>> TheShared = new(() => StartAsync());
 
-    private readonly DirectoryInfo _folder;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-postgres-");
+    private readonly string[] _settings;
     private ChildProcess? _process;
     private int _databases;
 
-    private PostgresServer(DirectoryInfo folder) => _folder = folder;
+    private PostgresServer(string[] settings) => _settings = settings;
 
     public int Port { get; } = Ports.Next();
 
@@ -31,12 +32,29 @@ internal sealed class PostgresServer : IAsyncDisposable
         return await TheShared.Value;
     }
 
-    public static async Task<PostgresServer> StartAsync()
+    /// <param name="settings">Of the server, such as <c>max_connections=20</c>.</param>
+    public static Task<PostgresServer> StartAsync(params string[] settings) => StartAsync(settings, server => server.InitializeAsync());
+
+    /// <summary>A server that follows this one, and takes over when it is told to (<see cref="PromoteAsync"/>).</summary>
+    public Task<PostgresServer> StartStandbyAsync() => StartAsync(_settings, async standby =>
     {
-        var server = new PostgresServer(Directory.CreateTempSubdirectory("mcpidentity-postgres-"));
+        var source = new UriBuilder("postgres", "127.0.0.1", Port) { UserName = "postgres", Password = Uri.EscapeDataString(Password) }.Uri;
+        var (program, arguments) = AsItsUser("pg_basebackup", "--pgdata", standby.Data, $"--dbname={source.AbsoluteUri}", "--write-recovery-conf", "--checkpoint=fast", "--no-sync");
+        await ChildProcess.RunAsync(program, arguments, "/");
+    });
+
+    private static async Task<PostgresServer> StartAsync(string[] settings, Func<PostgresServer, Task> initialize)
+    {
+        Needs.Check(Needs.Postgres);
+        var server = new PostgresServer(settings);
         try
         {
-            await server.InitializeAsync();
+            if (Environment.IsPrivilegedProcess)
+            {
+                await ChildProcess.RunAsync("chown", ["postgres", server._folder.FullName], "/");
+            }
+
+            await initialize(server);
             await server.StartAgainAsync();
             return server;
         }
@@ -105,10 +123,27 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>It accepts connections, for the system does that, and answers nothing: a machine that swaps, a disk that is gone.</summary>
+    public Task HangAsync() => SignalAllAsync("STOP");
+
+    /// <summary>Goes on with what it was asked meanwhile.</summary>
+    public Task GoOnAsync() => SignalAllAsync("CONT");
+
+    /// <summary>A standby becomes the primary.</summary>
+    public async Task PromoteAsync()
+    {
+        var (program, arguments) = AsItsUser("pg_ctl", "promote", "--pgdata", Data);
+        await ChildProcess.RunAsync(program, arguments, "/");
+    }
+
+    /// <summary>The database of that name here, for one that was made at the server that this one follows.</summary>
+    public string Of(string connectionString) => new NpgsqlConnectionStringBuilder(connectionString) { Port = Port }.ConnectionString;
+
     public async ValueTask DisposeAsync()
     {
         if (_process is not null)
         {
+            await GoOnAsync();
             await _process.StopAsync(ChildProcess.Interrupt);
             await _process.DisposeAsync();
         }
@@ -132,11 +167,6 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         var passwordFile = Path.Combine(_folder.FullName, "password");
         await File.WriteAllTextAsync(passwordFile, Password);
-        if (Environment.IsPrivilegedProcess)
-        {
-            await ChildProcess.RunAsync("chown", ["postgres", _folder.FullName], "/");
-        }
-
         var (program, arguments) = AsItsUser("initdb", "--pgdata", Data, "--username=postgres", "--auth=scram-sha-256", $"--pwfile={passwordFile}", "--encoding=UTF8", "--locale=C", "--no-sync");
         await ChildProcess.RunAsync(program, arguments, "/");
     }
@@ -144,8 +174,18 @@ internal sealed class PostgresServer : IAsyncDisposable
     private ChildProcess StartProcess()
     {
         var (program, arguments) = AsItsUser(
-            "postgres", "-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=200");
+            "postgres", ["-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=200",
+                .. _settings.SelectMany(setting => new[] { "-c", setting })]);
         return ChildProcess.Start(program, arguments, "/");
+    }
+
+    // The process that listens and those that it has made for connections, each with a group of its own.
+    private async Task SignalAllAsync(string signal)
+    {
+        if (_process is { HasExited: false })
+        {
+            await ChildProcess.RunAsync("/bin/sh", ["-c", $"kill -{signal} {_process.Id} && kill -{signal} $(cat /proc/{_process.Id}/task/{_process.Id}/children) || true"], "/");
+        }
     }
 
     // PostgreSQL refuses to run as root. setpriv becomes the program instead of its parent, so that signals reach it.

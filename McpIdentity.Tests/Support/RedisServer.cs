@@ -80,7 +80,15 @@ internal sealed class RedisServer : IAsyncDisposable
         }
 
         await writer.WriteLineAsync(command.AsMemory(), cancellationToken);
-        return await reader.ReadLineAsync(cancellationToken) ?? throw new IOException("Redis closed the connection.");
+        var answer = await reader.ReadLineAsync(cancellationToken) ?? throw new IOException("Redis closed the connection.");
+        if (answer is not ['$', >= '0' and <= '9', ..])
+        {
+            return answer;
+        }
+
+        var bulk = new char[int.Parse(answer.AsSpan(1), System.Globalization.CultureInfo.InvariantCulture)];
+        await reader.ReadBlockAsync(bulk, cancellationToken);
+        return new string(bulk);
     }
 
     public async Task StopAsync()

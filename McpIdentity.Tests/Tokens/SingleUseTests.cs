@@ -46,7 +46,7 @@ internal sealed class SingleUseTests
     }
 
     // Who has read a code in a browser's history or a log has neither the verifier nor the client: that is no second use.
-    [TestCase("code_verifier", "0123456789012345678901234567890123456789012"), TestCase("redirect_uri", "http://127.0.0.1:4711/elsewhere"), TestCase("client_id", "another client's")]
+    [TestCase("code_verifier", "0123456789012345678901234567890123456789012"), TestCase("redirect_uri", "https://client.example/elsewhere"), TestCase("client_id", "another client's")]
     public async Task A_spent_code_in_a_request_that_is_wrong_otherwise_ends_nothing(string parameter, string value)   // OAuth 2.1 §4.1.3
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

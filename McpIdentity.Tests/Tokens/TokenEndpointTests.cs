@@ -84,6 +84,52 @@ internal sealed class TokenEndpointTests
         });
     }
 
+    // RFC 6749 §4.4.3: no refresh token; and nobody is there whom an identity token, a name or an address could be of.
+    [TestCase("offline_access", "mcp mcp:call"), TestCase("openid", "mcp mcp:call"), TestCase("openid profile email offline_access mcp", "mcp"), TestCase("mcp:call openid", "mcp:call")]
+    public async Task A_service_gets_nothing_that_only_a_person_can_give(string asked, string granted)
+    {
+        var both = await OAuthClient.RegisterAsync(_server, new
+        {
+            redirect_uris = new[] { OAuthClient.DefaultRedirectUri },
+            grant_types = new[] { "authorization_code", "refresh_token", "client_credentials" },
+        });
+        foreach (var client in new[] { both, await OAuthClient.RegisterServiceAsync(_server) })
+        {
+            using var response = await client.TokenAsync(("grant_type", "client_credentials"), ("scope", asked));
+
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), await response.Content.ReadAsStringAsync());
+            var tokens = await response.JsonAsync();
+            Assert.That(tokens.Text("scope"), Is.EqualTo(granted));
+            Assert.That(tokens.TryGetProperty("refresh_token", out _), Is.False);
+            Assert.That(tokens.TryGetProperty("id_token", out _), Is.False);
+        }
+    }
+
+    // OpenID Connect Core §11: ignored. Clients ask for it because the metadata lists it.
+    [TestCase("mcp offline_access", "mcp"), TestCase("offline_access", "mcp mcp:call"), TestCase("openid offline_access", "openid")]
+    public async Task Offline_access_of_a_client_that_may_not_refresh_is_ignored(string asked, string granted)
+    {
+        var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code" } });
+        using var alice = new Person(_server);
+
+        var tokens = await client.ConnectAsync(alice, ("scope", asked));
+
+        Assert.That(tokens.Text("scope"), Is.EqualTo(granted));
+        Assert.That(tokens.TryGetProperty("refresh_token", out _), Is.False);
+    }
+
+    [Test]
+    public async Task A_public_client_that_named_no_grants_keeps_people_signed_in()   // RFC 7591 §3.2.1
+    {
+        var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "none" });
+        using var alice = new Person(_server);
+
+        var tokens = await client.ConnectAsync(alice, ("scope", "mcp offline_access"));
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+
+        Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), await refresh.Content.ReadAsStringAsync());
+    }
+
     [Test]
     public async Task A_secret_may_come_in_the_header_or_in_the_body_but_not_in_both()   // docs/interoperability.md, "Secrets in header or body"
     {

@@ -10,7 +10,7 @@ public sealed class Revocation
 
     public RevocationKind Kind { get; set; }
 
-    /// <summary>The identifier as it stands in tokens: <c>jti</c>, <c>oi_au_id</c>, <c>sid</c>, <c>client_id</c> or <c>sub</c>.</summary>
+    /// <summary>The identifier as it stands in tokens: <c>jti</c>, <c>oi_au_id</c>, <c>sid</c>, <c>client_id</c> or <c>sub</c>; of <see cref="RevocationKind.All"/>, a moment.</summary>
     public required string Target { get; set; }
 
     public DateTimeOffset RevokedAt { get; set; }
@@ -36,4 +36,7 @@ public enum RevocationKind
 
     /// <summary>Everything that one person allowed (<c>sub</c>) before that moment.</summary>
     User,
+
+    /// <summary>Everything that was issued to anybody before the moment that stands in <see cref="Revocation.Target"/>.</summary>
+    All,
 }

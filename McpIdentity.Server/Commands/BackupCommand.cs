@@ -1,0 +1,41 @@
+using System.CommandLine;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Commands;
+
+/// <summary><c>backup</c>: a copy of an SQLite database as it is at one moment, while a server serves (docs/operations.md, "Backup and restore").</summary>
+internal static class BackupCommand
+{
+    public static Command Create()
+    {
+        var to = new Option<FileInfo>("--to") { Description = "The file to write; it must not exist.", Required = true };
+        var verb = CommandLine.StorageVerb("backup", "Copies an SQLite database into a file, also while a server serves.", "backup --to mcpidentity.backup.db", async (parsed, services, cancellationToken) =>
+        {
+            var database = services.GetRequiredService<McpIdentityDbContext>().Database;
+            var file = parsed.GetRequiredValue(to);
+            if (database.IsNpgsql() || file.Exists)
+            {
+                await Console.Error.WriteLineAsync(file.Exists ? $"{file.FullName} exists already." : "PostgreSQL is backed up by its own tools: pg_dump, or pg_basebackup.");
+                return 1;
+            }
+
+            // Readable by nobody else from its first byte: VACUUM INTO takes a file that is empty.
+            var create = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                create.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            await new FileStream(file.FullName, create).DisposeAsync();
+
+            await database.ExecuteSqlAsync($"VACUUM INTO {file.FullName}", cancellationToken);
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
+            Console.WriteLine($"The database was copied to {file.FullName}.");
+            return 0;
+        });
+        verb.Options.Add(to);
+        return verb;
+    }
+}

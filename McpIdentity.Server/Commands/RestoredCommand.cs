@@ -1,0 +1,37 @@
+using System.CommandLine;
+using System.Globalization;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Revocation;
+
+namespace McpIdentity.Server.Commands;
+
+/// <summary>
+/// <c>restored</c>: the database was put back to an earlier state. Ends everything that was issued before, because some of it may
+/// have been revoked in the time that is lost (docs/operations.md, "Backup and restore").
+/// </summary>
+internal static class RestoredCommand
+{
+    public static Command Create()
+    {
+        var at = new Option<string?>("--at") { Description = "When the restored database began to serve, as 2026-01-31T12:00:00Z; what began after it goes on. Now, if absent." };
+        var verb = CommandLine.StorageVerb("restored", "After a restore: ends all sessions, grants, access tokens and consents from before it, so that nothing revoked comes back.", "restored --at 2026-01-31T12:00:00Z", async (parsed, services, _) =>
+        {
+            var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+            var before = now;
+            if (parsed.GetValue(at) is { } text &&
+                (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out before) || before > now))
+            {
+                await Console.Error.WriteLineAsync($"--at must be a moment of the past, such as {now:yyyy-MM-ddTHH:mm:ssZ} (got {CommandLine.Printable(text)}).");
+                return 2;
+            }
+
+            var (grants, sessions, consents) = await services.GetRequiredService<Revocations>().RevokeAllAsync(before);
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_restored"));
+            Console.WriteLine($"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
+            Console.WriteLine("Clients and people that were disabled since the backup are enabled again, and keys that ended sign again: repeat it.");
+            return 0;
+        });
+        verb.Options.Add(at);
+        return verb;
+    }
+}
