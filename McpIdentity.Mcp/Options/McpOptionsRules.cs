@@ -28,9 +28,9 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
 
     private static IEnumerable<string> CheckAddress(McpOptions options)
     {
-        if (!options.Path.StartsWith('/') || options.Path.EndsWith('/') || options.Path.AsSpan().ContainsAny("?#{}"))
+        if (!options.Path.StartsWith('/') || options.Path.EndsWith('/') || options.Path.AsSpan().ContainsAny("?#{}") || options.Path.AsSpan().ContainsAnyExceptInRange('!', '~'))
         {
-            yield return $"Mcp:Path is '{options.Path}'; it must start with a slash and not end with one.";
+            yield return $"Mcp:Path is '{options.Path}'; it must start with a slash and not end with one, in ASCII without spaces.";
         }
 
         if (!Uri.TryCreate(options.PublicBaseUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") ||

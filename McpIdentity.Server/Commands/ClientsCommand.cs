@@ -44,7 +44,7 @@ internal static class ClientsCommand
     private static Command ForOne(
         string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
     {
-        var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
             await Named.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
                 ? await run(parsed, services, client, cancellationToken)
                 : 1);

@@ -27,7 +27,7 @@ internal static class ServeCommand
         catch (SocketException exception)
         {
             // The system's own word does not say where.
-            throw new IOException($"Cannot listen on {string.Join(", ", app.Urls)}.", exception);
+            throw new IOException($"Cannot listen on {string.Join(", ", LocalEndpoint.UrlsIn(app.Configuration).Select(url => url.Url))}.", exception);
         }
 
         app.EndQuietStart();

@@ -26,7 +26,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         }.Where(endpoint => !string.IsNullOrEmpty(endpoint.Item2) && !(Uri.TryCreate(endpoint.Item2, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url is { Scheme: "http", IsLoopback: true })))
             .Select(endpoint => $"OAuth:{endpoint.Item1} is '{endpoint.Item2}'; it must be an https address (http on this machine)."));
 
-        if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || Paths.IsTaken(options.CallbackPath))
+        if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || options.CallbackPath.AsSpan().ContainsAnyExceptInRange('!', '~') || Paths.IsTaken(options.CallbackPath))
         {
             problems.Add($"OAuth:CallbackPath must be a path of its own that starts with a slash, such as {Paths.Callback} or /signin-google (is '{options.CallbackPath}').");
         }

@@ -26,7 +26,9 @@ internal static class HostingEnvironment
 
     // ASP.NET's own option, relative to the working directory: a folder with another appsettings.json.
     private static string? ContentRootOf(string[] settings) =>
-        new ConfigurationBuilder().AddCommandLine(settings).Build()[WebHostDefaults.ContentRootKey] is { Length: > 0 } folder ? Path.GetFullPath(folder) : null;
+        new ConfigurationBuilder().AddCommandLine(settings).Build()[WebHostDefaults.ContentRootKey] is not { Length: > 0 } folder ? null
+        : Directory.Exists(folder) ? Path.GetFullPath(folder)
+        : throw new InvalidOperationException($"The folder of --contentRoot, {Path.GetFullPath(folder)}, does not exist: name the one with appsettings.json.");
 
     // NODE_ENV is Node's name for it; ASP.NET's own wins.
     private static string? EnvironmentName(string[] settings)
