@@ -17,6 +17,11 @@ internal sealed class RegistrationRules(IHostEnvironment environment) : IValidat
             problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {policy.UnusedClientTtl}).");
         }
 
+        if (policy.MaxRedirectUris < 1)
+        {
+            problems.Add($"OAuth:Registration:MaxRedirectUris must be 1 or more (is {policy.MaxRedirectUris}).");
+        }
+
         if (policy.RequireInitialAccessToken && policy.InitialAccessToken is not { Length: >= StaticClientRules.MinimumSecretLength })
         {
             problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {StaticClientRules.MinimumSecretLength} characters.");

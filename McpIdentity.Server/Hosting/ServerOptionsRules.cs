@@ -27,7 +27,7 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
         options.PublicBaseUrl = Canonical(options.PublicBaseUrl);
         if (string.IsNullOrEmpty(options.PublicBaseUrl))
         {
-            options.PublicBaseUrl = environment.IsProduction() ? null : LocalAddress();
+            options.PublicBaseUrl = environment.IsProduction() ? null : Canonical(LocalAddress());
             options.FollowsProxy = environment.IsDevelopment() && options.TrustProxy == true;
         }
     }

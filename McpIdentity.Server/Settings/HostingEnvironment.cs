@@ -7,7 +7,9 @@ internal static class HostingEnvironment
 
     public static WebApplicationOptions Options(string[] settings) => new()
     {
-        Args = settings,
+        // Settings are read once. Watching their files would change nothing but log levels, and takes one of the few watches that
+        // a user has (inotify): on a machine with many containers the start failed for want of one.
+        Args = ["--hostBuilder:reloadConfigOnChange=false", .. settings],
         // Where the pages are compiled, whoever hosts us: a test, for one.
         ApplicationName = typeof(HostingEnvironment).Assembly.GetName().Name,
         EnvironmentName = EnvironmentName(settings),

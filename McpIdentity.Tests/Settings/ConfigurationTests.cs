@@ -157,7 +157,7 @@ internal sealed class ConfigurationTests
         await using var behindProxy = new SettingsFile().Build("PORT=443\nTRUST_PROXY=true");
         using var certificate = new TlsCertificate();
         await using var withCertificate = new SettingsFile().Build("PORT=443", $"--Kestrel:Certificates:Default:Path={certificate.CertificateFile}", $"--Kestrel:Certificates:Default:KeyPath={certificate.KeyFile}");
-        Assert.That(withCertificate.Options<ServerOptions>().PublicBaseUrl, Is.EqualTo("https://localhost:443"));
+        Assert.That(withCertificate.Options<ServerOptions>().PublicBaseUrl, Is.EqualTo("https://localhost"));
     }
 
     [TestCase("--Database:ConnectionString=Data Source=:memory:", "Database:ConnectionString")]
