@@ -33,8 +33,8 @@ internal static partial class SettingsReference
         Switches take `true`, `false`, `1`, `0`, `yes`, `no`; times are `01:00:00`, `7.00:00:00`, `90s`, `30m`, `12h`,
         `7d` or seconds, and what two people would read differently (`90:00`, `24:00:00`) is refused; lists are JSON arrays,
         numbered names (`Server__KnownProxies__0`) or one text with commas. A setting that does not exist or does not fit stops the
-        start with one list of all that is wrong; they are read once, so that a change needs a restart; `config validate` says the same without starting, `config show` prints every
-        value with its source.
+        start with one list of all that is wrong; `config validate` says the same without starting, `config show` prints every
+        value with its source. Settings are read at the start alone: a change needs a restart.
 
         Beside these: `NODE_ENV` (`production`, `development`, `test`) chooses the environment where `ASPNETCORE_ENVIRONMENT` does not,
         `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) the log level, `REDIS_URL` (`redis://:password@host:6379/0`, `rediss://`
