@@ -28,7 +28,7 @@ public sealed class SecurityLoggingOptions
     /// <summary>Writes to <see cref="LogFilePath"/>; otherwise to standard output.</summary>
     public bool LogToFile { get; set; }
 
-    /// <summary>The file, mode 0640. It must be writable, or the start is refused.</summary>
+    /// <summary>The file, mode 0600; give it to a group (0640) where a collector of logs reads it. It must be writable, or the start is refused.</summary>
     public string LogFilePath { get; set; } = "./logs/mcp-security.log";
 
     /// <summary>A file that would grow beyond it is put aside as <c>.1</c>, the one before as <c>.2</c>, and so on.</summary>

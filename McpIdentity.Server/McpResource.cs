@@ -22,7 +22,8 @@ internal static class McpResource
                 "without it the auth type is jwt.")
             .Validate<ServerSettings>(
                 (mcp, settings) => !(settings.OAuth.CallbackPath + "/").StartsWith(mcp.Path + "/", StringComparison.OrdinalIgnoreCase),
-                "OAuth:CallbackPath is the address of the MCP endpoint (Mcp:Path), or below it.");
+                "OAuth:CallbackPath is the address of the MCP endpoint (Mcp:Path), or below it.")
+            .Validate(mcp => !mcp.Enabled || !mcp.Path.StartsWith('/') || !Paths.IsTaken(mcp.Path), "Mcp:Path is the address of another endpoint or page of this server: choose one of its own, such as /mcp.");
         builder.Services.AddSingleton<IMcpPublicAddress>(services => services.GetRequiredService<PublicAddress>());
         builder.Services.AddSingleton<IMcpScopes, EndpointScopeGrants>();
         builder.Services.AddSingleton<IMcpSessionStore>(services => services.GetRequiredService<SignInSessions>());

@@ -95,6 +95,7 @@ internal static class Program
     public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
     {
         var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        HostingEnvironment.Check(builder.Environment, problems);
         builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
         return builder;
     }

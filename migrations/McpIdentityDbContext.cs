@@ -25,6 +25,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
 
+    public DbSet<OperatorAct> OperatorActs => Set<OperatorAct>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -118,6 +120,13 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             revocation.Property(r => r.Target).HasMaxLength(Lengths.ClientId);
             revocation.HasIndex(r => r.RevokedAt);
             revocation.HasIndex(r => r.ExpiresAt);
+        });
+
+        modelBuilder.Entity<OperatorAct>(act =>
+        {
+            act.Property(a => a.Actor).HasMaxLength(Lengths.Text);
+            act.Property(a => a.Event).HasMaxLength(Lengths.Name);
+            act.HasIndex(a => a.At);
         });
 
         modelBuilder.Entity<SigningKey>(key =>

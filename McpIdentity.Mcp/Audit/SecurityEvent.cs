@@ -24,6 +24,9 @@ internal sealed record SecurityEvent
     /// <summary>Whom it concerns.</summary>
     public string? Subject { get; init; }
 
+    /// <summary>Who did it, where that is an operator at the command line.</summary>
+    public string? Actor { get; init; }
+
     /// <summary>The MCP method, or the endpoint.</summary>
     public string? Method { get; init; }
 

@@ -24,6 +24,7 @@ internal static class SecurityEventJson
                 json.WriteNumber("count", count);
             }
 
+            Write(json, "actor", e.Actor);
             Write(json, "client_id", e.ClientId);
             Write(json, "subject", e.Subject);
             Write(json, "method", e.Method);

@@ -12,6 +12,10 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
     // A lock on a file belongs to the process, and closing the file anywhere in the process ends it: threads take turns first.
     private static readonly Lock Turn = new();
 
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private const UnixFileMode World = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
     private readonly string _path = Path.GetFullPath(path);
 
     /// <summary>Creates the file, or finds out that it cannot be written.</summary>
@@ -20,11 +24,13 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
     {
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+            CreateFolder(Path.GetDirectoryName(_path)!);
             lock (Turn)
             {
                 using var file = Open();
             }
+
+            CloseToOthers();
 
             return null;
         }
@@ -57,6 +63,38 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
         }
     }
 
+    private static void CreateFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows() || Directory.Exists(folder))
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
+        }
+    }
+
+    // Subjects and addresses stand in it. A group that may read it was let in by an operator: a collector of logs.
+    private void CloseToOthers()
+    {
+        for (var number = 0; number < maxFiles && !OperatingSystem.IsWindows(); number++)
+        {
+            var path = number == 0 ? _path : $"{_path}.{number}";
+            if (File.Exists(path) && (File.GetUnixFileMode(path) & World) != 0)
+            {
+                try
+                {
+                    File.SetUnixFileMode(path, OwnerOnly);
+                }
+                catch (UnauthorizedAccessException)
+                {
+                    // It belongs to somebody else, who lets us write: theirs to close.
+                }
+            }
+        }
+    }
+
     private FileStream OpenLocked()
     {
         var start = Environment.TickCount64;
@@ -86,7 +124,7 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
         };
         if (!OperatingSystem.IsWindows())
         {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead; // 0640
+            options.UnixCreateMode = OwnerOnly;
         }
 
         return new FileStream(_path, options);
@@ -112,6 +150,7 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
 
     private void PutAside()
     {
+        UnixFileMode? mode = OperatingSystem.IsWindows() || !File.Exists(_path) ? null : File.GetUnixFileMode(_path);
         for (var number = maxFiles - 1; number >= 1; number--)
         {
             var from = number == 1 ? _path : $"{_path}.{number - 1}";
@@ -124,6 +163,13 @@ internal sealed class SecurityLogFile(string path, long maxBytes, int maxFiles)
         if (maxFiles == 1)
         {
             File.Delete(_path);
+        }
+
+        if (mode is { } kept && !OperatingSystem.IsWindows())
+        {
+            // Whoever may read the file that was put aside may read the next one.
+            using var file = Open();
+            File.SetUnixFileMode(file.SafeFileHandle, kept);
         }
     }
 }

@@ -7,9 +7,6 @@ namespace McpIdentity.Mcp.Options;
 /// <summary>What is wrong with the configured foreign issuers.</summary>
 internal static class ExternalJwtRules
 {
-    // Printed in the guide that people copy from: known to everybody.
-    private static readonly string[] SampleSecrets = ["your-jwt-secret", "your-secret-key", "dev-key-min-32-chars-required!!", "change-me"];
-
     public static IEnumerable<string> Check(ExternalJwtOptions jwt, McpOptions mcp, IHostEnvironment environment)
     {
         var issuers = jwt.All.ToList();
@@ -50,13 +47,17 @@ internal static class ExternalJwtRules
 
         if (issuer.Secret is { Length: > 0 } secret && environment.IsProduction())
         {
-            if (SampleSecrets.Contains(secret, StringComparer.Ordinal))
+            if (SecretStrength.IsSample(secret))
             {
-                yield return $"{key}:Secret (JWT_SECRET) is a sample value that everybody knows.";
+                yield return $"{key}:Secret (JWT_SECRET) is a sample value that everybody knows: use random characters (keygen).";
             }
             else if (Encoding.UTF8.GetByteCount(secret) is var length and < TokenAlgorithms.MinSecretBytes)
             {
                 yield return $"{key}:Secret (JWT_SECRET) must be at least {TokenAlgorithms.MinSecretBytes} bytes (got {length}).";
+            }
+            else if (SecretStrength.IsWeak(secret, SecretStrength.KeyBits))
+            {
+                yield return $"{key}:Secret (JWT_SECRET) is too regular to be secret: use random characters (keygen).";
             }
         }
 

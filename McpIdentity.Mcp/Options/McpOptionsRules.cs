@@ -17,6 +17,7 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
         string[] problems =
         [
             .. CheckAddress(options),
+            .. CheckSites(options.DnsRebinding),
             .. CheckAuthType(options.Auth),
             .. CheckMethodScopes(options.Auth),
             .. options.DnsRebinding.AllowedOrigins.Select(Origins.FlawOf).OfType<string>().Select(flaw => $"Mcp:DnsRebinding:AllowedOrigins: {flaw}."),
@@ -28,9 +29,9 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
 
     private static IEnumerable<string> CheckAddress(McpOptions options)
     {
-        if (!options.Path.StartsWith('/') || options.Path.EndsWith('/') || options.Path.AsSpan().ContainsAny("?#{}"))
+        if (!options.Path.StartsWith('/') || options.Path.EndsWith('/') || options.Path.AsSpan().ContainsAny("?#{}") || options.Path.AsSpan().ContainsAnyExceptInRange('!', '~'))
         {
-            yield return $"Mcp:Path is '{options.Path}'; it must start with a slash and not end with one.";
+            yield return $"Mcp:Path is '{options.Path}'; it must start with a slash and not end with one, in ASCII without spaces.";
         }
 
         if (!Uri.TryCreate(options.PublicBaseUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") ||
@@ -42,6 +43,17 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
         if (options.Auth.AcceptsOAuth && string.IsNullOrEmpty(options.Auth.OAuth.Issuer))
         {
             yield return "Mcp:Auth:OAuth:Issuer is missing: our own tokens are accepted, but nobody says who issues them.";
+        }
+    }
+
+    private static IEnumerable<string> CheckSites(DnsRebindingOptions sites)
+    {
+        foreach (var origin in sites.AllowedOrigins)
+        {
+            if (!Uri.TryCreate(origin, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url is not { PathAndQuery: "/", Fragment: "", UserInfo: "" })
+            {
+                yield return $"Mcp:DnsRebinding:AllowedOrigins has '{origin}', which is no origin such as https://app.example.org.";
+            }
         }
     }
 

@@ -13,7 +13,8 @@ internal sealed class ClientManager(
     IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication> cache,
     ILogger<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>> logger,
     IOptionsMonitor<OpenIddictCoreOptions> options,
-    IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
+    IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
+    ProvenSecrets proven)
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
     private const string GeneratedPrefix = "mcps_";
@@ -33,7 +34,7 @@ internal sealed class ClientManager(
     protected override ValueTask<bool> ValidateClientSecretAsync(string secret, string comparand, CancellationToken cancellationToken = default) =>
         comparand.StartsWith(FastHashPrefix, StringComparison.Ordinal)
             ? new(CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(FastHash(secret)), Encoding.ASCII.GetBytes(comparand[FastHashPrefix.Length..])))
-            : base.ValidateClientSecretAsync(secret, comparand, cancellationToken);
+            : proven.CheckAsync(secret, comparand, () => base.ValidateClientSecretAsync(secret, comparand, cancellationToken));
 
     public override async ValueTask PopulateAsync(
         OpenIddictEntityFrameworkCoreApplication application, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken = default)

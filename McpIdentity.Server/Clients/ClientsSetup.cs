@@ -23,6 +23,7 @@ internal static class ClientsSetup
             core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
         });
         services.AddSingleton<ClientCache.Entries>();
+        services.AddSingleton<ProvenSecrets>();
         services.AddScoped<IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>, ClientCache>();
         services.AddSingleton<KnownClients>();
         services.AddSingleton<ClientUse>();

@@ -1,10 +1,11 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
 /// <summary>Refuses an initial access token that protects nothing, and a time to live that would delete clients in use.</summary>
-internal sealed class RegistrationRules : IValidateOptions<OAuthServerOptions>
+internal sealed class RegistrationRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
@@ -16,9 +17,19 @@ internal sealed class RegistrationRules : IValidateOptions<OAuthServerOptions>
             problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {policy.UnusedClientTtl}).");
         }
 
+        if (policy.MaxRedirectUris < 1)
+        {
+            problems.Add($"OAuth:Registration:MaxRedirectUris must be 1 or more (is {policy.MaxRedirectUris}).");
+        }
+
         if (policy.RequireInitialAccessToken && policy.InitialAccessToken is not { Length: >= StaticClientRules.MinimumSecretLength })
         {
             problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {StaticClientRules.MinimumSecretLength} characters.");
+        }
+
+        else if (policy.InitialAccessToken is { Length: > 0 } token && environment.IsProduction() && SecretStrength.IsWeak(token, SecretStrength.PasswordBits))
+        {
+            problems.Add("OAuth:Registration:InitialAccessToken is a sample or too regular to be secret: use random characters (verb keygen).");
         }
 
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;

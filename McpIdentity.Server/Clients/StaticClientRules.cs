@@ -7,7 +7,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Clients;
 
 /// <summary>Refuses clients of the configuration that could not work.</summary>
-internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptions> mcp) : IValidateOptions<OAuthServerOptions>
+internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptions> mcp, IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     public const int MinimumSecretLength = 16;
 
@@ -15,13 +15,19 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
     {
         var clients = StaticClients.ListFrom(options);
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options).Concat(CheckResources(client.Setting, client.Options, options))).ToList();
+        if (environment.IsProduction() && !string.IsNullOrEmpty(options.McpClientSecret) && !Placeholders.IsSet(options.McpClientSecret))
+        {
+            // It counts as none, and the client as a public one: in Production nobody wants that unsaid.
+            problems.Add("OAuth:McpClientSecret (MCP_CLIENT_SECRET) is a sample: use random characters (verb keygen), or leave it out for a public client.");
+        }
+
         problems.AddRange(clients.GroupBy(client => client.Options.ClientId).Where(group => group.Key is not null && group.Count() > 1)
             .Select(group => $"The client id {group.Key} is configured twice: {string.Join(", ", group.Select(client => client.Setting))}."));
 
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
-    private static IEnumerable<string> Check(string setting, StaticClientOptions client)
+    private IEnumerable<string> Check(string setting, StaticClientOptions client)
     {
         // A URL would be a client ID metadata document.
         if (client.ClientId is not { Length: > 0 and <= 100 } id || id.Any(c => c is <= ' ' or >= (char)0x7f or ':'))
@@ -32,6 +38,11 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
         if (client.ClientSecret is { Length: < MinimumSecretLength } secret)
         {
             yield return $"{setting}: the client secret must be at least {MinimumSecretLength} characters (got {secret.Length}).";
+        }
+
+        else if (client.ClientSecret is { } said && environment.IsProduction() && SecretStrength.IsWeak(said, SecretStrength.PasswordBits))
+        {
+            yield return $"{setting}: the client secret is a sample or too regular to be secret: use random characters (verb keygen).";
         }
 
         foreach (var grant in client.GrantTypes.Where(grant => !ClientMetadataRules.SupportedGrantTypes.Contains(grant)))

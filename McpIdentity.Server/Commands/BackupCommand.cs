@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using Microsoft.EntityFrameworkCore;
 
@@ -10,7 +11,7 @@ internal static class BackupCommand
     public static Command Create()
     {
         var to = new Option<FileInfo>("--to") { Description = "The file to write; it must not exist.", Required = true };
-        var verb = CommandLine.StorageVerb("backup", "Copies an SQLite database into a file, also while a server serves.", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.StorageVerb("backup", "Copies an SQLite database into a file, also while a server serves.", "backup --to mcpidentity.backup.db", async (parsed, services, cancellationToken) =>
         {
             var database = services.GetRequiredService<McpIdentityDbContext>().Database;
             var file = parsed.GetRequiredValue(to);
@@ -30,6 +31,7 @@ internal static class BackupCommand
             await new FileStream(file.FullName, create).DisposeAsync();
 
             await database.ExecuteSqlAsync($"VACUUM INTO {file.FullName}", cancellationToken);
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
             Console.WriteLine($"The database was copied to {file.FullName}.");
             return 0;
         });

@@ -1,124 +1,117 @@
 using System.CommandLine;
-using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
+using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
 /// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve.</summary>
 internal static class ClientsCommand
 {
-    private static readonly Argument<string> ClientId = new("client_id");
+    private static readonly Argument<string> Which = new("client") { Description = "The client_id that list shows, or the name." };
 
     public static Command Create() => new("clients", "The registered clients.")
     {
-        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", ListAsync),
-        ForOne("show", "Shows one client.", (db, _, clientId, cancellationToken) => ShowAsync(db, clientId, cancellationToken)),
-        ForOne("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
-        ForOne("enable", "Lets a disabled client in again.", EnableAsync),
-        ForOne("delete", "Ends all that a client holds and forgets it.", DeleteAsync),
+        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", "clients list -o json", ListAsync).With(Table.Output),
+        ForOne("show", "Shows one client.", async (parsed, services, client, cancellationToken) =>
+        {
+            await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
+            return 0;
+        }).With(Table.Output),
+        Change("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
+        Change("enable", "Lets a disabled client in again.", EnableAsync),
+        Change("delete", "Ends all that a client holds and forgets it.", DeleteAsync, "will be forgotten, with its grants and what people allowed it.").With(Confirmation.Yes),
     };
 
-    private static Command ForOne(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task<bool>> run)
-    {
-        var verb = CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
+    private static Command Change(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task> change, string? loss = null) =>
+        ForOne(name, description, async (parsed, services, client, cancellationToken) =>
         {
-            var clientId = parsed.GetRequiredValue(ClientId);
-            if (await run(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), clientId, cancellationToken))
+            var words = CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
+            if (loss is not null && !await Confirmation.AskAsync(parsed, $"{words} {loss}"))
             {
-                if (name != "show")
-                {
-                    CommandLine.Record(services, SecurityEvent.Success($"client_{name}d") with { ClientId = clientId });
-                }
-
-                return 0;
+                return 2;
             }
 
-            await Console.Error.WriteLineAsync($"There is no client {clientId}.");
-            return 1;
+            await change(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), client.ClientId!, cancellationToken);
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success($"client_{name}d") with { ClientId = client.ClientId });
+            Console.WriteLine($"{name}d: {words}");
+            return 0;
         });
-        verb.Arguments.Add(ClientId);
+
+    private static Command ForOne(
+        string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
+    {
+        var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
+            await Named.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
+                ? await run(parsed, services, client, cancellationToken)
+                : 1);
+        verb.Arguments.Add(Which);
         return verb;
     }
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        var clients = services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking()
+        var clients = await services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking()
             .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt))
             .Select(client => new
             {
                 client.ClientId,
                 client.DisplayName,
+                client.ClientType,
                 RegisteredAt = EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt),
                 LastUsedAt = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
                 DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
-            });
-        Console.WriteLine($"{"client_id",-24}  {"registered",-20}  {"last used",-20}  {"state",-8}  name");
-        await foreach (var client in clients.AsAsyncEnumerable().WithCancellation(cancellationToken))
-        {
-            Console.WriteLine(string.Join("  ",
-                $"{client.ClientId,-24}", $"{CommandLine.Moment(client.RegisteredAt),-20}", $"{CommandLine.Moment(client.LastUsedAt),-20}",
-                client.DisabledAt is null ? "enabled " : "disabled", CommandLine.Printable(client.DisplayName)));
-        }
-
+            }).ToListAsync(cancellationToken);
+        await Table.WriteAsync(parsed, clients,
+            new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
+            new("state", client => client.DisabledAt is null ? "enabled" : "disabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt));
         return 0;
     }
 
-    private static async Task<bool> ShowAsync(McpIdentityDbContext db, string clientId, CancellationToken cancellationToken)
+    private static async Task ShowAsync(ParseResult parsed, McpIdentityDbContext db, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
     {
-        if (await db.Clients.SingleOrDefaultAsync(client => client.ClientId == clientId, cancellationToken) is not { } client)
-        {
-            return false;
-        }
-
         var liveGrants = await db.Grants.CountAsync(
-            grant => grant.ClientId == clientId && grant.RevokedAt == null && grant.ExpiresAt > TimeProvider.System.GetUtcNow(), cancellationToken);
-        foreach (var (name, value) in new (string, string?)[]
-        {
+            grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > TimeProvider.System.GetUtcNow(), cancellationToken);
+        (string Name, object? Value)[] all =
+        [
             ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
-            ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions),
-            ("registered", CommandLine.Moment(Moment(ClientColumns.RegisteredAt))), ("last used", CommandLine.Moment(Moment(ClientColumns.LastUsedAt))),
-            ("disabled", CommandLine.Moment(Moment(ClientColumns.DisabledAt))), ("live grants", liveGrants.ToString(CultureInfo.InvariantCulture)),
-        })
+            ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions), ("registered", Moment(ClientColumns.RegisteredAt)),
+            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("live grants", liveGrants),
+        ];
+        if (parsed.GetValue(Table.Output) == "json")
         {
-            Console.WriteLine($"{name,-17} {CommandLine.Printable(value)}");
+            await Table.WriteAsync(parsed, [all], [.. all.Select((member, i) => new Table.Column<(string Name, object? Value)[]>(member.Name, members => members[i].Value))]);
+            return;
         }
 
-        return true;
+        foreach (var (name, value) in all)
+        {
+            Console.WriteLine($"{name,-17} {CommandLine.Printable(value is DateTimeOffset moment ? CommandLine.Moment(moment) : value?.ToString())}");
+        }
 
         DateTimeOffset? Moment(string column) => db.Entry(client).Property<DateTimeOffset?>(column).CurrentValue;
     }
 
-    private static async Task<bool> DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
+    private static async Task DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
-        if (!await db.SetClientDisabledAsync(clientId, TimeProvider.System.GetUtcNow(), cancellationToken))
-        {
-            return false;
-        }
-
+        await db.SetClientDisabledAsync(clientId, TimeProvider.System.GetUtcNow(), cancellationToken);
         // After the client is refused, so that it gets nothing new in between.
         await revocations.RevokeClientAsync(clientId);
-        return true;
     }
 
-    private static async Task<bool> EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
+    private static async Task EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
         await revocations.SettleAsync(RevocationKind.Client, clientId, cancellationToken);
-        return await db.SetClientDisabledAsync(clientId, at: null, cancellationToken);
+        await db.SetClientDisabledAsync(clientId, at: null, cancellationToken);
     }
 
-    private static async Task<bool> DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
+    private static async Task DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
     {
         // What cannot be revoked now can be tried again: the client goes last.
-        if (!await DisableAsync(db, revocations, clientId, cancellationToken))
-        {
-            return false;
-        }
-
+        await DisableAsync(db, revocations, clientId, cancellationToken);
         await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
-        return true;
     }
 }

@@ -1,14 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using System.Data.Common;
+using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Globalization;
-using McpIdentity.Mcp;
-using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Logging.Console;
-using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Commands;
 
@@ -17,13 +14,16 @@ internal static class CommandLine
 {
     private const int Failed = 1;
     private const int Usage = 2;
+    private const int Interrupted = 130; // as shells count: 128 and SIGINT
+
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(10);
 
     // After SIGTERM or Ctrl-C. System.CommandLine would end the process after two seconds, in the middle of what Draining is
     // finishing; whoever sends the signal has a limit of their own.
     private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
 
     // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
-    private static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
+    internal static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
     {
         ServeCommand.Create(),
         MigrateCommand.Create(),
@@ -38,6 +38,7 @@ internal static class CommandLine
         ClientsCommand.Create(),
         PruneCommand.Create(),
         TokenCommand.Create(),
+        AuditCommand.Create(),
         BackupCommand.Create(),
         RestoredCommand.Create(),
     };
@@ -53,20 +54,32 @@ internal static class CommandLine
             var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = EndsWithin });
             return parsed.Action is ParseErrorAction ? Usage : exitCode;
         }
-        catch (Exception exception) when (exception is ConfigurationProblems.InvalidConfigurationException or InvalidOperationException or IOException or DbException)
+        catch (OperationCanceledException exception) when (exception.InnerException is not TimeoutException)
         {
-            // What an operator can mend: one message, no stack.
-            await Console.Error.WriteLineAsync(exception.Message);
+            await Console.Error.WriteLineAsync("Interrupted before it was done.");
+            return Interrupted;
+        }
+        catch (Exception exception)
+        {
+            await Console.Error.WriteLineAsync(Failures.Describe(exception));
+            if (IsDebugging)
+            {
+                await Console.Error.WriteLineAsync(exception.ToString());
+            }
+
             return Failed;
         }
     }
 
+    private static bool IsDebugging => Environment.GetEnvironmentVariable("LOG_LEVEL")?.Trim().ToUpperInvariant() is "DEBUG" or "TRACE";
+
     /// <summary>A verb that reads settings from whatever it does not know itself.</summary>
+    /// <param name="example">What <c>--help</c> shows of its use.</param>
     /// <param name="run">Given the parsed options and the settings; returns the exit code.</param>
     /// <param name="takesWord">Whether a word without dashes is the verb's own to read: it stands among the settings.</param>
-    public static Command Verb(string name, string description, Func<ParseResult, string[], CancellationToken, Task<int>> run, bool takesWord = false)
+    public static Command Verb(string name, string description, string example, Func<ParseResult, string[], CancellationToken, Task<int>> run, bool takesWord = false)
     {
-        var verb = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
+        var verb = new Command(name, $"{description} Example: {example}") { TreatUnmatchedTokensAsErrors = false };
         verb.SetAction(async (parsed, cancellationToken) =>
         {
             if (FirstNoSetting([.. parsed.UnmatchedTokens.Where(token => !takesWord || token.StartsWith('-'))]) is { } wrong)
@@ -101,14 +114,39 @@ internal static class CommandLine
 
     /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>
     /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
-    public static Command StorageVerb(string name, string description, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
-        Verb(name, description, async (parsed, settings, cancellationToken) =>
+    public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
+        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(PathOf(parsed), async () =>
         {
             await using var app = Build(settings);
             await app.Services.MigrateOnStartAsync(cancellationToken);
             await using var scope = app.Services.CreateAsyncScope();
             return await run(parsed, scope.ServiceProvider, cancellationToken);
-        });
+        }));
+
+    /// <summary>The verb with one more option.</summary>
+    public static Command With(this Command verb, Option option)
+    {
+        verb.Options.Add(option);
+        return verb;
+    }
+
+    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Parent is CommandResult { Command: not RootCommand and var above } ? $"{above.Name} {parsed.CommandResult.Command.Name}" : parsed.CommandResult.Command.Name;
+
+    /// <summary>Says every few seconds that work which takes long goes on.</summary>
+    public static async Task<int> WithProgressAsync(string name, Func<Task<int>> run)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var work = Task.Run(run);
+        while (await Task.WhenAny(work, Task.Delay(ProgressEvery)) != work)
+        {
+            if (!Confirmation.IsAsking)
+            {
+                await Console.Error.WriteLineAsync($"{name} is still at work ({Stopwatch.GetElapsedTime(started).TotalSeconds:0} s).");
+            }
+        }
+
+        return await work;
+    }
 
     /// <summary>The parts of the server for a verb. Standard output belongs to its result: what is logged goes to standard error, and is little.</summary>
     public static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
@@ -116,18 +154,6 @@ internal static class CommandLine
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) => level >= LogLevel.Warning || category == typeof(Pruning).FullName);
     });
-
-    /// <summary>
-    /// Puts what an operator did into the security log, when that is a file: several processes may write to it. Where it
-    /// goes to standard output, that of a verb is not the place.
-    /// </summary>
-    public static void Record(IServiceProvider services, SecurityEvent done)
-    {
-        if (services.GetRequiredService<IOptions<McpOptions>>().Value.SecurityLogging.LogToFile)
-        {
-            services.GetRequiredService<SecurityLog>().Write(null, done with { Reason = "by the command line" });
-        }
-    }
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
     public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => char.IsControl(character) ? '?' : character));

@@ -6,33 +6,45 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>config</c>: what is set and from where, whether it would start, and the reference of all settings.</summary>
 internal static class ConfigCommand
 {
-    public static Command Create() => new("config", "Shows, checks and documents the settings.")
+    public static Command Create() => new("config", "Shows, checks and documents the settings.") { Show(), Validate(), Template() };
+
+    private static Command Show()
     {
-        CommandLine.Verb("show", "Prints every setting with its value and source; secrets are masked.", (_, settings, _) =>
+        var verb = CommandLine.Verb("show", "Prints every setting with its value and source; secrets are masked.", "config show -o json", async (parsed, settings, _) =>
         {
             var problems = new ConfigurationProblems();
             var builder = Program.Configure(settings, problems);
             problems.Find(builder.Configuration);
-            foreach (var setting in EffectiveSettings.List(builder.Configuration))
+            var settingsInForce = EffectiveSettings.List(builder.Configuration).ToList();
+            if (parsed.GetValue(Table.Output) == "json")
+            {
+                await Table.WriteAsync(parsed, settingsInForce, new("key", setting => setting.Key), new("value", setting => setting.Value), new("source", setting => setting.Source));
+                return 0;
+            }
+
+            foreach (var setting in settingsInForce)
             {
                 Console.WriteLine($"{setting.Key} = {setting.Value}  ({setting.Source})");
             }
 
-            return Task.FromResult(0);
-        }),
-        CommandLine.Verb("validate", "Says whether the server would start with these settings.", async (_, settings, _) =>
+            return 0;
+        });
+        verb.Options.Add(Table.Output);
+        return verb;
+    }
+
+    private static Command Validate() => CommandLine.Verb(
+        "validate", "Says whether the server would start with these settings, without asking database and network.", "config validate", async (_, settings, _) =>
         {
             await using var app = CommandLine.Build(settings);
             Console.WriteLine("The configuration is valid.");
             return 0;
-        }),
-        Template(),
-    };
+        });
 
     private static Command Template()
     {
         var markdown = new Option<bool>("--markdown") { Description = "The reference as Markdown: docs/configuration.md." };
-        var verb = CommandLine.Verb("template", "Prints the JSON schema of appsettings.json, or the reference (--markdown).", (parsed, _, _) =>
+        var verb = CommandLine.Verb("template", "Prints the JSON schema of appsettings.json, or the reference (--markdown).", "config template > appsettings.schema.json", (parsed, _, _) =>
         {
             Console.Write(parsed.GetValue(markdown) ? SettingsReference.ToMarkdown() : SettingsReference.ToSchema());
             return Task.FromResult(0);

@@ -14,35 +14,45 @@ internal static class GrantsCommand
 
     private static Command List()
     {
-        var user = new Option<string?>("--user") { Description = "Only those of one user identifier." };
-        var client = new Option<string?>("--client") { Description = "Only those to one client_id." };
-        var list = CommandLine.StorageVerb("list", "Lists the grants that live, the newest first.", async (parsed, services, cancellationToken) =>
+        var user = new Option<string?>("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
+        var client = new Option<string?>("--client") { Description = "Only those to one client: client_id or name." };
+        return CommandLine.StorageVerb("list", "Lists the grants that live, the newest first.", "grants list --user alice@example.com", async (parsed, services, cancellationToken) =>
         {
+            var db = services.GetRequiredService<McpIdentityDbContext>();
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-            var (ofUser, toClient) = (parsed.GetValue(user), parsed.GetValue(client));
-            var grants = services.GetRequiredService<McpIdentityDbContext>().Grants.AsNoTracking()
-                .Where(grant => grant.RevokedAt == null && grant.ExpiresAt > now)
-                .Where(grant => (ofUser == null || grant.UserId == ofUser) && (toClient == null || grant.ClientId == toClient))
-                .OrderByDescending(grant => grant.CreatedAt);
-            Console.WriteLine($"{"grant",-22}  {"user",-22}  {"client_id",-24}  {"session",-22}  {"granted",-20}  {"last refresh",-20}  until");
-            await foreach (var grant in grants.AsAsyncEnumerable().WithCancellation(cancellationToken))
+            var (person, program) = (default(User), default(string));
+            if (parsed.GetValue(user) is { } who && (person = await Named.UserAsync(db, who, cancellationToken)) is null)
             {
-                Console.WriteLine(string.Join("  ",
-                    Grant.NameOf(grant.Id), grant.UserId, $"{grant.ClientId,-24}", grant.SessionId, CommandLine.Moment(grant.CreatedAt),
-                    CommandLine.Moment(grant.RotatedAt), CommandLine.Moment(grant.ExpiresAt)));
+                return 1;
             }
 
+            if (parsed.GetValue(client) is { } which && (program = (await Named.ClientAsync(db, which, cancellationToken))?.ClientId) is null)
+            {
+                return 1;
+            }
+
+            var grants = await db.Grants.AsNoTracking()
+                .Where(grant => grant.RevokedAt == null && grant.ExpiresAt > now)
+                .Where(grant => (person == null || grant.UserId == person.Id) && (program == null || grant.ClientId == program))
+                .OrderByDescending(grant => grant.CreatedAt)
+                .Select(grant => new
+                {
+                    grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.CreatedAt, grant.RotatedAt, grant.ExpiresAt,
+                    db.Users.FirstOrDefault(row => row.Id == grant.UserId)!.Email,
+                    ClientName = db.Clients.FirstOrDefault(row => row.ClientId == grant.ClientId)!.DisplayName,
+                }).ToListAsync(cancellationToken);
+            await Table.WriteAsync(parsed, grants,
+                new("grant", grant => Grant.NameOf(grant.Id)), new("user", grant => grant.UserId), new("e-mail", grant => grant.Email), new("client_id", grant => grant.ClientId),
+                new("client name", grant => grant.ClientName), new("session", grant => grant.SessionId), new("granted", grant => grant.CreatedAt),
+                new("last refresh", grant => grant.RotatedAt), new("until", grant => grant.ExpiresAt));
             return 0;
-        });
-        list.Add(user);
-        list.Add(client);
-        return list;
+        }).With(user).With(client).With(Table.Output);
     }
 
     private static Command Revoke()
     {
         var id = new Argument<string>("grant") { Description = "The identifier that list shows, the oi_au_id of the grant's access tokens." };
-        var revoke = CommandLine.StorageVerb("revoke", "Ends one grant: its refresh token and its access tokens.", async (parsed, services, cancellationToken) =>
+        var revoke = CommandLine.StorageVerb("revoke", "Ends one grant: its refresh token and its access tokens.", "grants revoke 7kq2ZkQ0TqWm1yqI1m3u5A", async (parsed, services, cancellationToken) =>
         {
             var name = parsed.GetRequiredValue(id);
             var db = services.GetRequiredService<McpIdentityDbContext>();
@@ -54,7 +64,7 @@ internal static class GrantsCommand
             }
 
             await services.GetRequiredService<Revocations>().RevokeGrantAsync(grantId);
-            CommandLine.Record(services, SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
             Console.WriteLine($"Grant {name} has ended.");
             return 0;
         });

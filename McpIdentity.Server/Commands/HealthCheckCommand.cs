@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -9,26 +10,33 @@ namespace McpIdentity.Server.Commands;
 internal static class HealthCheckCommand
 {
     public static Command Create() => CommandLine.Verb(
-        "healthcheck", "Exits with 0 when the server on this machine is ready, as a container engine asks.", async (_, settings, cancellationToken) =>
+        "healthcheck", "Exits with 0 when the server on this machine is ready, as a container engine asks.", "healthcheck", async (_, settings, cancellationToken) =>
         {
-            var address = Listening.LocalAddress(Program.Configure(settings, new ConfigurationProblems()).Configuration);
+            var problems = new ConfigurationProblems();
+            var configuration = Program.Configure(settings, problems).Configuration;
+            problems.Find(configuration);
+            var endpoint = LocalEndpoint.From(configuration);
             using var http = new HttpClient(new SocketsHttpHandler
             {
+                ConnectCallback = (context, cancellation) => endpoint.ConnectAsync(context.DnsEndPoint, cancellation),
                 // The name in the certificate is the public one, and nothing secret is sent.
                 SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null },
             })
             {
                 Timeout = TimeSpan.FromSeconds(4),
+                BaseAddress = new Uri(endpoint.Address),
+                DefaultRequestVersion = endpoint.IsHttp2Only ? HttpVersion.Version20 : HttpVersion.Version11,
+                DefaultVersionPolicy = endpoint.IsHttp2Only ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
             };
             try
             {
-                using var response = await http.GetAsync(new Uri(address, Paths.Ready), cancellationToken);
+                using var response = await http.GetAsync(Paths.Ready, cancellationToken);
                 Console.WriteLine(await response.Content.ReadAsStringAsync(cancellationToken));
                 return response.IsSuccessStatusCode ? 0 : 1;
             }
             catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
             {
-                await Console.Error.WriteLineAsync($"{address} does not answer: {exception.Message}");
+                await Console.Error.WriteLineAsync($"{endpoint} does not answer: {exception.Message}");
                 return 1;
             }
         });

@@ -20,35 +20,37 @@ internal static class KeysCommand
 
     public static Command Create() => new("keys", "The keys that sign tokens.") { List(), Rotate() };
 
-    private static Command List() => CommandLine.StorageVerb("list", "Lists the keys: next, current, previous, retired.", async (_, services, cancellationToken) =>
+    private static Command List() => CommandLine.StorageVerb("list", "Lists the keys: next, current, previous, retired.", "keys list -o json", async (parsed, services, cancellationToken) =>
     {
-        Write(await services.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken), services);
+        await WriteAsync(parsed, await services.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken), services);
         return 0;
-    });
+    }).With(Table.Output);
 
     private static Command Rotate()
     {
-        var verb = CommandLine.StorageVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.StorageVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", "keys rotate --now", async (parsed, services, cancellationToken) =>
         {
+            if (parsed.GetValue(EndOthers) && !await Confirmation.AskAsync(parsed, "Every token that was signed until now ends, and every client must refresh or sign in."))
+            {
+                return 2;
+            }
+
             var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
-            Write(await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken), services);
-            CommandLine.Record(services, SecurityEvent.Success("keys_rotated"));
+            var keys = await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken);
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("keys_rotated") with { Reason = parsed.GetValue(EndOthers) ? "all others end" : null });
+            await WriteAsync(parsed, keys, services);
             return 0;
         });
         verb.Options.Add(Now);
         verb.Options.Add(EndOthers);
-        return verb;
+        return verb.With(Table.Output).With(Confirmation.Yes);
     }
 
-    private static void Write(List<SigningKey> stored, IServiceProvider services)
+    private static Task WriteAsync(ParseResult parsed, List<SigningKey> stored, IServiceProvider services)
     {
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        Console.WriteLine($"{"kid",-22}  {"alg",-5}  {"state",-8}  {"created",-20}  {"signs from",-20}  ends");
-        foreach (var key in stored.OrderByDescending(key => key.ActivatesAt))
-        {
-            Console.WriteLine(string.Join("  ",
-                $"{key.Id,-22}", $"{key.Algorithm,-5}", $"{SigningKeyState.WordFor(key, stored, now),-8}",
-                CommandLine.Moment(key.CreatedAt), CommandLine.Moment(key.ActivatesAt), CommandLine.Moment(key.RetiresAt)));
-        }
+        return Table.WriteAsync(parsed, stored.OrderByDescending(key => key.ActivatesAt).ToList(),
+            new("kid", key => key.Id), new("alg", key => key.Algorithm), new("state", key => SigningKeyState.WordFor(key, stored, now)),
+            new("created", key => key.CreatedAt), new("signs from", key => key.ActivatesAt), new("ends", key => key.RetiresAt));
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Commands;
@@ -7,12 +8,17 @@ namespace McpIdentity.Server.Commands;
 internal static class MigrateCommand
 {
     public static Command Create() => CommandLine.Verb(
-        "migrate", "Creates the database and applies pending migrations.", async (_, settings, cancellationToken) =>
+        "migrate", "Creates the database and applies pending migrations.", "migrate --Database:Url=postgres://…", (_, settings, cancellationToken) => CommandLine.WithProgressAsync("migrate", async () =>
         {
             await using var app = CommandLine.Build(settings);
             Console.WriteLine($"Migrating {app.Services.DescribeDatabase()} ...");
             var applied = await app.Services.MigrateAsync(cancellationToken);
             Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
+            if (applied.Count > 0)
+            {
+                await OperatorRecord.WriteAsync(app.Services, SecurityEvent.Success("database_migrated") with { Reason = string.Join(", ", applied) });
+            }
+
             return 0;
-        });
+        }));
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
@@ -12,7 +13,7 @@ internal static class PruneCommand
 
     public static Command Create()
     {
-        var verb = CommandLine.StorageVerb("prune", "Deletes expired grants, sessions and revocations and unused registrations.", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.StorageVerb("prune", "Deletes expired grants, sessions and revocations and unused registrations.", "prune --dry-run", async (parsed, services, cancellationToken) =>
         {
             await using var work = await services.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, cancellationToken);
             if (work is null)
@@ -22,9 +23,15 @@ internal static class PruneCommand
             }
 
             var dryRun = parsed.GetValue(DryRun);
-            foreach (var (what, count) in await services.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken))
+            var pruned = await services.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken);
+            foreach (var (what, count) in pruned)
             {
                 Console.WriteLine($"{count} {what} {(dryRun ? "to delete" : "deleted")}");
+            }
+
+            if (!dryRun && pruned.Sum(kind => kind.Count) is > 0 and var total)
+            {
+                await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_pruned") with { Reason = $"{total} rows" });
             }
 
             return 0;

@@ -14,7 +14,7 @@ internal static class RestoredCommand
     public static Command Create()
     {
         var at = new Option<string?>("--at") { Description = "When the restored database began to serve, as 2026-01-31T12:00:00Z; what began after it goes on. Now, if absent." };
-        var verb = CommandLine.StorageVerb("restored", "After a restore: ends all sessions, grants, access tokens and consents from before it, so that nothing revoked comes back.", async (parsed, services, _) =>
+        var verb = CommandLine.StorageVerb("restored", "After a restore: ends all sessions, grants, access tokens and consents from before it, so that nothing revoked comes back.", "restored --at 2026-01-31T12:00:00Z", async (parsed, services, _) =>
         {
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
             var before = now;
@@ -26,7 +26,7 @@ internal static class RestoredCommand
             }
 
             var (grants, sessions, consents) = await services.GetRequiredService<Revocations>().RevokeAllAsync(before);
-            CommandLine.Record(services, SecurityEvent.Success("database_restored"));
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_restored"));
             Console.WriteLine($"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
             Console.WriteLine("Clients and people that were disabled since the backup are enabled again, and keys that ended sign again: repeat it.");
             return 0;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
 
@@ -7,13 +8,28 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>serve</c>: runs the server until it is told to stop.</summary>
 internal static class ServeCommand
 {
-    public static Command Create() => CommandLine.Verb("serve", "Runs the server (the default).", async (_, settings, cancellationToken) =>
+    public static Command Create() => CommandLine.Verb("serve", "Runs the server (the default).", "serve --Server:Port=9000", async (_, settings, cancellationToken) =>
     {
-        await using var app = Program.Build(settings);
+        await using var app = Program.Build(settings, builder => builder.AddQuietStart());
         var applied = await Program.PrepareAsync(app, cancellationToken);
-        await app.StartAsync(cancellationToken);
+        await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
         await app.DrainAndStopAsync(cancellationToken);
         return 0;
     });
+
+    private static async Task ListenAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (SocketException exception)
+        {
+            // The system's own word does not say where.
+            throw new IOException($"Cannot listen on {string.Join(", ", LocalEndpoint.UrlsIn(app.Configuration).Select(url => url.Url))}.", exception);
+        }
+
+        app.EndQuietStart();
+    }
 }

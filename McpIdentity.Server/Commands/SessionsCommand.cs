@@ -1,8 +1,10 @@
 using System.CommandLine;
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Commands;
@@ -14,47 +16,54 @@ internal static class SessionsCommand
 
     private static Command List()
     {
-        var user = new Option<string?>("--user") { Description = "Only those of one user identifier." };
-        var list = Verb("list", "Lists the sessions that live.", async (parsed, services, cancellationToken) =>
+        var user = new Option<string?>("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
+        return Verb("list", "Lists the sessions that live.", "sessions list --user alice@example.com", async (parsed, services, cancellationToken) =>
         {
+            var db = services.GetRequiredService<McpIdentityDbContext>();
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-            var wanted = parsed.GetValue(user);
-            Console.WriteLine($"{"session",-22}  {"user",-22}  {"provider",-10}  {"signed in",-20}  {"last seen",-20}  {"browser until",-20}  {"tokens until",-20}  device");
-            await foreach (var session in services.GetRequiredService<ISessionStorage>().ListAsync(cancellationToken))
+            User? person = null;
+            if (parsed.GetValue(user) is { } who && (person = await Named.UserAsync(db, who, cancellationToken)) is null)
             {
-                if (session.KeptUntil > now && (wanted is null || session.UserId == wanted))
-                {
-                    Console.WriteLine(Describe(session, now));
-                }
+                return 1;
             }
 
+            var sessions = await services.GetRequiredService<ISessionStorage>().ListAsync(cancellationToken)
+                .Where(session => session.KeptUntil > now && (person is null || session.UserId == person.Id)).ToListAsync(cancellationToken);
+            // The store may be Redis or a file; who people are is in the database.
+            var people = await db.Users.AsNoTracking().Select(row => new { row.Id, row.Email, row.Name }).ToDictionaryAsync(row => row.Id, cancellationToken);
+            await Table.WriteAsync(parsed, sessions,
+                new("session", session => session.Id), new("user", session => session.UserId), new("e-mail", session => people.GetValueOrDefault(session.UserId)?.Email),
+                new("name", session => people.GetValueOrDefault(session.UserId)?.Name), new("provider", session => session.Provider),
+                new("signed in", session => session.CreatedAt), new("last seen", session => session.LastSeenAt),
+                new("browser until", session => session.SignedInUntil > now ? session.SignedInUntil : null),
+                new("tokens until", session => session.KeptUntil), new("device", session => session.DeviceHint));
             return 0;
-        });
-        list.Add(user);
-        return list;
+        }).With(user).With(Table.Output);
     }
 
     private static Command Revoke()
     {
         var id = new Argument<string>("session") { Description = "The identifier that list shows, the sid of the session's tokens." };
-        var revoke = Verb("revoke", "Ends a session and everything granted from it.", async (parsed, services, cancellationToken) =>
+        var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, services, cancellationToken) =>
         {
             var session = parsed.GetValue(id)!;
             var existed = await services.GetRequiredService<SignInSessions>().EndAsync(session, cancellationToken);
-            if (existed)
+            if (!existed)
             {
-                CommandLine.Record(services, SecurityEvent.Success("session_ended") with { SessionId = session });
+                await Console.Error.WriteLineAsync($"There is no session {CommandLine.Printable(session)}.");
+                return 1;
             }
 
-            Console.WriteLine(existed ? $"Session {session} has ended." : $"There is no session {session}.");
-            return existed ? 0 : 1;
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("session_ended") with { SessionId = session });
+            Console.WriteLine($"Session {session} has ended.");
+            return 0;
         });
         revoke.Add(id);
         return revoke;
     }
 
-    private static Command Verb(string name, string description, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
-        CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
+    private static Command Verb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
+        CommandLine.StorageVerb(name, description, example, async (parsed, services, cancellationToken) =>
         {
             if (services.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type == SessionStorageType.Memory)
             {
@@ -66,9 +75,4 @@ internal static class SessionsCommand
             await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
             return await run(parsed, services, cancellationToken);
         });
-
-    private static string Describe(SignInSession session, DateTimeOffset now) => string.Join("  ",
-        session.Id, session.UserId, session.Provider.PadRight(10), CommandLine.Moment(session.CreatedAt), CommandLine.Moment(session.LastSeenAt),
-        session.SignedInUntil > now ? CommandLine.Moment(session.SignedInUntil) : "signed out".PadRight(20), CommandLine.Moment(session.KeptUntil),
-        CommandLine.Printable(session.DeviceHint));
 }

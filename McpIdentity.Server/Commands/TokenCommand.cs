@@ -34,7 +34,7 @@ internal static class TokenCommand
         var ttl = new Option<string?>("--ttl") { Description = "How long it lives: 90, 90s, 5m, 1h. Default: an hour, or OAuth:AccessTokenLifetime where that is shorter." };
         var iKnow = new Option<bool>("--i-know") { Description = "Makes a token outside Development too: whoever has it is let in." };
         var verb = CommandLine.Verb(
-            "mint", "Makes a token for tests. Example: token mint --sub alice --scope \"mcp mcp:call\" --ttl 5m", async (parsed, settings, cancellationToken) =>
+            "mint", "Makes a token for tests.", "token mint --sub alice --scope \"mcp mcp:call\" --ttl 5m", async (parsed, settings, cancellationToken) =>
             {
                 await using var app = CommandLine.Build(settings);
                 if (!app.Environment.IsDevelopment() && !parsed.GetValue(iKnow))
@@ -63,8 +63,10 @@ internal static class TokenCommand
                     return Say(Failed, "OAuth:Enabled is false: this server signs no access tokens.");
                 }
 
-                Console.WriteLine(isJwt ? TokenMint.Jwt(app.Services, order) : await MintOwnAsync(app, order, cancellationToken));
-                CommandLine.Record(app.Services, SecurityEvent.Success("token_minted") with { Subject = order.Subject, ClientId = order.Client, Scope = string.Join(' ', order.Scopes) });
+                var token = isJwt ? await MintJwtAsync(app, order, cancellationToken) : await MintOwnAsync(app, order, cancellationToken);
+                // Before anybody has it.
+                await OperatorRecord.WriteAsync(app.Services, SecurityEvent.Success("token_minted") with { Subject = order.Subject, ClientId = order.Client, Scope = string.Join(' ', order.Scopes), AuthMethod = isJwt ? "jwt" : "oauth" });
+                Console.WriteLine(token);
                 return Say(0, $"{(isJwt ? "A JWT" : "An access token")} for '{order.Subject}' with '{string.Join(' ', order.Scopes)}', good for {lifetime}.");
             });
         foreach (var option in new Option[] { kind, subject, email, client, scopes, audience, ttl, iKnow })
@@ -76,7 +78,7 @@ internal static class TokenCommand
     }
 
     private static Command Inspect() => CommandLine.Verb(
-        "inspect", "Decodes a token and says what the MCP endpoint thinks of it. Example: token inspect eyJ… (or the token on stdin)",
+        "inspect", "Decodes a token and says what the MCP endpoint thinks of it.", "token inspect eyJ… (or the token on stdin)",
         async (_, settings, cancellationToken) =>
         {
             // A token on the command line stays in the shell's history; on stdin it does not. No token begins with a dash.
@@ -111,6 +113,13 @@ internal static class TokenCommand
     {
         await PrepareAsync(app, cancellationToken);
         return TokenMint.AccessToken(app.Services, order);
+    }
+
+    private static async Task<string> MintJwtAsync(WebApplication app, TokenOrder order, CancellationToken cancellationToken)
+    {
+        // Nothing of a JWT is in the database but the record that it was made.
+        await app.Services.MigrateOnStartAsync(cancellationToken);
+        return TokenMint.Jwt(app.Services, order);
     }
 
     // Not what a start does with the configured clients and sessions: this shell may not have the server's whole configuration.

@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -49,12 +49,7 @@ internal static class TokenMint
             return longest < TimeSpan.FromHours(1) ? longest : TimeSpan.FromHours(1);
         }
 
-        var unit = text.Length > 0 && !char.IsAsciiDigit(text[^1]) ? text[^1] : 's';
-        var seconds = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
-        return int.TryParse(text.TrimEnd(unit), NumberStyles.None, CultureInfo.InvariantCulture, out var count) &&
-            count * (long)seconds is > 0 and var total && total <= longest.TotalSeconds
-            ? TimeSpan.FromSeconds(total)
-            : null;
+        return Durations.Parse(text) is { } lifetime && lifetime > TimeSpan.Zero && lifetime <= longest ? lifetime : null;
     }
 
     private static Dictionary<string, object> Claims(IServiceProvider services, TokenOrder order, string issuer, string audience)

@@ -13,16 +13,14 @@ internal static class UsersCommand
 {
     public static Command Create() => new("users", "Lists, disables and removes people.")
     {
-        CommandLine.StorageVerb("list", "Lists everybody who has signed in.", async (_, services, cancellationToken) =>
+        CommandLine.StorageVerb("list", "Lists everybody who has signed in.", "users list -o json", async (parsed, services, cancellationToken) =>
         {
             var users = await services.GetRequiredService<McpIdentityDbContext>().Users.AsNoTracking().ToListAsync(cancellationToken);
-            foreach (var user in users.OrderBy(user => user.CreatedAt))
-            {
-                Console.WriteLine(Describe(user));
-            }
-
+            await Table.WriteAsync(parsed, users.OrderBy(user => user.CreatedAt).ToList(),
+                new("user", user => user.Id), new("e-mail", user => user.Email), new("name", user => user.Name), new("provider", user => user.Provider),
+                new("state", user => user.DisabledAt is null ? "enabled" : "disabled"), new("first seen", user => user.CreatedAt), new("last sign-in", user => user.LastSignInAt));
             return 0;
-        }),
+        }).With(Table.Output),
         Change("disable", "Keeps a person from signing in, and ends their sessions and everything they granted.", async (services, user, cancellationToken) =>
         {
             user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
@@ -40,27 +38,27 @@ internal static class UsersCommand
             await EndSessionsAsync(services, user, cancellationToken);
             var db = services.GetRequiredService<McpIdentityDbContext>();
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
-        }),
+        }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),
     };
 
-    private static Command Change(string name, string description, Func<IServiceProvider, User, CancellationToken, Task> change)
+    private static Command Change(string name, string description, Func<IServiceProvider, User, CancellationToken, Task> change, string? loss = null)
     {
-        var who = new Argument<string>("user") { Description = "The identifier that list shows, or the e-mail address." };
-        var verb = CommandLine.StorageVerb(name, description, async (parsed, services, cancellationToken) =>
+        var who = new Argument<string>("user") { Description = "The identifier that list shows, the e-mail address, or the name." };
+        var verb = CommandLine.StorageVerb(name, description, $"users {name} alice@example.com{(loss is null ? "" : " --yes")}", async (parsed, services, cancellationToken) =>
         {
-            var wanted = parsed.GetValue(who)!;
-            var users = await services.GetRequiredService<McpIdentityDbContext>().Users
-                .Where(user => user.Id == wanted || user.Email == wanted).ToListAsync(cancellationToken);
-            if (users is not [var user])
+            if (await Named.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
             {
-                Console.Error.WriteLine(users.Count == 0 ? $"There is no user {wanted}." : $"{users.Count} users have that address; name one by its identifier:");
-                users.ForEach(candidate => Console.Error.WriteLine(Describe(candidate)));
                 return 1;
             }
 
+            if (loss is not null && !await Confirmation.AskAsync(parsed, $"{Describe(user)} {loss}"))
+            {
+                return 2;
+            }
+
             await change(services, user, cancellationToken);
-            CommandLine.Record(services, SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
-            Console.WriteLine($"{name}: {Describe(user)}");
+            await OperatorRecord.WriteAsync(services, SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
+            Console.WriteLine($"{name}d: {Describe(user)}");
             return 0;
         });
         verb.Add(who);
@@ -82,7 +80,5 @@ internal static class UsersCommand
         await services.GetRequiredService<SignInSessions>().EndAllOfAsync(user.Id, cancellationToken);
     }
 
-    private static string Describe(User user) => string.Join("  ",
-        user.Id, user.Provider.PadRight(10), CommandLine.Moment(user.CreatedAt), user.DisabledAt is null ? "enabled " : "disabled",
-        CommandLine.Printable($"{user.Email} {user.Name}"));
+    private static string Describe(User user) => CommandLine.Printable($"{user.Email ?? user.Name} ({user.Id}, {user.Provider})");
 }

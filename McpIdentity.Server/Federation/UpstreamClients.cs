@@ -25,7 +25,7 @@ internal static class UpstreamClients
             .Where(provider => provider.IsUsable && provider.Id != GoogleSignIn.Scheme && UpstreamProvider.KnownType(provider.Type) is not null)
             .ToList();
         // What is wrong with a provider is the options' rules to say; nothing can be built of it here.
-        if (providers.Count == 0 || providers.Exists(provider => provider.Type == UpstreamProvider.Oidc && string.IsNullOrEmpty(provider.Options.Issuer)))
+        if (providers.Count == 0 || providers.Exists(provider => (provider.Type == UpstreamProvider.Oidc && string.IsNullOrEmpty(provider.Options.Issuer)) || !HasAddresses(provider.Options)))
         {
             return;
         }
@@ -57,7 +57,8 @@ internal static class UpstreamClients
                 client.AddRegistration(RegistrationOf(provider));
             }
         });
-        builder.Services.AddOptions<OpenIddictClientOptions>().Configure<TimeProvider, EncryptionKeys>((client, time, keys) =>
+        // What OpenIddict refuses of a registration stops the start, and not the first request.
+        builder.Services.AddOptions<OpenIddictClientOptions>().ValidateOnStart().Configure<TimeProvider, EncryptionKeys>((client, time, keys) =>
         {
             client.TimeProvider = time;
             // OpenIddict 7.8 accepts an expired id_token.
@@ -82,6 +83,9 @@ internal static class UpstreamClients
             client.CookieBuilder.SameSite = SameSiteMode.Lax;
         });
     }
+
+    private static bool HasAddresses(UpstreamProviderOptions options) =>
+        new[] { options.Issuer, options.AuthorizationEndpoint, options.TokenEndpoint, options.UserInfoEndpoint }.All(address => string.IsNullOrEmpty(address) || Uri.TryCreate(address, UriKind.Absolute, out _));
 
     private static OpenIddictClientRegistration RegistrationOf(UpstreamProvider provider)
     {

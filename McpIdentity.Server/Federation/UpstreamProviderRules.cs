@@ -17,7 +17,16 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
             .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
 
-        if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || Paths.IsTaken(options.CallbackPath))
+        // Google's own addresses, where somebody moved them; a stand-in on this machine may be http.
+        problems.AddRange(new[]
+        {
+            (nameof(options.GoogleAuthorizationEndpoint), options.GoogleAuthorizationEndpoint),
+            (nameof(options.GoogleTokenEndpoint), options.GoogleTokenEndpoint),
+            (nameof(options.GoogleUserInformationEndpoint), options.GoogleUserInformationEndpoint),
+        }.Where(endpoint => !string.IsNullOrEmpty(endpoint.Item2) && !(Uri.TryCreate(endpoint.Item2, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url is { Scheme: "http", IsLoopback: true })))
+            .Select(endpoint => $"OAuth:{endpoint.Item1} is '{endpoint.Item2}'; it must be an https address (http on this machine)."));
+
+        if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || options.CallbackPath.AsSpan().ContainsAnyExceptInRange('!', '~') || Paths.IsTaken(options.CallbackPath))
         {
             problems.Add($"OAuth:CallbackPath must be a path of its own that starts with a slash, such as {Paths.Callback} or /signin-google (is '{options.CallbackPath}').");
         }

@@ -11,7 +11,7 @@ internal static class Listening
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = server.MaxRequestBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = Math.Max(server.MaxRequestBodyBytes, 0); // what is less is refused with the other problems
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });
@@ -34,15 +34,6 @@ internal static class Listening
 
     public static string Scheme(IConfiguration configuration) => HasCertificate(configuration) ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
 
-    /// <summary>Where a process on the same machine reaches the server.</summary>
-    public static Uri LocalAddress(IConfiguration configuration)
-    {
-        var url = configuration[WebHostDefaults.ServerUrlsKey]?.Split(';')[0];
-        return string.IsNullOrEmpty(url)
-            ? new Uri($"{Scheme(configuration)}://localhost:{Port(configuration)}")
-            : new Uri(url.Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
-                .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://[::]", "://localhost", StringComparison.Ordinal));
-    }
-
-    private static string Port(IConfiguration configuration) => configuration[$"{ServerOptions.Section}:{nameof(ServerOptions.Port)}"] is { Length: > 0 } port ? port : $"{new ServerOptions().Port}";
+    /// <summary>The port that is configured, or its default.</summary>
+    public static string Port(IConfiguration configuration) => configuration[$"{ServerOptions.Section}:{nameof(ServerOptions.Port)}"] is { Length: > 0 } port ? port : $"{new ServerOptions().Port}";
 }

@@ -14,7 +14,7 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
     public void PostConfigure(string? name, ServerOptions options)
     {
         // Only a NODE_ENV that somebody wrote: ASP.NET Core is in Production when nobody said anything.
-        options.TrustProxy ??= string.Equals(Environment.GetEnvironmentVariable("NODE_ENV"), "production", StringComparison.OrdinalIgnoreCase);
+        options.TrustProxy ??= string.Equals(Environment.GetEnvironmentVariable("NODE_ENV")?.Trim(), "production", StringComparison.OrdinalIgnoreCase);
         if (options.KnownNetworks.Count == 0 && options.KnownProxies.Count == 0)
         {
             foreach (var network in PrivateNetworks)
@@ -24,17 +24,17 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
         }
 
         options.RequireHttps ??= environment.IsProduction();
-        options.PublicBaseUrl = options.PublicBaseUrl?.TrimEnd('/');
+        options.PublicBaseUrl = Canonical(options.PublicBaseUrl);
         if (string.IsNullOrEmpty(options.PublicBaseUrl))
         {
-            options.PublicBaseUrl = environment.IsProduction() ? null : $"{Listening.Scheme(configuration)}://localhost:{options.Port}";
+            options.PublicBaseUrl = environment.IsProduction() ? null : Canonical(LocalAddress());
             options.FollowsProxy = environment.IsDevelopment() && options.TrustProxy == true;
         }
     }
 
     public ValidateOptionsResult Validate(string? name, ServerOptions options)
     {
-        string[] problems = [.. CheckAddress(options), .. CheckProxies(options)];
+        string[] problems = [.. CheckAddress(options), .. CheckProxies(options), .. ListeningRules.Check(configuration, environment.ContentRootPath)];
         return problems.Length > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
@@ -49,6 +49,11 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
         {
             yield return "Server:Port is 443, but there is no certificate: set Kestrel:Certificates:Default:Path (and KeyPath or Password), " +
                 "or let a proxy end TLS, set TRUST_PROXY=true and choose another port.";
+        }
+
+        foreach (var host in options.AllowedHosts.Where(host => host != "*" && Uri.CheckHostName((host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host).Trim('[', ']')) == UriHostNameType.Unknown))
+        {
+            yield return $"Server:AllowedHosts has '{host}', which is no host name such as id.example.org or *.example.org: without scheme and port.";
         }
 
         if (options.MaxRequestBodyBytes < 64 * 1024)
@@ -66,13 +71,38 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
         {
             yield return $"Server:PublicBaseUrl must be an http or https origin without path, query or fragment (is '{options.PublicBaseUrl}').";
         }
-        else if (configuration["OAuth:Issuer"] is { Length: > 0 } issuer && issuer.TrimEnd('/') != options.PublicBaseUrl)
+        else if (url.Port == 0)
+        {
+            yield return $"Server:PublicBaseUrl (OAUTH_BASE_URL) is not set, and the port of {options.PublicBaseUrl} is chosen by the system: the address that clients use must be known before.";
+        }
+        else if (configuration["OAuth:Issuer"] is { Length: > 0 } issuer && Canonical(issuer) != options.PublicBaseUrl)
         {
             yield return $"OAuth:Issuer is '{issuer}', and the issuer is Server:PublicBaseUrl (OAUTH_BASE_URL), '{options.PublicBaseUrl}'. Set that, and leave OAuth:Issuer out.";
         }
         else if (environment.IsProduction() && url.Scheme != Uri.UriSchemeHttps)
         {
             yield return $"Server:PublicBaseUrl must be https in Production (is '{options.PublicBaseUrl}').";
+        }
+    }
+
+    // RFC 3986 §6.2.2.1, §6.2.3: as browsers and clients spell it, who compare the issuer letter by letter.
+    private static string? Canonical(string? address)
+    {
+        var text = address?.TrimEnd('/');
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" } && url.Scheme is "http" or "https"
+            ? url.GetLeftPart(UriPartial.Authority)
+            : text;
+    }
+
+    private string LocalAddress()
+    {
+        try
+        {
+            return LocalEndpoint.From(configuration) is { Socket: null } endpoint ? endpoint.Address : $"http://localhost:{Listening.Port(configuration)}";
+        }
+        catch (FormatException)
+        {
+            return $"http://localhost:{Listening.Port(configuration)}"; // ListeningRules says what is wrong
         }
     }
 

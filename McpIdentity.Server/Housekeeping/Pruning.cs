@@ -19,6 +19,9 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     // Clocks of nodes differ: nothing goes in the moment it expires.
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
 
+    // Long enough for whoever looks back once a year.
+    private static readonly TimeSpan RecordsKept = TimeSpan.FromDays(400);
+
     // Clients that register at every start and never come to an authorization (docs/interoperability.md, "Unused registrations").
     private static readonly TimeSpan NeverAuthorized = TimeSpan.FromHours(24);
 
@@ -27,6 +30,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     public async Task<IReadOnlyList<(string What, int Count)>> RunAsync(bool dryRun, CancellationToken cancellationToken)
     {
         var expired = time.GetUtcNow() - Margin;
+        var forgotten = time.GetUtcNow() - RecordsKept;
         var retired = time.GetUtcNow() - TimeSpan.FromDays(1);
         return
         [
@@ -35,6 +39,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             await RunAsync("sign-ins that did not come back", db.UpstreamStates.Where(state => state.ExpiresAt < expired), s => s.OrderBy(state => state.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
+            await RunAsync("old records of operators' acts", db.OperatorActs.Where(act => act.At < forgotten), a => a.OrderBy(act => act.At), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
             await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.Id), dryRun, cancellationToken),
         ];

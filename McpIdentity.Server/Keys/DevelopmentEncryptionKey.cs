@@ -32,7 +32,15 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
         }
         else if (!environment.IsProduction())
         {
-            options.EncryptionKey = ReadOrCreate();
+            try
+            {
+                options.EncryptionKey = ReadOrCreate();
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new OptionsValidationException(OAuthServerOptions.Section, typeof(OAuthServerOptions),
+                    [$"OAuth:EncryptionKey (ENCRYPTION_KEY) is not set, and {System.IO.Path.GetFullPath(Path)} can be neither read nor made: {exception.Message} Set it, or let the user '{Environment.UserName}' write the folder."]);
+            }
         }
     }
 
@@ -42,6 +50,9 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
         {
             TryCreate();
         }
+
+        PrivateFiles.Close("data");
+        PrivateFiles.Close(Path);
 
         // Of servers that start at once on one folder one makes the file; the others find it, perhaps before it is written.
         for (var attempt = 1; attempt < Attempts; attempt++)
@@ -59,16 +70,10 @@ internal sealed partial class DevelopmentEncryptionKey(IHostEnvironment environm
 
     private void TryCreate()
     {
-        Directory.CreateDirectory("data");
-        var creation = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-        {
-            creation.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
+        PrivateFiles.CreateFolder("data");
         try
         {
-            using var file = new FileStream(Path, creation);
+            using var file = PrivateFiles.Open(Path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
             file.Write(Encoding.ASCII.GetBytes(NewKey())); // in one piece: whoever reads sees all of it or nothing
             file.Flush(flushToDisk: true);
             KeyCreated(Path);

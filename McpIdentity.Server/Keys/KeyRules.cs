@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -8,14 +9,6 @@ internal sealed class KeyRules(IHostEnvironment environment) : IValidateOptions<
 {
     private const int MinimumLength = 32;
     private const string CurrentKey = "OAuth:EncryptionKey";
-
-    // The literal keys of the guide this product started from: whoever copied them has no secret (SEED-026).
-    private static readonly string[] KnownKeys =
-    [
-        "dev-key-min-32-chars-required!!",
-        "your-secure-random-key-min-32-chars-required",
-        "from_secrets_manager",
-    ];
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
@@ -44,8 +37,9 @@ internal sealed class KeyRules(IHostEnvironment environment) : IValidateOptions<
             return $"{setting} must be at least {MinimumLength} characters (got {key.Length}).";
         }
 
-        return environment.IsProduction() && (KnownKeys.Contains(key) || key.Distinct().Count() < 8)
-            ? $"{setting} is a sample or too regular to be secret: use random characters."
+        // An earlier one only reads what it protected once: here it is on its way out.
+        return environment.IsProduction() && setting == CurrentKey && SecretStrength.IsWeak(key, SecretStrength.KeyBits)
+            ? $"{setting} (ENCRYPTION_KEY) is a sample or too regular to be secret: use random characters (verb keygen). What is stored under it stays readable with the old one in OAuth:PreviousEncryptionKeys."
             : null;
     }
 }

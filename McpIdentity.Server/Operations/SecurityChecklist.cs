@@ -16,7 +16,7 @@ internal static class SecurityChecklist
         var mcp = services.GetRequiredService<IOptions<McpOptions>>().Value;
         return
         [
-            Https(server),
+            Https(server, environment),
             EncryptionKey(configuration),
             SessionStorage(oauth),
             TokenRotation(oauth),
@@ -27,12 +27,13 @@ internal static class SecurityChecklist
         ];
     }
 
-    private static CheckResult Https(ServerOptions server) =>
+    // Production does not start without; a developer has no certificate.
+    private static CheckResult Https(ServerOptions server, IHostEnvironment environment) =>
         server.PublicBaseUrl!.StartsWith("https://", StringComparison.Ordinal)
             ? server.RequireHttps == true
                 ? new("https", Verdict.Pass, $"{server.PublicBaseUrl}, and plain http is refused")
                 : new("https", Verdict.Warn, "Server:RequireHttps is off: plain http is answered as well")
-            : new("https", Verdict.Fail, $"{server.PublicBaseUrl} is not https: set Server:PublicBaseUrl (OAUTH_BASE_URL)");
+            : new("https", environment.IsProduction() ? Verdict.Fail : Verdict.Warn, $"{server.PublicBaseUrl} is not https: set Server:PublicBaseUrl (OAUTH_BASE_URL)");
 
     private static CheckResult EncryptionKey(IConfiguration configuration) =>
         configuration["OAuth:EncryptionKey"] is { Length: > 0 }

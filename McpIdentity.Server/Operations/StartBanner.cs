@@ -23,6 +23,7 @@ internal static class StartBanner
         Console.WriteLine($"""
             McpIdentity {version}  {app.Environment.EnvironmentName}
               Server URL          {address.Issuer}
+              Listening on        {string.Join(", ", app.Urls)}
               Database            {app.Services.DescribeDatabase()} ({(applied.Count == 0 ? "up to date" : $"migrations applied: {string.Join(", ", applied)}")})
               Sign-in             {(issues ? SignIn(providers) : "off (OAuth:Enabled)")}
               MCP Endpoint        {(mcp.Enabled ? $"{endpoint}  (auth type: {mcp.Auth.AuthType.ToString().ToLowerInvariant()})" : "off (Mcp:Enabled)")}

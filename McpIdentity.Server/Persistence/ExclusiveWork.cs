@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -89,7 +90,7 @@ internal static class ExclusiveWork
 
         try
         {
-            return new FileStream($"{Path.GetFullPath(database.DataSource)}-{name}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return PrivateFiles.Open($"{Path.GetFullPath(database.DataSource)}-{name}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException exception) when (exception.HResult is LinuxWouldBlock or MacWouldBlock or WindowsSharingViolation)
         {

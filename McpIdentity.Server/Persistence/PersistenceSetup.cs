@@ -18,6 +18,7 @@ internal static class PersistenceSetup
     public static void AddPersistence(this WebApplicationBuilder builder, DatabaseOptions options)
     {
         builder.Services.AddSingleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsRules>();
+        builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, RedisOptionsRules>();
         builder.Services.AddSingleton<RedisConnection>();
 
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
@@ -68,15 +69,15 @@ internal static class PersistenceSetup
 
         await using var scope = services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (db.Database.IsSqlite() && new SqliteConnectionStringBuilder(db.Database.GetConnectionString()).DataSource is { Length: > 0 } file
-            && file != ":memory:" && Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder)
+        if (db.Database.IsSqlite())
         {
-            Directory.CreateDirectory(folder);
+            SqliteFiles.Prepare(db.Database.GetConnectionString()!, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!));
         }
 
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
         await db.EndAbandonedMigrationAsync(cancellationToken);
+        await db.RefuseNewerSchemaAsync(cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         if (pending.Count > 0)
         {
@@ -96,6 +97,18 @@ internal static class PersistenceSetup
         }
 
         return pending;
+    }
+
+    /// <summary>Of a newer release nobody here knows what its columns mean, and what must be written into them.</summary>
+    /// <exception cref="InvalidOperationException">The database has a migration that this release does not know.</exception>
+    private static async Task RefuseNewerSchemaAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
+    {
+        var known = db.Database.GetMigrations();
+        if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(known, StringComparer.Ordinal).ToList() is { Count: > 0 } unknown)
+        {
+            throw new InvalidOperationException(
+                $"The database was migrated by a newer release ({string.Join(", ", unknown)}), which this one ({known.Last()}) does not understand: run that release, or put back the backup from before it.");
+        }
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Sessions;
 
@@ -8,8 +9,6 @@ namespace McpIdentity.Server.Sessions;
 /// </summary>
 internal sealed class SessionFile(string path) : IDisposable
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
     private FileStream? _lock;
 
     public string Path { get; } = System.IO.Path.GetFullPath(path);
@@ -19,9 +18,11 @@ internal sealed class SessionFile(string path) : IDisposable
     {
         try
         {
-            CreateFolder(System.IO.Path.GetDirectoryName(Path)!);
+            PrivateFiles.CreateFolder(System.IO.Path.GetDirectoryName(Path)!);
             // The lock is a file of its own: the other is replaced with each write. The system lets go of it when the process ends.
-            _lock = Create(Path + ".lock", FileMode.OpenOrCreate);
+            _lock = PrivateFiles.Open(Path + ".lock", FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+            PrivateFiles.Close(Path);
+            PrivateFiles.Close(Path + ".lock");
         }
         catch (IOException exception) when (File.Exists(Path + ".lock"))
         {
@@ -40,7 +41,7 @@ internal sealed class SessionFile(string path) : IDisposable
     public async Task WriteAsync(IEnumerable<string> lines, CancellationToken cancellationToken)
     {
         var temporary = Path + ".new";
-        await using (var file = Create(temporary, FileMode.Create))
+        await using (var file = PrivateFiles.Open(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
         {
             await using (var writer = new StreamWriter(file, leaveOpen: true) { NewLine = "\n" })
             {
@@ -66,27 +67,4 @@ internal sealed class SessionFile(string path) : IDisposable
     }
 
     public void Dispose() => _lock?.Dispose();
-
-    private static void CreateFolder(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else if (!Directory.Exists(folder))
-        {
-            Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
-        }
-    }
-
-    private static FileStream Create(string path, FileMode mode)
-    {
-        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = OwnerOnly;
-        }
-
-        return new FileStream(path, options);
-    }
 }

@@ -17,7 +17,8 @@ internal static partial class SessionsSetup
     {
         var services = builder.Services;
         services.AddOptions<SessionStorageOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpHostOptions>>(
-            (storage, oauth, mcp) => storage.TakeFrom(oauth.Value.SessionStorage, mcp.Value.Auth.OAuth.SessionStorePath));
+            (storage, oauth, mcp) => storage.TakeFrom(oauth.Value.SessionStorage, mcp.Value.Auth.OAuth.SessionStorePath)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<SessionStorageOptions>, SessionStorageRules>();
         services.AddSingleton<ISessionStorage>(provider => provider.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type switch
         {
             SessionStorageType.Memory => ActivatorUtilities.CreateInstance<MemorySessions>(provider),

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using McpIdentity.Mcp;
@@ -46,6 +45,7 @@ internal sealed class ConfigurationProblems
     {
         _secrets = ConfiguredSecrets.In(configuration);
         FindRoots(configuration);
+        FindLogLevels(configuration);
         foreach (var (section, options) in SettingsSections.All)
         {
             Walk(configuration.GetSection(section), options);
@@ -86,13 +86,26 @@ internal sealed class ConfigurationProblems
         }
     }
 
+    // .NET's own section, where a level that is none is an exception without the name of its setting.
+    private void FindLogLevels(IConfiguration configuration)
+    {
+        foreach (var (key, value) in configuration.GetSection("Logging").AsEnumerable().Where(pair => pair.Key.Contains(":LogLevel:", StringComparison.OrdinalIgnoreCase) && pair.Value is { Length: > 0 }))
+        {
+            if (!Enum.TryParse<LogLevel>(value, ignoreCase: true, out var level) || !Enum.IsDefined(level))
+            {
+                _problems.Add($"{key} is '{value}'; allowed: {string.Join(", ", Enum.GetNames<LogLevel>())}.");
+                _hasUnreadableValue = true;
+            }
+        }
+    }
+
     private void Walk(IConfigurationSection section, IReadOnlyList<Type> types)
     {
         foreach (var child in section.GetChildren())
         {
             if (SettingsSections.PropertiesOf(types, child.Key) is { Count: > 0 } properties)
             {
-                Check(child, [.. properties.Select(property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)]);
+                Check(child, properties);
             }
             else
             {
@@ -101,8 +114,9 @@ internal sealed class ConfigurationProblems
         }
     }
 
-    private void Check(IConfigurationSection child, IReadOnlyList<Type> types)
+    private void Check(IConfigurationSection child, IReadOnlyList<PropertyInfo> properties)
     {
+        List<Type> types = [.. properties.Select(property => Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType)];
         var type = types[0];
         if (SettingsSections.IsMany(type))
         {
@@ -110,6 +124,11 @@ internal sealed class ConfigurationProblems
             if (TypeDescriptor.GetConverter(item).CanConvertFrom(typeof(string)) && child.Value is { Length: > 0 } words && !child.GetChildren().Any())
             {
                 RewriteList(child.Path, words);
+            }
+
+            foreach (var (path, value) in child.AsEnumerable().Where(_ => !item.IsClass || item == typeof(string)))
+            {
+                RewriteText(path, value);
             }
 
             foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
@@ -121,24 +140,39 @@ internal sealed class ConfigurationProblems
         {
             Walk(child, types);
         }
-        else if (child.Value is { Length: > 0 } value && type != typeof(string) && !Rewrite(child.Path, value, type) && !CanConvert(value, type))
+        else if (type == typeof(string) && child.Value is not null)
         {
-            var allowed = type.IsEnum ? string.Join(", ", Names(type)) : type == typeof(bool) ? "true, false, 1, 0, yes, no" : $"a value of type {type.Name}";
+            RewriteText(child.Path, child.Value);
+        }
+        else if (string.IsNullOrWhiteSpace(child.Value))
+        {
+            // An empty value is no value, and .NET's binder would make 0 or null of it.
+            _rewritten[child.Path] = Convert.ToString(properties[0].GetValue(Activator.CreateInstance(properties[0].DeclaringType!)), CultureInfo.InvariantCulture) is { Length: > 0 } said ? said : null;
+        }
+        else if (child.Value is { } value && !Rewrite(child.Path, value, type))
+        {
+            var allowed = type.IsEnum ? string.Join(", ", Names(type))
+                : type == typeof(bool) ? "true, false, 1, 0, yes, no"
+                : type == typeof(TimeSpan) ? Durations.Forms
+                : $"a whole number up to {(type == typeof(long) ? long.MaxValue : int.MaxValue)}";
             var variables = string.Join(", ", EnvironmentNames.NamesOf(child.Path));
             _problems.Add($"{child.Path}{(variables.Length > 0 ? $" ({variables})" : "")} is '{value}'; allowed: {allowed}.");
             _hasUnreadableValue = true;
         }
     }
 
-    private bool Rewrite(string path, string value, Type type)
+    // Stricter than .NET's own converters, which read 0x1F and 24:00:00 as nobody else does.
+    private bool Rewrite(string path, string raw, Type type)
     {
+        var value = raw.Trim();
         var rewritten = type == typeof(bool)
-            ? value.ToUpperInvariant() switch { "1" or "YES" => "true", "0" or "NO" => "false", _ => null }
-            // .NET reads a bare number as days.
-            : type == typeof(TimeSpan) && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-                ? TimeSpan.FromSeconds(seconds).ToString()
-                : null;
-        if (rewritten is not null)
+            ? value.ToUpperInvariant() switch { "1" or "YES" or "TRUE" => "true", "0" or "NO" or "FALSE" => "false", _ => null }
+            : type == typeof(TimeSpan) ? Durations.Parse(value)?.ToString()
+            : type.IsEnum ? Enum.GetNames(type).FirstOrDefault(name => name.Equals(value, StringComparison.OrdinalIgnoreCase))
+            : type == typeof(int) ? Said(int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number), number)
+            : type == typeof(long) ? Said(long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var large), large)
+            : value;
+        if (rewritten is not null && rewritten != raw)
         {
             _rewritten[path] = rewritten;
         }
@@ -146,35 +180,28 @@ internal sealed class ConfigurationProblems
         return rewritten is not null;
     }
 
+    private static string? Said(bool isNumber, long number) => isNumber ? number.ToString(CultureInfo.InvariantCulture) : null;
+
+    private void RewriteText(string path, string? value)
+    {
+        if (value is { Length: > 0 } && SettingText.Clean(path, value, this) is var text && text != value)
+        {
+            _rewritten[path] = text;
+        }
+    }
+
     private void RewriteList(string path, string words)
     {
         var items = words.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         for (var i = 0; i < items.Length; i++)
         {
-            _rewritten[$"{path}:{i}"] = items[i];
+            _rewritten[$"{path}:{i}"] = SettingText.Clean($"{path}:{i}", items[i], this);
         }
     }
 
     // The guide writes auth types in lower case, and people compare letter by letter (SEED-001).
     private static IEnumerable<string> Names(Type type) =>
         type == typeof(McpAuthType) ? Enum.GetNames(type).Select(name => name.ToLowerInvariant()) : Enum.GetNames(type);
-
-    private static bool CanConvert(string value, Type type)
-    {
-        if (type.IsEnum)
-        {
-            return Enum.GetNames(type).Contains(value, StringComparer.OrdinalIgnoreCase);
-        }
-
-        try
-        {
-            return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(value) is not null;
-        }
-        catch (Exception exception) when (exception is FormatException or ArgumentException or NotSupportedException)
-        {
-            return false;
-        }
-    }
 
     private static string Suggestion(string key, IReadOnlyList<Type> types)
     {
@@ -197,6 +224,11 @@ internal sealed class ConfigurationProblems
         {
             _problems.AddRange(exception.Flatten().InnerExceptions.SelectMany(inner =>
                 inner is OptionsValidationException options ? options.Failures : [inner.Message]));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException or ArgumentException or FormatException)
+        {
+            // What a library says when it is handed its settings.
+            _problems.Add(exception.Message.ReplaceLineEndings(" "));
         }
     }
 }

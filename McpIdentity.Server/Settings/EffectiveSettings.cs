@@ -26,7 +26,9 @@ internal static class EffectiveSettings
 
     private static string SourceOf(IConfigurationRoot configuration, string key)
     {
-        var provider = configuration.Providers.Reverse().FirstOrDefault(provider => provider.TryGet(key, out _));
+        // Where it was written; the last source of all has what was rewritten of it.
+        var provider = configuration.Providers.Reverse().Where(provider => provider.TryGet(key, out _))
+            .OrderBy(provider => provider.GetType() == typeof(Microsoft.Extensions.Configuration.Memory.MemoryConfigurationProvider)).FirstOrDefault();
         return provider switch
         {
             FileConfigurationProvider { Source.Path: { } path } => path,

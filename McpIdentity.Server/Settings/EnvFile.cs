@@ -17,7 +17,7 @@ internal static class EnvFile
 
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         var number = 0;
-        foreach (var line in File.ReadLines(path))
+        foreach (var line in LinesOf(path, problems))
         {
             number++;
             var text = line.Trim();
@@ -43,6 +43,20 @@ internal static class EnvFile
         }
 
         return values;
+    }
+
+    private static string[] LinesOf(string path, ConfigurationProblems problems)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A container engine makes a folder where the file that it is to mount does not exist.
+            problems.Add($"{path} cannot be read: {(Directory.Exists(path) ? "it is a folder, and must be a file." : exception.Message)}");
+            return [];
+        }
     }
 
     private static string? ValueOf(string text)

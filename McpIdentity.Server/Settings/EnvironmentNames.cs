@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Configuration.Memory;
 
@@ -8,7 +9,7 @@ namespace McpIdentity.Server.Settings;
 /// Lowest to highest: appsettings, user secrets, the file, the environment's flat names, .NET's names
 /// (<c>OAuth__GoogleClientId</c>), the command line.
 /// </summary>
-internal static class EnvironmentNames
+internal static partial class EnvironmentNames
 {
     /// <summary>Flat name to configuration key. A name ending in <c>_FILE</c> reads the value from that file (container secrets).</summary>
     public static readonly IReadOnlyDictionary<string, string> Keys = new Dictionary<string, string>
@@ -71,7 +72,7 @@ internal static class EnvironmentNames
         foreach (var name in (string[])[".env", named])
         {
             var path = Path.Combine(contentRoot, name);
-            if (File.Exists(path))
+            if (File.Exists(path) || (name == named && Directory.Exists(path)))
             {
                 var lines = EnvFile.Read(path, problems);
                 Insert(sources, new NamedValues(name, Map(lines.GetValueOrDefault, problems)));
@@ -116,6 +117,11 @@ internal static class EnvironmentNames
         foreach (var (name, key) in Keys)
         {
             var value = read(name);
+            if (IsOfOtherService(name, value))
+            {
+                value = null;
+            }
+
             if (string.IsNullOrEmpty(value) && read(name + "_FILE") is { Length: > 0 } path)
             {
                 value = ReadFile(name, path, problems);
@@ -141,13 +147,21 @@ internal static class EnvironmentNames
         return values;
     }
 
+    // Kubernetes tells every container about every Service: one that is called redis sets REDIS_PORT=tcp://10.96.0.5:6379,
+    // and a link of Docker does the same. It is an address, and never what the operator meant by the name.
+    private static bool IsOfOtherService(string name, string? value) =>
+        (name.EndsWith("PORT", StringComparison.Ordinal) || name.EndsWith("HOST", StringComparison.Ordinal)) && value is not null && ServiceAddress.IsMatch(value.Trim());
+
+    [GeneratedRegex("^(tcp|udp|sctp)://", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex ServiceAddress { get; }
+
     private static string? ReadFile(string name, string path, ConfigurationProblems problems)
     {
         try
         {
             return File.ReadAllText(path).Trim();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
             problems.Add($"{name}_FILE names '{path}', which cannot be read: {exception.Message}");
             return null;

@@ -7,7 +7,7 @@ internal static class RedisUrl
 
     public static void Read(string url, Dictionary<string, string?> values, ConfigurationProblems problems)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
+        if (!Uri.TryCreate(url.Trim(), UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
         {
             // Not the value: there is a password in it.
             problems.Add("REDIS_URL must look like redis://:password@host:6379/0, or rediss:// for TLS.");

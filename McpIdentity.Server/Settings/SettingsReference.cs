@@ -26,12 +26,15 @@ internal static partial class SettingsReference
         `.env` and `.env.oauth`, the environment's short names (the second column), the environment's .NET names
         (`Server__Port`), the command line (`--Server:Port=9000`). Keys are case-insensitive. A short name with `_FILE` behind it
         names a file to read the value from, as container secrets are mounted; secret managers that write files or variables need
-        nothing else. An empty value is no value.
+        nothing else. An empty value is no value. White space around a value is no part of it, but for a secret, where the start warns
+        of it; a host name with umlauts is written as it travels (`xn--…`). An address of another service in `PORT`, `REDIS_PORT` or
+        `REDIS_HOST` (`tcp://…`, as Kubernetes and Docker set for services of that name) is ignored.
 
-        Switches take `true`, `false`, `1`, `0`, `yes`, `no`; times are `01:00:00`, `7.00:00:00` or seconds; lists are JSON arrays,
+        Switches take `true`, `false`, `1`, `0`, `yes`, `no`; times are `01:00:00`, `7.00:00:00`, `90s`, `30m`, `12h`,
+        `7d` or seconds, and what two people would read differently (`90:00`, `24:00:00`) is refused; lists are JSON arrays,
         numbered names (`Server__KnownProxies__0`) or one text with commas. A setting that does not exist or does not fit stops the
         start with one list of all that is wrong; `config validate` says the same without starting, `config show` prints every
-        value with its source.
+        value with its source. Settings are read at the start alone: a change needs a restart.
 
         Beside these: `NODE_ENV` (`production`, `development`, `test`) chooses the environment where `ASPNETCORE_ENVIRONMENT` does not,
         `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) the log level, `REDIS_URL` (`redis://:password@host:6379/0`, `rediss://`

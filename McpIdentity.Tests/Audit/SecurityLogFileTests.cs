@@ -67,7 +67,7 @@ internal sealed class SecurityLogFileTests
     }
 
     [Test]
-    public async Task Its_mode_is_0640_and_what_stood_in_it_stays()
+    public async Task Its_mode_is_0600_and_what_stood_in_it_stays()
     {
         using var folder = new TemporaryFolder();
         Assert.That(new SecurityLogFile(folder.File("a/b/log"), 1000, 1).Prepare(), Is.Null);
@@ -84,7 +84,7 @@ internal sealed class SecurityLogFileTests
         Assert.That(LogLines.Read(folder.File("a/b/log")).Select(line => line.GetProperty("event").GetString()), Is.EqualTo(["login_success", "session_ended"]));
         if (!OperatingSystem.IsWindows())
         {
-            Assert.That(File.GetUnixFileMode(folder.File("a/b/log")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead));
+            Assert.That(File.GetUnixFileMode(folder.File("a/b/log")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
         }
     }
 

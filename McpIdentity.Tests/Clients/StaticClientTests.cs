@@ -6,6 +6,7 @@ using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Tests.Clients;
@@ -61,6 +62,46 @@ internal sealed class StaticClientTests
         Assert.That(service.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         var stored = await StoredAsync(server);
         Assert.That(stored.Single(client => client.ClientId == "nightly-job").ClientSecret, Does.StartWith("sha256:"), "256 random bits need no slow hash");
+    }
+
+    /// <summary>PBKDF2 costs a hundred times what the rest of a token request does.</summary>
+    [Test]
+    public async Task A_secret_that_a_person_chose_costs_its_slow_hash_once_and_a_wrong_one_each_time()
+    {
+        await using var server = await TestServer.StartAsync("OAuth:StaticClients:0:ClientId=nightly", $"OAuth:StaticClients:0:ClientSecret={Secret}");
+        var proven = server.Services.GetRequiredService<ProvenSecrets>();
+        var client = OAuthClient.Of(server, "nightly", Secret, "");
+        var wrong = OAuthClient.Of(server, "nightly", Secret + "!", "");
+
+        Assert.That(await StatusesAsync(client, 5), Is.All.EqualTo(HttpStatusCode.OK));
+        Assert.That(proven.Derivations, Is.EqualTo(1));
+        Assert.That(await StatusesAsync(wrong, 3), Is.All.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(proven.Derivations, Is.EqualTo(4), "a guess never profits from what is remembered");
+        Assert.That(await StatusesAsync(client, 2), Is.All.EqualTo(HttpStatusCode.OK));
+        Assert.That(proven.Derivations, Is.EqualTo(4));
+
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            var clients = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
+            var stored = await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication>>().FindByClientIdAsync("nightly", CancellationToken.None);
+            await clients.UpdateAsync(stored!, "another secret of an operator", CancellationToken.None);
+        }
+
+        Assert.That(await StatusesAsync(client, 1), Is.All.EqualTo(HttpStatusCode.Unauthorized), "what was remembered was the old secret's");
+        Assert.That(await StatusesAsync(OAuthClient.Of(server, "nightly", "another secret of an operator", ""), 2), Is.All.EqualTo(HttpStatusCode.OK));
+        Assert.That(proven.Derivations, Is.EqualTo(6));
+
+        static async Task<List<HttpStatusCode>> StatusesAsync(OAuthClient client, int times)
+        {
+            var statuses = new List<HttpStatusCode>();
+            for (var i = 0; i < times; i++)
+            {
+                using var response = await client.TokenAsync(("grant_type", "client_credentials"));
+                statuses.Add(response.StatusCode);
+            }
+
+            return statuses;
+        }
     }
 
     [Test]

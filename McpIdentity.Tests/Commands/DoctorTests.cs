@@ -38,16 +38,54 @@ internal sealed partial class DoctorTests
     }
 
     [Test, Category("SEED-079"), Category("SEED-078")]
-    public async Task Doctor_prints_eight_lines_and_strict_makes_a_failure_the_exit_code()
+    public async Task Doctor_prints_eight_lines_of_the_settings_and_a_failure_is_the_exit_code()
     {
         string[] settings = [.. Sound.Skip(1), "--OAuth:SessionStorage:Type=Memory"];
-        var (lenient, output) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", .. settings] });
-        var (strict, _) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", "--strict", .. settings] });
+        var (failed, output) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", "--offline", .. settings] });
+        var (good, json) = await ServerProcess.RunAsync(new ServerStart { EnvironmentName = "Production", Arguments = ["doctor", "--offline", "--strict", "-o", "json", .. Sound.Skip(1)] });
 
-        Assert.That(lenient, Is.Zero, output);
-        Assert.That(strict, Is.EqualTo(1));
+        Assert.That(failed, Is.EqualTo(1), output);
+        Assert.That(good, Is.Zero, json);
         Assert.That(Line().Matches(output), Has.Count.EqualTo(8), output);
         Assert.That(output, Does.Contain("FAIL  session-storage").And.Contain("checklist:session-storage FAIL"), "the start logs it too");
+        Assert.That(json, Does.Contain("\"verdict\": \"PASS\"").And.Contain("\"name\": \"https\""));
+    }
+
+    /// <summary>What the settings promise is worth nothing while what they name does not answer.</summary>
+    [Test, Category("SEED-079"), Category("Slow")]
+    public async Task Doctor_looks_at_database_redis_provider_keys_and_clock()
+    {
+        await using var provider = await StandInProvider.StartAsync();
+        await using var server = await ServerProcess.StartAsync();
+        string[] settings =
+        [
+            "doctor", $"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}", $"--Server:Port={server.Port}",
+            "--OAuth:Providers:corp:ClientId=us", "--OAuth:Providers:corp:ClientSecret=s",
+        ];
+        var nowhere = Ports.Next();
+
+        var well = await DoctorAsync($"--OAuth:Providers:corp:Issuer={provider.Origin}");
+        var ill = await DoctorAsync(
+            $"--OAuth:Providers:corp:Issuer=http://localhost:{nowhere}", "--OAuth:SessionStorage:Type=Redis", "--OAuth:SessionStorage:Redis:Host=localhost", $"--OAuth:SessionStorage:Redis:Port={nowhere}",
+            "--OAuth:EncryptionKey=another test key of more than thirty-two characters");
+        var (offExit, off) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["doctor", $"--Server:Port={server.Port}", $"--Database:Url=postgres://u:hunter22@127.0.0.1:{nowhere}/d"] });
+
+        foreach (var name in (string[])["database", "keys", "provider-corp", "clock"])
+        {
+            Assert.That(well.Output, Does.Match($"(?m)^PASS  {name}: "), well.Output);
+        }
+
+        Assert.That(ill.ExitCode, Is.EqualTo(1));
+        foreach (var name in (string[])["redis", "keys", "provider-corp"])
+        {
+            Assert.That(ill.Output, Does.Match($"(?m)^FAIL  {name}: "), ill.Output);
+        }
+
+        Assert.That((offExit, off.Contains("hunter22", StringComparison.Ordinal)), Is.EqualTo((1, false)));
+        Assert.That(off, Does.Match("(?m)^FAIL  database: ").And.Not.Contain("   at "));
+
+        Task<(int ExitCode, string Output)> DoctorAsync(params string[] more) =>
+            ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = [.. settings, .. more] });
     }
 
     [Test, Category("SEED-079")]

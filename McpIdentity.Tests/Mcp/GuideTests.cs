@@ -16,7 +16,7 @@ internal sealed class GuideTests
     private const string JwtOnly = """
         {
           "port": 8082,
-          "jwt": { "secret": "a-secret-of-this-test-that-is-long-enough", "issuer": "your-service", "audience": "mcp-api" },
+          "jwt": { "secret": "Zq4vT8mLr2Xw9KdYb6NhJc3FgPs7AeUi5Vt1", "issuer": "your-service", "audience": "mcp-api" },
           "mcp": {
             "enabled": true,
             "auth": {
@@ -34,7 +34,7 @@ internal sealed class GuideTests
     private const string Both = """
         {
           "port": 8082,
-          "jwt": { "secret": "a-secret-of-this-test-that-is-long-enough", "issuer": "your-service", "audience": "mcp-api" },
+          "jwt": { "secret": "Zq4vT8mLr2Xw9KdYb6NhJc3FgPs7AeUi5Vt1", "issuer": "your-service", "audience": "mcp-api" },
           "mcp": {
             "enabled": true,
             "auth": {

@@ -27,7 +27,7 @@ internal static class TestTokens
     public const string OwnIssuer = "https://mcp.example";
     public const string ForeignIssuer = "your-service";
     public const string ForeignAudience = "mcp-api";
-    public const string Secret = "a-secret-of-this-test-that-is-long-enough";
+    public const string Secret = "Zq4vT8mLr2Xw9KdYb6NhJc3FgPs7AeUi5Vt1";
 
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 

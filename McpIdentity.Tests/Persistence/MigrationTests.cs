@@ -41,6 +41,33 @@ internal sealed class MigrationTests
         }
     }
 
+    /// <summary>After a release was rolled back: nobody here knows what the newer one's columns mean.</summary>
+    [Test]
+    public async Task A_database_of_a_newer_release_is_refused_in_a_sentence_by_the_server_and_by_every_verb()
+    {
+        using var folder = new TemporaryFolder();
+        var database = $"Data Source={folder.File("test.db")}";
+        await using (await TestServer.StartAsync($"Database:ConnectionString={database}"))
+        {
+        }
+
+        await using (var connection = new SqliteConnection(database))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = """INSERT INTO "__EFMigrationsHistory" VALUES ('20990101000000_FromTheFuture', '12.0.0')""";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        SqliteConnection.ClearAllPools();
+        foreach (var verb in (string[][])[["serve"], ["migrate"], ["users", "list"], ["doctor"]])
+        {
+            var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = folder.Path, Arguments = [.. verb, $"--Database:ConnectionString={database}"] });
+            Assert.That(exitCode, Is.EqualTo(1), output);
+            Assert.That(output, Does.Contain("migrated by a newer release (20990101000000_FromTheFuture)").And.Not.Contain("   at "), verb[0]);
+        }
+    }
+
     [Test]
     [Category("Postgres")]
     public async Task The_script_for_postgresql_as_it_is_printed_can_be_run_twice_and_leaves_nothing_to_migrate()

@@ -155,8 +155,9 @@ internal sealed class ConfigurationTests
         Assert.That(SettingsFile.ProblemsOf(file => file.Build("PORT=443\nTRUST_PROXY=false")), Does.Contain("Kestrel:Certificates:Default:Path").And.Contain("TRUST_PROXY"));
 
         await using var behindProxy = new SettingsFile().Build("PORT=443\nTRUST_PROXY=true");
-        await using var withCertificate = new SettingsFile().Build("PORT=443", "--Kestrel:Certificates:Default:Path=/certs/tls.pfx");
-        Assert.That(withCertificate.Options<ServerOptions>().PublicBaseUrl, Is.EqualTo("https://localhost:443"));
+        using var certificate = new TlsCertificate();
+        await using var withCertificate = new SettingsFile().Build("PORT=443", $"--Kestrel:Certificates:Default:Path={certificate.CertificateFile}", $"--Kestrel:Certificates:Default:KeyPath={certificate.KeyFile}");
+        Assert.That(withCertificate.Options<ServerOptions>().PublicBaseUrl, Is.EqualTo("https://localhost"));
     }
 
     [TestCase("--Database:ConnectionString=Data Source=:memory:", "Database:ConnectionString")]

@@ -14,7 +14,7 @@ internal sealed class GuideObjectTests
         {
           "port": 443,
           "oauth": {
-            "enabled": true, "googleClientId": "id", "googleClientSecret": "secret", "encryptionKey": "0123456789abcdef0123456789abcdef",
+            "enabled": true, "googleClientId": "id", "googleClientSecret": "secret", "encryptionKey": "6f1d0c83a95b47e2b8d43f7a10c9e65d",
             "sessionStorage": { "type": "redis", "redis": { "host": "redis.internal", "port": 6379, "password": "pw", "db": 0, "keyPrefix": "oauth:prod:", "tls": true } }
           },
           "mcp": {
@@ -205,7 +205,7 @@ internal sealed class GuideObjectTests
         var (oauth, mcp) = (file.Options<OAuthServerOptions>(), file.Options<McpOptions>());
 
         Assert.That(file.Options<ServerOptions>().Port, Is.EqualTo(443));
-        Assert.That(oauth.EncryptionKey, Is.EqualTo("0123456789abcdef0123456789abcdef"));
+        Assert.That(oauth.EncryptionKey, Is.EqualTo("6f1d0c83a95b47e2b8d43f7a10c9e65d"));
         Assert.That(oauth.SessionStorage.Type, Is.EqualTo(SessionStorageType.Redis));
         Assert.That((oauth.SessionStorage.Redis.Host, oauth.SessionStorage.Redis.KeyPrefix, oauth.SessionStorage.Redis.Tls), Is.EqualTo(("redis.internal", "oauth:prod:", true)));
         Assert.That((mcp.RateLimiting.Enabled, mcp.RateLimiting.WindowMs, mcp.RateLimiting.MaxRequests, mcp.RateLimiting.MaxToolCalls), Is.EqualTo(((bool?)true, 60000, 100, 50)));

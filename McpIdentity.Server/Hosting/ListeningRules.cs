@@ -1,0 +1,81 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace McpIdentity.Server.Hosting;
+
+/// <summary>What Kestrel would refuse when it begins to listen, said with the other problems of the settings: addresses and certificates.</summary>
+internal static class ListeningRules
+{
+    public static IEnumerable<string> Check(IConfiguration configuration, string contentRoot)
+    {
+        foreach (var (setting, url, _) in LocalEndpoint.UrlsIn(configuration))
+        {
+            if (ProblemOf(url) is { } problem)
+            {
+                yield return $"{setting} is '{url}', {problem} Write an address such as http://localhost:8082, https://*:8443 or http://unix:/run/mcpidentity.sock.";
+            }
+        }
+
+        var certificates = configuration.GetSection("Kestrel:Endpoints").GetChildren().SelectMany(endpoint => endpoint.GetSection("Sni").GetChildren().Prepend(endpoint))
+            .Select(endpoint => endpoint.GetSection("Certificate")).Append(configuration.GetSection("Kestrel:Certificates:Default"));
+        foreach (var certificate in certificates.Where(certificate => certificate["Path"] is { Length: > 0 }))
+        {
+            if (ProblemOf(certificate, contentRoot) is { } problem)
+            {
+                yield return problem;
+            }
+        }
+    }
+
+    private static string? ProblemOf(string url)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(url);
+            return address.Scheme is not ("http" or "https") ? "whose scheme is neither http nor https."
+                : address is { IsUnixPipe: false, IsNamedPipe: false, Port: < 0 or > 65535 } ? "whose port is not between 1 and 65535."
+                // Kestrel takes what it cannot read as an address for "every interface".
+                : address is { IsUnixPipe: false, IsNamedPipe: false, Host: not ("*" or "+") } && Uri.CheckHostName(address.Host.Trim('[', ']')) == UriHostNameType.Unknown ? "whose host or port cannot be read."
+                : address.PathBase.Trim('/').Length > 0 ? "which has a path: the server is at the root of its address."
+                : null;
+        }
+        catch (Exception exception) when (exception is FormatException or InvalidOperationException or ArgumentException)
+        {
+            return "which is no address to listen on.";
+        }
+    }
+
+    // By the ways in which Kestrel reads them: PKCS#12 with a password, or PEM with a key beside it.
+    private static string? ProblemOf(IConfigurationSection certificate, string contentRoot)
+    {
+        var (setting, path, key, password) = ($"{certificate.Path}:Path", Path.Combine(contentRoot, certificate["Path"]!), certificate["KeyPath"], certificate["Password"]);
+        foreach (var (named, file) in new[] { (setting, path), ($"{certificate.Path}:KeyPath", string.IsNullOrEmpty(key) ? path : Path.Combine(contentRoot, key)) })
+        {
+            if (!File.Exists(file))
+            {
+                return $"{named} names '{file}', which does not exist.";
+            }
+        }
+
+        try
+        {
+            using var loaded = string.IsNullOrEmpty(key) ? LoadPkcs12(path, password) : LoadPem(path, Path.Combine(contentRoot, key), password);
+            return loaded.HasPrivateKey ? null : $"{setting} names '{path}', which holds a certificate without its private key: set {certificate.Path}:KeyPath.";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return $"{setting} names '{path}', which cannot be read: {exception.Message}";
+        }
+        catch (Exception exception) when (exception is CryptographicException or ArgumentException)
+        {
+            return $"{setting} names '{path}', which is no certificate, or {certificate.Path}:KeyPath or Password does not belong to it: {exception.Message}";
+        }
+    }
+
+    private static X509Certificate2 LoadPkcs12(string path, string? password) => X509Certificate2.GetCertContentType(path) == X509ContentType.Pkcs12
+        ? X509CertificateLoader.LoadPkcs12FromFile(path, password)
+        : X509CertificateLoader.LoadCertificateFromFile(path);
+
+    private static X509Certificate2 LoadPem(string path, string key, string? password) =>
+        string.IsNullOrEmpty(password) ? X509Certificate2.CreateFromPemFile(path, key) : X509Certificate2.CreateFromEncryptedPemFile(path, password, key);
+}
