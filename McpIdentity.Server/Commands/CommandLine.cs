@@ -4,6 +4,7 @@ using System.Data.Common;
 using System.Globalization;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
@@ -105,6 +106,7 @@ internal static class CommandLine
             await using var app = Build(settings);
             await app.Services.MigrateOnStartAsync(cancellationToken);
             await using var scope = app.Services.CreateAsyncScope();
+            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
             return await run(parsed, scope.ServiceProvider, cancellationToken);
         });
 

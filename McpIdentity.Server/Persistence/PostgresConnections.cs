@@ -128,7 +128,8 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
         await using var command = connection.CreateCommand();
         command.CommandText = """
             SELECT pg_backend_pid(), pg_is_in_recovery(), clock_timestamp(),
-                current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+                current_setting('max_connections')::int
+                - coalesce(current_setting('superuser_reserved_connections', true)::int, 0) - coalesce(current_setting('reserved_connections', true)::int, 0)
             """;
         await using var answer = await command.ExecuteReaderAsync(cancellationToken);
         await answer.ReadAsync(cancellationToken);

@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -64,6 +65,11 @@ internal sealed class Revocations(
         };
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        if (kind is RevocationKind.Client or RevocationKind.User)
+        {
+            db.AllowLongStatements(); // any number of grants
+        }
+
         await db.WriteAsync(
             async () =>
             {
