@@ -34,6 +34,18 @@ internal sealed class PostgresServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Its processes are stopped: it accepts connections, for the system does that, and answers nothing.</summary>
+    public async Task HangAsync(TimeSpan time)
+    {
+        var main = int.Parse((await ChildProcess.RunAsync("head", "-n1", Path.Combine(_folder, "postmaster.pid"))).Trim(), CultureInfo.InvariantCulture);
+        await SignalAsync("STOP", main);
+        await Task.Delay(time);
+        await SignalAsync("CONT", main);
+    }
+
+    /// <summary>As an administrator does it after a change of settings.</summary>
+    public Task RestartAsync() => AsPostgresAsync(Programs + "pg_ctl", "restart", "-D", _folder, "-m", "fast", "-l", Path.Combine(_folder, "restarted.log"));
+
     public async ValueTask DisposeAsync()
     {
         // Killed, it would leave its shared memory behind.
@@ -55,6 +67,9 @@ internal sealed class PostgresServer : IAsyncDisposable
             return false;
         }
     }
+
+    private static Task SignalAsync(string signal, int main) => ChildProcess.RunAsync(
+        "/bin/sh", "-c", $"kill -{signal} {main}; kill -{signal} $(cat /proc/{main}/task/{main}/children) || true");
 
     private static Task AsPostgresAsync(params string[] command) => ChildProcess.RunAsync(Words(command)[0], Words(command)[1..]);
 

@@ -18,6 +18,7 @@ internal static class Program
         {
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
+            "outages" => Outages.RunAsync,
             _ => MeasureAsync,
         };
         if (BenchOptions.Parse(run == MeasureAsync ? args : args[1..], out var problem) is not { } options)

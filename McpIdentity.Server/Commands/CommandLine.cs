@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Logging.Console;
@@ -120,6 +121,7 @@ internal static class CommandLine
             await using var app = Build(settings);
             await app.Services.MigrateOnStartAsync(cancellationToken);
             await using var scope = app.Services.CreateAsyncScope();
+            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
             return await run(parsed, scope.ServiceProvider, cancellationToken);
         }));
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -29,6 +30,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     /// <returns>What there was of each kind, in the order of the work.</returns>
     public async Task<IReadOnlyList<(string What, int Count)>> RunAsync(bool dryRun, CancellationToken cancellationToken)
     {
+        db.AllowLongStatements();
         var expired = time.GetUtcNow() - Margin;
         var forgotten = time.GetUtcNow() - RecordsKept;
         var retired = time.GetUtcNow() - TimeSpan.FromDays(1);

@@ -112,6 +112,18 @@ internal static class PersistenceSetup
     }
 
     /// <summary>
+    /// For work that no request waits for, on more rows than a request touches. SQLite has no such bound: there the number
+    /// says how long a lock of another process is waited for.
+    /// </summary>
+    public static void AllowLongStatements(this McpIdentityDbContext db)
+    {
+        if (db.Database.IsNpgsql())
+        {
+            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
+        }
+    }
+
+    /// <summary>
     /// EF Core's own lock on SQLite is a table, which a process that was killed leaves behind: the next start would wait for
     /// ever. Whoever holds our lock knows that nobody migrates.
     /// </summary>

@@ -128,7 +128,8 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
         await using var command = connection.CreateCommand();
         command.CommandText = """
             SELECT pg_backend_pid(), pg_is_in_recovery(), clock_timestamp(),
-                current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+                current_setting('max_connections')::int
+                - coalesce(current_setting('superuser_reserved_connections', true)::int, 0) - coalesce(current_setting('reserved_connections', true)::int, 0)
             """;
         await using var answer = await command.ExecuteReaderAsync(cancellationToken);
         await answer.ReadAsync(cancellationToken);
@@ -185,9 +186,9 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
     [LoggerMessage(1602, LogLevel.Warning, "{Database} is out of reach ({Reason}). It is tried again for {Seconds} seconds.")]
     private partial void Waiting(string database, string reason, double seconds);
 
-    [LoggerMessage(1603, LogLevel.Information, "{Database} is reached through a connection pooler: nothing is prepared, and revocations of other servers are read twice a second.")]
+    [LoggerMessage(1611, LogLevel.Information, "{Database} is reached through a connection pooler: nothing is prepared, and revocations of other servers are read twice a second.")]
     private partial void BehindPooler(string database);
 
-    [LoggerMessage(1604, LogLevel.Warning, "The clock of this server is {Seconds:N0} s {Direction} that of {Database}. Clocks must agree to within two seconds: codes, tokens and signing keys are judged by them on every server.")]
+    [LoggerMessage(1612, LogLevel.Warning, "The clock of this server is {Seconds:N0} s {Direction} that of {Database}. Clocks must agree to within two seconds: codes, tokens and signing keys are judged by them on every server.")]
     private partial void ClocksDiffer(double seconds, string direction, string database);
 }

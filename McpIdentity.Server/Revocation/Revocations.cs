@@ -1,6 +1,7 @@
 using System.Globalization;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -104,6 +105,11 @@ internal sealed class Revocations(
         };
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        if (kind is RevocationKind.Client or RevocationKind.User)
+        {
+            db.AllowLongStatements(); // any number of grants
+        }
+
         await db.WriteAsync(
             async () =>
             {

@@ -5,6 +5,7 @@ using System.Net.Http.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -119,6 +120,39 @@ internal sealed class FaultTests
             tokens = await UntilAsync(() => client.RefreshAsync(tokens.Text("refresh_token")!));
             await client.AuthorizeAsync(alice);
         }
+    }
+
+    [Test]
+    [Category("Postgres")]
+    public async Task Clients_that_are_known_go_on_for_minutes_while_postgresql_is_away()
+    {
+        await using var postgres = await PostgresServer.StartAsync();
+        await using var server = await TestServer.StartAsync($"Database:Url={PostgresServer.UrlOf(await postgres.CreateDatabaseAsync())}");
+        var service = await OAuthClient.RegisterServiceAsync(server);
+        var disabled = await OAuthClient.RegisterServiceAsync(server);
+        var token = (await (await service.TokenAsync(("grant_type", "client_credentials"))).JsonAsync()).Text("access_token")!;
+        using (var before = await disabled.TokenAsync(("grant_type", "client_credentials")))
+        {
+            Assert.That(before.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        }
+
+        await postgres.StopAsync();
+        // As the feed brought it in the moment before.
+        server.Services.GetRequiredService<RevocationList>().Add(RevocationKind.Client, disabled.ClientId, server.Clock.GetUtcNow(), server.Clock.GetUtcNow().AddHours(1));
+        foreach (var elapsed in new[] { 0, 11, 11, 240 })
+        {
+            server.Clock.Advance(TimeSpan.FromSeconds(elapsed));
+            using var issued = await service.TokenAsync(("grant_type", "client_credentials"));
+            Assert.That(issued.StatusCode, Is.EqualTo(HttpStatusCode.OK), await issued.Content.ReadAsStringAsync());
+            using var introspected = await service.PostAsync("/oauth/introspect", ("token", token));
+            Assert.That((await introspected.JsonAsync()).GetProperty("active").GetBoolean(), Is.True);
+            using var refused = await disabled.TokenAsync(("grant_type", "client_credentials"));
+            Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable), "nothing is remembered of it");
+        }
+
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        using var late = await service.TokenAsync(("grant_type", "client_credentials"));
+        Assert.That(late.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable), "the bound");
     }
 
     [Test]
