@@ -83,6 +83,11 @@ internal sealed class RedisServer : IAsyncDisposable
         return await reader.ReadLineAsync(cancellationToken) ?? throw new IOException("Redis closed the connection.");
     }
 
+    /// <summary>Stops the process where it is: connections stay open, and nothing is answered.</summary>
+    public void Hang() => _process?.Signal(ChildProcess.Pause);
+
+    public void GoOn() => _process?.Signal(ChildProcess.Continue);
+
     public async Task StopAsync()
     {
         if (_process is not null)
