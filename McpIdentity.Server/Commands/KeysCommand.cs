@@ -30,6 +30,7 @@ internal static class KeysCommand
     {
         var verb = CommandLine.StorageVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", async (parsed, services, cancellationToken) =>
         {
+            await services.GetRequiredService<NodeRegister>().AgreeAsync(cancellationToken); // a key that no server can read would end signing
             var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
             Write(await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken), services);
             CommandLine.Record(services, SecurityEvent.Success("keys_rotated"));

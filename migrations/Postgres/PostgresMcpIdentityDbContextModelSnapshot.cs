@@ -102,6 +102,25 @@ namespace McpIdentity.Migrations.Postgres
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.Node", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)");
+
+                    b.Property<string>("Keys")
+                        .IsRequired()
+                        .HasMaxLength(400)
+                        .HasColumnType("character varying(400)");
+
+                    b.Property<DateTimeOffset>("SeenAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("Nodes");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.Revocation", b =>
                 {
                     b.Property<long>("Id")
