@@ -1,6 +1,7 @@
 using System.CommandLine;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
 
@@ -9,7 +10,13 @@ internal static class ServeCommand
 {
     public static Command Create() => CommandLine.Verb("serve", "Runs the server (the default).", async (_, settings, cancellationToken) =>
     {
-        await using var app = Program.Build(settings);
+        using var output = ConsoleOutput.Install();
+        await using var app = Program.Build(settings, builder =>
+        {
+            builder.Services.AddSingleton(output);
+            // Of standard error too, where somebody sends the log there, a request does not wait for a reader.
+            builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
+        });
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await app.StartAsync(cancellationToken);
         app.PrintBanner(applied);
