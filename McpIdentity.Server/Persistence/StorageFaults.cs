@@ -27,7 +27,7 @@ internal static class StorageFaults
     }
 
     private static bool IsOfFile(int code) =>
-        code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN;
+        code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN or SQLITE_CORRUPT or SQLITE_NOTADB;
 
     // Whatever Npgsql says itself is about the connection; of the server's own words those that are not about our statement:
     // 57P0x shutting down or starting, 25006 read-only after a failover.
