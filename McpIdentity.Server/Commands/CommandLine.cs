@@ -4,6 +4,7 @@ using System.Data.Common;
 using System.Globalization;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
@@ -45,6 +46,12 @@ internal static class CommandLine
     {
         // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
+        if ((!isVerb || args[0] == "serve") && ConnectionLimit.Refusal is { } refusal)
+        {
+            await Console.Error.WriteLineAsync(refusal);
+            return Failed;
+        }
+
         try
         {
             var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);
