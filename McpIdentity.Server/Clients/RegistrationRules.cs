@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Refuses an initial access token that protects nothing, and a time to live that would delete clients in use.</summary>
+/// <summary>Refuses an initial access token that protects nothing, and limits of unused registrations that would delete clients in use.</summary>
 internal sealed class RegistrationRules : IValidateOptions<OAuthServerOptions>
 {
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
@@ -14,6 +14,11 @@ internal sealed class RegistrationRules : IValidateOptions<OAuthServerOptions>
         {
             // The stamp of a client's last use is as old as a day (ClientUse).
             problems.Add($"OAuth:Registration:UnusedClientTtl must be at least two days, or 00:00:00 for never (is {policy.UnusedClientTtl}).");
+        }
+
+        if (policy.MaxUnusedClients < 0)
+        {
+            problems.Add($"OAuth:Registration:MaxUnusedClients must be 1 or more, or 0 for no limit (is {policy.MaxUnusedClients}).");
         }
 
         if (policy.RequireInitialAccessToken && policy.InitialAccessToken is not { Length: >= StaticClientRules.MinimumSecretLength })

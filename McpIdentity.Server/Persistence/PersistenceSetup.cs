@@ -78,6 +78,7 @@ internal static partial class PersistenceSetup
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await db.CreateDatabaseAsync(cancellationToken);
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
+        await db.MakeCompactableAsync(cancellationToken);
         await db.EndAbandonedMigrationAsync(cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         if (pending.Count > 0)
