@@ -100,11 +100,12 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, the keys, the sessions, the configured clients, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
         var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
+        await app.Services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken);
         await app.Services.LoadKeysAsync(cancellationToken);
         await app.Services.MakeFirstCookieKeyAsync(cancellationToken);
         await app.Services.OpenSessionsAsync(cancellationToken);

@@ -6,11 +6,14 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [races|kill|outages] [options]
+        dotnet run -c Release --project bench -- [races|kill|outages|redis|output|rolling] [options]
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
           outages     refreshes while PostgreSQL hangs and restarts, or SQLite is locked by another process
-          --rounds    of races, kill or outages (default 100)
+          redis       Redis hangs for seconds while it counts: answers, losses, the longest wait
+          output      nobody reads standard output
+          rolling     two servers behind deploy/nginx.conf, replaced one right after the other under load
+          --rounds    of all these (default 100)
           --seconds   how long each operation is measured (default 5)
           --only      operations whose key contains one of these words
           --filled    how many grants are stored before, with a tenth as many clients (default 0)

@@ -57,6 +57,16 @@ internal sealed class ChildProcess : IAsyncDisposable
         return process.ExitCode == 0 ? output[0] : throw new InvalidOperationException($"{command} failed:\n{string.Concat(output)}");
     }
 
+    /// <summary>Such as <c>STOP</c>.</summary>
+    public Task SignalAsync(string name) => RunAsync("kill", "-" + name, _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>SIGTERM, and waits for the end.</summary>
+    public async Task StopAsync()
+    {
+        await SignalAsync("TERM");
+        await _process.WaitForExitAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         Kill(_process);

@@ -19,6 +19,9 @@ internal static class Program
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
             "outages" => Outages.RunAsync,
+            "redis" => Hangs.OfRedisAsync,
+            "output" => Hangs.OfOutputAsync,
+            "rolling" => Rolling.RunAsync,
             _ => MeasureAsync,
         };
         if (BenchOptions.Parse(run == MeasureAsync ? args : args[1..], out var problem) is not { } options)

@@ -30,15 +30,19 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     }
 
     /// <param name="settings"><c>--Section:Key=value</c>, after our own.</param>
-    public static async Task<ServerUnderTest> StartAsync(
-        string program, string folder, int port, PostgresServer? database, params string[] settings)
+    public static Task<ServerUnderTest> StartAsync(string program, string folder, int port, PostgresServer? database, params string[] settings) =>
+        StartAsync(program, folder, port, database, settings, before: null);
+
+    /// <param name="before">What a shell does in the server's place before it becomes the server.</param>
+    public static async Task<ServerUnderTest> StartAsync(string program, string folder, int port, PostgresServer? database, string[] settings, string? before)
     {
         var address = new Uri($"http://localhost:{port}");
         string[] storage = database is null
             ? [$"--Database:ConnectionString={SqliteIn(folder)}"]
             : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
         var clock = Stopwatch.StartNew();
-        var process = ChildProcess.Start(folder, "server", ["dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage, .. settings]);
+        string[] shell = before is null ? [] : ["/bin/sh", "-c", before + "; exec \"$0\" \"$@\""];
+        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage, .. settings]);
         var server = new ServerUnderTest(process, address);
         using var http = new HttpClient { BaseAddress = address };
         await process.WaitUntilAsync(() => IsUpAsync(http));
@@ -47,6 +51,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     }
 
     public static string SqliteIn(string folder) => $"Data Source={Path.Combine(folder, "bench.db")}";
+
+    /// <summary>SIGTERM.</summary>
+    public Task StopAsync() => _process.StopAsync();
 
     /// <summary>SIGKILL.</summary>
     public ValueTask DisposeAsync() => _process.DisposeAsync();
@@ -65,5 +72,5 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     }
 
     // The working directory is the caller's; where this file was compiled is the repository's.
-    private static string RepositoryRoot([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, ".."));
+    public static string RepositoryRoot([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, ".."));
 }

@@ -27,6 +27,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<OperatorAct> OperatorActs => Set<OperatorAct>();
 
+    public DbSet<Node> Nodes => Set<Node>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -133,6 +135,12 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         {
             key.Property(k => k.Id).HasMaxLength(Lengths.Id);
             key.Property(k => k.Algorithm).HasMaxLength(Lengths.Name);
+        });
+
+        modelBuilder.Entity<Node>(node =>
+        {
+            node.Property(n => n.Id).HasMaxLength(Lengths.Id);
+            node.Property(n => n.Keys).HasMaxLength(Lengths.Text);
         });
     }
 

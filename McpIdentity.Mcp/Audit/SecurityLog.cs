@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -165,9 +166,9 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             }
             else
             {
-                // In one piece, so that no other line of the console comes in between.
-                using var output = Console.OpenStandardOutput();
-                output.Write(lines);
+                // In one piece, so that no other line of the console comes in between; and by the writer that the host may have
+                // replaced with one that waits for nobody.
+                Console.Out.Write(Encoding.UTF8.GetString(lines));
             }
 
             _isFailing = false;

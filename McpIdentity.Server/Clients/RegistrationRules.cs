@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Refuses an initial access token that protects nothing, and a time to live that would delete clients in use.</summary>
+/// <summary>Refuses an initial access token that protects nothing, and limits of unused registrations that would delete clients in use.</summary>
 internal sealed class RegistrationRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
@@ -20,6 +20,11 @@ internal sealed class RegistrationRules(IHostEnvironment environment) : IValidat
         if (policy.MaxRedirectUris < 1)
         {
             problems.Add($"OAuth:Registration:MaxRedirectUris must be 1 or more (is {policy.MaxRedirectUris}).");
+        }
+
+        if (policy.MaxUnusedClients < 0)
+        {
+            problems.Add($"OAuth:Registration:MaxUnusedClients must be 1 or more, or 0 for no limit (is {policy.MaxUnusedClients}).");
         }
 
         if (policy.RequireInitialAccessToken && policy.InitialAccessToken is not { Length: >= StaticClientRules.MinimumSecretLength })

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Logging.Console;
@@ -49,6 +50,12 @@ internal static class CommandLine
     {
         // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
+        if ((!isVerb || args[0] == "serve") && ConnectionLimit.Refusal is { } refusal)
+        {
+            await Console.Error.WriteLineAsync(refusal);
+            return Failed;
+        }
+
         try
         {
             var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Sockets;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
 
@@ -10,7 +11,14 @@ internal static class ServeCommand
 {
     public static Command Create() => CommandLine.Verb("serve", "Runs the server (the default).", "serve --Server:Port=9000", async (_, settings, cancellationToken) =>
     {
-        await using var app = Program.Build(settings, builder => builder.AddQuietStart());
+        using var output = ConsoleOutput.Install();
+        await using var app = Program.Build(settings, builder =>
+        {
+            builder.AddQuietStart();
+            builder.Services.AddSingleton(output);
+            // Of standard error too, where somebody sends the log there, a request does not wait for a reader.
+            builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
+        });
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);

@@ -1,9 +1,12 @@
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>
 /// The end of a process that clients do not notice: after SIGTERM every answer asks its connection to be closed, the server
-/// still listens for a moment, and then finishes what has begun. Without the moment a client loses the request that it
-/// sends on an idle connection while that is being closed.
+/// still listens for a moment while <c>/health/ready</c> is 503, and then finishes what has begun. Without the moment a client
+/// loses the request that it sends on an idle connection while that is being closed.
 /// </summary>
 internal static class Draining
 {
@@ -40,9 +43,10 @@ internal static class Draining
             await asked.Task;
         }
 
+        var atLeast = TimeSpan.FromSeconds(app.Services.GetRequiredService<IOptions<ServerOptions>>().Value.DrainSeconds);
         var begun = Environment.TickCount64;
         Volatile.Write(ref _lastRequest, begun);
-        while (Since(Volatile.Read(ref _lastRequest)) < Quiet && Since(begun) < Longest)
+        while (Since(begun) < atLeast || (Since(Volatile.Read(ref _lastRequest)) < Quiet && Since(begun) < Longest))
         {
             await Task.Delay(50, CancellationToken.None);
         }

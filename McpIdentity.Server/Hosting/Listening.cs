@@ -1,4 +1,5 @@
 using McpIdentity.Server.Settings;
+using Microsoft.AspNetCore.Connections;
 
 namespace McpIdentity.Server.Hosting;
 
@@ -8,9 +9,12 @@ internal static class Listening
     public static void AddListening(this WebApplicationBuilder builder, ServerOptions server)
     {
         builder.Services.ConfigureOptions<ServerOptionsRules>();
+        // Of two that can bind an address Kestrel takes the one that was added last.
+        builder.Services.AddSingleton<IConnectionListenerFactory, LimitedConnections>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = builder.Configuration.GetValue<long?>("Kestrel:Limits:MaxConcurrentConnections") ?? ConnectionLimit.Connections;
             kestrel.Limits.MaxRequestBodySize = Math.Max(server.MaxRequestBodyBytes, 0); // what is less is refused with the other problems
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;

@@ -61,6 +61,11 @@ internal sealed class ServerOptionsRules(IHostEnvironment environment, IConfigur
             yield return $"Server:MaxRequestBodyBytes must be at least 65536: a registration may be as large (is {options.MaxRequestBodyBytes}).";
         }
 
+        if (options.DrainSeconds is < 0 or > 300)
+        {
+            yield return $"Server:DrainSeconds must be between 0 and 300 (is {options.DrainSeconds}).";
+        }
+
         if (options.PublicBaseUrl is null)
         {
             yield return "Server:PublicBaseUrl (OAUTH_BASE_URL) must be set in Production: the https address that clients use.";

@@ -14,6 +14,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
 {
     private const int BatchSize = 500;
     private const int BatchesPerLine = 20;
+    private const string TooMany = "unused registrations beyond the limit";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
@@ -34,7 +35,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         var expired = time.GetUtcNow() - Margin;
         var forgotten = time.GetUtcNow() - RecordsKept;
         var retired = time.GetUtcNow() - TimeSpan.FromDays(1);
-        return
+        IReadOnlyList<(string What, int Count)> done =
         [
             await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.KeptUntil < expired), s => s.OrderBy(session => session.KeptUntil), dryRun, cancellationToken),
@@ -43,9 +44,46 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("old records of operators' acts", db.OperatorActs.Where(act => act.At < forgotten), a => a.OrderBy(act => act.At), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
+            await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun, cancellationToken, await SurplusAsync(cancellationToken)),
             await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.Id), dryRun, cancellationToken),
         ];
+        if (!dryRun && done.Any(kind => kind.Count > 0))
+        {
+            await db.CompactAsync(cancellationToken);
+        }
+
+        return done;
     }
+
+    /// <summary>By how much there are more registrations that were never used than <c>OAuth:Registration:MaxUnusedClients</c>.</summary>
+    public async Task<int> SurplusAsync(CancellationToken cancellationToken)
+    {
+        var max = options.Value.Registration.MaxUnusedClients;
+        // The index alone tells whether there can be too many; only then the grants are looked at.
+        return max > 0 && await WithoutStamp().CountAsync(cancellationToken) > max
+            ? Math.Max(0, await NeverUsedClients().CountAsync(cancellationToken) - max)
+            : 0;
+    }
+
+    /// <summary>Deletes what is too many, without waiting for its time: a flood of registrations must not fill the disk within an hour.</summary>
+    public async Task RunSurplusAsync(CancellationToken cancellationToken)
+    {
+        var surplus = await SurplusAsync(cancellationToken);
+        if ((await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun: false, cancellationToken, surplus)).Count > 0)
+        {
+            await db.CompactAsync(cancellationToken);
+        }
+    }
+
+    private IQueryable<OpenIddictEntityFrameworkCoreApplication> WithoutStamp() => db.Clients.Where(client =>
+        EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null && EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null);
+
+    // The stamp of the first use is written within seconds; until then its grant tells.
+    private IQueryable<OpenIddictEntityFrameworkCoreApplication> NeverUsedClients() => WithoutStamp()
+        .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null && !db.Grants.Any(grant => grant.ClientId == client.ClientId));
+
+    private static IOrderedQueryable<OpenIddictEntityFrameworkCoreApplication> OldestFirst(IQueryable<OpenIddictEntityFrameworkCoreApplication> clients) =>
+        clients.OrderBy(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt));
 
     /// <summary>
     /// Clients that registered themselves (an operator's have no such date and stay for ever) and were never authorised
@@ -68,21 +106,23 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         db.Consents.Where(consent => !db.Clients.Any(client => client.ClientId == consent.ClientId));
 
     private async Task<(string What, int Count)> RunAsync<T>(
-        string what, IQueryable<T> rows, Func<IQueryable<T>, IOrderedQueryable<T>> order, bool dryRun, CancellationToken cancellationToken)
+        string what, IQueryable<T> rows, Func<IQueryable<T>, IOrderedQueryable<T>> order, bool dryRun, CancellationToken cancellationToken,
+        int atMost = int.MaxValue)
         where T : class
     {
         if (dryRun)
         {
-            return (what, await rows.CountAsync(cancellationToken));
+            return (what, Math.Min(atMost, await rows.CountAsync(cancellationToken)));
         }
 
         var (total, batches) = (0, 0);
-        while (true)
+        while (total < atMost)
         {
+            var size = Math.Min(BatchSize, atMost - total);
             var started = Stopwatch.GetTimestamp();
-            var deleted = await db.WriteAsync(() => order(rows).Take(BatchSize).ExecuteDeleteAsync(cancellationToken), cancellationToken);
+            var deleted = await db.WriteAsync(() => order(rows).Take(size).ExecuteDeleteAsync(cancellationToken), cancellationToken);
             total += deleted;
-            if (deleted < BatchSize)
+            if (deleted < size)
             {
                 break;
             }

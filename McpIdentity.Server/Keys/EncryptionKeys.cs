@@ -34,7 +34,10 @@ internal sealed class EncryptionKeys
     public IReadOnlyList<string> Prefixes => [.. _keys.Select(key => PrefixOf(Base64Url.EncodeToString(key.Id)))];
 
     /// <summary>Tells one key from another in the log, and says nothing of it.</summary>
-    public string Fingerprint => Convert.ToHexStringLower(_keys[0].Id);
+    public string Fingerprint => Fingerprints[0];
+
+    /// <summary>The same of every key that is read: the current one, and then the previous ones.</summary>
+    public IReadOnlyList<string> Fingerprints => [.. _keys.Select(key => Convert.ToHexStringLower(key.Id))];
 
     /// <summary>Whether an earlier key is configured, whose values are to be protected anew.</summary>
     public bool HasPrevious => _keys.Count > 1;

@@ -21,6 +21,8 @@ internal static class KeysSetup
         services.AddSingleton<SigningKeyRing>();
         services.AddScoped<SigningKeyStore>();
         services.AddSingleton<SigningKeyRotation>();
+        services.AddSingleton<NodeRegister>();
+        services.AddHostedService(provider => provider.GetRequiredService<NodeRegister>());
 
         services.AddSingleton<IMcpSigningKeys>(provider => provider.GetRequiredService<SigningKeyRing>());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeyRing>());

@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Limits;
 /// Counts in the Redis that all nodes share, in one round trip. While Redis is away each node counts for itself: a limit
 /// that is too generous for a while is better than a refused request.
 /// </summary>
-internal sealed partial class RedisRateCounter(RedisConnection redis, MemoryRateCounter memory, TimeProvider time, ILogger<RedisRateCounter> logger)
+internal sealed partial class RedisRateCounter(RedisConnection redis, MemoryRateCounter memory, ILogger<RedisRateCounter> logger)
     : IMcpRateCounter
 {
     // A count that has lost its end (a restored snapshot, a foreign write) would never begin anew: the end is looked at every time.
@@ -23,44 +23,37 @@ internal sealed partial class RedisRateCounter(RedisConnection redis, MemoryRate
         return {used, left}
         """;
 
-    private static readonly TimeSpan TriesAgainAfter = TimeSpan.FromSeconds(1);
-
-    private long _awayUntil;
-    private int _isAway;
+    private int _isAlone;
 
     public async ValueTask<RateCount> CountAsync(string key, TimeSpan window)
     {
-        if (!redis.IsConfigured || time.GetUtcNow().UtcTicks < Volatile.Read(ref _awayUntil))
+        if (redis is { IsConfigured: true, IsAway: false })
         {
-            return await memory.CountAsync(key, window);
-        }
-
-        try
-        {
-            var count = await CountInRedisAsync(key, window);
-            if (Interlocked.Exchange(ref _isAway, 0) == 1)
+            try
             {
-                IsBack();
-            }
+                var count = await redis.RunAsync(database => CountAsync(database, key, window));
+                if (Interlocked.Exchange(ref _isAlone, 0) == 1)
+                {
+                    IsBack();
+                }
 
-            return count;
-        }
-        catch (Exception exception)
-        {
-            // Whatever is wrong with Redis, the request is not: it may be away, full, read-only or without scripts.
-            Volatile.Write(ref _awayUntil, (time.GetUtcNow() + TriesAgainAfter).UtcTicks);
-            if (Interlocked.Exchange(ref _isAway, 1) == 0)
+                return count;
+            }
+            catch (Exception exception)
             {
-                IsAway(exception.Message);
+                // Whatever is wrong with Redis, the request is not: it may be away, full, read-only or without scripts.
+                if (Interlocked.Exchange(ref _isAlone, 1) == 0)
+                {
+                    IsAway(exception.GetBaseException().Message);
+                }
             }
-
-            return await memory.CountAsync(key, window);
         }
+
+        return await memory.CountAsync(key, window);
     }
 
-    private async Task<RateCount> CountInRedisAsync(string key, TimeSpan window)
+    private async Task<RateCount> CountAsync(IDatabase database, string key, TimeSpan window)
     {
-        var database = await redis.DatabaseAsync();
         var answer = (RedisResult[])(await database.ScriptEvaluateAsync(Script, [redis.Key("rate:" + key)], [(long)window.TotalMilliseconds]))!;
         return new RateCount((long)answer[0], TimeSpan.FromMilliseconds((long)answer[1]));
     }

@@ -1,74 +1,59 @@
-using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace McpIdentity.Server.Operations;
 
 /// <summary>
-/// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: what it needs answers too; 503 names
-/// the component that does not, and nothing about it (SEED-090).
+/// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: what it needs answers too, and it is
+/// not about to stop; 503 names the component, and nothing about it (SEED-090).
 /// </summary>
 internal static class Health
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
-
     public static void AddHealth(this WebApplicationBuilder builder, SessionStorageOptions sessions)
     {
-        var checks = builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>("database", timeout: Patience);
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddSingleton<DatabaseProbe>();
+        builder.Services.AddSingleton<RedisProbe>();
+        builder.Services.AddSingleton<SessionsProbe>();
+        builder.Services.AddSingleton<LogProbe>();
+        // Readiness says what changed, once; the framework would write a stack for each failed check.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
+        var checks = builder.Services.AddHealthChecks()
+            .AddCheck<DatabaseProbe>("database")
+            .AddCheck<LogProbe>("log", HealthStatus.Degraded);
         if (sessions is { Redis.Host.Length: > 0 } or { Type: SessionStorageType.Redis })
         {
             // Limits and signals go on without it (docs/operations.md): only where it holds the sessions is its loss this server's.
-            checks.AddCheck<RedisHealth>("redis", sessions.Type == SessionStorageType.Redis ? HealthStatus.Unhealthy : HealthStatus.Degraded, timeout: Patience);
+            checks.AddCheck<RedisProbe>("redis", sessions.Type == SessionStorageType.Redis ? HealthStatus.Unhealthy : HealthStatus.Degraded);
         }
 
         if (sessions is { Type: SessionStorageType.File })
         {
-            checks.AddCheck<SessionsHealth>("sessions", timeout: Patience);
+            checks.AddCheck<SessionsProbe>("sessions");
         }
     }
 
     public static void MapHealth(this WebApplication app)
     {
         var address = new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
-        app.MapHealthChecks(Paths.Live, new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync }).WithAddress(address);
-        app.MapHealthChecks(Paths.Ready, new HealthCheckOptions { ResponseWriter = WriteAsync }).WithAddress(address);
-        app.MapHealthChecks(Paths.Health, new HealthCheckOptions { ResponseWriter = WriteAsync }).WithAddress(address);
-    }
-
-    private static Task WriteAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(new
-    {
-        status = report.Status switch { HealthStatus.Healthy => "ok", HealthStatus.Degraded => "degraded", _ => "unavailable" },
-        checks = report.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Status == HealthStatus.Healthy ? "ok" : "failed"),
-    });
-
-    private sealed class DatabaseHealth(PreparedSql sql) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        app.Map(Paths.Live, () => TypedResults.Ok(new { status = "ok" })).WithAddress(address);
+        foreach (var path in (string[])[Paths.Ready, Paths.Health])
         {
-            // Of the two ways to the database the one that may be left while it does not answer.
-            await sql.ReadAsync("SELECT 1", [], _ => "", cancellationToken);
-            return HealthCheckResult.Healthy();
+            app.Map(path, AnswerAsync).WithAddress(address);
         }
     }
 
-    private sealed class SessionsHealth(ISessionStorage sessions) : IHealthCheck
+    private static async Task<IResult> AnswerAsync(HttpContext context, Readiness readiness)
     {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        context.Response.Headers.CacheControl = "no-store";
+        var (status, checks) = await readiness.CheckAsync();
+        if (status is not (Readiness.Ok or Readiness.Degraded))
         {
-            await sessions.CheckAsync(cancellationToken);
-            return HealthCheckResult.Healthy();
+            context.Response.Headers.RetryAfter = "2";
+            return TypedResults.Json(new { status, checks }, statusCode: StatusCodes.Status503ServiceUnavailable);
         }
-    }
 
-    private sealed class RedisHealth(RedisConnection redis) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            await (await redis.DatabaseAsync()).PingAsync().WaitAsync(Patience, cancellationToken);
-            return HealthCheckResult.Healthy();
-        }
+        return TypedResults.Ok(new { status, checks });
     }
 }

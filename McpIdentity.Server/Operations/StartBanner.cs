@@ -1,9 +1,12 @@
+using System.Globalization;
 using System.Reflection;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Operations;
@@ -32,9 +35,15 @@ internal static class StartBanner
               User Info           {Issuing(Paths.UserInfo)}
               Auth Server         {Issuing(Paths.ServerMetadata(mcp.Path)[0])}
               Protected Resource  {(mcp is { Enabled: true, Auth.AuthType: not McpAuthType.None } ? address.UrlOf("/.well-known/oauth-protected-resource") : "off (Mcp:Enabled, Mcp:Auth:AuthType)")}
+              Connections         {Connections(app.Services)}
               Connect             claude mcp add --transport http mcpidentity {endpoint}
             """);
     }
+
+    private static string Connections(IServiceProvider services) =>
+        services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MaxConcurrentConnections is { } connections
+            ? $"{connections} at once, of {ConnectionLimit.Descriptors?.ToString(CultureInfo.InvariantCulture) ?? "unlimited"} file descriptors (ulimit -n)"
+            : "as many as come";
 
     private static string SignIn(SignInProviders providers) => providers switch
     {

@@ -76,6 +76,7 @@ internal static class PersistenceSetup
 
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
+        await db.MakeCompactableAsync(cancellationToken);
         await db.EndAbandonedMigrationAsync(cancellationToken);
         await db.RefuseNewerSchemaAsync(cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();

@@ -6,17 +6,33 @@ using StackExchange.Redis;
 namespace McpIdentity.Server.Persistence;
 
 /// <summary>
-/// The one connection of this node to Redis, opened when it is first needed. It reconnects by itself; while Redis is away a
-/// command fails at once, so that a request ends in 503 and not in a queue.
+/// This node's way to Redis. The first command that gets no answer in time says that Redis is away: those that wait beside
+/// it are let go, and until it answers again one task tries and everybody else is told at once. Nobody's request is the one
+/// that tries, which is why this is not Polly's circuit breaker.
 /// </summary>
 internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> options, ILogger<RedisConnection> logger) : IAsyncDisposable
 {
+    private const int MaxReasonLength = 200;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan TriesEvery = TimeSpan.FromMilliseconds(500);
+
     private readonly RedisOptions _redis = options.Value.SessionStorage.Redis;
     private readonly SemaphoreSlim _opening = new(1);
+    private readonly CancellationTokenSource _ending = new();
+    private readonly Lock _changing = new();
     private ConnectionMultiplexer? _connection;
+    private ConnectionMultiplexer? _listeningOn;
+    private (RedisChannel Channel, Action Wake)? _listener;
+    private CancellationTokenSource _waiting = new();
+    private Task _trying = Task.CompletedTask;
+    private volatile Exception? _away;
 
     /// <summary>Whether a setting asks for Redis. Where none does, everything shared goes through the database.</summary>
     public bool IsConfigured => _redis.Host is { Length: > 0 } || options.Value.SessionStorage.Type == SessionStorageType.Redis;
+
+    /// <summary>Whether it did not answer, and is being tried.</summary>
+    public bool IsAway => _away is not null;
 
     /// <summary>The key as it is stored: <paramref name="key"/> behind the configured prefix.</summary>
     public RedisKey Key(string key) => _redis.KeyPrefix + key;
@@ -24,9 +40,53 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     /// <summary>The channel of this installation, behind the same prefix as its keys.</summary>
     public RedisChannel Channel(string name) => RedisChannel.Literal(_redis.KeyPrefix + name);
 
-    public async ValueTask<IDatabase> DatabaseAsync() => (await OpenAsync()).GetDatabase();
+    /// <summary>Runs a command, or several, in bounded time.</summary>
+    /// <exception cref="StorageUnavailableException">Redis is away, or refuses because of its own state: full, read-only, loading.</exception>
+    public async Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        if (_away is { } known)
+        {
+            throw Unavailable(known);
+        }
 
-    public async ValueTask<ISubscriber> SubscriberAsync() => (await OpenAsync()).GetSubscriber();
+        var letGo = _waiting.Token;
+        try
+        {
+            var connection = await OpenAsync().WaitAsync(Patience, letGo);
+            return await command(connection.GetDatabase()).WaitAsync(Patience, letGo);
+        }
+        catch (OperationCanceledException exception) when (letGo.IsCancellationRequested)
+        {
+            throw Unavailable(_away ?? exception);
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            Failed(exception);
+            throw Unavailable(exception);
+        }
+    }
+
+    /// <summary>Whether it takes a write, as everything that serves needs: returns or throws.</summary>
+    public Task CheckAsync() => RunAsync(WriteAsync);
+
+    /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
+    public async Task ListenAsync(RedisChannel channel, Action wake)
+    {
+        _listener = (channel, wake);
+        try
+        {
+            await RunAsync(async _ =>
+            {
+                await ListenOnAsync(_connection!);
+                return true;
+            });
+        }
+        catch (StorageUnavailableException) when (IsAway)
+        {
+            // It is listened to as soon as it is back.
+        }
+    }
 
     /// <summary>The first connection, at the start: a Redis that is away comes back, one that refuses us never does.</summary>
     /// <returns>False when it is away.</returns>
@@ -61,7 +121,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
                     $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does. Is REDIS_TLS right?", exception);
             }
 
-            IsAway(_redis, exception.Message);
+            Failed(exception);
             return false;
         }
         catch (RedisException exception)
@@ -72,15 +132,19 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
 
     public async ValueTask DisposeAsync()
     {
+        await _ending.CancelAsync();
+        await _trying;
         if (_connection is not null)
         {
             await _connection.DisposeAsync();
         }
 
         _opening.Dispose();
+        _ending.Dispose();
+        _waiting.Dispose();
     }
 
-    private async ValueTask<ConnectionMultiplexer> OpenAsync()
+    private async Task<ConnectionMultiplexer> OpenAsync()
     {
         if (_connection is { } open)
         {
@@ -95,6 +159,133 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         finally
         {
             _opening.Release();
+        }
+    }
+
+    private StorageUnavailableException Unavailable(Exception exception) => new($"{_redis} is out of reach or takes no writes.", exception);
+
+    // That it knows its server as a replica it says by an exception of another family; ObjectDisposedException: replaced meanwhile.
+    private static bool IsFault(Exception exception) => exception is RedisException or RedisCommandException or TimeoutException or ObjectDisposedException;
+
+    // A server that was the primary answers so, or the library for it. Others that answer (full, loading) are tried by whoever comes: it costs no wait.
+    private static bool IsReplica(Exception exception) => exception is RedisCommandException ||
+        (exception is RedisServerException && exception.Message.StartsWith("READONLY", StringComparison.Ordinal));
+
+    private void Failed(Exception exception)
+    {
+        var answers = exception is RedisServerException or RedisCommandException;
+        if (answers && !IsReplica(exception))
+        {
+            return;
+        }
+
+        lock (_changing)
+        {
+            if (_ending.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (!answers && _away is null)
+            {
+                _away = exception;
+                LostIt(_redis, exception.Message.Length > MaxReasonLength ? exception.Message[..MaxReasonLength] : exception.Message);
+                _waiting.Cancel();
+            }
+
+            if (_trying.IsCompleted)
+            {
+                _trying = Task.Run(TryUntilItWritesAsync);
+            }
+        }
+    }
+
+    private async Task TryUntilItWritesAsync()
+    {
+        while (!_ending.IsCancellationRequested)
+        {
+            try
+            {
+                if ((_connection is { } old && await IsPrimaryAsync(old)) || await ReplaceAsync())
+                {
+                    await ListenOnAsync(_connection!);
+                    Back();
+                    return;
+                }
+            }
+            catch (Exception exception) when (IsFault(exception))
+            {
+                // Not yet.
+            }
+
+            // Not TimeProvider: what is waited for is the network.
+            await Task.Delay(TriesEvery, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Back()
+    {
+        lock (_changing)
+        {
+            if (_away is null)
+            {
+                return;
+            }
+
+            (_waiting, _away) = (new CancellationTokenSource(), null);
+        }
+
+        HasIt(_redis);
+    }
+
+    /// <summary>
+    /// A connection of its own: behind the same address there may be another server, and the old connection stays with one
+    /// that hangs or has become a replica.
+    /// </summary>
+    private async Task<bool> ReplaceAsync()
+    {
+        var settings = Settings();
+        settings.AbortOnConnectFail = true;
+        var connection = await ConnectionMultiplexer.ConnectAsync(settings);
+        if (!await IsPrimaryAsync(connection))
+        {
+            await connection.DisposeAsync();
+            return false;
+        }
+
+        if (Interlocked.Exchange(ref _connection, connection) is { } old)
+        {
+            await old.DisposeAsync(); // Nobody waits on it: they were let go, or their server refuses them.
+        }
+
+        return true;
+    }
+
+    private async Task<bool> IsPrimaryAsync(ConnectionMultiplexer connection)
+    {
+        try
+        {
+            return await WriteAsync(connection.GetDatabase()).WaitAsync(Patience);
+        }
+        catch (RedisServerException exception) when (!IsReplica(exception) && !IsLoading(exception))
+        {
+            return true; // full, for instance: another connection leads to the same
+        }
+        catch (Exception exception) when (IsFault(exception))
+        {
+            return false;
+        }
+    }
+
+    private Task<bool> WriteAsync(IDatabase database) => database.StringSetAsync(Key("write"), "1", TimeSpan.FromMinutes(1));
+
+    private async Task ListenOnAsync(ConnectionMultiplexer connection)
+    {
+        if (_listener is { } listener && _listeningOn != connection)
+        {
+            // Of one connection the library subscribes anew by itself.
+            await connection.GetSubscriber().SubscribeAsync(listener.Channel, (_, _) => listener.Wake()).WaitAsync(Patience);
+            _listeningOn = connection;
         }
     }
 
@@ -116,6 +307,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         }
     }
 
+    // While it is away a command fails at once instead of waiting in a queue.
     private ConfigurationOptions Settings() => new()
     {
         EndPoints = { { _redis.Host ?? "localhost", _redis.Port } },
@@ -134,5 +326,8 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     };
 
     [LoggerMessage(1601, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
-    private partial void IsAway(RedisOptions redis, string reason);
+    private partial void LostIt(RedisOptions redis, string reason);
+
+    [LoggerMessage(1603, LogLevel.Information, "{Redis} answers again.")]
+    private partial void HasIt(RedisOptions redis);
 }

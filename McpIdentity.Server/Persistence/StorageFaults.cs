@@ -27,7 +27,7 @@ internal static class StorageFaults
     }
 
     private static bool IsOfFile(int code) =>
-        code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN;
+        code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN or SQLITE_CORRUPT or SQLITE_NOTADB;
 
     /// <summary>Whether the server refuses us until an operator does something: to wait at the start would not help.</summary>
     public static bool IsRefusal(Exception exception) =>

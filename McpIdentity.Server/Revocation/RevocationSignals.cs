@@ -23,7 +23,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
         {
             if (redis.IsConfigured)
             {
-                await (await redis.SubscriberAsync()).PublishAsync(redis.Channel(Channel), RedisValue.EmptyString, CommandFlags.FireAndForget);
+                await redis.RunAsync(database => database.PublishAsync(redis.Channel(Channel), RedisValue.EmptyString, CommandFlags.FireAndForget));
             }
             else if (db.Database.IsNpgsql())
             {
@@ -45,8 +45,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
             {
                 if (redis.IsConfigured)
                 {
-                    // StackExchange.Redis subscribes anew after every reconnection.
-                    await (await redis.SubscriberAsync()).SubscribeAsync(redis.Channel(Channel), (_, _) => wake());
+                    await redis.ListenAsync(redis.Channel(Channel), wake);
                     return;
                 }
 

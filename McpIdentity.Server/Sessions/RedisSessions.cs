@@ -29,9 +29,9 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
     }
 
     public Task AddAsync(SignInSession session, CancellationToken cancellationToken) =>
-        RunAsync(db => db.StringSetAsync(KeyOf(session.Id), SealedSession.Seal(keys, session), LifetimeOf(session)));
+        redis.RunAsync(db => db.StringSetAsync(KeyOf(session.Id), SealedSession.Seal(keys, session), LifetimeOf(session)));
 
-    public Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken) => RunAsync(async db =>
+    public Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken) => redis.RunAsync(async db =>
     {
         var text = await db.StringGetAsync(KeyOf(id));
         if (!text.HasValue || SealedSession.Open(keys, text!) is not { } session)
@@ -48,7 +48,7 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         return session;
     });
 
-    public Task<SignInSession?> UpdateAsync(string id, Func<SignInSession, SignInSession> change, CancellationToken cancellationToken) => RunAsync(async db =>
+    public Task<SignInSession?> UpdateAsync(string id, Func<SignInSession, SignInSession> change, CancellationToken cancellationToken) => redis.RunAsync(async db =>
     {
         while (true)
         {
@@ -66,7 +66,7 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         }
     });
 
-    public Task<bool> EndAsync(string id, CancellationToken cancellationToken) => RunAsync(db => db.KeyDeleteAsync(KeyOf(id)));
+    public Task<bool> EndAsync(string id, CancellationToken cancellationToken) => redis.RunAsync(db => db.KeyDeleteAsync(KeyOf(id)));
 
     public async IAsyncEnumerable<SignInSession> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -79,7 +79,7 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
         }
     }
 
-    public Task CheckAsync(CancellationToken cancellationToken) => RunAsync(db => db.PingAsync());
+    public Task CheckAsync(CancellationToken cancellationToken) => redis.CheckAsync();
 
     private RedisKey KeyOf(string id) => redis.Key(Kind + id);
 
@@ -102,7 +102,7 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
 
     private async IAsyncEnumerable<(RedisKey Key, string Text)> ScanAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var db = await RunAsync(Task.FromResult);
+        var db = await redis.RunAsync(Task.FromResult);
         // A prefix may hold what a pattern would read as a wildcard.
         var pattern = string.Concat(redis.Key(Kind).ToString().Select(character => "*?[]^-\\".Contains(character) ? $"\\{character}" : $"{character}")) + "*";
         foreach (var server in db.Multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
@@ -110,24 +110,12 @@ internal sealed class RedisSessions(RedisConnection redis, EncryptionKeys keys, 
             await foreach (var page in server.KeysAsync(db.Database, pattern, pageSize: PageSize).Chunk(PageSize).WithCancellation(cancellationToken))
             {
                 // Pipelined, not MGET: the keys of a cluster live in different slots.
-                var texts = await RunAsync(database => Task.WhenAll(page.Select(key => database.StringGetAsync(key))));
+                var texts = await redis.RunAsync(database => Task.WhenAll(page.Select(key => database.StringGetAsync(key))));
                 foreach (var (key, text) in page.Zip(texts).Where(pair => pair.Second.HasValue))
                 {
                     yield return (key, text!);
                 }
             }
-        }
-    }
-
-    private async Task<T> RunAsync<T>(Func<IDatabase, Task<T>> command)
-    {
-        try
-        {
-            return await command(await redis.DatabaseAsync());
-        }
-        catch (Exception exception) when (exception is RedisException or RedisTimeoutException or ObjectDisposedException)
-        {
-            throw new StorageUnavailableException("Redis, which holds the sign-in sessions, is out of reach.", exception);
         }
     }
 }

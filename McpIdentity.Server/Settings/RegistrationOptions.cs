@@ -31,6 +31,12 @@ internal sealed class RegistrationOptions
     public TimeSpan UnusedClientTtl { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>
+    /// How many clients are kept that registered themselves and were never issued anything; beyond it the oldest go within
+    /// seconds. 0: as many as come within a day.
+    /// </summary>
+    public int MaxUnusedClients { get; set; } = 10_000;
+
+    /// <summary>
     /// Whether a client may register itself for <c>client_credentials</c>. With registration open to anyone that hands
     /// a token to anyone, so unset means: not in Production, where an operator registers services.
     /// </summary>

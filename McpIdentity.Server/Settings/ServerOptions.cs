@@ -48,6 +48,13 @@ internal sealed class ServerOptions
     /// <summary>The largest request body in bytes, which only the MCP endpoint needs: forms and registrations have tighter limits.</summary>
     public int MaxRequestBodyBytes { get; set; } = 1024 * 1024;
 
+    /// <summary>
+    /// For how many seconds the server still listens after it was told to stop, while <c>/health/ready</c> is 503: as long as
+    /// a load balancer needs to notice that. 0: until requests stop coming, two seconds at most, which a proxy does with that
+    /// goes on to the next server when a connection is refused.
+    /// </summary>
+    public int DrainSeconds { get; set; }
+
     /// <summary>A file of <c>NAME=value</c> lines read at the start; the process environment wins over it.</summary>
     public string EnvFile { get; set; } = ".env.oauth";
 

@@ -212,6 +212,68 @@ internal sealed class PruningTests
         }
     }
 
+    [Test]
+    public async Task Of_a_flood_of_registrations_the_oldest_go_within_seconds_and_the_file_gets_smaller()
+    {
+        await using var server = await TestServer.StartAsync("OAuth:Registration:MaxUnusedClients=20");
+        var used = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        await used.ConnectAsync(alice);
+        var registered = new List<string>();
+        for (var i = 0; i < 30; i++)
+        {
+            server.Clock.Advance(TimeSpan.FromMilliseconds(1));
+            registered.Add((await OAuthClient.RegisterPublicAsync(server)).ClientId);
+        }
+
+        await AddLargeUnusedClientsAsync(server, 1500);
+        var (file, log) = FilesOf(server);
+        var full = file.Length;
+
+        // One tick, which the server needs its time for: the clock does not come near the hour.
+        server.Clock.Advance(TimeSpan.FromSeconds(10));
+        await Until.TrueAsync(async () => (await ClientIdsAsync(server)).Length == 21, "only as many as may be");
+        Assert.That(await ClientIdsAsync(server), Is.EquivalentTo([used.ClientId, .. registered.TakeLast(20)]), "the oldest went; who was allowed something stays");
+        await Until.TrueAsync(
+            () =>
+            {
+                file.Refresh();
+                log.Refresh();
+                return file.Length < full / 2 && log.Length < full / 2;
+            },
+            "the disk has it back");
+    }
+
+    // Before all others, as old as the clock has never been.
+    private static async Task AddLargeUnusedClientsAsync(TestServer server, int count)
+    {
+        await using var scope = server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        for (var i = 0; i < count; i++)
+        {
+            var client = new OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication { ClientId = $"flood-{i}", DisplayName = new string('x', 2000) };
+            db.Add(client).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = server.Clock.GetUtcNow() - TimeSpan.FromHours(2);
+        }
+
+        await db.SaveChangesAsync();
+    }
+
+    private static (FileInfo File, FileInfo Log) FilesOf(TestServer server)
+    {
+        using var scope = server.Services.CreateScope();
+        var text = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.GetConnectionString();
+        var file = new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(text).DataSource;
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection(text))
+        {
+            connection.Open();
+            using var checkpoint = connection.CreateCommand();
+            checkpoint.CommandText = "PRAGMA wal_checkpoint(PASSIVE)";
+            checkpoint.ExecuteNonQuery();
+        }
+
+        return (new FileInfo(file), new FileInfo(file + "-wal"));
+    }
+
     private static string[] DatabaseOf(ServerProcess server) => [$"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"];
 
     private static Task StampAsync(TestServer server) => server.Services.GetRequiredService<ClientUse>().WriteAsync(CancellationToken.None);

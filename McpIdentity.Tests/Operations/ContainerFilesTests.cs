@@ -101,7 +101,7 @@ internal sealed partial class ContainerFilesTests
     {
         var mount = ((YamlSequenceNode)Service("proxy")["volumes"])[0].ToString().Split(':');
         var configuration = await File.ReadAllTextAsync(Repository.PathOf(mount[0]));
-        var upstreams = UpstreamServer().Matches(configuration).Select(line => line.Groups["name"].Value);
+        var upstreams = UpstreamServer().Matches(configuration).Select(line => line.Groups["name"].Value).Distinct();
         Assert.That(upstreams, Is.EquivalentTo(Services.Where(name => name.StartsWith("server", StringComparison.Ordinal))));
         Assert.That(Names(Compose["secrets"]), Is.SupersetOf(SecretFile().Matches(configuration).Select(path => path.Groups["name"].Value)));
 
@@ -160,7 +160,7 @@ internal sealed partial class ContainerFilesTests
     [GeneratedRegex("KEY|SECRET|PASSWORD|DATABASE_URL")]
     private static partial Regex SecretName();
 
-    [GeneratedRegex(@"server (?<name>[a-z-]+):8082")]
+    [GeneratedRegex(@"server (?<name>[a-z-]+):8082 resolve")]
     private static partial Regex UpstreamServer();
 
     [GeneratedRegex("/run/secrets/(?<name>[a-z_]+)")]

@@ -190,7 +190,7 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         {
             case SessionStorageType.Redis:
                 var redis = Redis();
-                Assert.That((await (await redis.DatabaseAsync()).KeyTimeToLiveAsync(redis.Key("s:new")))?.TotalSeconds, Is.EqualTo(604_800).Within(600));
+                Assert.That((await redis.RunAsync(db => db.KeyTimeToLiveAsync(redis.Key("s:new"))))?.TotalSeconds, Is.EqualTo(604_800).Within(600));
                 break;
             case SessionStorageType.Database:
                 break; // pruned with everything else

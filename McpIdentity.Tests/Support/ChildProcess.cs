@@ -10,6 +10,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     public const int Interrupt = 2;
     public const int Kill = 9;
     public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Pause = 19;
 
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(180);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(60);

@@ -21,7 +21,6 @@ internal enum Cut
 internal sealed class FaultyProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener;
-    private readonly int _target;
     private readonly CancellationTokenSource _ending = new();
     private volatile TaskCompletionSource _flowing = Completed();
     private Order? _order;
@@ -29,13 +28,16 @@ internal sealed class FaultyProxy : IAsyncDisposable
 
     public FaultyProxy(int target)
     {
-        _target = target;
+        Target = target;
         _listener = new TcpListener(IPAddress.Loopback, Port);
         _listener.Start();
         _ = AcceptAsync();
     }
 
     public int Port { get; } = Ports.Next();
+
+    /// <summary>The port that connections to come lead to; those that are open stay where they are.</summary>
+    public int Target { get; set; }
 
     /// <summary>How many bytes clients have sent so far.</summary>
     public long Sent => Interlocked.Read(ref _sent);
@@ -78,7 +80,7 @@ internal sealed class FaultyProxy : IAsyncDisposable
         using var line = new Line(client, new TcpClient());
         try
         {
-            await line.Server.ConnectAsync(IPAddress.Loopback, _target, _ending.Token);
+            await line.Server.ConnectAsync(IPAddress.Loopback, Target, _ending.Token);
             await Task.WhenAny(SendAsync(line), AnswerAsync(line));
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or SocketException)

@@ -49,6 +49,30 @@ internal sealed class NginxServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The proxy of docker-compose.yml, <c>deploy/nginx.conf</c> as it is shipped, before servers on these ports.</summary>
+    public static async Task<NginxServer> StartShippedAsync(int first, int second)
+    {
+        var server = new NginxServer(tls: true);
+        try
+        {
+            WriteCertificate(server.InFolder("tls_certificate"), server.InFolder("tls_key"));
+            var shipped = await File.ReadAllTextAsync(Repository.PathOf("deploy", "nginx.conf"));
+            // "server-a:8082 resolve" needs Docker's resolver; master_process, so that a kill leaves no worker behind.
+            await File.WriteAllTextAsync(server.Config, "daemon off;\nmaster_process off;\n" + shipped
+                .Replace("server-a:8082 resolve", $"127.0.0.1:{first}", StringComparison.Ordinal).Replace("server-b:8082 resolve", $"127.0.0.1:{second}", StringComparison.Ordinal)
+                .Replace("listen 8443", $"listen 127.0.0.1:{server.Port}", StringComparison.Ordinal).Replace("listen 8080", $"listen 127.0.0.1:{Ports.Next()}", StringComparison.Ordinal)
+                .Replace("/tmp/", server._folder.FullName + "/", StringComparison.Ordinal).Replace("/run/secrets/", server._folder.FullName + "/", StringComparison.Ordinal)
+                .Replace("access_log /dev/stdout paths", $"access_log {server.InFolder("access.log")} paths", StringComparison.Ordinal));
+            await server.StartAgainAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Whether a server of this test run made the certificate.</summary>
     public static bool IsItsCertificate(X509Certificate? certificate) => certificate is not null && Certificates.ContainsKey(certificate.GetCertHashString());
 

@@ -91,6 +91,11 @@ internal sealed class RedisServer : IAsyncDisposable
         return new string(bulk);
     }
 
+    /// <summary>Stops the process where it is: connections stay open, and nothing is answered.</summary>
+    public void Hang() => _process?.Signal(ChildProcess.Pause);
+
+    public void GoOn() => _process?.Signal(ChildProcess.Continue);
+
     public async Task StopAsync()
     {
         if (_process is not null)

@@ -123,7 +123,9 @@ internal sealed class ServerProcess : IAsyncDisposable
             environment[name] = value;
         }
 
-        return ChildProcess.Start("dotnet", [AssemblyPath, .. arguments], folder, environment);
+        return start.Before is null
+            ? ChildProcess.Start("dotnet", [AssemblyPath, .. arguments], folder, environment)
+            : ChildProcess.Start("bash", ["-c", $"{start.Before}; exec \"$0\" \"$@\"", "dotnet", AssemblyPath, .. arguments], folder, environment);
     }
 
     private static string FindAssembly()

@@ -10,6 +10,9 @@ internal sealed record ServerStart
     /// <summary>Added to the environment of the test run; a null removes a variable.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
+    /// <summary>What a shell does in the server's place before it becomes the server, such as <c>ulimit -n 256</c>.</summary>
+    public string? Before { get; init; }
+
     public string EnvironmentName { get; init; } = "Development";
 
     /// <summary>The working directory; absent, a new one that is deleted afterwards.</summary>
