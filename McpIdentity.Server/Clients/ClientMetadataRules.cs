@@ -128,7 +128,7 @@ internal static class ClientMetadataRules
 
     private static OAuthError? CheckAuthMethod(ClientMetadata metadata)
     {
-        if (metadata.Jwks is { } keys && !(keys.ValueKind == JsonValueKind.String && keys.ValueEquals("")) || metadata.JwksUri is not null)
+        if ((metadata.Jwks is { } keys && !(keys.ValueKind == JsonValueKind.String && keys.ValueEquals(""))) || metadata.JwksUri is not null)
         {
             return RegistrationErrors.InvalidClientMetadata("jwks and jwks_uri are not supported: use a client secret, or none with PKCE.");
         }
