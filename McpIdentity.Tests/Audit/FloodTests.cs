@@ -15,7 +15,9 @@ internal sealed class FloodTests
         using var folder = new TemporaryFolder();
         await using (var host = await McpHost.StartAsync(new Dictionary<string, string?>
         {
-            ["Mcp:SecurityLogging:Enabled"] = "true", ["Mcp:SecurityLogging:LogToFile"] = "true", ["Mcp:SecurityLogging:LogFilePath"] = folder.File("log"),
+            ["Mcp:SecurityLogging:Enabled"] = "true",
+            ["Mcp:SecurityLogging:LogToFile"] = "true",
+            ["Mcp:SecurityLogging:LogFilePath"] = folder.File("log"),
         }))
         {
             for (var request = 0; request < 100; request++)
@@ -40,7 +42,9 @@ internal sealed class FloodTests
         using var folder = new TemporaryFolder();
         await using (var host = await McpHost.StartAsync(new Dictionary<string, string?>
         {
-            ["Mcp:SecurityLogging:Enabled"] = "true", ["Mcp:SecurityLogging:LogToFile"] = "true", ["Mcp:SecurityLogging:LogFilePath"] = folder.File("log"),
+            ["Mcp:SecurityLogging:Enabled"] = "true",
+            ["Mcp:SecurityLogging:LogToFile"] = "true",
+            ["Mcp:SecurityLogging:LogFilePath"] = folder.File("log"),
         }))
         {
             for (var request = 0; request < 30; request++)

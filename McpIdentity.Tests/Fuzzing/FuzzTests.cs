@@ -111,8 +111,14 @@ internal sealed class FuzzTests(string database)
         var random = new Random(seed);
         var good = new Dictionary<string, string>
         {
-            ["client_id"] = _client.ClientId, ["response_type"] = "code", ["redirect_uri"] = _client.RedirectUri, ["code_challenge"] = _client.Challenge, ["code_challenge_method"] = "S256",
-            ["state"] = "s", ["scope"] = "openid mcp", ["resource"] = _server.McpUrl,
+            ["client_id"] = _client.ClientId,
+            ["response_type"] = "code",
+            ["redirect_uri"] = _client.RedirectUri,
+            ["code_challenge"] = _client.Challenge,
+            ["code_challenge_method"] = "S256",
+            ["state"] = "s",
+            ["scope"] = "openid mcp",
+            ["resource"] = _server.McpUrl,
         };
         string[] more = ["prompt", "max_age", "id_token_hint", "login_hint", "ui_locales", "acr_values", "claims", "display", "nonce", "response_mode", "request", "request_uri", "audience", "decision", "registration", "dpop_jkt", "error", "code", "iss", "__proto__", "[x", "a[b", "a.b[0].c"];
         await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => Form(random, "/oauth/authorize", good, more, asQuery: random.Next(3) > 0))]);
@@ -124,7 +130,11 @@ internal sealed class FuzzTests(string database)
         var random = new Random(seed);
         var good = new Dictionary<string, string>
         {
-            ["client_id"] = _client.ClientId, ["grant_type"] = "refresh_token", ["refresh_token"] = _tokens.Text("refresh_token")!, ["token"] = _tokens.Text("access_token")!, ["scope"] = "openid",
+            ["client_id"] = _client.ClientId,
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = _tokens.Text("refresh_token")!,
+            ["token"] = _tokens.Text("access_token")!,
+            ["scope"] = "openid",
         };
         string[] more = ["grant_type", "code", "code_verifier", "redirect_uri", "client_secret", "client_assertion", "client_assertion_type", "assertion", "username", "password", "device_code", "subject_token", "subject_token_type", "resource", "audience",
             "token_type_hint", "requested_token_type", "actor_token"];
@@ -199,8 +209,21 @@ internal sealed class FuzzTests(string database)
         var method = Odd.Choose(random, methods);
         Dictionary<string, string> members = new()
         {
-            ["protocolVersion"] = "\"2025-11-25\"", ["capabilities"] = "{}", ["clientInfo"] = """{"name":"x\ny","version":"1"}""", ["name"] = "\"echo\"", ["arguments"] = """{"message":"x"}""", ["_meta"] = "{}", ["uri"] = "\"x\"", ["cursor"] = "\"x\"",
-            ["level"] = "\"info\"", ["requestId"] = "1", ["progressToken"] = "1", ["ref"] = """{"type":"ref/prompt","name":"x"}""", ["argument"] = """{"name":"x","value":"y"}""", ["taskId"] = "\"x\"", ["task"] = """{"ttl":1}""",
+            ["protocolVersion"] = "\"2025-11-25\"",
+            ["capabilities"] = "{}",
+            ["clientInfo"] = """{"name":"x\ny","version":"1"}""",
+            ["name"] = "\"echo\"",
+            ["arguments"] = """{"message":"x"}""",
+            ["_meta"] = "{}",
+            ["uri"] = "\"x\"",
+            ["cursor"] = "\"x\"",
+            ["level"] = "\"info\"",
+            ["requestId"] = "1",
+            ["progressToken"] = "1",
+            ["ref"] = """{"type":"ref/prompt","name":"x"}""",
+            ["argument"] = """{"name":"x","value":"y"}""",
+            ["taskId"] = "\"x\"",
+            ["task"] = """{"ttl":1}""",
         };
         for (var count = random.Next(0, 3); count > 0; count--)
         {

@@ -155,7 +155,7 @@ internal static class Odd
     public static string Escape(string text) => string.Concat(text.Select((character, at) =>
         char.IsSurrogate(character) && !(char.IsHighSurrogate(character) ? at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]) : at > 0 && char.IsHighSurrogate(text[at - 1]))
             ? "%ED%A0%80"
-            : char.IsHighSurrogate(character) ? Uri.EscapeDataString(text.Substring(at, 2)) : char.IsLowSurrogate(character) ? "" : Uri.EscapeDataString(character.ToString())));
+            : char.IsHighSurrogate(character) ? Uri.EscapeDataString(text.AsSpan(at, 2)) : char.IsLowSurrogate(character) ? "" : Uri.EscapeDataString(character.ToString())));
 
     public static T Choose<T>(Random random, IReadOnlyList<T> values) => values[random.Next(values.Count)];
 

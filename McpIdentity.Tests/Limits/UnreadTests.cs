@@ -69,7 +69,11 @@ internal sealed class UnreadTests
         {
             using var response = await _server.Http.PostAsync("/oauth/token", new FormUrlEncodedContent(new Dictionary<string, string>
             {
-                ["grant_type"] = "authorization_code", ["code"] = $"guess{guess}", ["client_id"] = client.ClientId, ["refresh_token"] = refreshToken, ["token"] = refreshToken,
+                ["grant_type"] = "authorization_code",
+                ["code"] = $"guess{guess}",
+                ["client_id"] = client.ClientId,
+                ["refresh_token"] = refreshToken,
+                ["token"] = refreshToken,
             }));
             statuses.Add((int)response.StatusCode);
         }
