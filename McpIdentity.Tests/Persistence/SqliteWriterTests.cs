@@ -10,7 +10,7 @@ namespace McpIdentity.Tests.Persistence;
 internal sealed class SqliteWriterTests
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-writer-");
-    private readonly SqliteTurns _turns = new();
+    private SqliteTurns _turns = null!;
     private SqliteWriter _writer = null!;
 
     private string ConnectionString => $"Data Source={Path.Combine(_folder.FullName, "test.db")};Default Timeout=1;Pooling=False";
@@ -18,6 +18,7 @@ internal sealed class SqliteWriterTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
+        _turns = new SqliteTurns();
         _writer = new SqliteWriter(ConnectionString, _turns);
         await _writer.WriteAsync("CREATE TABLE Things (Id INTEGER PRIMARY KEY, Name TEXT NOT NULL)", []);
     }

@@ -34,12 +34,11 @@ internal sealed class PgBouncer : IAsyncDisposable
             """);
         if (Environment.IsPrivilegedProcess)
         {
-            File.SetUnixFileMode(bouncer._folder.FullName, (UnixFileMode)0x1ED); // 0755: it gives up being root
-            File.SetUnixFileMode(settings, (UnixFileMode)0x1A4); // 0644
+            await ChildProcess.RunAsync("chown", ["-R", "postgres", bouncer._folder.FullName], "/"); // it gives up being root
         }
 
         string[] arguments = [.. Environment.IsPrivilegedProcess ? (string[])["--user=postgres"] : [], settings];
-        bouncer._process = ChildProcess.Start("pgbouncer", arguments, "/");
+        bouncer._process = ChildProcess.Start("/usr/sbin/pgbouncer", arguments, "/");
         await bouncer._process.WaitUntilAsync(cancellationToken => AcceptsAsync(bouncer.Before(database), cancellationToken), "PgBouncer");
         return bouncer;
     }
