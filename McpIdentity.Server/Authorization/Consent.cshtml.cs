@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -10,7 +11,7 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SecurityLog log) : PageModel
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, SignInProviders providers, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
@@ -18,6 +19,11 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     public PendingAuthorization Pending { get; private set; } = null!;
 
     public SignedInPerson Person { get; private set; } = null!;
+
+    /// <summary>Which of their accounts it is: people have several, with one name.</summary>
+    public string Account => Person.Name is not null && Person.Email is not null
+        ? $" ({Person.Email}), with {providers.NameOf(Person.Provider)}"
+        : $", with {providers.NameOf(Person.Provider)}";
 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
@@ -44,7 +50,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(allow: false);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return new ContinuePage(Paths.Authorize + Pending.Query, "sign-in");
+                return new ContinuePage(Paths.Authorize + Pending.QueryForAnotherAccount(), "sign-in");
             default:
                 return Page();
         }

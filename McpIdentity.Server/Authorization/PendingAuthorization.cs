@@ -1,3 +1,6 @@
+using Microsoft.AspNetCore.WebUtilities;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>A validated authorization request on its way through our pages.</summary>
@@ -12,7 +15,25 @@ namespace McpIdentity.Server.Authorization;
 /// <param name="LoginHint">The request's <c>login_hint</c>.</param>
 internal sealed record PendingAuthorization(
     string Query, string ClientId, string ClientName, bool IsNamedByOperator, Approval Approval, string RedirectUri, string Scopes, string Resource,
-    string? LoginHint);
+    string? LoginHint)
+{
+    /// <summary>What the client asks of the sign-in at the provider.</summary>
+    public string? SignInPrompt { get; init; }
+
+    /// <summary>The request's <c>max_age</c>, where it made the person sign in.</summary>
+    public long? MaxAge { get; init; }
+
+    /// <summary>The request of somebody who says that they are not who is signed in: it asks which account, and expects nobody.</summary>
+    public string QueryForAnotherAccount()
+    {
+        var parameters = QueryHelpers.ParseQuery(Query);
+        parameters.Remove(Parameters.LoginHint);
+        parameters[Parameters.Prompt] = parameters.TryGetValue(Parameters.Prompt, out var prompt) && prompt.ToString() is { Length: > 0 } asked
+            ? $"{asked} {PromptValues.SelectAccount}"
+            : PromptValues.SelectAccount;
+        return QueryString.Create(parameters).Value!;
+    }
+}
 
 /// <summary>When a person is asked whether a client may act for them.</summary>
 internal enum Approval

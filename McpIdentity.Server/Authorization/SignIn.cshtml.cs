@@ -5,6 +5,7 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using OpenIddict.Abstractions;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
 
@@ -15,7 +16,7 @@ namespace McpIdentity.Server.Authorization;
 /// practices: confused deputy). The upstream <c>state</c> and its cookie are made only by the POST.
 /// </summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST")]
-internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
+internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users, TimeProvider time) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.SignIn}?request={ticket}";
@@ -42,7 +43,10 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         var back = Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
-            return chosen.Id == GoogleSignIn.Scheme ? Challenge(GoogleSignIn.Start(back), GoogleSignIn.Scheme) : await ChallengeAsync(chosen, back);
+            var demand = new SignInDemand(Pending.SignInPrompt, Pending.MaxAge, Pending.LoginHint);
+            return chosen.Id == GoogleSignIn.Scheme
+                ? Challenge(GoogleSignIn.Start(chosen, back, demand, time.GetUtcNow()), GoogleSignIn.Scheme)
+                : await ChallengeAsync(chosen, back, demand);
         }
 
         if (!providers.Demo || DemoProvider.Find(username) is not { } person)
@@ -58,7 +62,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return new EmptyResult();
         }
 
-        if (await users.RecogniseAsync(person, HttpContext.RequestAborted) is not { } principal)
+        if (await users.RecogniseAsync(person with { AuthenticatedAt = time.GetUtcNow() }, HttpContext.RequestAborted) is not { } principal)
         {
             SignInFailure.Show(HttpContext, provider: null, SignInFailure.Disabled);
             return new EmptyResult();
@@ -68,12 +72,13 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return new ContinuePage(back, Pending.ClientName);
     }
 
-    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back)
+    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back, SignInDemand demand)
     {
+        OpenIddictConfiguration configuration;
         try
         {
             // Cached; asked for here because a challenge has no other way to say that the provider does not answer.
-            await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
+            configuration = await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
                 .GetServerConfigurationByRegistrationIdAsync(provider.Id, HttpContext.RequestAborted);
         }
         catch (Exception exception) when (!HttpContext.RequestAborted.IsCancellationRequested)
@@ -82,15 +87,15 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return new EmptyResult();
         }
 
-        return Challenge(
-            new AuthenticationProperties(new Dictionary<string, string?>
-            {
-                [OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id,
-            })
-            {
-                RedirectUri = back,
-            },
-            OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
+        var properties = new AuthenticationProperties { RedirectUri = back };
+        properties.Items[OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id;
+        demand.KeepIn(properties.Items, time.GetUtcNow());
+        foreach (var (name, value) in demand.ParametersFor(provider, configuration))
+        {
+            properties.SetParameter(name, value);
+        }
+
+        return Challenge(properties, OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
     }
 
     private IActionResult? Open()

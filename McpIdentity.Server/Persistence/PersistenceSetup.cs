@@ -28,7 +28,9 @@ internal static partial class PersistenceSetup
         if (options.Url is { Length: > 0 } || options.Provider == DatabaseProvider.Postgres)
         {
             builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db
-                .UseNpgsql(ConnectionStrings.Postgres(options)).ConfigureWarnings(LogNoErrors));
+                .UseNpgsql(ConnectionStrings.Postgres(options))
+                .AddInterceptors(new StorableParameters())
+                .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton<PreparedSql>(_ => new PostgresPreparedSql(ConnectionStrings.Postgres(options)));
         }
         else
@@ -36,7 +38,7 @@ internal static partial class PersistenceSetup
             builder.Services.AddSingleton<SqliteTurns>();
             builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db
                 .UseSqlite(ConnectionStrings.Sqlite(options))
-                .AddInterceptors(new SqlitePragmas())
+                .AddInterceptors(new SqlitePragmas(), new StorableParameters())
                 .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton(services => new SqliteWriter(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteTurns>()));
             builder.Services.AddSingleton<PreparedSql>(services =>
