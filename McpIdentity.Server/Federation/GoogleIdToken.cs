@@ -39,7 +39,7 @@ internal sealed class GoogleIdToken
     /// <exception cref="HttpRequestException">There is no key to check it with.</exception>
     public async Task<JsonWebToken> CheckAsync(string? idToken, string? nonce, string? subject, CancellationToken cancellationToken)
     {
-        var keys = await _keys.GetAsync(cancellationToken) ?? throw new HttpRequestException("Google's keys cannot be read.");
+        var keys = await _keys.GetAsync(cancellationToken) ?? throw new HttpRequestException(HttpRequestError.ConnectionError, "Google's keys cannot be read.");
         var result = await ValidateAsync(idToken, keys);
         if (result.Exception is SecurityTokenInvalidSignatureException && await _keys.GetNewerAsync(keys, cancellationToken) is { } newer)
         {

@@ -107,7 +107,8 @@ internal static partial class SignInFailure
         {
             _ when failure is GoogleIdToken.InvalidException || failure?.InnerException is GoogleIdToken.InvalidException => BadToken(provider),
             OperationCanceledException or TimeoutException => Silent(provider),
-            HttpRequestException { HttpRequestError: not HttpRequestError.ConfigurationLimitExceeded, StatusCode: null } => Silent(provider),
+            HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ResponseEnded }
+                or HttpRequestException { InnerException: IOException } => Silent(provider),
             HttpRequestException or JsonException => Unreachable(provider),
             _ when text.Contains("access_denied", StringComparison.OrdinalIgnoreCase) || text.Contains("Access was denied", StringComparison.Ordinal) => Denied(provider),
             _ when text.Contains("invalid_client", StringComparison.Ordinal) => BadClient(provider),
