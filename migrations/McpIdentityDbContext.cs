@@ -72,6 +72,7 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             user.Property(u => u.ProviderSubject).HasMaxLength(Lengths.Text);
             user.Property(u => u.Name).HasMaxLength(Lengths.Text);
             user.Property(u => u.Email).HasMaxLength(Lengths.Text);
+            user.Property(u => u.HostedDomain).HasMaxLength(Lengths.Text);
             user.HasIndex(u => new { u.Provider, u.ProviderSubject }).IsUnique();
         });
 
@@ -144,11 +145,19 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         });
     }
 
-    private static class Lengths
+    /// <summary>How long the columns are that hold the words of others.</summary>
+    public static class Lengths
     {
+        /// <summary>A name that we gave: of a provider, of an algorithm.</summary>
         public const int Name = 50;
+
+        /// <summary>An identifier that we made.</summary>
         public const int Id = 64;
+
+        /// <summary>What a provider or a browser says of a person.</summary>
         public const int Text = 400;
+
+        /// <summary>An address.</summary>
         public const int ClientId = 2048;
     }
 }

@@ -1,6 +1,6 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Mcp.Credentials;
@@ -11,7 +11,7 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
     public const string ClientName = "McpIdentity.Mcp.Keys";
 
     public async Task<IReadOnlyList<SecurityKey>> FromJwksAsync(string jwksUri, CancellationToken cancellationToken) =>
-        Usable(new JsonWebKeySet(await Documents(jwksUri).GetDocumentAsync(jwksUri, cancellationToken)).GetSigningKeys(), jwksUri);
+        KeySet.Read(await Documents(jwksUri).GetDocumentAsync(jwksUri, cancellationToken), jwksUri);
 
     /// <param name="issuer">The identifier, which the document must name (RFC 8414 §3.3).</param>
     /// <param name="cancellationToken">Ends the fetch.</param>
@@ -32,15 +32,15 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
         {
             try
             {
-                var document = await OpenIdConnectConfigurationRetriever.GetAsync(place, Documents(place), cancellationToken);
+                using var document = JsonDocument.Parse(await Documents(place).GetDocumentAsync(place, cancellationToken));
                 // RFC 8414 §3.3: a document that names another issuer is not this issuer's. Entra and Auth0 differ by a slash.
-                if (document.Issuer?.TrimEnd('/') == issuer.TrimEnd('/'))
+                if (Text(document, "issuer")?.TrimEnd('/') == issuer.TrimEnd('/') && Text(document, "jwks_uri") is { } jwksUri)
                 {
-                    tell?.Invoke(document.ScopesSupported);
-                    return Usable(document.SigningKeys, place);
+                    tell?.Invoke(Scopes(document));
+                    return KeySet.Read(await Documents(place).GetDocumentAsync(jwksUri, cancellationToken), jwksUri);
                 }
             }
-            catch (IOException) when (place != places[^1])
+            catch (Exception exception) when (exception is IOException or JsonException && place != places[^1])
             {
                 // Not published there: the next place.
             }
@@ -49,13 +49,17 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
         throw new InvalidOperationException($"No metadata document names the issuer '{issuer}'.");
     }
 
-    private static SecurityKey[] Usable(IEnumerable<SecurityKey> keys, string place)
-    {
-        SecurityKey[] usable = [.. keys.Where(key => key is not SymmetricSecurityKey)];
-        return usable.Length > 0 ? usable : throw new InvalidOperationException($"'{place}' publishes no signing key.");
-    }
+    private static string? Text(JsonDocument document, string member) =>
+        document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
-    // The retriever also fetches the jwks_uri that a document names; only loopback may do without TLS.
+    private static string[] Scopes(JsonDocument document) =>
+        document.RootElement.TryGetProperty("scopes_supported", out var names) && names.ValueKind == JsonValueKind.Array
+            ? [.. names.EnumerateArray().Where(name => name.ValueKind == JsonValueKind.String).Select(name => name.GetString()!)]
+            : [];
+
+    // Also for the jwks_uri that a document names: only a document on loopback may send us to an address without TLS.
     private HttpDocumentRetriever Documents(string url) =>
         new(clients.CreateClient(ClientName)) { RequireHttps = !new Uri(url).IsLoopback };
 

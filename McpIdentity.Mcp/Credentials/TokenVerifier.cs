@@ -45,21 +45,31 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
     private static async ValueTask<(bool Known, SecurityKey? Key)> FindKeyAsync(
         UnverifiedToken token, IssuerRules rules, CancellationToken cancellationToken)
     {
-        if (await rules.Keys.GetAsync(token.KeyId, cancellationToken) is not { } keys)
+        if (await rules.Keys.GetAsync(cancellationToken) is not { } keys)
         {
             return (false, null);
         }
 
-        // The key is chosen from the issuer's own set by its id. jku, jwk, x5u and x5c of the header are not looked at (RFC 8725 §3.10).
+        if (await FindAmongAsync(keys, token) is { } key)
+        {
+            return (true, key);
+        }
+
+        return (true, await rules.Keys.GetNewerAsync(keys, cancellationToken) is { } newer ? await FindAmongAsync(newer, token) : null);
+    }
+
+    // The key is chosen from the issuer's own set by its id. jku, jwk, x5u and x5c of the header are not looked at (RFC 8725 §3.10).
+    private static async ValueTask<SecurityKey?> FindAmongAsync(IReadOnlyList<SecurityKey> keys, UnverifiedToken token)
+    {
         foreach (var key in keys.Where(key => token.KeyId is null || string.IsNullOrEmpty(key.KeyId) || key.KeyId == token.KeyId))
         {
             if (await IsSignedByAsync(token, key))
             {
-                return (true, key);
+                return key;
             }
         }
 
-        return (true, null);
+        return null;
     }
 
     private static async ValueTask<bool> IsSignedByAsync(UnverifiedToken token, SecurityKey key)

@@ -1,5 +1,7 @@
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -13,6 +15,9 @@ internal static class AuthorizationSetup
     {
         builder.Services.AddSingleton<AuthorizationTickets>();
         builder.Services.AddScoped<Consents>();
+        builder.Services.AddSingleton<Administrators>();
+        builder.Services.AddSingleton<IValidateOptions<McpHostOptions>, AdministratorRules>();
+        builder.Services.AddSingleton<StillAdmitted>();
         builder.Services.Configure<RazorPagesOptions>(pages => pages.Conventions.AddPageRoute("/Authorization/SignIn", Paths.Login));
     }
 }

@@ -1,11 +1,10 @@
 using System.Collections.Immutable;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
-using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
@@ -23,13 +22,16 @@ internal static class AuthorizeEndpoint
     /// <param name="decision">A protected decision or refusal.</param>
     public static string AddressFor(string query, string decision) => $"{Paths.Authorize}{query}&{KnownParameters.Decision}={decision}";
 
-    public static void MapAuthorizeEndpoint(this WebApplication app) =>
+    public static void MapAuthorizeEndpoint(this WebApplication app)
+    {
+        app.Services.GetRequiredService<Administrators>().Log();
         app.Map(Paths.Authorize, AuthorizeAsync)
             .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true, KeepsOpener = true });
+    }
 
     private static async Task<IResult> AuthorizeAsync(
-        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents,
-        ProtectedResources resources, IOptions<McpHostOptions> mcp, TimeProvider time, CancellationToken cancellationToken)
+        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ProtectedResources resources,
+        Administrators administrators, Admission admission, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
@@ -58,14 +60,32 @@ internal static class AuthorizeEndpoint
             isSomebodyElse = false;
         }
 
+        if (request.HasParameter(SignInDemand.NotMetParameter))
+        {
+            // OpenID Connect Core §3.1.2.1: the provider has been asked, and did not sign the person in anew, or does not say when it did.
+            return Refuse(Errors.LoginRequired, "The person did not sign in as recently as was asked, or the sign-in provider does not say when they did.");
+        }
+
+        if (person is not null && !admission.StillAdmits(person.Provider, person.Email, person.EmailVerified, person.HostedDomain))
+        {
+            person = null; // the operator's rules have changed; signing in says which
+        }
+
         if (person is null || isSomebodyElse || MustSignInAgain(request, person, time.GetUtcNow()))
         {
             return request.HasPromptValue(PromptValues.None)
                 ? Refuse(Errors.LoginRequired, "The person who is asked for is not signed in.")
-                : Results.Redirect(SignInModel.AddressFor(tickets.Protect(pending with { Query = QueryOf(request, afterSignIn: true) })));
+                : Results.Redirect(SignInModel.AddressFor(tickets.Protect(pending with
+                {
+                    Query = QueryOf(request, afterSignIn: true),
+                    SignInPrompt = request.HasPromptValue(PromptValues.Login) ? PromptValues.Login
+                        : request.HasPromptValue(PromptValues.SelectAccount) ? PromptValues.SelectAccount
+                        : null,
+                    MaxAge = request.MaxAge,
+                })));
         }
 
-        if (!Administrators.Include(mcp.Value, person.UserId, person.Email, person.EmailVerified))
+        if (!administrators.Include(person))
         {
             // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
             request.Scope = string.Join(' ', resources.Get(pending.Resource)!.ScopesFor(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
@@ -140,7 +160,7 @@ internal static class AuthorizeEndpoint
     private static bool MustSignInAgain(OpenIddictRequest request, SignedInPerson person, DateTimeOffset now) =>
         request.HasPromptValue(PromptValues.Login) ||
         request.HasPromptValue(PromptValues.SelectAccount) ||
-        (request.MaxAge is { } maxAge && (now - person.SignedInAt).TotalSeconds >= maxAge);
+        (request.MaxAge is { } maxAge && !((now - person.AuthenticatedAt)?.TotalSeconds < maxAge));
 
     private static IResult Refuse(string error, string description) => Results.Forbid(
         new AuthenticationProperties(new Dictionary<string, string?>

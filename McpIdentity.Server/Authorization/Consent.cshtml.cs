@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -11,7 +12,7 @@ namespace McpIdentity.Server.Authorization;
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SecurityLog log) : PageModel
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SignInProviders providers, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
@@ -19,6 +20,11 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     public PendingAuthorization Pending { get; private set; } = null!;
 
     public SignedInPerson Person { get; private set; } = null!;
+
+    /// <summary>Which of their accounts it is: people have several, with one name.</summary>
+    public string Account => Person.Name is not null && Person.Email is not null
+        ? $" ({Person.Email}), with {providers.NameOf(Person.Provider)}"
+        : $", with {providers.NameOf(Person.Provider)}";
 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
@@ -50,7 +56,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(allow: false);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return GoOn();
+                return ContinuePage.To(Paths.Authorize + Pending.QueryForAnotherAccount(), "the next step");
             default:
                 return Page();
         }

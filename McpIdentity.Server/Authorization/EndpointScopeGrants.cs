@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Tells our MCP endpoint which scopes we grant there: what a person may obtain, a list of tools shows them.</summary>
-internal sealed class EndpointScopeGrants(ProtectedResources resources, People people, IOptions<McpHostOptions> mcp) : IMcpScopes
+internal sealed class EndpointScopeGrants(ProtectedResources resources, People people, Administrators administrators, IOptions<McpHostOptions> mcp) : IMcpScopes
 {
     public bool IsGranted(string scope) => resources.Own?.Grantable.Any(known => known.Name == scope) == true;
 
@@ -23,7 +23,7 @@ internal sealed class EndpointScopeGrants(ProtectedResources resources, People p
         try
         {
             var person = await people.FindAsync(subject, cancellationToken);
-            return person is not null && Administrators.Include(mcp.Value, subject, person.Email, person.EmailVerified);
+            return person is not null && administrators.Include(subject, person.Provider, person.Email, person.EmailVerified);
         }
         catch (Exception exception) when (StorageFaults.IsOne(exception))
         {

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.WebUtilities;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -24,6 +26,23 @@ internal sealed record PendingAuthorization(
     /// <summary>The page was made a short time ago: what it says can still be decided on.</summary>
     [JsonIgnore]
     public bool IsFresh { get; init; } = true;
+
+    /// <summary>What the client asks of the sign-in at the provider.</summary>
+    public string? SignInPrompt { get; init; }
+
+    /// <summary>The request's <c>max_age</c>, where it made the person sign in.</summary>
+    public long? MaxAge { get; init; }
+
+    /// <summary>The request of somebody who says that they are not who is signed in: it asks which account, and expects nobody.</summary>
+    public string QueryForAnotherAccount()
+    {
+        var parameters = QueryHelpers.ParseQuery(Query);
+        parameters.Remove(Parameters.LoginHint);
+        parameters[Parameters.Prompt] = parameters.TryGetValue(Parameters.Prompt, out var prompt) && prompt.ToString() is { Length: > 0 } asked
+            ? $"{asked} {PromptValues.SelectAccount}"
+            : PromptValues.SelectAccount;
+        return QueryString.Create(parameters).Value!;
+    }
 }
 
 /// <summary>When a person is asked whether a client may act for them.</summary>

@@ -5,6 +5,7 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using OpenIddict.Abstractions;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -17,7 +18,7 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST", KeepsOpener = true)]
-internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users) : PageModel
+internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users, TimeProvider time) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => Paths.SignInFor(ticket);
@@ -68,7 +69,10 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         var back = RedirectTarget.Of(Pending.RedirectUri).IsPrivateScheme ? $"{Paths.SignInFor(Ticket!)}&done=1" : Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
-            return chosen.Id == GoogleSignIn.Scheme ? Challenge(GoogleSignIn.Start(back), GoogleSignIn.Scheme) : await ChallengeAsync(chosen, back);
+            var demand = new SignInDemand(Pending.SignInPrompt, Pending.MaxAge, Pending.LoginHint);
+            return chosen.Id == GoogleSignIn.Scheme
+                ? Challenge(GoogleSignIn.Start(chosen, back, demand, time.GetUtcNow()), GoogleSignIn.Scheme)
+                : await ChallengeAsync(chosen, back, demand);
         }
 
         if (!providers.Demo || DemoProvider.Find(username) is not { } person)
@@ -84,7 +88,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return new EmptyResult();
         }
 
-        if (await users.RecogniseAsync(person, HttpContext.RequestAborted) is not { } principal)
+        if (await users.RecogniseAsync(person with { AuthenticatedAt = time.GetUtcNow() }, HttpContext.RequestAborted) is not { } principal)
         {
             SignInFailure.Show(HttpContext, provider: null, SignInFailure.Disabled);
             return new EmptyResult();
@@ -94,12 +98,13 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return GoOn();
     }
 
-    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back)
+    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back, SignInDemand demand)
     {
+        OpenIddictConfiguration configuration;
         try
         {
             // Cached; asked for here because a challenge has no other way to say that the provider does not answer.
-            await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
+            configuration = await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
                 .GetServerConfigurationByRegistrationIdAsync(provider.Id, HttpContext.RequestAborted);
         }
         catch (Exception exception) when (!HttpContext.RequestAborted.IsCancellationRequested)
@@ -108,15 +113,15 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return new EmptyResult();
         }
 
-        return Challenge(
-            new AuthenticationProperties(new Dictionary<string, string?>
-            {
-                [OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id,
-            })
-            {
-                RedirectUri = back,
-            },
-            OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
+        var properties = new AuthenticationProperties { RedirectUri = back };
+        properties.Items[OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id;
+        demand.KeepIn(properties.Items, time.GetUtcNow());
+        foreach (var (name, value) in demand.ParametersFor(provider, configuration))
+        {
+            properties.SetParameter(name, value);
+        }
+
+        return Challenge(properties, OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
     }
 
     private IActionResult? Open()

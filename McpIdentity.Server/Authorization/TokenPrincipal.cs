@@ -18,7 +18,14 @@ internal static class TokenPrincipal
             .SetClaim(Claims.Name, person.Name)
             .SetClaim(Claims.Email, person.Email)
             .SetClaim(Claims.EmailVerified, person.EmailVerified)
-            .SetClaim(Claims.AuthenticationTime, person.SignedInAt.ToUnixTimeSeconds());
+            // For what is asked again with each refresh: in the grant, and in no token.
+            .SetClaim(SessionCookie.ProviderClaim, person.Provider)
+            .SetClaim(SessionCookie.HostedDomainClaim, person.HostedDomain);
+        if (person.AuthenticatedAt is { } moment)
+        {
+            identity.SetClaim(Claims.AuthenticationTime, moment.ToUnixTimeSeconds());
+        }
+
         return new ClaimsPrincipal(identity.SetScopes(scopes).SetResources(resources));
     }
 

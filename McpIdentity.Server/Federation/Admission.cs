@@ -4,11 +4,26 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Federation;
 
-/// <summary>Whom the operator lets in, of those whom a provider vouches for.</summary>
-internal sealed class Admission(IOptions<OAuthServerOptions> options)
+/// <summary>Whom the operator lets in, of those whom a provider vouches for: when they sign in, and as long as they stay.</summary>
+internal sealed class Admission(IOptions<OAuthServerOptions> options, SignInProviders providers)
 {
     /// <returns>The page that names the rule, or null for someone who may come in.</returns>
-    public PersonError? Check(UpstreamIdentity identity, string providerName)
+    public PersonError? Check(UpstreamIdentity identity, string providerName) => CheckEmail(identity, providerName) ?? CheckHostedDomain(identity);
+
+    /// <summary>
+    /// Whether somebody who came in before would still come in: the rules may have become narrower, or their provider may be gone.
+    /// </summary>
+    /// <param name="provider">Who vouched for them; null in a grant of a release that did not write it down.</param>
+    /// <param name="email">As the provider said it then.</param>
+    /// <param name="emailVerified">As the provider said it then.</param>
+    /// <param name="hostedDomain">As Google said it then.</param>
+    public bool StillAdmits(string? provider, string? email, bool emailVerified, string? hostedDomain)
+    {
+        var identity = new UpstreamIdentity(provider ?? "", "", null, email, emailVerified) { HostedDomain = hostedDomain };
+        return (provider is null || providers.IsOn(provider)) && Check(identity, "") is null;
+    }
+
+    private PersonError? CheckEmail(UpstreamIdentity identity, string providerName)
     {
         var oauth = options.Value;
         if (!identity.EmailVerified && oauth.RequireVerifiedEmail)
@@ -21,9 +36,9 @@ internal sealed class Admission(IOptions<OAuthServerOptions> options)
             : null;
     }
 
-    /// <param name="hostedDomain">The <c>hd</c> of Google's answer: the organisation that manages the account; none for a private one.</param>
-    public PersonError? CheckHostedDomain(string? hostedDomain) =>
-        options.Value.GoogleHostedDomain is not { Length: > 0 } only || string.Equals(hostedDomain, only, StringComparison.OrdinalIgnoreCase)
+    private PersonError? CheckHostedDomain(UpstreamIdentity identity) =>
+        identity.Provider != GoogleSignIn.Scheme || options.Value.GoogleHostedDomain is not { Length: > 0 } only ||
+        string.Equals(identity.HostedDomain, only, StringComparison.OrdinalIgnoreCase)
             ? null
             : SignInFailure.DomainNotAllowed(only);
 

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Text.Json;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -53,7 +54,7 @@ internal static class CallbackEndpoint
 
         if (http.GetOpenIddictClientResponse() is { Error.Length: > 0 } refusal)
         {
-            SignInFailure.Show(http, provider, Explain(provider, answer, providers.CallbackOf(provider)),
+            SignInFailure.Show(http, provider, Explain(provider, answer, refusal.ErrorUri, providers.CallbackOf(provider)),
                 answer.Error is null ? $"{refusal.Error}: {refusal.ErrorDescription}" : $"{answer.Error}: {answer.ErrorDescription}");
             return Results.Empty;
         }
@@ -79,12 +80,14 @@ internal static class CallbackEndpoint
         }
 
         await http.SignInAsync(SessionsSetup.Scheme, person);
-        return Results.LocalRedirect(back);
+        return Results.LocalRedirect(SignInDemand.IsMet(signIn.Properties.Items, identity.AuthenticatedAt) ? back : back + SignInDemand.NotMet);
     }
 
-    private static PersonError Explain(UpstreamProvider provider, UpstreamAnswer answer, string redirectUri) => answer switch
+    private static PersonError Explain(UpstreamProvider provider, UpstreamAnswer answer, string? openIddictsRule, string redirectUri) => answer switch
     {
+        { HasMetadata: false } => SignInFailure.NoDiscovery(provider),
         { Error: { Length: > 0 } error } => SignInFailure.Explain(provider, error, redirectUri),
+        _ when openIddictsRule?.EndsWith("ID2136", StringComparison.Ordinal) == true => SignInFailure.Silent(provider), // the HTTP request failed
         { HasTokens: true, HasAskedUserInfo: false } => SignInFailure.BadToken(provider),
         _ => SignInFailure.Unreachable(provider),
     };
@@ -102,18 +105,23 @@ internal static class CallbackEndpoint
 
         if (UpstreamIdentity.From(provider, claims) is not { } identity || provider.Type != UpstreamProvider.GitHub)
         {
-            return UpstreamIdentity.From(provider, claims);
+            return UpstreamIdentity.From(provider, claims) is { } known ? known with { AuthenticatedAt = SignedInAtProvider(signIn) } : null;
         }
 
         var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
         try
         {
             var (email, isVerified) = await http.RequestServices.GetRequiredService<GitHubEmails>().FindPrimaryAsync(provider, accessToken!, cancellationToken);
-            return identity with { Email = email, EmailVerified = isVerified };
+            return UpstreamIdentity.Of(provider.Id, identity.Subject, identity.Name, email, isVerified);
         }
-        catch (Exception exception) when (exception is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (
+            exception is HttpRequestException or JsonException or InvalidOperationException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return null;
         }
     }
+
+    private static DateTimeOffset? SignedInAtProvider(AuthenticateResult signIn) => UpstreamIdentity.MomentOf(
+        signIn.Properties!.GetParameter<ClaimsPrincipal>(OpenIddictClientAspNetCoreConstants.Properties.BackchannelIdentityTokenPrincipal)
+            ?.FindFirstValue(Claims.AuthenticationTime));
 }

@@ -1,7 +1,7 @@
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Federation;
@@ -22,31 +22,29 @@ internal sealed class GoogleIdToken
 
     private readonly TimeProvider _time;
     private readonly string? _clientId;
-    private readonly ConfigurationManager<JsonWebKeySet> _keys;
+    private readonly PublishedKeys _keys;
 
-    public GoogleIdToken(IOptions<OAuthServerOptions> options, TimeProvider time)
+    public GoogleIdToken(IOptions<OAuthServerOptions> options, KeyDiscovery discovery, TimeProvider time, ILogger<GoogleIdToken> logger)
     {
         (_time, _clientId) = (time, options.Value.GoogleClientId);
         // Whoever plays Google under another address publishes its keys there too.
         var address = options.Value.GoogleTokenEndpoint is { } other ? new Uri(new Uri(other), "/oauth2/v3/certs").AbsoluteUri : Keys;
-        _keys = new ConfigurationManager<JsonWebKeySet>(address, new KeySetRetriever(), new HttpDocumentRetriever
-        {
-            RequireHttps = address.StartsWith("https:", StringComparison.Ordinal),
-        });
+        _keys = new PublishedKeys("Google", cancel => discovery.FromJwksAsync(address, cancel), time, logger);
     }
 
     /// <summary>The token is not Google's, not for us, not of this sign-in, or too old.</summary>
     public sealed class InvalidException(string message) : Exception(message);
 
     /// <exception cref="InvalidException">Says which check failed.</exception>
-    public async Task CheckAsync(string? idToken, string? nonce, string? subject, CancellationToken cancellationToken)
+    /// <exception cref="HttpRequestException">There is no key to check it with.</exception>
+    public async Task<JsonWebToken> CheckAsync(string? idToken, string? nonce, string? subject, CancellationToken cancellationToken)
     {
-        var result = await ValidateAsync(idToken, cancellationToken);
-        if (!result.IsValid && result.Exception is SecurityTokenSignatureKeyNotFoundException)
+        var keys = await _keys.GetAsync(cancellationToken) ?? throw new HttpRequestException(HttpRequestError.ConnectionError, "Google's keys cannot be read.");
+        var result = await ValidateAsync(idToken, keys);
+        if (result.Exception is SecurityTokenInvalidSignatureException && await _keys.GetNewerAsync(keys, cancellationToken) is { } newer)
         {
             // Google changes its keys every few weeks.
-            _keys.RequestRefresh();
-            result = await ValidateAsync(idToken, cancellationToken);
+            result = await ValidateAsync(idToken, newer);
         }
 
         if (!result.IsValid)
@@ -64,26 +62,19 @@ internal sealed class GoogleIdToken
         {
             throw new InvalidException("Google's id_token speaks of someone else than userinfo does (OpenID Connect Core §5.3.2).");
         }
+
+        return token;
     }
 
-    private async Task<TokenValidationResult> ValidateAsync(string? idToken, CancellationToken cancellationToken)
-    {
-        var keys = await _keys.GetConfigurationAsync(cancellationToken);
-        return await new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(idToken, new TokenValidationParameters
+    private Task<TokenValidationResult> ValidateAsync(string? idToken, IReadOnlyList<SecurityKey> keys) =>
+        new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(idToken, new TokenValidationParameters
         {
             ValidIssuers = Issuers,
             ValidAudience = _clientId,
-            IssuerSigningKeys = keys.GetSigningKeys(),
+            IssuerSigningKeyResolver = (_, _, id, _) => keys.Where(key => string.IsNullOrEmpty(id) || string.IsNullOrEmpty(key.KeyId) || key.KeyId == id),
             ValidAlgorithms = [SecurityAlgorithms.RsaSha256],
             RequireExpirationTime = true,
             LifetimeValidator = (notBefore, expires, _, _) =>
                 expires > _time.GetUtcNow().UtcDateTime - ClockSkew && !(notBefore > _time.GetUtcNow().UtcDateTime + ClockSkew),
         });
-    }
-
-    private sealed class KeySetRetriever : IConfigurationRetriever<JsonWebKeySet>
-    {
-        public async Task<JsonWebKeySet> GetConfigurationAsync(string address, IDocumentRetriever retriever, CancellationToken cancel) =>
-            new(await retriever.GetDocumentAsync(address, cancel));
-    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using McpIdentity.Server.Pages;
@@ -8,6 +9,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Google;
 using Microsoft.AspNetCore.Authentication.OAuth;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Federation;
@@ -37,8 +39,9 @@ internal static class GoogleSignIn
             google.TokenEndpoint = oauth.GoogleTokenEndpoint ?? google.TokenEndpoint;
             google.UserInformationEndpoint = oauth.GoogleUserInformationEndpoint ?? google.UserInformationEndpoint;
             google.UsePkce = true;
-            google.SaveTokens = true;
-            google.AccessType = "offline"; // with a refresh token, so that they serve for as long as the session
+            // To act for people at Google: only where something does (docs/sign-in-providers.md, "Google").
+            google.SaveTokens = oauth.KeepGoogleTokens;
+            google.AccessType = oauth.KeepGoogleTokens ? "offline" : "online"; // offline: with a refresh token, so that they serve for as long as the session
             google.SignInScheme = SessionsSetup.Scheme;
             google.BackchannelTimeout = TimeSpan.FromSeconds(10); // somebody waits at the callback
             google.RemoteAuthenticationTimeout = TimeSpan.FromMinutes(10);
@@ -59,13 +62,18 @@ internal static class GoogleSignIn
     }
 
     /// <summary>What a sign-in with Google starts from: where to go afterwards, and the nonce that its id_token must repeat.</summary>
-    public static AuthenticationProperties Start(string back) => new(new Dictionary<string, string?>
+    public static AuthenticationProperties Start(UpstreamProvider google, string back, SignInDemand demand, DateTimeOffset now)
     {
-        [GoogleIdToken.NonceItem] = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32)),
-    })
-    {
-        RedirectUri = back,
-    };
+        var properties = new AuthenticationProperties { RedirectUri = back };
+        properties.Items[GoogleIdToken.NonceItem] = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+        demand.KeepIn(properties.Items, now);
+        foreach (var (name, value) in demand.ParametersFor(google, configuration: null))
+        {
+            properties.SetParameter(name, value); // the handler's own names: prompt, login_hint
+        }
+
+        return properties;
+    }
 
     // The person's browser is sent by a page of ours: a redirect that answers a form is subject to form-action in
     // Chromium, along the whole chain (docs/decisions/0003). The handler took the redirect_uri from the Host header.
@@ -86,12 +94,18 @@ internal static class GoogleSignIn
         await ContinuePage.To(context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google").WriteAsync(context.HttpContext);
     }
 
-    private static Task CheckIdTokenAsync(OAuthCreatingTicketContext context) =>
-        context.HttpContext.RequestServices.GetRequiredService<GoogleIdToken>().CheckAsync(
+    private static async Task CheckIdTokenAsync(OAuthCreatingTicketContext context)
+    {
+        var token = await context.HttpContext.RequestServices.GetRequiredService<GoogleIdToken>().CheckAsync(
             context.TokenResponse.Response?.RootElement.TryGetProperty("id_token", out var idToken) == true ? idToken.GetString() : null,
             context.Properties.Items.TryGetValue(GoogleIdToken.NonceItem, out var nonce) ? nonce : null,
             context.Identity?.FindFirst(ClaimTypes.NameIdentifier)?.Value,
             context.HttpContext.RequestAborted);
+        if (token.TryGetPayloadValue<long>(JwtRegisteredClaimNames.AuthTime, out var authTime))
+        {
+            context.Identity!.AddClaim(new Claim(JwtRegisteredClaimNames.AuthTime, authTime.ToString(CultureInfo.InvariantCulture)));
+        }
+    }
 
     private static async Task AcceptAsync(TicketReceivedContext context)
     {
@@ -99,15 +113,18 @@ internal static class GoogleSignIn
         var services = context.HttpContext.RequestServices;
         var provider = services.GetRequiredService<SignInProviders>().Find(Scheme)!;
         var admission = services.GetRequiredService<Admission>();
-        var identity = google.FindFirstValue(ClaimTypes.NameIdentifier) is not { Length: > 0 } subject ? null : new UpstreamIdentity(
+        var identity = UpstreamIdentity.Of(
             Scheme,
-            subject,
+            google.FindFirstValue(ClaimTypes.NameIdentifier),
             google.FindFirstValue(ClaimTypes.Name),
             google.FindFirstValue(ClaimTypes.Email),
             google.HasClaim(claim => claim.Type == EmailVerifiedClaim && bool.TryParse(claim.Value, out var value) && value));
-        var problem = identity is null
-            ? SignInFailure.Unreachable(provider)
-            : admission.Check(identity, provider.DisplayName) ?? admission.CheckHostedDomain(google.FindFirstValue(HostedDomainClaim));
+        identity = identity is null ? null : identity with
+        {
+            HostedDomain = google.FindFirstValue(HostedDomainClaim),
+            AuthenticatedAt = UpstreamIdentity.MomentOf(google.FindFirstValue(JwtRegisteredClaimNames.AuthTime)),
+        };
+        var problem = identity is null ? SignInFailure.Unreachable(provider) : admission.Check(identity, provider.DisplayName);
         if (problem is not null)
         {
             SignInFailure.Show(context.HttpContext, provider, problem);
@@ -123,9 +140,14 @@ internal static class GoogleSignIn
             return;
         }
 
+        if (!SignInDemand.IsMet(context.Properties!.Items, identity!.AuthenticatedAt))
+        {
+            context.ReturnUri += SignInDemand.NotMet;
+        }
+
         // Only our own session's end counts: the handler would copy the lifetime of Google's token. Google's tokens go into
-        // the session.
-        var tokens = context.Properties?.GetTokens() ?? [];
+        // the session, where they are kept at all.
+        var tokens = context.Properties.GetTokens();
         context.Principal = person;
         context.Properties = new AuthenticationProperties { RedirectUri = context.ReturnUri };
         context.Properties.StoreTokens(tokens);

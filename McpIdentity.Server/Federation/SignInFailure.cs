@@ -1,3 +1,4 @@
+using System.Text.Json;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -47,6 +48,11 @@ internal static partial class SignInFailure
         "provider_unavailable", $"{provider.DisplayName} did not answer as expected",
         $"Signing in with {provider.DisplayName} failed.", "Try again in a minute; if it stays so, give the reference below to the operator.");
 
+    /// <summary>It was asked, and nothing came: a connection that broke, or that took too long.</summary>
+    public static PersonError Silent(UpstreamProvider provider) => new(
+        "provider_unavailable", $"{provider.DisplayName} does not answer",
+        $"{provider.DisplayName} did not answer this server in time, or broke off.", "Try again in a minute; if it stays so, give the reference below to the operator.");
+
     public static PersonError NoDiscovery(UpstreamProvider provider) => new(
         "provider_discovery_failed", $"{provider.DisplayName} cannot be reached",
         $"This server could not read the sign-in addresses of {provider.DisplayName}.",
@@ -73,7 +79,7 @@ internal static partial class SignInFailure
 
         context.Features.Set(error);
         ReferenceId.IsInLog(context);
-        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        context.Response.StatusCode = StatusOf(error);
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
         var redirectUri = provider is null ? "none" : context.RequestServices.GetRequiredService<SignInProviders>().CallbackOf(provider);
         SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
@@ -94,17 +100,32 @@ internal static partial class SignInFailure
         _ => Refused(provider, Harmless(error)!),
     };
 
+    // What the provider did is not a fault of the browser's request (RFC 9110 §15.6.3, §15.6.4).
+    private static int StatusOf(PersonError error) => error switch
+    {
+        { Code: "provider_discovery_failed" } => StatusCodes.Status503ServiceUnavailable,
+        { Code: "provider_unavailable", Title: var title } => title.EndsWith("does not answer", StringComparison.Ordinal)
+            ? StatusCodes.Status503ServiceUnavailable
+            : StatusCodes.Status502BadGateway,
+        _ => StatusCodes.Status400BadRequest,
+    };
+
     /// <summary>The same for Google, whose handler tells its failures apart only by the text of the exception.</summary>
     public static PersonError ExplainGoogle(UpstreamProvider provider, Exception? failure, string redirectUri)
     {
-        var text = failure?.ToString() ?? "";
-        return text switch
+        // The messages alone: anything may stand in a stack.
+        var text = failure?.Message + " " + failure?.InnerException?.Message;
+        return failure switch
         {
+            _ when failure is GoogleIdToken.InvalidException || failure?.InnerException is GoogleIdToken.InvalidException => BadToken(provider),
+            OperationCanceledException or TimeoutException => Silent(provider),
+            HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ResponseEnded }
+                or HttpRequestException { InnerException: IOException } => Silent(provider),
+            HttpRequestException or JsonException => Unreachable(provider),
             _ when text.Contains("access_denied", StringComparison.OrdinalIgnoreCase) || text.Contains("Access was denied", StringComparison.Ordinal) => Denied(provider),
             _ when text.Contains("invalid_client", StringComparison.Ordinal) => BadClient(provider),
             _ when text.Contains("redirect_uri_mismatch", StringComparison.Ordinal) => BadRedirect(provider, redirectUri),
-            _ when failure?.InnerException is GoogleIdToken.InvalidException || failure is GoogleIdToken.InvalidException => BadToken(provider),
-            _ when text.Contains("state", StringComparison.Ordinal) || text.Contains("Correlation failed", StringComparison.Ordinal) => NoState,
+            _ when failure?.Message is "The oauth state was missing or invalid." or "Correlation failed." => NoState,
             _ => Unreachable(provider),
         };
     }

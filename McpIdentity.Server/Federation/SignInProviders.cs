@@ -14,6 +14,12 @@ internal sealed partial class SignInProviders(
     /// <summary>The demo provider refuses to exist outside Development, and beside a real provider.</summary>
     public bool Demo => environment.IsDevelopment() && All.Count == 0;
 
+    /// <summary>Whether people of this provider can sign in at all.</summary>
+    public bool IsOn(string id) => Find(id) is not null || (Demo && id == DemoProvider.Name);
+
+    /// <summary>What people call it.</summary>
+    public string NameOf(string id) => Find(id)?.DisplayName ?? (id == DemoProvider.Name ? "the demo sign-in" : id);
+
     public UpstreamProvider? Find(string? id) => All.FirstOrDefault(provider => provider.Id == id);
 
     /// <summary>The address that the operator registers at the provider, byte by byte.</summary>

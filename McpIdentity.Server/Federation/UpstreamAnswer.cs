@@ -15,6 +15,9 @@ internal sealed class UpstreamAnswer
 
     public string? ErrorDescription { get; private set; }
 
+    /// <summary>The provider's discovery document and keys could be had.</summary>
+    public bool HasMetadata { get; private set; }
+
     /// <summary>The token endpoint has answered without an error: what fails from here on is in the tokens.</summary>
     public bool HasTokens { get; private set; }
 
@@ -27,7 +30,7 @@ internal sealed class UpstreamAnswer
         public static OpenIddictClientHandlerDescriptor Descriptor { get; } =
             OpenIddictClientHandlerDescriptor.CreateBuilder<ProcessAuthenticationContext>()
                 .UseSingletonHandler<OfCallback>()
-                .SetOrder(OpenIddictClientHandlers.HandleFrontchannelErrorResponse.Descriptor.Order - 500)
+                .SetOrder(OpenIddictClientHandlers.ResolveClientRegistrationFromStateToken.Descriptor.Order - 500)
                 .Build();
 
         public ValueTask HandleAsync(ProcessAuthenticationContext context)
@@ -40,6 +43,25 @@ internal sealed class UpstreamAnswer
                     Error = (string?)context.Request[Parameters.Error],
                     ErrorDescription = (string?)context.Request[Parameters.ErrorDescription],
                 });
+            }
+
+            return default;
+        }
+    }
+
+    internal sealed class OfMetadata : IOpenIddictClientHandler<ProcessAuthenticationContext>
+    {
+        public static OpenIddictClientHandlerDescriptor Descriptor { get; } =
+            OpenIddictClientHandlerDescriptor.CreateBuilder<ProcessAuthenticationContext>()
+                .UseSingletonHandler<OfMetadata>()
+                .SetOrder(OpenIddictClientHandlers.ResolveClientRegistrationFromStateToken.Descriptor.Order + 1)
+                .Build();
+
+        public ValueTask HandleAsync(ProcessAuthenticationContext context)
+        {
+            if (context.Transaction.GetHttpRequest()?.HttpContext.Features.Get<UpstreamAnswer>() is { } answer)
+            {
+                answer.HasMetadata = true;
             }
 
             return default;

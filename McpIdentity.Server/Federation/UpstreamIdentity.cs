@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Claims;
+using McpIdentity.Migrations;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
@@ -6,10 +8,34 @@ namespace McpIdentity.Server.Federation;
 /// <summary>What an upstream provider said of a person.</summary>
 internal sealed record UpstreamIdentity(string Provider, string Subject, string? Name, string? Email, bool EmailVerified)
 {
+    private const int MaxText = McpIdentityDbContext.Lengths.Text;
+
     // The tenant of personal Microsoft accounts, whose addresses Microsoft has verified.
     private const string PersonalAccounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
     private static readonly string[] SharedTenants = ["common", "organizations", "consumers"];
+
+    /// <summary>The organisation that manages the account, as Google says it (<c>hd</c>); null for a private one.</summary>
+    public string? HostedDomain { get; init; }
+
+    /// <summary>When the person signed in at the provider (<c>auth_time</c>), which may be long ago; null where it does not say.</summary>
+    public DateTimeOffset? AuthenticatedAt { get; init; }
+
+    /// <summary>
+    /// What a provider says, as we can keep it: a name is cut; what names somebody is not, because it would name another. An
+    /// address that cannot be kept is none, and without a subject that can there is nobody.
+    /// </summary>
+    public static UpstreamIdentity? Of(string provider, string? subject, string? name, string? email, bool emailVerified) =>
+        StorableText.ForComparison(subject, MaxText) is { } kept
+            ? new UpstreamIdentity(provider, kept, StorableText.ForDisplay(name, MaxText), StorableText.ForComparison(email, MaxText), false)
+                .WithVerified(emailVerified)
+            : null;
+
+    /// <summary>The claim <c>auth_time</c> (OpenID Connect Core §2).</summary>
+    public static DateTimeOffset? MomentOf(string? authTime) =>
+        long.TryParse(authTime, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
 
     /// <summary>The one place where the providers' different words become ours.</summary>
     /// <param name="provider">Who speaks.</param>
@@ -24,13 +50,15 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
         }
 
         var email = claims.FindFirstValue(Claims.Email) ?? claims.FindFirstValue(ClaimTypes.Email);
-        return new UpstreamIdentity(
+        return Of(
             provider.Id,
             subject,
             claims.FindFirstValue(Claims.Name) ?? claims.FindFirstValue(Claims.PreferredUsername) ?? claims.FindFirstValue(ClaimTypes.Name),
             email,
             email is not null && IsVerified(provider, claims));
     }
+
+    private UpstreamIdentity WithVerified(bool verified) => this with { EmailVerified = verified && Email is not null };
 
     private static bool IsVerified(UpstreamProvider provider, ClaimsPrincipal claims) => provider.Type switch
     {

@@ -12,7 +12,10 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
 {
     public const string Oidc = "oidc";
     public const string GitHub = "GitHub";
+    public const string GitLab = "GitLab";
     public const string Microsoft = "Microsoft";
+
+    private const string Entra = "Entra";
 
     public string DisplayName => Options.DisplayName ?? (Type == Oidc ? Id : Type);
 
@@ -55,7 +58,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
         Fold(sections, "microsoft", oauth.MicrosoftClientId, oauth.MicrosoftClientSecret);
         foreach (var (id, options) in sections)
         {
-            var type = KnownType(options.Type ?? id) ?? options.Type ?? Oidc;
+            var type = TypeOf(id, options);
             if (type == Microsoft)
             {
                 options.Settings.TryAdd("Tenant", oauth.MicrosoftTenant);
@@ -70,8 +73,15 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     /// <returns>The exact spelling of a type that we can serve, or null.</returns>
     public static string? KnownType(string name) =>
         string.Equals(name, Oidc, StringComparison.OrdinalIgnoreCase) ? Oidc
+        : string.Equals(name, Entra, StringComparison.OrdinalIgnoreCase) ? Microsoft
         : typeof(OpenIddictClientWebIntegrationConstants.ProviderTypes).GetFields()
             .FirstOrDefault(field => string.Equals(field.Name, name, StringComparison.OrdinalIgnoreCase))?.Name;
+
+    // Without a type the id is one where it can be. Whoever names the issuer of an Entra tenant has described it as any other.
+    private static string TypeOf(string id, UpstreamProviderOptions options) =>
+        options.Type is { Length: > 0 } type ? KnownType(type) ?? type
+        : string.Equals(id, Entra, StringComparison.OrdinalIgnoreCase) && ProviderSettings.IssuerOf(options) is not null ? Oidc
+        : KnownType(id) ?? Oidc;
 
     private static void Fold(SortedDictionary<string, UpstreamProviderOptions> sections, string id, string? clientId, string? secret)
     {

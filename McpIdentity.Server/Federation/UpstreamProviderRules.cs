@@ -11,7 +11,15 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
         var providers = UpstreamProvider.ListFrom(options);
-        var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(Check).ToList();
+        var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(provider => Check(provider, environment)).ToList();
+        if (problems.Count == 0)
+        {
+            // Each type has rules of its own, which OpenIddict says when it is built: at the first request, if nobody asks before.
+            problems.AddRange(providers.Where(provider => provider is { IsUsable: true } && provider.Id != GoogleSignIn.Scheme)
+                .Select(provider => UpstreamRegistration.FindMistake(provider) is { } mistake ? $"OAuth:Providers:{provider.Id} ({provider.Type}): {mistake}" : null)
+                .OfType<string>());
+        }
+
         problems.AddRange(providers.GroupBy(provider => provider.CallbackPath, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1)
             .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
@@ -40,7 +48,8 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 
-    private IEnumerable<string> Check(UpstreamProvider provider)
+    /// <summary>What is wrong with one provider, as far as it can be said without building it.</summary>
+    public static IEnumerable<string> Check(UpstreamProvider provider, IHostEnvironment environment)
     {
         var (id, options) = (provider.Id, provider.Options);
         var section = $"OAuth:Providers:{id}";
@@ -52,11 +61,23 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
         if (UpstreamProvider.KnownType(provider.Type) is null)
         {
             yield return $"{section}:Type is '{options.Type}'; use oidc with an Issuer, or a provider's name such as GitHub, Microsoft, GitLab, Okta.";
+            yield break;
         }
 
-        if (provider.Type == UpstreamProvider.Oidc && string.IsNullOrEmpty(options.Issuer))
+        foreach (var problem in ProviderSettings.Check(provider))
+        {
+            yield return problem;
+        }
+
+        var issuer = ProviderSettings.IssuerOf(options);
+        if (issuer is null && ProviderSettings.NeedsIssuer(provider.Type))
         {
             yield return $"{section}:Issuer must be set: the address that the provider's discovery document names as issuer.";
+        }
+
+        if (issuer is not null && provider.Type == UpstreamProvider.GitHub)
+        {
+            yield return $"{section}:Issuer does not belong to GitHub, which publishes none: for GitHub Enterprise set AuthorizationEndpoint, TokenEndpoint and UserInfoEndpoint.";
         }
 
         if (options.CallbackPath is { } path && path != $"{Paths.Callback}/{id}" && path != $"{Paths.ShortCallback}/{id}")
@@ -70,14 +91,14 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             yield return $"{section}: AuthorizationEndpoint, TokenEndpoint and UserInfoEndpoint belong together, and to the type GitHub; others have an Issuer.";
         }
 
-        foreach (var url in endpoints.Append(options.Issuer).Where(url => !string.IsNullOrEmpty(url) && !IsSafe(url)))
+        foreach (var url in endpoints.Append(issuer).Where(url => !string.IsNullOrEmpty(url) && !IsSafe(url, environment)))
         {
             yield return $"{section}: '{url}' must be an https address (http is for this machine, outside Production).";
         }
     }
 
     // Over plain http anyone on the way can answer in the provider's place, and sign in as anybody.
-    private bool IsSafe(string url) =>
+    private static bool IsSafe(string url, IHostEnvironment environment) =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) &&
         (uri.Scheme == Uri.UriSchemeHttps || (uri is { Scheme: "http", IsLoopback: true } && !environment.IsProduction()));
 

@@ -5,7 +5,6 @@ using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 
@@ -46,7 +45,7 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
             user = await FindAsync(identity, cancellationToken) ?? throw new InvalidOperationException("The user could not be stored.");
         }
 
-        return new ClaimsPrincipal(new ClaimsIdentity([new Claim(Claims.Subject, user.Id), new Claim(SessionCookie.ProviderClaim, identity.Provider)], SessionsSetup.Scheme));
+        return SessionCookie.PrincipalOf(user.Id, identity.Provider, identity.AuthenticatedAt);
     }
 
     private Task<User?> FindAsync(UpstreamIdentity identity, CancellationToken cancellationToken) =>
@@ -57,6 +56,7 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
         user.Name = identity.Name;
         user.Email = identity.Email;
         user.EmailVerified = identity.EmailVerified;
+        user.HostedDomain = StorableText.ForComparison(identity.HostedDomain, McpIdentityDbContext.Lengths.Text);
         user.LastSignInAt = time.GetUtcNow();
     }
 }

@@ -27,7 +27,7 @@ internal static class PersistenceSetup
             builder.Services.AddSingleton<PostgresInterceptor>();
             builder.Services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>((services, db) => db
                 .UseNpgsql(services.GetRequiredService<PostgresConnections>().ConnectionString)
-                .AddInterceptors(services.GetRequiredService<PostgresInterceptor>())
+                .AddInterceptors(services.GetRequiredService<PostgresInterceptor>(), new StorableParameters())
                 .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton<PreparedSql, PostgresPreparedSql>();
         }
@@ -36,7 +36,7 @@ internal static class PersistenceSetup
             builder.Services.AddSingleton<SqliteTurns>();
             builder.Services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db
                 .UseSqlite(ConnectionStrings.Sqlite(options))
-                .AddInterceptors(new SqlitePragmas())
+                .AddInterceptors(new SqlitePragmas(), new StorableParameters())
                 .ConfigureWarnings(LogNoErrors));
             builder.Services.AddSingleton(services => new SqliteWriter(ConnectionStrings.Sqlite(options), services.GetRequiredService<SqliteTurns>()));
             builder.Services.AddSingleton<PreparedSql>(services =>

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using McpIdentity.Migrations;
 using Npgsql;
 
 namespace McpIdentity.Server.Persistence;
@@ -65,7 +66,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
             command.Parameters.Add(value switch
             {
                 byte[] bytes => new NpgsqlParameter<byte[]> { TypedValue = bytes },
-                string text => new NpgsqlParameter<string> { TypedValue = text },
+                string text => new NpgsqlParameter<string> { TypedValue = StorableText.Of(text) },
                 int number => new NpgsqlParameter<int> { TypedValue = number },
                 DateTimeOffset moment => new NpgsqlParameter<DateTimeOffset> { TypedValue = moment },
                 _ => new NpgsqlParameter { Value = value },

@@ -1,3 +1,4 @@
+using McpIdentity.Migrations;
 using Microsoft.Data.Sqlite;
 
 namespace McpIdentity.Server.Persistence;
@@ -29,7 +30,12 @@ internal sealed class SqliteLink : IDisposable
         for (var i = 0; i < values.Length; i++)
         {
             // The converter of the entities does the same: SQLite has no type for a moment.
-            var value = values[i] is DateTimeOffset moment ? moment.UtcTicks : values[i];
+            var value = values[i] switch
+            {
+                DateTimeOffset moment => moment.UtcTicks,
+                string text => StorableText.Of(text),
+                var other => other,
+            };
             if (i == command.Parameters.Count)
             {
                 command.Parameters.AddWithValue($"${i + 1}", value);

@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Sessions;
 internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
 {
     private const string Select = """
-        SELECT "Name", "Email", "EmailVerified" FROM "Users" WHERE "Id" = $1
+        SELECT "Provider", "Name", "Email", "EmailVerified" FROM "Users" WHERE "Id" = $1
         """;
 
     // A new name shows after it; a disabled or deleted person's tokens end by revocation.
@@ -30,7 +30,7 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
         try
         {
             var person = await sql.ReadAsync(
-                Select, [userId], row => new PersonRecord(row.IsDBNull(0) ? null : row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.GetBoolean(2)), cancellationToken);
+                Select, [userId], row => new PersonRecord(row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetBoolean(3)), cancellationToken);
             return Remember(userId, new Known(person, now));
         }
         catch (Exception exception) when (known is not null && exception is not OperationCanceledException)
@@ -48,4 +48,4 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
 }
 
 /// <summary>A person as their provider described them at the last sign-in.</summary>
-internal sealed record PersonRecord(string? Name, string? Email, bool EmailVerified);
+internal sealed record PersonRecord(string Provider, string? Name, string? Email, bool EmailVerified);

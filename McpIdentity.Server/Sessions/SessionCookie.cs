@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
@@ -25,8 +26,27 @@ internal sealed class SessionCookie(
     /// <summary>On the principal that signs in: who vouched for the person.</summary>
     public const string ProviderClaim = "provider";
 
+    /// <summary>The organisation that manages the account at Google.</summary>
+    public const string HostedDomainClaim = "hd";
+
+    private const string AuthenticatedClaim = "authenticated_at";
     private const string SecretClaim = "secret";
     private const int MaxDeviceHint = 200;
+
+    /// <summary>Who signs in: what <c>SignInAsync</c> makes a session of.</summary>
+    /// <param name="userId">Our own identifier.</param>
+    /// <param name="provider">Who vouches for them.</param>
+    /// <param name="authenticatedAt">When they signed in there.</param>
+    public static ClaimsPrincipal PrincipalOf(string userId, string provider, DateTimeOffset? authenticatedAt)
+    {
+        var identity = new ClaimsIdentity([new Claim(Claims.Subject, userId), new Claim(ProviderClaim, provider)], SessionsSetup.Scheme);
+        if (authenticatedAt is { } moment)
+        {
+            identity.AddClaim(new Claim(AuthenticatedClaim, moment.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)));
+        }
+
+        return new ClaimsPrincipal(identity);
+    }
 
     public async Task SigningInAsync(CookieSigningInContext context)
     {
@@ -35,17 +55,19 @@ internal sealed class SessionCookie(
         var userId = context.Principal!.FindFirstValue(Claims.Subject)!;
         var now = time.GetUtcNow();
         var expires = now + options.Value.LoginSessionLifetime;
-        var device = context.Request.Headers.UserAgent.ToString();
         await storage.AddAsync(new SignInSession
         {
             Id = IdOf(secret),
             UserId = userId,
             Provider = context.Principal!.FindFirstValue(ProviderClaim) ?? "",
             CreatedAt = now,
+            AuthenticatedAt = context.Principal!.FindFirstValue(AuthenticatedClaim) is { } moment
+                ? DateTimeOffset.FromUnixTimeSeconds(long.Parse(moment, CultureInfo.InvariantCulture))
+                : null,
             LastSeenAt = now,
             SignedInUntil = expires,
             KeptUntil = expires,
-            DeviceHint = device.Length > MaxDeviceHint ? device[..MaxDeviceHint] : device,
+            DeviceHint = StorableText.ForDisplay(context.Request.Headers.UserAgent.ToString(), MaxDeviceHint),
             ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 

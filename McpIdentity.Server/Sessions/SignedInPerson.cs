@@ -7,8 +7,14 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Sessions;
 
 /// <summary>Who sits at the browser, as the session store knows them.</summary>
-internal sealed record SignedInPerson(string UserId, string SessionId, string? Name, string? Email, bool EmailVerified, DateTimeOffset SignedInAt)
+internal sealed record SignedInPerson(string UserId, string SessionId, string? Name, string? Email, bool EmailVerified, string Provider)
 {
+    /// <summary>When they signed in at the provider; null where it does not say.</summary>
+    public DateTimeOffset? AuthenticatedAt { get; init; }
+
+    /// <summary>The organisation that manages their account at Google.</summary>
+    public string? HostedDomain { get; init; }
+
     /// <summary>How the pages address them.</summary>
     public string DisplayName => Name ?? Email ?? UserId;
 
@@ -20,7 +26,13 @@ internal sealed record SignedInPerson(string UserId, string SessionId, string? N
                 principal.FindFirstValue(Claims.Name),
                 principal.FindFirstValue(Claims.Email),
                 principal.HasClaim(Claims.EmailVerified, "true"),
-                DateTimeOffset.FromUnixTimeSeconds(long.Parse(principal.FindFirstValue(Claims.AuthenticationTime)!, CultureInfo.InvariantCulture)))
+                principal.FindFirstValue(SessionCookie.ProviderClaim)!)
+            {
+                AuthenticatedAt = principal.FindFirstValue(Claims.AuthenticationTime) is { } moment
+                    ? DateTimeOffset.FromUnixTimeSeconds(long.Parse(moment, CultureInfo.InvariantCulture))
+                    : null,
+                HostedDomain = principal.FindFirstValue(SessionCookie.HostedDomainClaim),
+            }
             : null;
 
     /// <summary>The principal of a stored session.</summary>
@@ -31,9 +43,19 @@ internal sealed record SignedInPerson(string UserId, string SessionId, string? N
         [
             new Claim(Claims.Subject, user.Id),
             new Claim(JwtRegisteredClaimNames.Sid, session.Id),
-            new Claim(Claims.AuthenticationTime, session.CreatedAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)),
+            new Claim(SessionCookie.ProviderClaim, session.Provider),
             new Claim(Claims.EmailVerified, user.EmailVerified ? "true" : "false"),
         ]);
+        if (session.AuthenticatedAt is { } moment)
+        {
+            identity.AddClaim(new Claim(Claims.AuthenticationTime, moment.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)));
+        }
+
+        if (user.HostedDomain is not null)
+        {
+            identity.AddClaim(new Claim(SessionCookie.HostedDomainClaim, user.HostedDomain));
+        }
+
         if (user.Name is not null)
         {
             identity.AddClaim(new Claim(Claims.Name, user.Name));

@@ -6,6 +6,12 @@ internal sealed class McpHostOptions
     /// <summary>E-mail addresses or subjects that the authorization server grants <c>mcp:admin</c>.</summary>
     public IList<string> AdminUsers { get; } = [];
 
+    /// <summary>
+    /// The sign-in providers whose word counts for the e-mail addresses of <c>AdminUsers</c>, by their ids (<c>google</c>,
+    /// <c>github</c>, …). Absent, the one provider that is on; with several, none. Subjects count without it.
+    /// </summary>
+    public IList<string> AdminProviders { get; } = [];
+
     public AuthSection Auth { get; } = new();
 
     public RateLimitingSection RateLimiting { get; } = new();

@@ -35,6 +35,12 @@ internal sealed class OAuthServerOptions
     /// <summary>Admits accounts of this Google Workspace domain only: <c>example.com</c>.</summary>
     public string? GoogleHostedDomain { get; set; }
 
+    /// <summary>
+    /// Asks Google for a refresh token and keeps Google's tokens, encrypted, with the session: for code of yours in this process
+    /// that acts for people at Google. Off, nothing of the kind is asked for or kept.
+    /// </summary>
+    public bool KeepGoogleTokens { get; set; }
+
     /// <summary>Of an OAuth app at GitHub; <c>GITHUB_CLIENT_ID</c> in the environment. GitHub is on when both are set.</summary>
     public string? GitHubClientId { get; set; }
 

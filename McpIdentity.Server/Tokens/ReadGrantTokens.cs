@@ -1,7 +1,5 @@
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
-using McpIdentity.Server.Settings;
-using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -13,7 +11,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into the claims of its grant. Whether it is good is decided when it is spent
 /// (<see cref="SpendGrantTokens"/>).
 /// </summary>
-internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, IOptions<McpHostOptions> mcp)
+internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, Administrators administrators, StillAdmitted admitted)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public async ValueTask HandleAsync(ValidateTokenContext context)
@@ -51,7 +49,14 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
             return;
         }
 
-        Administrators.TakeScopeFromOthers(mcp.Value, principal);
+        // Revoking is for everybody (RFC 7009).
+        if (context.EndpointType is OpenIddictServerEndpointType.Token or OpenIddictServerEndpointType.Introspection && !admitted.Is(principal))
+        {
+            context.Reject(Errors.InvalidToken, "The person may not sign in here any more.");
+            return;
+        }
+
+        administrators.TakeScopeFromOthers(principal);
         context.Principal = principal.SetTokenType(type)
             .SetCreationDate(grant.RotatedAt)
             .SetExpirationDate(grant.ExpiresAt)

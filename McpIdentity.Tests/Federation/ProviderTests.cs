@@ -226,7 +226,7 @@ internal sealed class ProviderTests
 
         foreach (var page in new[] { atToken, notJson, atUserInfo })
         {
-            Assert.That(page.Status, Is.EqualTo(HttpStatusCode.BadRequest));
+            Assert.That(page.Status, Is.EqualTo(HttpStatusCode.BadGateway));
             Assert.That(page.Body, Does.Contain("provider_unavailable").And.Contain("Reference"));
         }
     }

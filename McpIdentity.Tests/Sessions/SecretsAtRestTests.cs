@@ -32,6 +32,7 @@ internal sealed class SecretsAtRestTests
             "OAuth:SessionStorage:Redis:Host=127.0.0.1",
             $"OAuth:SessionStorage:Redis:Port={redis.Port}",
             $"OAuth:SessionStorage:Redis:Db={database}",
+            "OAuth:KeepGoogleTokens=true",
             $"OAuth:GoogleClientId={StandInGoogle.ClientId}",
             $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
             $"OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}",

@@ -29,7 +29,7 @@ internal sealed class GoogleSignIn(StandInGoogle google)
         app.MapPost("/signin/identifier", async (HttpRequest request) => SignIn(await request.ReadFormAsync()));
         app.MapPost("/token", async (HttpRequest request) => Token(await request.ReadFormAsync()));
         app.MapGet("/oauth2/v3/userinfo", (HttpRequest request) => UserInfo(request.Headers.Authorization.ToString()));
-        app.MapGet("/oauth2/v3/certs", () => Results.Json(new { keys = new[] { PublicKey() } }));
+        app.MapGet("/oauth2/v3/certs", google.Keys.Publish);
     }
 
     private IResult Authorize(IQueryCollection query)
@@ -182,7 +182,7 @@ internal sealed class GoogleSignIn(StandInGoogle google)
         }
 
         using var stranger = RSA.Create(2048);
-        var key = google.Failure == GoogleFailure.IdTokenSignedByAnother ? new RsaSecurityKey(stranger) { KeyId = google.SigningKey.KeyId } : google.SigningKey;
+        var key = google.Failure == GoogleFailure.IdTokenSignedByAnother ? new RsaSecurityKey(stranger) { KeyId = google.Keys.Current.KeyId } : google.Keys.Current;
         var isExpired = google.Failure == GoogleFailure.IdTokenExpired;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
@@ -241,12 +241,6 @@ internal sealed class GoogleSignIn(StandInGoogle google)
         }
 
         return claims;
-    }
-
-    private object PublicKey()
-    {
-        var key = google.SigningKey.Rsa.ExportParameters(includePrivateParameters: false);
-        return new { kty = "RSA", use = "sig", alg = "RS256", kid = google.SigningKey.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) };
     }
 
     private static IResult Error(string error, string description, int status = 400) =>

@@ -19,6 +19,7 @@ internal sealed class NoScriptBrowser : IDisposable
         {
             AllowAutoRedirect = false,
             CookieContainer = Cookies,
+            RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8,
             SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => NginxServer.IsItsCertificate(certificate) },
         })
         {
@@ -27,6 +28,9 @@ internal sealed class NoScriptBrowser : IDisposable
     }
 
     public CookieContainer Cookies { get; } = new();
+
+    /// <summary>What it says of itself, if anything.</summary>
+    public string? UserAgent { get; init; }
 
     /// <summary>Every answer in order, the redirects among them.</summary>
     public List<BrowserPage> Visits { get; } = [];
@@ -57,6 +61,11 @@ internal sealed class NoScriptBrowser : IDisposable
 
             using var request = new HttpRequestMessage(method, target) { Content = form is null ? null : new FormUrlEncodedContent(form) };
             request.Headers.Accept.ParseAdd("text/html");
+            if (UserAgent is not null)
+            {
+                request.Headers.TryAddWithoutValidation("User-Agent", UserAgent);
+            }
+
             using var response = await _http.SendAsync(request);
             var page = await BrowserPage.ReadAsync(method, target, response);
             Visits.Add(page);

@@ -1,11 +1,9 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Federation;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Tests.Support;
 
@@ -49,13 +47,18 @@ internal sealed class StandInGoogle : IAsyncDisposable
     /// <summary>What arrived, in order.</summary>
     public IReadOnlyList<GoogleRequest> Requests => [.. _requests];
 
-    internal RsaSecurityKey SigningKey { get; } = new(RSA.Create(2048)) { KeyId = "stand-in" };
+    public StandInKeys Keys { get; } = new();
+
+    /// <summary>How it fails, by path.</summary>
+    public IDictionary<string, RequestDelegate> Faults { get; } = new ConcurrentDictionary<string, RequestDelegate>();
 
     /// <summary>Forgets what arrived and does everything right again.</summary>
     public void Reset()
     {
         _requests.Clear();
         Failure = GoogleFailure.None;
+        Keys.Reset();
+        Faults.Clear();
     }
 
     /// <summary>Adds someone, or replaces who had the address.</summary>
@@ -84,7 +87,6 @@ internal sealed class StandInGoogle : IAsyncDisposable
     {
         await _app.StopAsync();
         await _app.DisposeAsync();
-        SigningKey.Rsa.Dispose();
     }
 
     private async Task RecordAsync(HttpContext context, RequestDelegate next)
@@ -101,6 +103,6 @@ internal sealed class StandInGoogle : IAsyncDisposable
 
         _requests.Enqueue(new GoogleRequest(
             TimeProvider.System.GetUtcNow(), request.Method, request.Path, parameters, request.Headers.Authorization.ToString()));
-        await next(context);
+        await (Faults.TryGetValue(request.Path, out var fault) ? fault(context) : next(context));
     }
 }

@@ -22,7 +22,6 @@ internal sealed class StandInProvider : IAsyncDisposable
     public const string ClientSecret = "stand-in-secret";
 
     private readonly WebApplication _app;
-    private readonly RsaSecurityKey _key = new(RSA.Create(2048)) { KeyId = "stand-in" };
     private readonly ConcurrentDictionary<string, Grant> _codes = [];
     private readonly ConcurrentDictionary<string, Grant> _tokens = [];
     private readonly ConcurrentQueue<IReadOnlyDictionary<string, string>> _asked = [];
@@ -54,6 +53,29 @@ internal sealed class StandInProvider : IAsyncDisposable
 
     public bool UserInfoIsDown { get; set; }
 
+    /// <summary>By which its tokens are dated.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
+    public StandInKeys Keys { get; } = new();
+
+    /// <summary>How it fails, by path.</summary>
+    public IDictionary<string, RequestDelegate> Faults { get; } = new ConcurrentDictionary<string, RequestDelegate>();
+
+    /// <summary>Since when the person at the browser is signed in here; a fresh sign-in moves it.</summary>
+    public DateTimeOffset SignedInAt { get; set; }
+
+    /// <summary>Whom the person takes when they are asked which account; null when they have but one.</summary>
+    public string? OtherAccount { get; set; }
+
+    /// <summary>Signs nobody in anew, whatever is asked, as a person can bring about who edits the address.</summary>
+    public bool IgnoresFreshness { get; set; }
+
+    /// <summary>Does not say when the person signed in, though it must where max_age is asked.</summary>
+    public bool HidesAuthTime { get; set; }
+
+    /// <summary>Stands in the discovery document.</summary>
+    public string[]? PromptValues { get; set; }
+
     public static async Task<StandInProvider> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -61,8 +83,9 @@ internal sealed class StandInProvider : IAsyncDisposable
         var app = builder.Build();
         var provider = new StandInProvider(app, $"http://localhost:{Ports.Next()}");
         app.Urls.Add(provider.Origin);
+        app.Use(async (context, next) => await (provider.Faults.TryGetValue(context.Request.Path, out var fault) ? fault(context) : next(context)));
         app.MapGet("/.well-known/openid-configuration", () => Results.Json(provider.Metadata()));
-        app.MapGet("/jwks", () => Results.Json(new { keys = new[] { provider.PublicKey() } }));
+        app.MapGet("/jwks", provider.Keys.Publish);
         app.MapGet("/authorize", (HttpRequest request) => provider.Authorize(request.Query.ToDictionary(p => p.Key, p => p.Value.ToString())));
         app.MapPost("/token", async (HttpRequest request) => provider.Token(request, await request.ReadFormAsync()));
         app.MapGet("/userinfo", (HttpRequest request) => provider.Answer(request, () => provider.Claims));
@@ -83,6 +106,9 @@ internal sealed class StandInProvider : IAsyncDisposable
             new { email = "octocat@example.com", primary = true, verified = true },
         ];
         (Bend, AuthorizationError, TokenAnswer, UserInfoIsDown) = (null, null, null, false);
+        (OtherAccount, IgnoresFreshness, HidesAuthTime, PromptValues, SignedInAt) = (null, false, false, null, Clock.GetUtcNow());
+        Keys.Reset();
+        Faults.Clear();
         _asked.Clear();
     }
 
@@ -90,11 +116,11 @@ internal sealed class StandInProvider : IAsyncDisposable
     {
         await _app.StopAsync();
         await _app.DisposeAsync();
-        _key.Rsa.Dispose();
     }
 
     private object Metadata() => new
     {
+        prompt_values_supported = PromptValues,
         issuer = Origin,
         authorization_endpoint = Origin + "/authorize",
         token_endpoint = Origin + "/token",
@@ -125,6 +151,7 @@ internal sealed class StandInProvider : IAsyncDisposable
             return Results.Content($"<!doctype html><title>Error</title><h1>Not accepted: {problem}</h1>", "text/html", statusCode: 400);
         }
 
+        SignIn(query);
         var answer = new Dictionary<string, string?> { ["state"] = query["state"] };
         if (AuthorizationError is { } error)
         {
@@ -133,10 +160,27 @@ internal sealed class StandInProvider : IAsyncDisposable
         else
         {
             answer["code"] = NewSecret();
-            _codes[answer["code"]!] = new Grant(query["redirect_uri"], query["code_challenge"], query.GetValueOrDefault("nonce"), isOpenId);
+            _codes[answer["code"]!] = new Grant(query["redirect_uri"], query["code_challenge"], query.GetValueOrDefault("nonce"), isOpenId, query.ContainsKey("max_age") && !HidesAuthTime ? SignedInAt : null);
         }
 
         return Results.Redirect(QueryHelpers.AddQueryString(query["redirect_uri"], answer));
+    }
+
+    // OpenID Connect Core §3.1.2.1.
+    private void SignIn(Dictionary<string, string> query)
+    {
+        var prompts = query.GetValueOrDefault("prompt")?.Split(' ') ?? [];
+        if (OtherAccount is not null && prompts.Intersect(["select_account", "login"]).Any())
+        {
+            (Claims["sub"], Claims["email"]) = (OtherAccount, OtherAccount + "@example.com");
+        }
+
+        var isTooOld = query.TryGetValue("max_age", out var maxAge) &&
+            Clock.GetUtcNow() - SignedInAt >= TimeSpan.FromSeconds(long.Parse(maxAge, System.Globalization.CultureInfo.InvariantCulture));
+        if (!IgnoresFreshness && (prompts.Contains("login") || isTooOld))
+        {
+            SignedInAt = Clock.GetUtcNow();
+        }
     }
 
     private IResult Token(HttpRequest request, IFormCollection form)
@@ -173,7 +217,7 @@ internal sealed class StandInProvider : IAsyncDisposable
 
     private string IdToken(Grant grant)
     {
-        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        var now = Clock.GetUtcNow().UtcDateTime;
         var token = new SecurityTokenDescriptor
         {
             Issuer = Origin,
@@ -182,8 +226,13 @@ internal sealed class StandInProvider : IAsyncDisposable
             NotBefore = now,
             Expires = now.AddMinutes(5),
             Claims = new Dictionary<string, object>(Claims) { ["nonce"] = grant.Nonce! },
-            SigningCredentials = new SigningCredentials(_key, SecurityAlgorithms.RsaSha256),
+            SigningCredentials = new SigningCredentials(Keys.Current, SecurityAlgorithms.RsaSha256),
         };
+        if (grant.AuthTime is { } moment)
+        {
+            token.Claims["auth_time"] = moment.ToUnixTimeSeconds();
+        }
+
         Bend?.Invoke(token);
         return new JsonWebTokenHandler().CreateToken(token);
     }
@@ -194,13 +243,7 @@ internal sealed class StandInProvider : IAsyncDisposable
         : request.Headers.Authorization.ToString() is ['B', 'e', 'a', 'r', 'e', 'r', ' ', .. var token] && _tokens.ContainsKey(token) ? Results.Json(answer())
         : Results.StatusCode(401);
 
-    private object PublicKey()
-    {
-        var key = _key.Rsa.ExportParameters(includePrivateParameters: false);
-        return new { kty = "RSA", use = "sig", alg = "RS256", kid = _key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) };
-    }
-
     private static string NewSecret() => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
 
-    private sealed record Grant(string RedirectUri, string CodeChallenge, string? Nonce, bool IsOpenId);
+    private sealed record Grant(string RedirectUri, string CodeChallenge, string? Nonce, bool IsOpenId, DateTimeOffset? AuthTime);
 }

@@ -16,6 +16,9 @@ public sealed record SignInSession
 
     public DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>When the person signed in at the provider, which may be long before; null where it does not say.</summary>
+    public DateTimeOffset? AuthenticatedAt { get; init; }
+
     /// <summary>When the browser was last here, to within a few minutes.</summary>
     public DateTimeOffset LastSeenAt { get; init; }
 

@@ -18,6 +18,9 @@ public sealed class User
 
     public bool EmailVerified { get; set; }
 
+    /// <summary>The organisation that manages the account, as Google says it (<c>hd</c>).</summary>
+    public string? HostedDomain { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset LastSignInAt { get; set; }

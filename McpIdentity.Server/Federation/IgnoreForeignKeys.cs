@@ -1,0 +1,26 @@
+using System.Text.Json;
+using McpIdentity.Mcp.Credentials;
+using OpenIddict.Abstractions;
+using OpenIddict.Client;
+using static OpenIddict.Client.OpenIddictClientEvents;
+
+namespace McpIdentity.Server.Federation;
+
+/// <summary>
+/// RFC 7517 §5: keys of an unknown type, without a member that they need, or for another purpose are ignored. OpenIddict would
+/// refuse the whole set, and with it every sign-in.
+/// </summary>
+internal sealed class IgnoreForeignKeys : IOpenIddictClientHandler<HandleJsonWebKeySetResponseContext>
+{
+    public static OpenIddictClientHandlerDescriptor Descriptor { get; } =
+        OpenIddictClientHandlerDescriptor.CreateBuilder<HandleJsonWebKeySetResponseContext>()
+            .UseSingletonHandler<IgnoreForeignKeys>().SetOrder(int.MinValue).Build();
+
+    public ValueTask HandleAsync(HandleJsonWebKeySetResponseContext context)
+    {
+        using var set = JsonSerializer.SerializeToDocument(context.Response, OpenIddictSerializer.Default.Response);
+        // With none left OpenIddict says that there is no key.
+        context.Response["keys"] = new OpenIddictParameter(JsonSerializer.SerializeToElement(KeySet.UsableOf(set.RootElement).ToArray()));
+        return default;
+    }
+}
