@@ -1,4 +1,4 @@
-﻿using System;
+using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
@@ -12,34 +12,23 @@ namespace McpIdentity.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.DropPrimaryKey(
-                name: "PK_Consents",
-                table: "Consents");
-
-            migrationBuilder.RenameTable(
-                name: "Consents",
-                newName: "RememberedConsents");
-
-            migrationBuilder.AddColumn<string>(
-                name: "Id",
-                table: "RememberedConsents",
-                type: "character varying(64)",
-                maxLength: 64,
-                nullable: false,
-                defaultValue: "");
-
-            migrationBuilder.AddColumn<string>(
-                name: "RedirectUri",
-                table: "RememberedConsents",
-                type: "character varying(2048)",
-                maxLength: 2048,
-                nullable: false,
-                defaultValue: "");
-
-            migrationBuilder.AddPrimaryKey(
-                name: "PK_RememberedConsents",
-                table: "RememberedConsents",
-                column: "Id");
+            // "Consents" stays for servers of 0.1.0 that run beside; what it remembers does not say where the answer goes.
+            migrationBuilder.CreateTable(
+                name: "RememberedConsents",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    UserId = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    ClientId = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    RedirectUri = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    Resource = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    Scopes = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: false),
+                    GrantedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_RememberedConsents", x => x.Id);
+                });
 
             migrationBuilder.CreateTable(
                 name: "Nodes",
@@ -117,34 +106,8 @@ namespace McpIdentity.Migrations.Postgres
             migrationBuilder.DropTable(
                 name: "UpstreamStates");
 
-            migrationBuilder.DropPrimaryKey(
-                name: "PK_RememberedConsents",
-                table: "RememberedConsents");
-
-            migrationBuilder.DropIndex(
-                name: "IX_RememberedConsents_ClientId",
-                table: "RememberedConsents");
-
-            migrationBuilder.DropIndex(
-                name: "IX_RememberedConsents_UserId",
-                table: "RememberedConsents");
-
-            migrationBuilder.DropColumn(
-                name: "Id",
-                table: "RememberedConsents");
-
-            migrationBuilder.DropColumn(
-                name: "RedirectUri",
-                table: "RememberedConsents");
-
-            migrationBuilder.RenameTable(
-                name: "RememberedConsents",
-                newName: "Consents");
-
-            migrationBuilder.AddPrimaryKey(
-                name: "PK_Consents",
-                table: "Consents",
-                columns: new[] { "UserId", "ClientId", "Resource" });
+            migrationBuilder.DropTable(
+                name: "RememberedConsents");
         }
     }
 }

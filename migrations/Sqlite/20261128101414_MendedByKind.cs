@@ -1,0 +1,111 @@
+using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace McpIdentity.Migrations.Sqlite
+{
+    /// <inheritdoc />
+    public partial class MendedByKind : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            // "Consents" stays for servers of 0.1.0 that run beside; what it remembers does not say where the answer goes.
+            migrationBuilder.CreateTable(
+                name: "RememberedConsents",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    UserId = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    ClientId = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    RedirectUri = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    Resource = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    Scopes = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: false),
+                    GrantedAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_RememberedConsents", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "Nodes",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Keys = table.Column<string>(type: "TEXT", maxLength: 400, nullable: false),
+                    SeenAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Nodes", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "OperatorActs",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    At = table.Column<long>(type: "INTEGER", nullable: false),
+                    Actor = table.Column<string>(type: "TEXT", maxLength: 400, nullable: false),
+                    Event = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
+                    Line = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_OperatorActs", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "UpstreamStates",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    State = table.Column<string>(type: "TEXT", nullable: false),
+                    Request = table.Column<string>(type: "TEXT", nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_UpstreamStates", x => x.Id);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_RememberedConsents_ClientId",
+                table: "RememberedConsents",
+                column: "ClientId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_RememberedConsents_UserId",
+                table: "RememberedConsents",
+                column: "UserId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_OperatorActs_At",
+                table: "OperatorActs",
+                column: "At");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_UpstreamStates_ExpiresAt",
+                table: "UpstreamStates",
+                column: "ExpiresAt");
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "Nodes");
+
+            migrationBuilder.DropTable(
+                name: "OperatorActs");
+
+            migrationBuilder.DropTable(
+                name: "UpstreamStates");
+
+            migrationBuilder.DropTable(
+                name: "RememberedConsents");
+        }
+    }
+}
