@@ -4,7 +4,6 @@ using System.Security.Claims;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using ModelContextProtocol.Server;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Tools;
 
