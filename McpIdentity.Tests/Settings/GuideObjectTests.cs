@@ -30,7 +30,7 @@ internal sealed class GuideObjectTests
     private const string JwtProduction = """
         {
           "port": 443,
-          "jwt": { "secret": "a secret of more than thirty-two bytes!", "issuer": "your-service", "audience": "mcp-api" },
+          "jwt": { "secret": "Zq4vT8mLr2Xw9KdYb6NhJc3FgPs7AeUi5Vt1", "issuer": "your-service", "audience": "mcp-api" },
           "mcp": {
             "enabled": true,
             "auth": {
@@ -217,7 +217,7 @@ internal sealed class GuideObjectTests
     [Test, Category("SEED-081")]
     public async Task The_production_object_for_jwt_binds_as_it_stands()
     {
-        await using var file = new SettingsFile().BuildIn("Production", "", [.. SettingsFile.Settings(JwtProduction), .. BehindProxy, "--OAuth:Enabled=false"]);
+        await using var file = new SettingsFile { HasKey = false }.BuildIn("Production", "", [.. SettingsFile.Settings(JwtProduction), .. BehindProxy, "--OAuth:Enabled=false"]);
         var mcp = file.Options<McpOptions>();
 
         Assert.That((mcp.Auth.AuthType, mcp.Auth.RequireAuthForToolsList, mcp.Auth.OAuth.Enabled), Is.EqualTo((McpAuthType.Jwt, true, (bool?)false)));
