@@ -115,7 +115,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         }
         catch (Exception exception) when (exception is RedisConnectionException or RedisTimeoutException || IsLoading(exception))
         {
-            if (!IsLoading(exception) && await ListensAsync())
+            if (!IsLoading(exception) && await SpeaksAsync())
             {
                 throw new InvalidOperationException(
                     $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does. Is REDIS_TLS right?", exception);
@@ -292,13 +292,19 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     // While it reads its data from the disk it answers every command with that word.
     private static bool IsLoading(Exception exception) => exception.ToString().Contains("LOADING", StringComparison.Ordinal);
 
-    private async Task<bool> ListensAsync()
+    // Whatever listens says something to this, be it Redis, TLS or another protocol, or hangs up; a Redis that hangs does not.
+    private async Task<bool> SpeaksAsync()
     {
         using var probe = new TcpClient();
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        using var timeout = new CancellationTokenSource(Patience);
         try
         {
             await probe.ConnectAsync(_redis.Host ?? "localhost", _redis.Port, timeout.Token);
+            await probe.GetStream().WriteAsync("PING\r\n"u8.ToArray(), timeout.Token);
+            return await probe.GetStream().ReadAsync(new byte[1], timeout.Token) >= 0;
+        }
+        catch (IOException)
+        {
             return true;
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException)

@@ -44,10 +44,19 @@ internal sealed class RedisFaultTests
         Assert.That(answers.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)), "ten waits would be twenty");
         await AssertReadinessAsync(server, HttpStatusCode.ServiceUnavailable);
 
+        // Nor is a start held up by it, or taken for a wrong setting.
+        await using var late = await TestServer.StartAsync(
+            "OAuth:SessionStorage:Type=Redis", "OAuth:SessionStorage:Redis:Host=127.0.0.1", $"OAuth:SessionStorage:Redis:Port={redis.Port}");
+        await AssertReadinessAsync(late, HttpStatusCode.ServiceUnavailable);
+
         redis.GoOn();
         await Until.TrueAsync(async () => (await alice.Browser.GetAsync(client.AuthorizeUrl())).Status != HttpStatusCode.ServiceUnavailable, "it is back");
         await client.ConnectAsync(alice);
         await AssertReadinessAsync(server, HttpStatusCode.OK);
+        using var bob = new Person(late, "bob");
+        var other = await OAuthClient.RegisterPublicAsync(late);
+        await Until.TrueAsync(async () => (await bob.Browser.SubmitAsync(
+            await bob.Browser.GetAsync(other.AuthorizeUrl()), new Dictionary<string, string> { ["username"] = "bob" })).Status == HttpStatusCode.OK, "and so it is for the other");
     }
 
     [Test]
