@@ -19,15 +19,14 @@ internal static class KeySet
     public static IReadOnlyList<SecurityKey> Read(string json, string place)
     {
         using var document = JsonDocument.Parse(json);
-        SecurityKey[] keys = [.. UsableOf(document.RootElement).Select(jwk => ReadKey(jwk)!)];
+        var set = document.RootElement;
+        SecurityKey[] keys = set.ValueKind == JsonValueKind.Object && set.TryGetProperty("keys", out var members) ? [.. UsableOf(members).Select(jwk => ReadKey(jwk)!)] : [];
         return keys.Length > 0 ? keys : throw new InvalidOperationException($"'{place}' publishes no signing key.");
     }
 
     /// <summary>The keys of a set that can check signatures, as they stand in it.</summary>
-    public static IEnumerable<JsonElement> UsableOf(JsonElement set) =>
-        set.ValueKind == JsonValueKind.Object && set.TryGetProperty("keys", out var keys) && keys.ValueKind == JsonValueKind.Array
-            ? keys.EnumerateArray().Where(jwk => ReadKey(jwk) is not null).Take(MaxKeys)
-            : [];
+    public static IEnumerable<JsonElement> UsableOf(JsonElement keys) =>
+        keys.ValueKind == JsonValueKind.Array ? keys.EnumerateArray().Where(jwk => ReadKey(jwk) is not null).Take(MaxKeys) : [];
 
     private static AsymmetricSecurityKey? ReadKey(JsonElement jwk)
     {

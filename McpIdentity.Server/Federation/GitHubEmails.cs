@@ -22,11 +22,16 @@ internal sealed class GitHubEmails(HttpClient http)
         using var response = await http.SendAsync(request, cancellationToken);
         if (!response.IsSuccessStatusCode)
         {
-            return default;
+            return (int)response.StatusCode < 500 ? default : throw new HttpRequestException("GitHub cannot say which addresses the person has.", null, response.StatusCode);
         }
 
         var emails = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
-        return emails.ValueKind == JsonValueKind.Array && emails.EnumerateArray().FirstOrDefault(IsPrimary) is { ValueKind: JsonValueKind.Object } primary
+        if (emails.ValueKind != JsonValueKind.Array || emails.EnumerateArray().Any(email => email.ValueKind != JsonValueKind.Object))
+        {
+            throw new JsonException("GitHub's answer holds no addresses.");
+        }
+
+        return emails.EnumerateArray().FirstOrDefault(IsPrimary) is { ValueKind: JsonValueKind.Object } primary
             ? (primary.GetProperty("email").GetString(), Is(primary, "verified"))
             : default;
     }

@@ -18,9 +18,13 @@ internal sealed class IgnoreForeignKeys : IOpenIddictClientHandler<HandleJsonWeb
 
     public ValueTask HandleAsync(HandleJsonWebKeySetResponseContext context)
     {
-        using var set = JsonSerializer.SerializeToDocument(context.Response, OpenIddictSerializer.Default.Response);
-        // With none left OpenIddict says that there is no key.
-        context.Response["keys"] = new OpenIddictParameter(JsonSerializer.SerializeToElement(KeySet.UsableOf(set.RootElement).ToArray()));
+        if ((JsonElement?)context.Response["keys"] is { } keys)
+        {
+            // As they are written: what is broken may be so broken that it cannot be written again. With none left OpenIddict says that there is no key.
+            using var usable = JsonDocument.Parse($"[{string.Join(',', KeySet.UsableOf(keys).Select(jwk => jwk.GetRawText()))}]");
+            context.Response["keys"] = new OpenIddictParameter(usable.RootElement.Clone());
+        }
+
         return default;
     }
 }

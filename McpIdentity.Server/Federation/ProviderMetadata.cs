@@ -1,6 +1,5 @@
 using McpIdentity.Mcp.Credentials;
 using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Client;
 

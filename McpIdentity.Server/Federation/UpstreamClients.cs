@@ -4,7 +4,6 @@ using McpIdentity.Server.Settings;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Client;
 using OpenIddict.Client.AspNetCore;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 
@@ -52,6 +51,7 @@ internal static class UpstreamClients
             client.AddEventHandler(ContinueToProvider.Descriptor);
             client.AddEventHandler(IgnoreForeignKeys.Descriptor);
             client.AddEventHandler(MeetNewKeys.Descriptor);
+            client.AddEventHandler(RefuseUnreadableText.Descriptor);
             client.AddEventHandler(UpstreamAnswer.OfCallback.Descriptor);
             client.AddEventHandler(UpstreamAnswer.OfMetadata.Descriptor);
             client.AddEventHandler(UpstreamAnswer.OfToken.Descriptor);

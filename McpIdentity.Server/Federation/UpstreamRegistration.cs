@@ -1,4 +1,3 @@
-using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Client;

@@ -67,7 +67,7 @@ internal sealed class SessionCookie(
             LastSeenAt = now,
             SignedInUntil = expires,
             KeptUntil = expires,
-            DeviceHint = StorableText.ForDisplay(context.Request.Headers.UserAgent.ToString(), MaxDeviceHint),
+            DeviceHint = StorableText.ForDisplay(context.Request.Headers.UserAgent.ToString(), MaxDeviceHint) ?? "",
             ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 

@@ -51,7 +51,7 @@ internal sealed class DocumentedProviderTests
         ("auth0", "", "OAuth:Providers:auth0:Issuer must be set"),
         ("staff", "Type=oidc", "OAuth:Providers:staff:Issuer must be set"),
         ("two", "Type=okta Issuer=https://a.okta.com Settings:Domain=b.okta.com", "OAuth:Providers:two names two issuers"),
-        ("bare", "Type=okta Issuer=example.okta.com", "OAuth:Providers:bare: 'example.okta.com' must be an https address"),
+        ("bare", "Type=okta Issuer=bare.example.com", "OAuth:Providers:bare: 'bare.example.com' must be an https address"),
         ("typo", "Type=okta Settings:Domian=example.okta.com", "OAuth:Providers:typo:Settings:Domian is not a setting of Okta"),
         ("microsoft", "Settings:Tenat=x", "OAuth:Providers:microsoft:Settings:Tenat is not a setting of Microsoft. It has an Issuer of its own beside Settings (or Settings:Domain), Tenant"),
         ("weibo", "Settings:ForceLogin=perhaps", "OAuth:Providers:weibo:Settings:ForceLogin is 'perhaps'; allowed: true, false"),

@@ -269,7 +269,7 @@ internal sealed class ProviderTests
     {
         _upstream.Bend = token => token.Claims["sub"] = "someone else";
 
-        Assert.That((await SignInAsync("keycloak")).Status, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That((await SignInAsync("keycloak")).Status, Is.EqualTo(HttpStatusCode.BadGateway));
     }
 
     [Test]

@@ -53,7 +53,7 @@ internal sealed class StandingTests
                 using var person = new Person(server);
                 person.Cookies.Add(cookies[provider]);
                 var silent = await person.AuthorizeAsync(client.AuthorizeUrl(("prompt", "none")));
-                Assert.That(silent.GetValueOrDefault("error"), Is.EqualTo(isAdmitted ? null : "login_required"), $"{why}: the browser of {provider}");
+                Assert.That(silent.GetValueOrDefault("error"), Is.EqualTo(isAdmitted ? "consent_required" : "login_required"), $"{why}: the browser of {provider}");
             }
         }
     }

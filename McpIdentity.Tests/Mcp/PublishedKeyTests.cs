@@ -96,7 +96,7 @@ internal sealed class PublishedKeyTests
 
         Assert.That((await CallAsync(token)).Status, Is.EqualTo(200), "nobody waits for the new keys");
         await Until.TrueAsync(async () => (await CallAsync(token)).Status == 401, "the ended key is not believed any more");
-        Assert.That(_issuer.JwksFetches, Is.EqualTo(2));
+        Assert.That(_issuer.JwksFetches, Is.InRange(2, 3), "and once more for whoever still holds the ended key");
     }
 
     [Test]
