@@ -64,7 +64,7 @@ internal sealed class DocumentedProviderTests
         ("cognito", "Settings:Region=eu-west-1", "UserPoolId"),
         ("zendesk", "", "Tenant"),
         ("apple", "", "SigningKey"),
-        ("discord", "Issuer=https://example.com", "Issuer has no effect"),
+        ("spotify", "Issuer=https://example.com", "Issuer has no effect"),
     ];
 
     private const string Tenant = "4a1e6d2c-0000-4000-8000-000000000001";
