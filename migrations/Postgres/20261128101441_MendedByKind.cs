@@ -12,6 +12,19 @@ namespace McpIdentity.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AddColumn<string>(
+                name: "HostedDomain",
+                table: "Users",
+                type: "character varying(400)",
+                maxLength: 400,
+                nullable: true);
+
+            migrationBuilder.AddColumn<DateTimeOffset>(
+                name: "AuthenticatedAt",
+                table: "SignInSessions",
+                type: "timestamp with time zone",
+                nullable: true);
+
             // "Consents" stays for servers of 0.1.0 that run beside; what it remembers does not say where the answer goes.
             migrationBuilder.CreateTable(
                 name: "RememberedConsents",
@@ -97,6 +110,14 @@ namespace McpIdentity.Migrations.Postgres
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropColumn(
+                name: "HostedDomain",
+                table: "Users");
+
+            migrationBuilder.DropColumn(
+                name: "AuthenticatedAt",
+                table: "SignInSessions");
+
             migrationBuilder.DropTable(
                 name: "Nodes");
 

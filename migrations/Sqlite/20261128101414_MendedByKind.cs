@@ -10,6 +10,19 @@ namespace McpIdentity.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AddColumn<string>(
+                name: "HostedDomain",
+                table: "Users",
+                type: "TEXT",
+                maxLength: 400,
+                nullable: true);
+
+            migrationBuilder.AddColumn<long>(
+                name: "AuthenticatedAt",
+                table: "SignInSessions",
+                type: "INTEGER",
+                nullable: true);
+
             // "Consents" stays for servers of 0.1.0 that run beside; what it remembers does not say where the answer goes.
             migrationBuilder.CreateTable(
                 name: "RememberedConsents",
@@ -95,6 +108,14 @@ namespace McpIdentity.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropColumn(
+                name: "HostedDomain",
+                table: "Users");
+
+            migrationBuilder.DropColumn(
+                name: "AuthenticatedAt",
+                table: "SignInSessions");
+
             migrationBuilder.DropTable(
                 name: "Nodes");
 
