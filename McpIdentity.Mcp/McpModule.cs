@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Mcp.Options;

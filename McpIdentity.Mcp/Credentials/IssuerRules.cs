@@ -1,3 +1,5 @@
+using McpIdentity.Mcp.IssuerKeys;
+
 namespace McpIdentity.Mcp.Credentials;
 
 /// <summary>How the tokens of one issuer are judged. Keys and algorithms of two issuers never meet.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Mcp.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,6 @@
 using System.Text;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using Microsoft.Extensions.Hosting;
 
 namespace McpIdentity.Mcp.Options;

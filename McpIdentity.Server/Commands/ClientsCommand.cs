@@ -45,7 +45,7 @@ internal static class ClientsCommand
         string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
     {
         var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
-            await Named.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
+            await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
                 ? await run(parsed, services, client, cancellationToken)
                 : 1);
         verb.Arguments.Add(Which);

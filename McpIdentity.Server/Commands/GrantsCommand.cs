@@ -21,12 +21,12 @@ internal static class GrantsCommand
             var db = services.GetRequiredService<McpIdentityDbContext>();
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
             var (person, program) = (default(User), default(string));
-            if (parsed.GetValue(user) is { } who && (person = await Named.UserAsync(db, who, cancellationToken)) is null)
+            if (parsed.GetValue(user) is { } who && (person = await ByName.UserAsync(db, who, cancellationToken)) is null)
             {
                 return 1;
             }
 
-            if (parsed.GetValue(client) is { } which && (program = (await Named.ClientAsync(db, which, cancellationToken))?.ClientId) is null)
+            if (parsed.GetValue(client) is { } which && (program = (await ByName.ClientAsync(db, which, cancellationToken))?.ClientId) is null)
             {
                 return 1;
             }

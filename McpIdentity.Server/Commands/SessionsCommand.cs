@@ -22,7 +22,7 @@ internal static class SessionsCommand
             var db = services.GetRequiredService<McpIdentityDbContext>();
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
             User? person = null;
-            if (parsed.GetValue(user) is { } who && (person = await Named.UserAsync(db, who, cancellationToken)) is null)
+            if (parsed.GetValue(user) is { } who && (person = await ByName.UserAsync(db, who, cancellationToken)) is null)
             {
                 return 1;
             }

@@ -46,7 +46,7 @@ internal static class UsersCommand
         var who = new Argument<string>("user") { Description = "The identifier that list shows, the e-mail address, or the name." };
         var verb = CommandLine.StorageVerb(name, description, $"users {name} alice@example.com{(loss is null ? "" : " --yes")}", async (parsed, services, cancellationToken) =>
         {
-            if (await Named.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
+            if (await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
             {
                 return 1;
             }

@@ -1,4 +1,4 @@
-using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using OpenIddict.Abstractions;
 using OpenIddict.Client;
 using static OpenIddict.Client.OpenIddictClientEvents;

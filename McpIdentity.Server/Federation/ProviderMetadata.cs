@@ -1,4 +1,4 @@
-using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using Microsoft.IdentityModel.Protocols;
 using OpenIddict.Abstractions;
 using OpenIddict.Client;

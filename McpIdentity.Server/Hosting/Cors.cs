@@ -1,5 +1,5 @@
 using McpIdentity.Mcp;
-using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;

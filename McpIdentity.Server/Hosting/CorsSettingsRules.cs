@@ -1,4 +1,4 @@
-using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 

@@ -17,7 +17,7 @@ internal sealed partial class DoctorTests
         "--OAuth:EncryptionKey=8c1f2e9b7a6d5c4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c", "--Server:EnvFile=/nowhere/.env.oauth",
     ];
 
-    [Test, Category("SEED-079")]
+    [Test, Category("SEED-079"), Category("LINK-07")]
     public async Task A_sound_production_passes_all_eight_items()
     {
         await using var app = Program.Build(Sound);

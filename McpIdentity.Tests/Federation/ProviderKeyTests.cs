@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Federation;

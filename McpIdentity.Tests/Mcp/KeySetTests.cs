@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.Tokens;
 

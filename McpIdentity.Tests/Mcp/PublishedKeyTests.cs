@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection.Extensions;

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>Fetches the public keys of an issuer: from a JWKS, or through its metadata document.</summary>
 internal sealed class KeyDiscovery(IHttpClientFactory clients)

@@ -1,4 +1,4 @@
-namespace McpIdentity.Mcp.Gate;
+namespace McpIdentity.Mcp;
 
 /// <summary>
 /// A list of web origins as an operator writes it, the same for <c>Origin</c> headers and for CORS: <c>https://app.example</c>,

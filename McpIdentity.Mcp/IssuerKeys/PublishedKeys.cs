@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>Keys that an issuer publishes.</summary>
 internal sealed class PublishedKeys(

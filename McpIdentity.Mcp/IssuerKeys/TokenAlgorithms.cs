@@ -1,6 +1,6 @@
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>The signature algorithms we know (RFC 7518 §3.1), by the kind of key; <c>none</c> is not among them.</summary>
 internal static class TokenAlgorithms

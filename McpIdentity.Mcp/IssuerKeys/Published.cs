@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>
 /// What an issuer publishes with its keys, remembered. IdentityModel's ConfigurationManager refreshes behind the caller's back,

@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Commands;
 /// Finds what an operator names: by its identifier, or by what people call it. An identifier wins; a name that several have
 /// is refused with the list of them.
 /// </summary>
-internal static class Named
+internal static class ByName
 {
     private const int MaxListed = 10;
 

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>
 /// Reads a JWK set, key by key. What is unknown, incomplete, broken or for another purpose is ignored (RFC 7517 §5): a good key

@@ -1,6 +1,6 @@
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Mcp.Credentials;
+namespace McpIdentity.Mcp.IssuerKeys;
 
 /// <summary>Where the keys of one issuer come from.</summary>
 internal interface IKeySource
