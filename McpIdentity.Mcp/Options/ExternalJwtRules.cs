@@ -1,5 +1,4 @@
 using System.Text;
-using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.IssuerKeys;
 using Microsoft.Extensions.Hosting;
 

@@ -17,7 +17,6 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
         string[] problems =
         [
             .. CheckAddress(options),
-            .. CheckSites(options.DnsRebinding),
             .. CheckAuthType(options.Auth),
             .. CheckMethodScopes(options.Auth),
             .. options.DnsRebinding.AllowedOrigins.Select(Origins.FlawOf).OfType<string>().Select(flaw => $"Mcp:DnsRebinding:AllowedOrigins: {flaw}."),
@@ -43,17 +42,6 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
         if (options.Auth.AcceptsOAuth && string.IsNullOrEmpty(options.Auth.OAuth.Issuer))
         {
             yield return "Mcp:Auth:OAuth:Issuer is missing: our own tokens are accepted, but nobody says who issues them.";
-        }
-    }
-
-    private static IEnumerable<string> CheckSites(DnsRebindingOptions sites)
-    {
-        foreach (var origin in sites.AllowedOrigins)
-        {
-            if (!Uri.TryCreate(origin, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url is not { PathAndQuery: "/", Fragment: "", UserInfo: "" })
-            {
-                yield return $"Mcp:DnsRebinding:AllowedOrigins has '{origin}', which is no origin such as https://app.example.org.";
-            }
         }
     }
 

@@ -60,7 +60,7 @@ internal static class AuthorizeEndpoint
             isSomebodyElse = false;
         }
 
-        if (request.HasParameter(SignInDemand.NotMetParameter))
+        if (request.HasParameter(KnownParameters.SignInTooOld))
         {
             // OpenID Connect Core §3.1.2.1: the provider has been asked, and did not sign the person in anew, or does not say when it did.
             return Refuse(Errors.LoginRequired, "The person did not sign in as recently as was asked, or the sign-in provider does not say when they did.");

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;

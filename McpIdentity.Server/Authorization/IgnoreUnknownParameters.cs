@@ -34,15 +34,31 @@ internal sealed class IgnoreUnknownParameters :
         return default;
     }
 
-    public ValueTask HandleAsync(ValidateTokenRequestContext context) => Keep(context.Request, KnownParameters.Token(context.Request.GrantType));
+    public ValueTask HandleAsync(ValidateTokenRequestContext context)
+    {
+        Keep(context.Request, KnownParameters.Token(context.Request.GrantType));
+        return default;
+    }
 
-    public ValueTask HandleAsync(ValidateIntrospectionRequestContext context) => Keep(context.Request, KnownParameters.OneToken);
+    public ValueTask HandleAsync(ValidateIntrospectionRequestContext context)
+    {
+        Keep(context.Request, KnownParameters.OneToken);
+        return default;
+    }
 
-    public ValueTask HandleAsync(ValidateRevocationRequestContext context) => Keep(context.Request, KnownParameters.OneToken);
+    public ValueTask HandleAsync(ValidateRevocationRequestContext context)
+    {
+        Keep(context.Request, KnownParameters.OneToken);
+        return default;
+    }
 
-    public ValueTask HandleAsync(ValidateUserInfoRequestContext context) => Keep(context.Request, KnownParameters.UserInfo);
+    public ValueTask HandleAsync(ValidateUserInfoRequestContext context)
+    {
+        Keep(context.Request, KnownParameters.UserInfo);
+        return default;
+    }
 
-    private static ValueTask Keep(OpenIddictRequest request, FrozenSet<string>? known)
+    private static void Keep(OpenIddictRequest request, FrozenSet<string>? known)
     {
         foreach (var (name, value) in request.GetParameters())
         {
@@ -55,8 +71,6 @@ internal sealed class IgnoreUnknownParameters :
                 request.Resources = values;
             }
         }
-
-        return default;
     }
 
     private static ImmutableArray<string?>? WithoutEmpty(OpenIddictParameter value) =>

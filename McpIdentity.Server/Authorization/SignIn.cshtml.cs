@@ -43,7 +43,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return Redirect(AuthorizeEndpoint.AddressFor(Pending.Asked, tickets.ProtectRefusal(answer, Pending)));
         }
 
-        return elsewhere ?? (done is not null ? GoOn() : Page());
+        return elsewhere ?? (done is not null ? GoOn(Request.Query.ContainsKey(KnownParameters.SignInTooOld) ? SignInDemand.NotMet : "") : Page());
     }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? provider, [FromForm] string? username)
@@ -135,9 +135,9 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return pending.IsFresh ? null : ContinuePage.To(Paths.Authorize + pending.Asked, "the next step");
     }
 
-    private ContinuePage GoOn()
+    private ContinuePage GoOn(string more = "")
     {
-        var (url, target) = (Paths.Authorize + Pending.Query, RedirectTarget.Of(Pending.RedirectUri));
+        var (url, target) = (Paths.Authorize + Pending.Query + more, RedirectTarget.Of(Pending.RedirectUri));
         return target.LeavesPage
             ? new ContinuePage(url) { Heading = "You are signed in", Text = $"If no other page opens here, {target.FullName} has taken over, and you can close this window." }
             : ContinuePage.To(url, target.FullName);

@@ -13,6 +13,7 @@ internal static class ByName
 {
     private const int MaxListed = 10;
 
+#pragma warning disable CA1862 // EF Core translates ToLower, and no comparison that is named
     /// <summary>A person, by identifier, e-mail address or name.</summary>
     public static async Task<User?> UserAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
     {
@@ -31,6 +32,7 @@ internal static class ByName
         found = found.Count > 0 ? found : await db.Clients.Where(client => client.DisplayName!.ToLower() == lower).OrderBy(client => client.ClientId).Take(MaxListed).ToListAsync(cancellationToken);
         return await OnlyAsync(found, "client", wanted, client => $"{client.ClientId}  {client.DisplayName}");
     }
+#pragma warning restore CA1862
 
     private static string Lower(string text) => text.Trim().ToLowerInvariant();
 

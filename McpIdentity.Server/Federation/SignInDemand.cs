@@ -1,4 +1,5 @@
 using System.Globalization;
+using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -17,10 +18,7 @@ internal sealed record SignInDemand(string? Prompt, long? MaxAge, string? LoginH
     public const string PromptValuesSupported = "prompt_values_supported";
 
     /// <summary>Added to the address at which an authorization goes on, for a person who did not sign in as recently as was asked.</summary>
-    public const string NotMet = "&" + NotMetParameter + "=1";
-
-    /// <inheritdoc cref="NotMet"/>
-    public const string NotMetParameter = "sign_in_too_old";
+    public const string NotMet = "&" + KnownParameters.SignInTooOld + "=1";
 
     private const string AskedAt = "asked_at";
     private const int MaxHint = 320; // an e-mail address

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Cors.Infrastructure;

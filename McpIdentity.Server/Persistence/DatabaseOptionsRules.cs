@@ -36,7 +36,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
         }
     }
 
-    private string? CheckConnectionString(DatabaseOptions options)
+    private static string? CheckConnectionString(DatabaseOptions options)
     {
         if (string.IsNullOrWhiteSpace(options.ConnectionString))
         {

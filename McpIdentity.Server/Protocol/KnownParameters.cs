@@ -18,6 +18,9 @@ internal static class KnownParameters
     /// </summary>
     public const string SignedIn = "signed_in";
 
+    /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
+    public const string SignInTooOld = "sign_in_too_old";
+
     private static readonly string[] Client =
         [Parameters.ClientId, Parameters.ClientSecret, Parameters.ClientAssertion, Parameters.ClientAssertionType];
 
@@ -35,7 +38,7 @@ internal static class KnownParameters
     [
         Parameters.ClientId, Parameters.ResponseType, Parameters.ResponseMode, Parameters.RedirectUri, Parameters.Scope, Parameters.State,
         Parameters.CodeChallenge, Parameters.CodeChallengeMethod, Parameters.Resource, Parameters.Nonce, Parameters.Prompt, Parameters.MaxAge,
-        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.Request, Parameters.RequestUri, Decision, SignedIn,
+        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld,
     ];
 
     /// <summary><c>/oauth/introspect</c> and <c>/oauth/revoke</c>.</summary>

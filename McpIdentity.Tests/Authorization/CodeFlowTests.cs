@@ -306,7 +306,7 @@ internal sealed class CodeFlowTests
             using var response = await _server.Http.GetAsync(path);
 
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), path);
-            Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("15 minutes"), path);
+            Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("too old"), path);
         }
     }
 }

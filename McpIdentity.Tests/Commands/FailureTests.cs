@@ -30,7 +30,7 @@ internal sealed class FailureTests
     [TestCase("serve", "--urls=localhost", "ASPNETCORE_URLS")]
     [TestCase("config validate", "--OAuth:SessionStorage:Type=File --OAuth:SessionStorage:FilePath=a-file/s.db", "OAuth:SessionStorage:FilePath (SESSION_FILE_PATH)")]
     [TestCase("config validate", "--Mcp:Path=/health", "Mcp:Path"), TestCase("config validate", "--Mcp:Path=/oauth/token", "Mcp:Path"), TestCase("serve", "--Logging:LogLevel:Default=loud", "Logging:LogLevel:Default is 'loud'")]
-    [TestCase("config validate", "--OAuth:Providers:okta:ClientId=us --OAuth:Providers:okta:ClientSecret=s", "Okta")]
+    [TestCase("config validate", "--OAuth:Providers:okta:ClientId=us --OAuth:Providers:okta:ClientSecret=s", "OAuth:Providers:okta:Issuer")]
     [TestCase("config validate", "--Database:Provider=Postgres", "Database:ConnectionString")]
     public async Task A_setting_that_cannot_work_is_named_by_every_verb(string verb, string setting, string message)
     {

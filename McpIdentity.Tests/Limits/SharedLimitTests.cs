@@ -54,7 +54,8 @@ internal sealed class SharedLimitTests
 
         async Task<int> RemainingAsync(ServerProcess server)
         {
-            using var response = await server.Http.GetAsync("/oauth/introspect", deadline.Token);
+            using var body = new FormUrlEncodedContent([]);
+            using var response = await server.Http.PostAsync("/oauth/introspect", body, deadline.Token);
             return int.Parse(response.Headers.GetValues("RateLimit-Remaining").Single(), System.Globalization.CultureInfo.InvariantCulture);
         }
     }

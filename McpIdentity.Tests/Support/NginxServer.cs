@@ -167,6 +167,7 @@ internal sealed class NginxServer : IAsyncDisposable
                     proxy_http_version 1.1;
                     proxy_buffering off;
                     proxy_buffer_size 16k;
+                    proxy_buffers 8 16k;
                     proxy_set_header Connection "";
                     proxy_set_header Host $http_host;
                     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;

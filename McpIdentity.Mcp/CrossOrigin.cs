@@ -1,8 +1,9 @@
+using McpIdentity.Mcp.Gate;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
-namespace McpIdentity.Mcp.Gate;
+namespace McpIdentity.Mcp;
 
 /// <summary>What the gate will say to a web page of another origin, for a host that answers preflights.</summary>
 internal static class CrossOrigin
