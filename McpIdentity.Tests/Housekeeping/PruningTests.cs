@@ -184,7 +184,7 @@ internal sealed class PruningTests
         Assert.That(await RunAsync("list"), Does.Contain("disabled"));
         await RunAsync("enable", service.ClientId);
         await UntilServedIsAsync(true);
-        await RunAsync("delete", service.ClientId);
+        await RunAsync("delete", service.ClientId, "--yes");
         await UntilServedIsAsync(false);
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["clients", "show", service.ClientId, .. DatabaseOf(server)] });
         Assert.That(exitCode, Is.EqualTo(1), output);

@@ -269,7 +269,15 @@ internal sealed class MessageTests
         }
 
         var answer = new byte[12];
-        var length = await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
+        var length = 0;
+        try
+        {
+            length = await stream.ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
+        }
+        catch (IOException) when (expected.Length == 0)
+        {
+            // closed by a reset
+        }
 
         Assert.That(Encoding.ASCII.GetString(answer, 0, length), Is.EqualTo(expected));
         Assert.That((await _host.CallAsync("tools/list")).Status, Is.EqualTo(200), "the next one is served");

@@ -85,7 +85,7 @@ internal sealed class OddValueTests
         Assert.That(file.Options<ServerOptions>().Port, Is.EqualTo(9000));
         Assert.That(file.Options<ServerOptions>().AllowedHosts, Is.EqualTo((string[])["*.xn--bcher-kva.example"]));
         Assert.That(file.Options<OAuthServerOptions>().AccessTokenLifetime, Is.EqualTo(TimeSpan.FromMinutes(30)));
-        Assert.That(file.Options<OAuthServerOptions>().Resources, Is.EqualTo((string[])["https://xn--kln-sna.example/mcp"]));
+        Assert.That(file.Options<OAuthServerOptions>().Resources.Select(resource => resource.Resource), Is.EqualTo((string[])["https://xn--kln-sna.example/mcp"]));
         Assert.That(file.Options<McpOptions>().Auth.AuthType, Is.EqualTo(McpAuthType.Both));
         Assert.That(file.Options<McpOptions>().DnsRebinding.AllowedOrigins, Has.Member("https://xn--kln-sna.example:8443"));
         Assert.That(file.Options<CorsSettings>().Origin, Is.EqualTo((string[])["https://xn--bcher-kva.example", "https://b.example"]));
