@@ -37,7 +37,13 @@ internal static class GrantsCommand
                 .OrderByDescending(grant => grant.CreatedAt)
                 .Select(grant => new
                 {
-                    grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.CreatedAt, grant.RotatedAt, grant.ExpiresAt,
+                    grant.Id,
+                    grant.UserId,
+                    grant.ClientId,
+                    grant.SessionId,
+                    grant.CreatedAt,
+                    grant.RotatedAt,
+                    grant.ExpiresAt,
                     db.Users.FirstOrDefault(row => row.Id == grant.UserId)!.Email,
                     ClientName = db.Clients.FirstOrDefault(row => row.ClientId == grant.ClientId)!.DisplayName,
                 }).ToListAsync(cancellationToken);

@@ -169,17 +169,20 @@ internal sealed class UnknownParameterTests
             {
                 var answer = await alice.AuthorizeAsync(client.AuthorizeUrl(("state", null)) + Query(more));
                 return answer.ContainsKey("code") ? "good" : answer["error"];
-            },
+            }
+            ,
             "code" => async more =>
             {
                 var code = await client.AuthorizeAsync(alice);
                 return await PostAsync("/oauth/token", client, [("grant_type", "authorization_code"), ("code", code), ("code_verifier", client.Verifier), .. more], "access_token");
-            },
+            }
+            ,
             "refresh" => async more =>
             {
                 tokens = tokens.ValueKind == default ? await client.ConnectAsync(alice) : tokens;
                 return await PostAsync("/oauth/token", client, [("grant_type", "refresh_token"), ("refresh_token", tokens.Text("refresh_token")!), .. more], "access_token");
-            },
+            }
+            ,
             "client credentials" => more => PostAsync("/oauth/token", client, [("grant_type", "client_credentials"), .. more], "access_token"),
             "introspection" => more => PostAsync("/oauth/introspect", client, [("token", service!), .. more], "iss"),
             "revocation" => more => PostAsync("/oauth/revoke", client, [("token", "a token of nobody"), .. more], null),
@@ -191,7 +194,8 @@ internal sealed class UnknownParameterTests
                 using var first = await _server.Http.SendAsync(get);
                 using var second = await _server.Http.SendAsync(post);
                 return first.IsSuccessStatusCode && second.IsSuccessStatusCode ? "good" : $"{first.StatusCode} {second.StatusCode}";
-            },
+            }
+            ,
             _ => throw new ArgumentException(place),
         };
     }
