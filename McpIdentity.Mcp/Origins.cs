@@ -17,6 +17,10 @@ internal sealed class Origins
         ["vscode.dev"] = ["https://vscode.dev", "https://insiders.vscode.dev"],
     };
 
+    // Of the web, or of nothing that sends an Origin header.
+    private static readonly HashSet<string> NoProgram =
+        new(["http", "https", "file", "ftp", "ws", "wss", "data", "blob", "about", "javascript", "mailto", "tel", "urn"], StringComparer.OrdinalIgnoreCase);
+
     private readonly HashSet<string> _origins = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _schemes = new(StringComparer.OrdinalIgnoreCase);
 
@@ -79,13 +83,18 @@ internal sealed class Origins
             return url is { PathAndQuery: "/", Fragment: "", UserInfo: "" } ? url.GetLeftPart(UriPartial.Authority) : null;
         }
 
+        if (NoProgram.Contains(url.Scheme))
+        {
+            return null;
+        }
+
         var authority = text.IndexOf("://", StringComparison.Ordinal) is var at and > 0 ? text[(at + 3)..].TrimEnd('/') : "";
         return authority.Length > 0 && !authority.AsSpan().ContainsAny("/?#@") ? $"{url.Scheme}://{authority}" : null;
     }
 
     // An editor gives every view of an extension an origin of its own, so that only the scheme can be listed. Of the web, never.
     private static string? SchemeOf(string entry) =>
-        entry.EndsWith("://", StringComparison.Ordinal) && Uri.CheckSchemeName(entry[..^3]) && entry[..^3].ToUpperInvariant() is not ("HTTP" or "HTTPS" or "FILE")
+        entry.EndsWith("://", StringComparison.Ordinal) && Uri.CheckSchemeName(entry[..^3]) && !NoProgram.Contains(entry[..^3])
             ? entry[..^3]
             : null;
 }

@@ -106,7 +106,7 @@ internal sealed class TokenEndpointTests
     }
 
     // OpenID Connect Core §11: ignored. Clients ask for it because the metadata lists it.
-    [TestCase("mcp offline_access", "mcp"), TestCase("offline_access", "mcp mcp:call"), TestCase("openid offline_access", "openid")]
+    [TestCase("mcp offline_access", "mcp"), TestCase("offline_access", "mcp mcp:call"), TestCase("openid offline_access", "mcp mcp:call openid")]
     public async Task Offline_access_of_a_client_that_may_not_refresh_is_ignored(string asked, string granted)
     {
         var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code" } });
