@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>What a person sees when something went wrong: what happened, what to do, and a reference for whoever helps.</summary>
 [IgnoreAntiforgeryToken]
-[Address(Reader.People, AddressAttribute.AnyMethod, AllowsHttp = true, AnyHost = true, WithoutOAuth = true, KeepsOpener = true)]
+[Address(Reader.People, "GET HEAD", AllowsHttp = true, AnyHost = true, WithoutOAuth = true, KeepsOpener = true)]
 internal sealed partial class ErrorModel(ILogger<ErrorModel> logger) : PageModel
 {
     public PersonError Error =>

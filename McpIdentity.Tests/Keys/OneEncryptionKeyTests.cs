@@ -13,7 +13,8 @@ internal sealed class OneEncryptionKeyTests
     public async Task A_server_with_another_key_does_not_start_beside_one_that_serves_and_a_change_in_two_steps_does()
     {
         var database = PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync());
-        await using var first = await ServerProcess.StartAsync(Start(Key));
+        var port = Ports.Next(); // the resource that is granted is of this address
+        await using var first = await ServerProcess.StartAsync(Start(Key, port: port));
         var client = await OAuthClient.RegisterPublicAsync(first.Http);
         using var alice = new Person(first.BaseUrl);
         var tokens = await client.ConnectAsync(alice);
@@ -35,7 +36,7 @@ internal sealed class OneEncryptionKeyTests
         // The documented way: all read the new key, then one after the other writes under it.
         await using var both = await ServerProcess.StartAsync(Start(Key, previous: Other));
         await first.StopAsync();
-        await using var swapped = await ServerProcess.StartAsync(Start(Other, previous: Key));
+        await using var swapped = await ServerProcess.StartAsync(Start(Other, previous: Key, port: port));
         using var refresh = await client.At(swapped.Http).RefreshAsync(tokens.Text("refresh_token")!);
         Assert.That(refresh.IsSuccessStatusCode, Is.True, await refresh.Content.ReadAsStringAsync());
 
@@ -45,8 +46,9 @@ internal sealed class OneEncryptionKeyTests
         using var ready2 = await alone.Http.GetAsync("/health/ready");
         Assert.That(ready2.IsSuccessStatusCode, Is.True);
 
-        ServerStart Start(string key, string? previous = null) => new()
+        ServerStart Start(string key, string? previous = null, int? port = null) => new()
         {
+            Port = port,
             Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = database, ["ENCRYPTION_KEY"] = key, ["OAuth__PreviousEncryptionKeys__0"] = previous },
         };
     }
