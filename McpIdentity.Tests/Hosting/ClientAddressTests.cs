@@ -66,7 +66,8 @@ internal sealed class ClientAddressTests
         return (await LogLines.WaitForAsync(folder.File("security.log"), "client_registered", line => line.Text("client_id") == client.ClientId)).Text("address");
     }
 
-    private static HttpClient ClientOf(string baseUrl) => new(new SocketsHttpHandler
+    /// <summary>Who comes from an address of their own.</summary>
+    public static HttpClient ClientOf(string baseUrl) => new(new SocketsHttpHandler
     {
         ConnectCallback = async (context, cancellationToken) =>
         {

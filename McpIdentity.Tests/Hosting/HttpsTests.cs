@@ -40,7 +40,7 @@ internal sealed class HttpsTests
         request.Headers.Add("X-Forwarded-Proto", "https");
         using var response = await _server.Http.SendAsync(request);
 
-        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("redirect_uri").And.Not.Contain("TRUST_PROXY"));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("This app is not known here").And.Not.Contain("TRUST_PROXY"));
         Assert.That(response.Headers.GetValues("Strict-Transport-Security").Single(), Does.StartWith("max-age="));
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using McpIdentity.Mcp.Limits;
+using McpIdentity.Tests.Hosting;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Limits;
@@ -27,10 +28,12 @@ internal sealed class SharedLimitTests
         Assert.That(statuses.Count(status => status == 429), Is.EqualTo(Max));
 
         await redis.KillAsync();
+        Assert.That(await ListToolsAsync(first), Is.EqualTo(429), "whoever was refused stays so for the rest of the window");
+        using var other = ClientAddressTests.ClientOf(first.BaseUrl);
         var alone = new List<int>();
         for (var request = 0; request < Max + 5; request++)
         {
-            alone.Add(await ListToolsAsync(first));
+            alone.Add(await ListToolsAsync(other));
         }
 
         Assert.That(alone.Take(Max), Is.All.EqualTo(200), first.Output);
@@ -60,10 +63,12 @@ internal sealed class SharedLimitTests
         }
     }
 
-    private static async Task<int> ListToolsAsync(ServerProcess server)
+    private static Task<int> ListToolsAsync(ServerProcess server) => ListToolsAsync(server.Http);
+
+    private static async Task<int> ListToolsAsync(HttpClient http)
     {
         using var body = new StringContent("""{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}""", Encoding.UTF8, "application/json");
-        using var response = await server.Http.PostAsync("/mcp", body);
+        using var response = await http.PostAsync("/mcp", body);
         return (int)response.StatusCode;
     }
 }
