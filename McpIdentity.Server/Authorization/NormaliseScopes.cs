@@ -28,11 +28,6 @@ internal sealed class NormaliseScopes(ProtectedResources resources, IOptions<OAu
             return Normalise(context, request, request.GetScopes().Except([ServerScopes.McpAdmin, .. ServerScopes.OfPeople.Select(scope => scope.Name)]));
         }
 
-        if (request.IsAuthorizationCodeGrantType())
-        {
-            request.Scope = null; // RFC 6749 §4.1.3: no parameter of a code's redemption; the person has decided on its scopes
-        }
-
         return default;
     }
 

@@ -44,7 +44,7 @@ internal sealed record SignInDemand(string? Prompt, long? MaxAge, string? LoginH
         if (isOpenId && (MaxAge ?? (Prompt == PromptValues.Login ? 0 : null)) is { } maxAge)
         {
             // With it the provider must say when the person signed in (§2, auth_time). A prompt can be taken from the address on the way.
-            yield return (Parameters.MaxAge, maxAge.ToString(CultureInfo.InvariantCulture));
+            yield return (Parameters.MaxAge, Math.Max(maxAge, 0).ToString(CultureInfo.InvariantCulture));
         }
 
         if (LoginHint is { Length: > 0 and <= MaxHint })
@@ -75,7 +75,7 @@ internal sealed record SignInDemand(string? Prompt, long? MaxAge, string? LoginH
 
         var earliest = DateTimeOffset.FromUnixTimeSeconds(seconds) - ClockSkew;
         return state.TryGetValue(Parameters.MaxAge, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var maxAge)
-            ? authenticatedAt >= earliest - TimeSpan.FromSeconds(Math.Min(maxAge, int.MaxValue))
+            ? authenticatedAt >= earliest - TimeSpan.FromSeconds(Math.Clamp(maxAge, 0, int.MaxValue))
             : authenticatedAt is null || authenticatedAt >= earliest;
     }
 

@@ -65,9 +65,9 @@ internal sealed partial class Readiness(HealthCheckService checks, IHostApplicat
         return report;
     }
 
-    [LoggerMessage(1411, LogLevel.Warning, "Health check {Name} fails: {Problem} The server is {Status} until it works again.")]
+    [LoggerMessage(1421, LogLevel.Warning, "Health check {Name} fails: {Problem} The server is {Status} until it works again.")]
     private partial void Fails(string name, string problem, HealthStatus status);
 
-    [LoggerMessage(1412, LogLevel.Information, "Health check {Name} works again.")]
+    [LoggerMessage(1422, LogLevel.Information, "Health check {Name} works again.")]
     private partial void Works(string name);
 }

@@ -45,9 +45,9 @@ internal static partial class SqliteFiles
         }
     }
 
-    [LoggerMessage(1611, LogLevel.Warning, "Others on this machine may read {Files}, which do not belong to the user {User}: chmod 600.")]
+    [LoggerMessage(1621, LogLevel.Warning, "Others on this machine may read {Files}, which do not belong to the user {User}: chmod 600.")]
     private static partial void FilesAreOpen(ILogger logger, string files, string user);
 
-    [LoggerMessage(1612, LogLevel.Information, "Others on this machine may look into the folder {Folder}; the database's files are closed to them. chmod 700 if it is for this server alone.")]
+    [LoggerMessage(1622, LogLevel.Information, "Others on this machine may look into the folder {Folder}; the database's files are closed to them. chmod 700 if it is for this server alone.")]
     private static partial void FolderIsOpen(ILogger logger, string folder);
 }

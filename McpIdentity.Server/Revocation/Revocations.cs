@@ -25,26 +25,28 @@ internal sealed class Revocations(
 
     /// <summary>One grant: its code or refresh token, and its access tokens.</summary>
     public Task RevokeGrantAsync(byte[] id) =>
-        RevokeAsync(RevocationKind.Grant, Grant.NameOf(id), (db, now) => EndGrantsAsync(db, db.Grants.Where(grant => grant.Id == id), now));
+        RevokeAsync(RevocationKind.Grant, Grant.NameOf(id), (db, now) => EndWithConsentsAsync(db, db.Grants.Where(grant => grant.Id == id), now));
 
     /// <summary>All that was granted in one sign-in session (<c>sid</c>). The session's own row is the session store's to remove.</summary>
     public Task RevokeSessionAsync(string sessionId) =>
-        RevokeAsync(RevocationKind.Session, sessionId, (db, now) => EndGrantsAsync(db, db.Grants.Where(grant => grant.SessionId == sessionId), now));
+        RevokeAsync(RevocationKind.Session, sessionId, (db, now) => EndWithConsentsAsync(db, db.Grants.Where(grant => grant.SessionId == sessionId), now));
 
     /// <summary>All that a client holds now. What it may get afterwards is decided by whether it still exists.</summary>
     public Task RevokeClientAsync(string clientId) =>
         RevokeAsync(RevocationKind.Client, clientId, async (db, now) =>
         {
-            await EndGrantsAsync(db, db.Grants.Where(grant => grant.ClientId == clientId), now);
+            await EndGrantsAsync(db.Grants.Where(grant => grant.ClientId == clientId), now);
             await db.Consents.Where(consent => consent.ClientId == clientId).ExecuteDeleteAsync();
+            await db.Database.ExecuteSqlAsync($"""DELETE FROM "Consents" WHERE "ClientId" = {clientId}"""); // as a server of 0.1.0 beside this one reads them
         });
 
     /// <summary>All that a person has allowed. Their sign-in sessions are the session store's to remove.</summary>
     public Task RevokeUserAsync(string userId) =>
         RevokeAsync(RevocationKind.User, userId, async (db, now) =>
         {
-            await EndGrantsAsync(db, db.Grants.Where(grant => grant.UserId == userId), now);
+            await EndGrantsAsync(db.Grants.Where(grant => grant.UserId == userId), now);
             await db.Consents.Where(consent => consent.UserId == userId).ExecuteDeleteAsync();
+            await db.Database.ExecuteSqlAsync($"""DELETE FROM "Consents" WHERE "UserId" = {userId}""");
         });
 
     /// <summary>
@@ -59,7 +61,7 @@ internal sealed class Revocations(
         await RevokeAsync(RevocationKind.All, before.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture), async (db, now) =>
         {
             consents = await db.Consents.Where(consent => consent.GrantedAt <= before).ExecuteDeleteAsync();
-            grants = await EndGrantsAsync(db, db.Grants.Where(grant => grant.CreatedAt <= before), now);
+            grants = await EndGrantsAsync(db.Grants.Where(grant => grant.CreatedAt <= before), now);
             sessions = await db.SignInSessions.Where(session => session.EndedAt == null && session.CreatedAt <= before)
                 .ExecuteUpdateAsync(set => set.SetProperty(session => session.EndedAt, now).SetProperty(session => session.ProtectedTokens, ""));
         });
@@ -85,12 +87,19 @@ internal sealed class Revocations(
         }
     }
 
-    // Without the consent that it came from, the client would have the next grant and nobody would have been asked.
-    private static async Task<int> EndGrantsAsync(McpIdentityDbContext db, IQueryable<Grant> grants, DateTimeOffset now)
+    private static Task<int> EndGrantsAsync(IQueryable<Grant> grants, DateTimeOffset now) =>
+        grants.Where(grant => grant.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
+
+    // Without the consent that it came from, the client would have the next grant and nobody would have been asked. The pairs
+    // first, which are few: a condition over two tables makes SQLite look at every consent.
+    private static async Task EndWithConsentsAsync(McpIdentityDbContext db, IQueryable<Grant> grants, DateTimeOffset now)
     {
-        var living = grants.Where(grant => grant.RevokedAt == null);
-        await db.Consents.Where(consent => living.Any(grant => grant.UserId == consent.UserId && grant.ClientId == consent.ClientId)).ExecuteDeleteAsync();
-        return await living.ExecuteUpdateAsync(set => set.SetProperty(grant => grant.RevokedAt, now));
+        var living = await grants.Where(grant => grant.RevokedAt == null).Select(grant => new { grant.UserId, grant.ClientId }).Distinct().ToListAsync();
+        await EndGrantsAsync(grants, now);
+        foreach (var pair in living)
+        {
+            await db.Consents.Where(consent => consent.UserId == pair.UserId && consent.ClientId == pair.ClientId).ExecuteDeleteAsync();
+        }
     }
 
     private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, DateTimeOffset, Task> endRows, DateTimeOffset? until = null)
@@ -105,7 +114,7 @@ internal sealed class Revocations(
         };
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (kind is RevocationKind.Client or RevocationKind.User)
+        if (kind is RevocationKind.Client or RevocationKind.User or RevocationKind.All)
         {
             db.AllowLongStatements(); // any number of grants
         }

@@ -134,6 +134,7 @@ internal sealed class ConfigurationProblems
 
             foreach (var element in child.GetChildren().Where(_ => item.IsClass && item != typeof(string)))
             {
+                RewriteText(element.Path, element.Value); // an entry that is written as one word
                 Walk(element, [item]);
             }
         }
