@@ -24,9 +24,8 @@ internal sealed class RefuseWiderScope(ProtectedResources resources, IOptions<OA
 
         var resource = resources.Get(granted.GetResources().Single()) ?? throw new InvalidOperationException("RefuseOtherResource lets no other resource through.");
         var asked = context.Request.GetScopes().Remove(Scopes.OfflineAccess);
-        // Clients repeat what they asked for at first; who is no administrator any more goes on without.
-        string[] known = [.. asked.Except(resource.UnknownOf(asked)).Where(scope => scope != ServerScopes.McpAdmin || granted.HasScope(scope))];
-        if (options.Value.StrictScopes && resource.UnknownOf(asked).Any())
+        string[] known = [.. asked.Except(resource.UnknownOf(asked))];
+        if (options.Value.StrictScopes && known.Length < asked.Length)
         {
             context.Reject(Errors.InvalidScope, resource.Unknown);
         }
