@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -9,12 +10,15 @@ internal static class ForeignText
     /// <summary>How long a line of the ordinary log may be.</summary>
     public const int MaxLength = 4096;
 
-    /// <summary>Control characters, the two separators that some readers take for a line's end, and those that change the direction of writing.</summary>
-    public static bool IsRaw(char character) =>
-        char.IsControl(character) || character is '\u2028' or '\u2029' or '\u061C' or '\u200E' or '\u200F' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
+    // Control characters, the two separators that some readers take for a line's end, and those that change the direction of writing.
+    private static readonly SearchValues<char> Raw = SearchValues.Create(
+        [.. Enumerable.Range(0, 0xA0).Select(code => (char)code).Where(char.IsControl), .. "\u2028\u2029\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069"]);
 
-    /// <summary>Whether a text is not fit for a log as it stands.</summary>
-    public static bool IsRaw(string? text) => text is not null && (text.Length > MaxLength || text.Any(IsRaw));
+    /// <summary>Whether a character moves more than the cursor by one.</summary>
+    public static bool IsRaw(char character) => Raw.Contains(character);
+
+    /// <summary>Whether a text is not fit for a log as it stands. Asked for every line of the log.</summary>
+    public static bool IsRaw(string? text) => text is not null && (text.Length > MaxLength || text.AsSpan().ContainsAny(Raw));
 
     /// <summary>With such characters written as JSON would escape them, and cut.</summary>
     public static string Clean(string text, int maxLength = MaxLength)

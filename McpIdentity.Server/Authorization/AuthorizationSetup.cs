@@ -17,7 +17,6 @@ internal static class AuthorizationSetup
         builder.Services.AddScoped<Consents>();
         builder.Services.AddSingleton<Administrators>();
         builder.Services.AddSingleton<IValidateOptions<McpHostOptions>, AdministratorRules>();
-        builder.Services.AddSingleton<StillAdmitted>();
         builder.Services.Configure<RazorPagesOptions>(pages => pages.Conventions.AddPageRoute("/Authorization/SignIn", Paths.Login));
     }
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
@@ -165,7 +166,7 @@ internal static class CommandLine
     });
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
-    public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => char.IsControl(character) ? '?' : character));
+    public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => ForeignText.IsRaw(character) ? '?' : character));
 
     /// <summary>In UTC, to the second; 20 characters.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "-";

@@ -1,6 +1,10 @@
+using System.Security.Claims;
 using McpIdentity.Server.Pages;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 
@@ -22,6 +26,16 @@ internal sealed class Admission(IOptions<OAuthServerOptions> options, SignInProv
         var identity = new UpstreamIdentity(provider ?? "", "", null, email, emailVerified) { HostedDomain = hostedDomain };
         return (provider is null || providers.IsOn(provider)) && Check(identity, "") is null;
     }
+
+    /// <summary>
+    /// The same of the person of a grant, asked with each code and refresh token: from the claims that were written down when they
+    /// signed in, so that it costs no query.
+    /// </summary>
+    public bool StillAdmits(ClaimsPrincipal granted) => StillAdmits(
+        granted.GetClaim(SessionCookie.ProviderClaim),
+        granted.GetClaim(Claims.Email),
+        granted.GetClaim(Claims.EmailVerified) is "true" or "True",
+        granted.GetClaim(SessionCookie.HostedDomainClaim));
 
     private PersonError? CheckEmail(UpstreamIdentity identity, string providerName)
     {

@@ -104,7 +104,7 @@ internal sealed class ConsoleOutput : TextWriter
             }
             else if (Marshal.GetLastPInvokeError() is TryAgain or Interrupted)
             {
-                Thread.Sleep(Pause);
+                Thread.Sleep(Pause); // on a thread of its own
             }
             else
             {

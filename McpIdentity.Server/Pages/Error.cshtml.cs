@@ -8,7 +8,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Pages;
 
 /// <summary>What a person sees when something went wrong: what happened, what to do, and a reference for whoever helps.</summary>
-[IgnoreAntiforgeryToken]
+[IgnoreAntiforgeryToken] // also shown in answer to a form, and does nothing
 [Address(Reader.People, "GET HEAD", AllowsHttp = true, AnyHost = true, WithoutOAuth = true, KeepsOpener = true)]
 internal sealed partial class ErrorModel(ILogger<ErrorModel> logger) : PageModel
 {

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -18,6 +17,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     private static readonly TimeSpan TriesEvery = TimeSpan.FromMilliseconds(500);
 
     private readonly RedisOptions _redis = options.Value.SessionStorage.Redis;
+    private readonly RedisEndpoint _endpoint = new(options.Value.SessionStorage.Redis);
     private readonly SemaphoreSlim _opening = new(1);
     private readonly CancellationTokenSource _ending = new();
     private readonly Lock _changing = new();
@@ -60,7 +60,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         {
             throw Unavailable(_away ?? exception);
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (RedisFaults.IsOne(exception))
         {
             Failed(exception);
             throw Unavailable(exception);
@@ -98,7 +98,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
             return open.IsConnected;
         }
 
-        var settings = Settings();
+        var settings = _endpoint.Settings();
         settings.AbortOnConnectFail = true;
         try
         {
@@ -113,9 +113,9 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
                 ? $"{_redis} refuses the connection: {refusal.Message}"
                 : $"{_redis} cannot be reached over TLS: {exception.InnerException?.Message ?? exception.Message}. Is REDIS_TLS right?", exception);
         }
-        catch (Exception exception) when (exception is RedisConnectionException or RedisTimeoutException || IsLoading(exception))
+        catch (Exception exception) when (exception is RedisConnectionException or RedisTimeoutException || RedisFaults.IsLoading(exception))
         {
-            if (!IsLoading(exception) && await SpeaksAsync())
+            if (!RedisFaults.IsLoading(exception) && await _endpoint.SpeaksAsync(Patience))
             {
                 throw new InvalidOperationException(
                     $"{_redis} accepts connections but does not answer as Redis {(_redis.Tls ? "over TLS" : "without TLS")} does. Is REDIS_TLS right?", exception);
@@ -154,7 +154,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         await _opening.WaitAsync();
         try
         {
-            return _connection ??= await ConnectionMultiplexer.ConnectAsync(Settings());
+            return _connection ??= await ConnectionMultiplexer.ConnectAsync(_endpoint.Settings());
         }
         finally
         {
@@ -164,17 +164,10 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
 
     private StorageUnavailableException Unavailable(Exception exception) => new($"{_redis} is out of reach or takes no writes.", exception);
 
-    // That it knows its server as a replica it says by an exception of another family; ObjectDisposedException: replaced meanwhile.
-    private static bool IsFault(Exception exception) => exception is RedisException or RedisCommandException or TimeoutException or ObjectDisposedException;
-
-    // A server that was the primary answers so, or the library for it. Others that answer (full, loading) are tried by whoever comes: it costs no wait.
-    private static bool IsReplica(Exception exception) => exception is RedisCommandException ||
-        (exception is RedisServerException && exception.Message.StartsWith("READONLY", StringComparison.Ordinal));
-
     private void Failed(Exception exception)
     {
-        var answers = exception is RedisServerException or RedisCommandException;
-        if (answers && !IsReplica(exception))
+        var answers = RedisFaults.IsAnswer(exception);
+        if (answers && !RedisFaults.IsReplica(exception))
         {
             return;
         }
@@ -213,7 +206,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
                     return;
                 }
             }
-            catch (Exception exception) when (IsFault(exception))
+            catch (Exception exception) when (RedisFaults.IsOne(exception))
             {
                 // Not yet.
             }
@@ -244,7 +237,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     /// </summary>
     private async Task<bool> ReplaceAsync()
     {
-        var settings = Settings();
+        var settings = _endpoint.Settings();
         settings.AbortOnConnectFail = true;
         var connection = await ConnectionMultiplexer.ConnectAsync(settings);
         if (!await IsPrimaryAsync(connection))
@@ -267,11 +260,11 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         {
             return await WriteAsync(connection.GetDatabase()).WaitAsync(Patience);
         }
-        catch (RedisServerException exception) when (!IsReplica(exception) && !IsLoading(exception))
+        catch (RedisServerException exception) when (!RedisFaults.IsReplica(exception) && !RedisFaults.IsLoading(exception))
         {
             return true; // full, for instance: another connection leads to the same
         }
-        catch (Exception exception) when (IsFault(exception))
+        catch (Exception exception) when (RedisFaults.IsOne(exception))
         {
             return false;
         }
@@ -288,48 +281,6 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
             _listeningOn = connection;
         }
     }
-
-    // While it reads its data from the disk it answers every command with that word.
-    private static bool IsLoading(Exception exception) => exception.ToString().Contains("LOADING", StringComparison.Ordinal);
-
-    // Whatever listens says something to this, be it Redis, TLS or another protocol, or hangs up; a Redis that hangs does not.
-    private async Task<bool> SpeaksAsync()
-    {
-        using var probe = new TcpClient();
-        using var timeout = new CancellationTokenSource(Patience);
-        try
-        {
-            await probe.ConnectAsync(_redis.Host ?? "localhost", _redis.Port, timeout.Token);
-            await probe.GetStream().WriteAsync("PING\r\n"u8.ToArray(), timeout.Token);
-            return await probe.GetStream().ReadAsync(new byte[1], timeout.Token) >= 0;
-        }
-        catch (IOException)
-        {
-            return true;
-        }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
-        {
-            return false;
-        }
-    }
-
-    // While it is away a command fails at once instead of waiting in a queue.
-    private ConfigurationOptions Settings() => new()
-    {
-        EndPoints = { { _redis.Host ?? "localhost", _redis.Port } },
-        User = _redis.User,
-        Password = _redis.Password,
-        DefaultDatabase = _redis.Db,
-        Ssl = _redis.Tls,
-        SslHost = _redis.Tls ? _redis.Host ?? "localhost" : null,
-        AbortOnConnectFail = false,
-        ConnectTimeout = 2000,
-        AsyncTimeout = 2000,
-        SyncTimeout = 2000,
-        BacklogPolicy = BacklogPolicy.FailFast,
-        ReconnectRetryPolicy = new LinearRetry(500),
-        ClientName = "mcpidentity",
-    };
 
     [LoggerMessage(1601, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
     private partial void LostIt(RedisOptions redis, string reason);

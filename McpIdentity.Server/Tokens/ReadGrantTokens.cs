@@ -1,5 +1,6 @@
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Federation;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -11,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into the claims of its grant. Whether it is good is decided when it is spent
 /// (<see cref="SpendGrantTokens"/>).
 /// </summary>
-internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, Administrators administrators, StillAdmitted admitted)
+internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, Administrators administrators, Admission admission)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public async ValueTask HandleAsync(ValidateTokenContext context)
@@ -50,7 +51,7 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
         }
 
         // Revoking is for everybody (RFC 7009).
-        if (context.EndpointType is OpenIddictServerEndpointType.Token or OpenIddictServerEndpointType.Introspection && !admitted.Is(principal))
+        if (context.EndpointType is OpenIddictServerEndpointType.Token or OpenIddictServerEndpointType.Introspection && !admission.StillAdmits(principal))
         {
             context.Reject(Errors.InvalidToken, "The person may not sign in here any more.");
             return;

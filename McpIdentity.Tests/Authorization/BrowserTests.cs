@@ -87,12 +87,7 @@ internal sealed class BrowserTests
     public async Task A_person_signs_in_with_google_and_the_program_gets_its_code()
     {
         await using var google = await StandInGoogle.StartAsync();
-        await using var server = await TestServer.StartAsync(
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}",
-            $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}",
-            $"OAuth:GoogleTokenEndpoint={google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={google.UserInfoEndpoint}");
+        await using var server = await TestServer.StartAsync(google.Settings);
         using var callback = new LoopbackCallback();
         var client = await OAuthClient.RegisterAsync(server, new { redirect_uris = new[] { callback.RedirectUri } });
         await using var chromium = await Chromium.OpenAsync();

@@ -1,7 +1,9 @@
+using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -192,73 +194,73 @@ internal sealed class ConsentTests
     }
 
     [Test]
-    public async Task What_another_person_allowed_is_theirs()
+    public async Task Consent_is_remembered_per_scope_and_the_session_per_browser()
     {
-        var client = await RegisterAsync();
+        var client = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
-        using var bob = new Person(_server, "bob");
         await client.AuthorizeAsync(alice);
+        alice.PagesSeen.Clear();
 
-        await client.AuthorizeAsync(bob);
+        await client.AuthorizeAsync(alice);
+        Assert.That(alice.PagesSeen, Is.Empty);
 
-        Assert.That(bob.PagesSeen, Is.EqualTo([SignIn, Consent]));
-    }
+        await client.AuthorizeAsync(alice, ("scope", "mcp mcp:call email"));
+        Assert.That(alice.PagesSeen, Is.EqualTo(["/consent"]), "a new scope is asked for");
 
-    [TestCase("none", "login_required", None)]
-    [TestCase(null, "login_required", SignIn)]
-    [TestCase("consent", "login_required", SignIn)]
-    public async Task An_answer_about_somebody_else_than_the_hint_names_is_none(string? prompt, string error, string pages)   // OpenID Connect Core §3.1.2.2
-    {
-        var (client, hint) = await HintOfAliceAsync();
-        using var bob = new Person(_server, "bob");
-        await client.AuthorizeAsync(bob, ("scope", "openid"));
-        bob.PagesSeen.Clear();
-
-        var answer = await bob.AuthorizeAsync(client.AuthorizeUrl(("scope", "openid"), ("id_token_hint", hint), ("prompt", prompt)));
-
-        Assert.That(string.Join(' ', bob.PagesSeen), Is.EqualTo(pages));
-        Assert.That(answer["error"], Is.EqualTo(error));
-        Assert.That(answer, Does.Not.ContainKey("code"));
+        alice.PagesSeen.Clear();
+        await client.AuthorizeAsync(alice, ("scope", "email"));
+        Assert.That(alice.PagesSeen, Is.Empty, "what was allowed earlier stays allowed");
     }
 
     [Test]
-    public async Task The_person_of_the_hint_goes_on_and_may_sign_in_for_it()
+    public async Task Consent_of_one_person_or_client_is_not_that_of_another()   // docs/decisions/0001
     {
-        var (client, hint) = await HintOfAliceAsync();
-        using var browser = new Person(_server, "bob");
-        await client.AuthorizeAsync(browser);
-        using var alice = new Person(_server, "alice");
-        await client.AuthorizeAsync(alice, ("scope", "openid"));
-
-        Assert.That(await alice.AuthorizeAsync(client.AuthorizeUrl(("scope", "openid"), ("id_token_hint", hint), ("prompt", "none"))), Contains.Key("code"));
-
-        // At Bob's browser it is Alice who signs in then.
-        var page = await browser.Browser.GetAsync(client.AuthorizeUrl(("scope", "openid"), ("id_token_hint", hint)));
-        Assert.That(page.Address.AbsolutePath, Is.EqualTo(SignIn));
-        page = await browser.Browser.SubmitAsync(page, new Dictionary<string, string> { ["username"] = "alice" });
-        Assert.That(page.IsOutside, page.ToString());
-        Assert.That(page.Address.Query, Does.Contain("code="));
-    }
-
-    [TestCase("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.")]
-    [TestCase("x")]
-    public async Task With_a_hint_that_is_none_of_ours_the_person_is_asked(string hint)
-    {
-        var client = await RegisterAsync();
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        var other = await OAuthClient.RegisterPublicAsync(_server);
         using var alice = new Person(_server);
+        using var bob = new Person(_server, "bob");
         await client.AuthorizeAsync(alice);
-
-        Assert.That((await alice.AuthorizeAsync(client.AuthorizeUrl(("id_token_hint", hint), ("prompt", "none"))))["error"], Is.EqualTo("login_required"));
         alice.PagesSeen.Clear();
-        await client.AuthorizeAsync(alice, ("id_token_hint", hint));
-        Assert.That(alice.PagesSeen, Is.EqualTo([SignIn]));
+
+        await other.AuthorizeAsync(alice);
+        await client.AuthorizeAsync(bob);
+
+        Assert.That(alice.PagesSeen, Is.EqualTo(["/consent"]));
+        Assert.That(bob.PagesSeen, Is.EqualTo(["/signin", "/consent"]));
     }
 
-    private async Task<(OAuthClient Client, string IdToken)> HintOfAliceAsync()
+    [Test]
+    public async Task Deny_tells_the_client_and_nothing_is_remembered()
     {
-        var client = await RegisterAsync();
-        using var alice = new Person(_server);
-        return (client, (await client.ConnectAsync(alice, ("scope", "openid"))).Text("id_token")!);
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server) { Decision = "deny" };
+
+        var answer = await alice.AuthorizeAsync(client.AuthorizeUrl());
+
+        Assert.That(answer["error"], Is.EqualTo("access_denied"));
+        Assert.That(answer["state"], Is.EqualTo("the state"));
+        Assert.That(answer["iss"], Is.EqualTo(_server.BaseUrl));
+        alice.PagesSeen.Clear();
+        alice.Decision = "allow";
+        await client.AuthorizeAsync(alice);
+        Assert.That(alice.PagesSeen, Is.EqualTo(["/consent"]));
+    }
+
+    [Test]
+    public async Task What_a_server_of_the_previous_release_remembers_ends_with_the_person_and_with_the_client()
+    {
+        await using var scope = _server.Services.CreateAsyncScope();
+        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
+        foreach (var (user, client) in ((string, string)[])[("gone", "stays"), ("stays", "gone"), ("stays", "stays")])
+        {
+            await database.ExecuteSqlAsync($"""INSERT INTO "Consents" ("UserId", "ClientId", "Resource", "Scopes", "GrantedAt") VALUES ({user}, {client}, 'r', 'mcp', 0)""");
+        }
+
+        var revocations = _server.Services.GetRequiredService<Revocations>();
+        await revocations.RevokeUserAsync("gone");
+        await revocations.RevokeClientAsync("gone");
+
+        Assert.That(await database.SqlQuery<string>($"""SELECT "UserId" || ' ' || "ClientId" AS "Value" FROM "Consents" """).ToListAsync(), Is.EqualTo(["stays stays"]));
     }
 
     private Task<OAuthClient> RegisterAsync() => OAuthClient.RegisterAsync(_server, new

@@ -21,12 +21,7 @@ internal sealed class LongRequestTests
         _upstream = await StandInProvider.StartAsync();
         _google = await StandInGoogle.StartAsync();
         _demo = await TestServer.StartAsync();
-        _federated = await TestServer.StartAsync(
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}",
-            $"OAuth:Providers:staff:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:staff:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:staff:Issuer={_upstream.Origin}");
+        _federated = await TestServer.StartAsync([.. _google.Settings, .. _upstream.SettingsOf("staff")]);
         _upstream.RedirectUris.Add(_federated.BaseUrl + "/oauth/callback/staff");
     }
 
@@ -105,8 +100,7 @@ internal sealed class LongRequestTests
     public async Task A_sign_in_may_come_back_to_another_node()   // docs/interoperability.md, "Any server of several"
     {
         await using var nodes = await Nodes.StartAsync(2, database: null,
-            $"OAuth:Providers:staff:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:staff:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:staff:Issuer={_upstream.Origin}");
+            [.. _upstream.SettingsOf("staff")]);
         var (first, second) = (nodes.Servers[0].BaseUrl, nodes.Servers[1].BaseUrl);
         _upstream.RedirectUris.Add(first + "/oauth/callback/staff");
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(first) };

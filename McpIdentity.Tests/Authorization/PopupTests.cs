@@ -17,10 +17,7 @@ internal sealed class PopupTests
     {
         _upstream = await StandInProvider.StartAsync();
         _demo = await TestServer.StartAsync("OAuth:AllowedEmailDomains:0=example.com");
-        _federated = await TestServer.StartAsync(
-            "OAuth:AllowedEmailDomains:0=example.com",
-            $"OAuth:Providers:staff:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:staff:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:staff:Issuer={_upstream.Origin}");
+        _federated = await TestServer.StartAsync(["OAuth:AllowedEmailDomains:0=example.com", .. _upstream.SettingsOf("staff")]);
         _upstream.RedirectUris.Add(_federated.BaseUrl + "/oauth/callback/staff");
     }
 

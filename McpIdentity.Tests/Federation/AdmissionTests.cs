@@ -41,10 +41,7 @@ internal sealed class AdmissionTests
     {
         await using var google = await StandInGoogle.StartAsync();
         google.Add(new GoogleAccount("carol@example.com", "Carol", "Example") { HostedDomain = hostedDomain });
-        await using var server = await TestServer.StartAsync(
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={google.UserInfoEndpoint}", "OAuth:GoogleHostedDomain=example.com");
+        await using var server = await TestServer.StartAsync([.. google.Settings, "OAuth:GoogleHostedDomain=example.com"]);
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var carol = new Person(server, "carol@example.com", google.Origin);
         var atGoogle = await carol.Browser.SubmitAsync(await carol.Browser.GetAsync(client.AuthorizeUrl()), button: "google");

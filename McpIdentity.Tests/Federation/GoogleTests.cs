@@ -18,12 +18,7 @@ internal sealed class GoogleTests
     public async Task StartAsync()
     {
         _google = await StandInGoogle.StartAsync();
-        _server = await TestServer.StartAsync(
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}",
-            $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}",
-            $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}");
+        _server = await TestServer.StartAsync(_google.Settings);
         _client = await OAuthClient.RegisterPublicAsync(_server);
     }
 

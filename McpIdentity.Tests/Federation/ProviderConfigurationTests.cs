@@ -75,8 +75,7 @@ internal sealed class ProviderConfigurationTests
         await using var upstream = await StandInProvider.StartAsync();
         await using var server = await TestServer.StartAsync(
             builder => builder.Services.AddSingleton<IStartupFilter>(new BehindHttps()),
-            "Server:PublicBaseUrl=https://abc123.ngrok.io",
-            $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}", $"OAuth:Providers:acme:Issuer={upstream.Origin}");
+            ["Server:PublicBaseUrl=https://abc123.ngrok.io", .. upstream.SettingsOf("acme")]);
         var client = await OAuthClient.RegisterPublicAsync(server);
         // https ends before us: the browser's cookies are Secure, so the walk is by hand.
         using var signIn = await server.Http.GetAsync(new Uri(client.AuthorizeUrl()).PathAndQuery);

@@ -25,14 +25,7 @@ internal sealed class ProviderFaultTests
         _google.AutoSubmit = true;
         _server = await TestServer.StartAsync(
             builder => builder.Logging.AddProvider(_log),
-            $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:acme:Issuer={_upstream.Origin}",
-            $"OAuth:GitHubClientId={StandInProvider.ClientId}", $"OAuth:GitHubClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:github:AuthorizationEndpoint={_upstream.Origin}/authorize", $"OAuth:Providers:github:TokenEndpoint={_upstream.Origin}/token",
-            $"OAuth:Providers:github:UserInfoEndpoint={_upstream.Origin}/user",
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}");
+            [.. _upstream.SettingsOf("acme"), .. _upstream.SettingsOfGitHub, .. _google.Settings]);
         (_upstream.Clock, _google.Clock) = (_server.Clock, _server.Clock);
         _upstream.RedirectUris.UnionWith([_server.BaseUrl + "/oauth/callback/acme", _server.BaseUrl + "/oauth/callback/github"]);
         _client = await OAuthClient.RegisterPublicAsync(_server);
@@ -71,13 +64,10 @@ internal sealed class ProviderFaultTests
         await using var fresh = await TestServer.StartAsync(
             provider == "google"
                 ? [
-                    $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-                    $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-                    $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}",
+                    .. _google.Settings,
                 ]
                 : [
-                    $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}",
-                    $"OAuth:Providers:acme:Issuer={_upstream.Origin}",
+                    .. _upstream.SettingsOf("acme"),
                 ]);
         _upstream.RedirectUris.Add(fresh.BaseUrl + "/oauth/callback/acme");
         var client = await OAuthClient.RegisterPublicAsync(fresh);

@@ -21,12 +21,7 @@ internal sealed class ProviderKeyTests
         _upstream = await StandInProvider.StartAsync();
         _google = await StandInGoogle.StartAsync();
         _google.AutoSubmit = true;
-        _server = await TestServer.StartAsync(
-            $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:acme:Issuer={_upstream.Origin}",
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}");
+        _server = await TestServer.StartAsync([.. _upstream.SettingsOf("acme"), .. _google.Settings]);
         (_upstream.Clock, _google.Clock) = (_server.Clock, _server.Clock);
         _upstream.RedirectUris.Add(_server.BaseUrl + "/oauth/callback/acme");
         _client = await OAuthClient.RegisterPublicAsync(_server);

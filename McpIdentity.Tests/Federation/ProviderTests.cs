@@ -25,24 +25,18 @@ internal sealed class ProviderTests
     {
         _upstream = await StandInProvider.StartAsync();
         _server = await TestServer.StartAsync(
-            $"OAuth:GitHubClientId={StandInProvider.ClientId}",
-            $"OAuth:GitHubClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:github:AuthorizationEndpoint={_upstream.Origin}/authorize",
-            $"OAuth:Providers:github:TokenEndpoint={_upstream.Origin}/token",
-            $"OAuth:Providers:github:UserInfoEndpoint={_upstream.Origin}/user",
+        [
+            .. _upstream.SettingsOfGitHub,
             $"OAuth:MicrosoftClientId={StandInProvider.ClientId}",
             $"OAuth:MicrosoftClientSecret={StandInProvider.ClientSecret}",
             "OAuth:MicrosoftTenant=contoso.example",
             $"OAuth:Providers:microsoft:Issuer={_upstream.Origin}",
-            $"OAuth:Providers:gitlab:ClientId={StandInProvider.ClientId}",
-            $"OAuth:Providers:gitlab:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:gitlab:Issuer={_upstream.Origin}",
+            .. _upstream.SettingsOf("gitlab"),
             "OAuth:Providers:keycloak:Type=oidc",
-            $"OAuth:Providers:keycloak:ClientId={StandInProvider.ClientId}",
-            $"OAuth:Providers:keycloak:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:keycloak:Issuer={_upstream.Origin}",
+            .. _upstream.SettingsOf("keycloak"),
             "OAuth:Providers:keycloak:DisplayName=Example staff",
-            "OAuth:Providers:keycloak:CallbackPath=/callback/keycloak");
+            "OAuth:Providers:keycloak:CallbackPath=/callback/keycloak",
+        ]);
         _client = await OAuthClient.RegisterPublicAsync(_server);
         _upstream.RedirectUris.UnionWith(Everyone.Select(CallbackOf));
     }
@@ -148,10 +142,7 @@ internal sealed class ProviderTests
     [Category("SEED-042")]
     public async Task A_sign_in_that_took_too_long_is_a_page()
     {
-        await using var server = await TestServer.StartAsync(
-            $"OAuth:Providers:slow:ClientId={StandInProvider.ClientId}",
-            $"OAuth:Providers:slow:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:slow:Issuer={_upstream.Origin}");
+        await using var server = await TestServer.StartAsync(_upstream.SettingsOf("slow"));
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server);
         var atProvider = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(client.AuthorizeUrl()), button: "slow");

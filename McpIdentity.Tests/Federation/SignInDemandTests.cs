@@ -20,16 +20,13 @@ internal sealed class SignInDemandTests
         _google = await StandInGoogle.StartAsync();
         _google.AutoSubmit = true;
         _server = await TestServer.StartAsync(
-            $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:acme:Issuer={_upstream.Origin}", "OAuth:Providers:acme:DisplayName=Acme staff",
-            $"OAuth:Providers:gitlab:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:gitlab:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:gitlab:Issuer={_upstream.Origin}",
-            $"OAuth:GitHubClientId={StandInProvider.ClientId}", $"OAuth:GitHubClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:github:AuthorizationEndpoint={_upstream.Origin}/authorize", $"OAuth:Providers:github:TokenEndpoint={_upstream.Origin}/token",
-            $"OAuth:Providers:github:UserInfoEndpoint={_upstream.Origin}/user",
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}");
+        [
+            .. _upstream.SettingsOf("acme"),
+            "OAuth:Providers:acme:DisplayName=Acme staff",
+            .. _upstream.SettingsOf("gitlab"),
+            .. _upstream.SettingsOfGitHub,
+            .. _google.Settings,
+        ]);
         (_upstream.Clock, _google.Clock) = (_server.Clock, _server.Clock);
         foreach (var id in new[] { "acme", "gitlab", "github" })
         {
@@ -52,6 +49,16 @@ internal sealed class SignInDemandTests
         await _server.DisposeAsync();
         await _upstream.DisposeAsync();
         await _google.DisposeAsync();
+    }
+
+    [Test]
+    public async Task A_max_age_that_is_no_age_is_no_fault_of_ours([Values("acme", "github", "google")] string provider, [Values("-1", "-300000000000", "-9223372036854775808", "9223372036854775807")] string maxAge)
+    {
+        using var alice = Visitor(provider);
+
+        var answer = await alice.AuthorizeAsync(_client.AuthorizeUrl(("max_age", maxAge)));
+
+        Assert.That(answer.ContainsKey("code") || answer["error"] == "login_required", string.Join('&', answer));
     }
 
     [TestCase("acme", "login", "login", "0")]

@@ -14,8 +14,8 @@ internal sealed class StandingTests
         using var folder = new TemporaryFolder();
         await using var upstream = await StandInProvider.StartAsync();
         string[] database = [$"Database:ConnectionString=Data Source={folder.File("kept.db")};Pooling=False"];
-        string[] acme = [.. database, .. SettingsOf("acme", upstream)];
-        string[] both = [.. acme, .. SettingsOf("beta", upstream)];
+        string[] acme = [.. database, .. upstream.SettingsOf("acme")];
+        string[] both = [.. acme, .. upstream.SettingsOf("beta")];
         string clientId;
         var held = new Dictionary<string, string>();
         var cookies = new Dictionary<string, System.Net.CookieCollection>();
@@ -66,7 +66,7 @@ internal sealed class StandingTests
         await using var upstream = await StandInProvider.StartAsync();
         upstream.Claims["email_verified"] = false;
         await using var server = await TestServer.StartAsync(
-            [.. SettingsOf("acme", upstream), "OAuth:RequireVerifiedEmail=false", "OAuth:AllowedEmailDomains:0=example.com"]);
+            [.. upstream.SettingsOf("acme"), "OAuth:RequireVerifiedEmail=false", "OAuth:AllowedEmailDomains:0=example.com"]);
         upstream.RedirectUris.Add($"{server.BaseUrl}/oauth/callback/acme");
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server, provider: upstream.Origin) { ProviderId = "acme" };
@@ -82,7 +82,7 @@ internal sealed class StandingTests
     {
         await using var upstream = await StandInProvider.StartAsync();
         using var log = new RecordedLog();
-        string[] settings = [.. SettingsOf("acme", upstream), .. SettingsOf("beta", upstream), "Mcp:AdminUsers:0=alice@example.com"];
+        string[] settings = [.. upstream.SettingsOf("acme"), .. upstream.SettingsOf("beta"), "Mcp:AdminUsers:0=alice@example.com"];
         await using var server = await TestServer.StartAsync(
             builder => builder.Logging.AddProvider(log), named is null ? settings : [.. settings, $"Mcp:AdminProviders:0={named}"]);
         var client = await OAuthClient.RegisterPublicAsync(server);
@@ -106,10 +106,4 @@ internal sealed class StandingTests
 
         Assert.That(failure!.Message, Does.Contain("Mcp:AdminProviders holds 'gogle'"));
     }
-
-    private static string[] SettingsOf(string id, StandInProvider upstream) =>
-    [
-        $"OAuth:Providers:{id}:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:{id}:ClientSecret={StandInProvider.ClientSecret}",
-        $"OAuth:Providers:{id}:Issuer={upstream.Origin}",
-    ];
 }

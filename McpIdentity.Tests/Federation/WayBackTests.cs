@@ -20,13 +20,7 @@ internal sealed class WayBackTests
     {
         _upstream = await StandInProvider.StartAsync();
         _google = await StandInGoogle.StartAsync();
-        _server = await TestServer.StartAsync(
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}", $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={_google.AuthorizationEndpoint}", $"OAuth:GoogleTokenEndpoint={_google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={_google.UserInfoEndpoint}",
-            "OAuth:AllowedEmailDomains:0=example.com",
-            $"OAuth:Providers:staff:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:staff:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:staff:Issuer={_upstream.Origin}");
+        _server = await TestServer.StartAsync([.. _google.Settings, "OAuth:AllowedEmailDomains:0=example.com", .. _upstream.SettingsOf("staff")]);
         _client = await OAuthClient.RegisterPublicAsync(_server, "https://client.example/callback?tenant=7");
         _upstream.RedirectUris.Add(_server.BaseUrl + "/oauth/callback/staff");
     }
@@ -111,9 +105,7 @@ internal sealed class WayBackTests
     [Test]
     public async Task Who_comes_back_too_late_has_both_ways_too()
     {
-        await using var server = await TestServer.StartAsync(
-            $"OAuth:Providers:staff:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:staff:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:staff:Issuer={_upstream.Origin}");
+        await using var server = await TestServer.StartAsync(_upstream.SettingsOf("staff"));
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server);
         var atProvider = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(client.AuthorizeUrl()), button: "staff");

@@ -63,14 +63,14 @@ internal sealed class FuzzTests(string database)
     [TestCase(1), TestCase(2)]
     public async Task Every_method_at_every_address(int seed)
     {
-        var random = new Random(seed);
+        var (random, stranger) = StrangerOf(seed);
         var requests = new List<RawRequest>();
         foreach (var path in _paths)
         {
             foreach (var method in Odd.Methods)
             {
                 requests.Add(new RawRequest(method, path) { Body = method is "GET" or "HEAD" ? null : [] });
-                requests.Add(AnyRequest(random, method, path));
+                requests.Add(stranger.Anything(method, path));
             }
 
             foreach (var type in Odd.ContentTypes)
@@ -85,30 +85,30 @@ internal sealed class FuzzTests(string database)
     [TestCase(11), TestCase(12)]
     public async Task Odd_headers_and_bodies(int seed)
     {
-        var random = new Random(seed);
-        await SendAsync([.. Enumerable.Range(0, 3000).Select(_ => AnyRequest(random, random.Next(3) == 0 ? Odd.Choose(random, Odd.Methods) : "POST", Odd.Choose(random, _paths)))]);
+        var (random, stranger) = StrangerOf(seed);
+        await SendAsync([.. Enumerable.Range(0, 3000).Select(_ => stranger.Anything(random.Next(3) == 0 ? Odd.Choose(random, Odd.Methods) : "POST", Odd.Choose(random, _paths)))]);
     }
 
     [TestCase(21)]
     public async Task Odd_registrations(int seed)
     {
-        var random = new Random(seed);
+        var (random, stranger) = StrangerOf(seed);
         string[] members = ["redirect_uris", "client_name", "token_endpoint_auth_method", "grant_types", "response_types", "client_uri", "logo_uri", "scope", "contacts", "tos_uri", "policy_uri", "software_id", "software_version",
             "application_type", "jwks", "jwks_uri", "software_statement", "client_name#de", "x"];
-        await SendAsync([.. Enumerable.Range(0, 1500).Select(number => Json("/register", random.Next(20) == 0 ? Odd.Choose(random, Odd.Json) : Registration(random, members)))]);
+        await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => stranger.Registration(members))]);
     }
 
     [TestCase(31), TestCase(32)]
     public async Task Odd_messages(int seed)
     {
-        var random = new Random(seed);
-        await SendAsync([.. Enumerable.Range(0, 2500).Select(_ => Message(random))]);
+        var (random, stranger) = StrangerOf(seed);
+        await SendAsync([.. Enumerable.Range(0, 2500).Select(_ => stranger.Message())]);
     }
 
     [TestCase(41)]
     public async Task Odd_authorization_requests(int seed)
     {
-        var random = new Random(seed);
+        var (random, stranger) = StrangerOf(seed);
         var good = new Dictionary<string, string>
         {
             ["client_id"] = _client.ClientId,
@@ -120,14 +120,14 @@ internal sealed class FuzzTests(string database)
             ["scope"] = "openid mcp",
             ["resource"] = _server.McpUrl,
         };
-        string[] more = ["prompt", "max_age", "id_token_hint", "login_hint", "ui_locales", "acr_values", "claims", "display", "nonce", "response_mode", "request", "request_uri", "audience", "decision", "registration", "dpop_jkt", "error", "code", "iss", "__proto__", "[x", "a[b", "a.b[0].c"];
-        await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => Form(random, "/oauth/authorize", good, more, asQuery: random.Next(3) > 0))]);
+        string[] more = ["prompt", "max_age", "id_token_hint", "login_hint", "ui_locales", "acr_values", "claims", "display", "nonce", "response_mode", "request", "request_uri", "audience", "decision", "signed_in", "sign_in_too_old", "registration", "dpop_jkt", "error", "code", "iss", "__proto__", "[x", "a[b", "a.b[0].c"];
+        await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => stranger.Form("/oauth/authorize", good, more, asQuery: random.Next(3) > 0))]);
     }
 
     [TestCase(51)]
     public async Task Odd_token_requests(int seed)
     {
-        var random = new Random(seed);
+        var (random, stranger) = StrangerOf(seed);
         var good = new Dictionary<string, string>
         {
             ["client_id"] = _client.ClientId,
@@ -139,13 +139,13 @@ internal sealed class FuzzTests(string database)
         string[] more = ["grant_type", "code", "code_verifier", "redirect_uri", "client_secret", "client_assertion", "client_assertion_type", "assertion", "username", "password", "device_code", "subject_token", "subject_token_type", "resource", "audience",
             "token_type_hint", "requested_token_type", "actor_token"];
         string[] paths = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo"];
-        await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => Form(random, Odd.Choose(random, paths), good, more, asQuery: random.Next(8) == 0))]);
+        await SendAsync([.. Enumerable.Range(0, 1500).Select(_ => stranger.Form(Odd.Choose(random, paths), good, more, asQuery: random.Next(8) == 0))]);
     }
 
     [TestCase(61)]
     public async Task Odd_forms_of_the_pages(int seed)
     {
-        var random = new Random(seed);
+        var (random, stranger) = StrangerOf(seed);
         using var bob = new Person(_server, "bob");
         var page = await bob.Browser.GetAsync(_client.AuthorizeUrl());
         var signIn = FormSubmission.Of(page, new Dictionary<string, string> { ["username"] = "bob" }, button: null);
@@ -156,175 +156,17 @@ internal sealed class FuzzTests(string database)
         foreach (var form in new[] { signIn, consent })
         {
             var good = form.Values!.GroupBy(field => field.Key).ToDictionary(field => field.Key, field => field.First().Value);
-            requests.AddRange(Enumerable.Range(0, 400).Select(_ => Form(random, form.Target.PathAndQuery, good, ["provider", "username", "decision", "request", "returnUrl", "x", "[x", "a[b", "a[]"], asQuery: false, cookies)));
+            requests.AddRange(Enumerable.Range(0, 400).Select(_ => stranger.Form(form.Target.PathAndQuery, good, ["provider", "username", "decision", "request", "returnUrl", "x", "[x", "a[b", "a[]"], asQuery: false, cookies)));
         }
 
         await SendAsync(requests);
     }
 
-    private RawRequest AnyRequest(Random random, string method, string path)
+    private (Random Random, Stranger Stranger) StrangerOf(int seed)
     {
-        var target = string.Format(System.Globalization.CultureInfo.InvariantCulture, Odd.Choose(random, Odd.Spellings), path) + Odd.Choose(random, Odd.Queries);
-        var headers = Odd.Headers(random).ToList();
-        if (random.Next(3) == 0)
-        {
-            headers.Add(("Cookie", _cookie));
-        }
-
-        if (random.Next(3) == 0 && headers.All(header => header.Name != "Authorization"))
-        {
-            headers.Add(("Authorization", "Bearer " + _tokens.Text("access_token")));
-        }
-
-        var body = method is "GET" or "HEAD" && random.Next(5) > 0 ? null : Odd.Body(random);
-        if (body is not null && random.Next(2) == 0 && headers.All(header => header.Name != "Content-Type"))
-        {
-            headers.Add(("Content-Type", Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(Odd.Choose(random, Odd.ContentTypes)))));
-        }
-
-        return new RawRequest(method, target) { Headers = headers, Body = body };
+        var random = new Random(seed);
+        return (random, new Stranger(random, _cookie, _tokens.Text("access_token")!));
     }
-
-    private static string Registration(Random random, string[] members)
-    {
-        var document = new List<string> { random.Next(3) > 0 ? """ "redirect_uris":["http://127.0.0.1/cb"] """ : """ "grant_types":["client_credentials"] """ };
-        for (var count = random.Next(1, 5); count > 0; count--)
-        {
-            var value = random.Next(3) switch
-            {
-                0 => Odd.Choose(random, Odd.Json),
-                1 => Quote(Odd.Choose(random, Odd.Texts)),
-                _ => $"[{Quote(Odd.Choose(random, Odd.Texts))},{Quote("https://a.example/" + Odd.Choose(random, Odd.Texts))},{Quote("https://a.example/?" + Odd.Choose(random, ["iss=x", "%69ss=x", "a=b&iss", "code=x", "state=x", "error=x", "ISS=x", "a=b"]))}]",
-            };
-            document.Add($"\"{Odd.Choose(random, members)}\":{value}");
-        }
-
-        return $"{{{string.Join(',', document)}}}";
-    }
-
-    private RawRequest Message(Random random)
-    {
-        string[] methods = ["initialize", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/read", "resources/templates/list", "resources/subscribe", "completion/complete", "logging/setLevel", "server/discover",
-            "notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/x", "tasks/get", "tasks/list", "tasks/cancel", "tasks/result", "sampling/createMessage", "elicitation/create", "roots/list", "x", "a\nb", ""];
-        var method = Odd.Choose(random, methods);
-        Dictionary<string, string> members = new()
-        {
-            ["protocolVersion"] = "\"2025-11-25\"",
-            ["capabilities"] = "{}",
-            ["clientInfo"] = """{"name":"x\ny","version":"1"}""",
-            ["name"] = "\"echo\"",
-            ["arguments"] = """{"message":"x"}""",
-            ["_meta"] = "{}",
-            ["uri"] = "\"x\"",
-            ["cursor"] = "\"x\"",
-            ["level"] = "\"info\"",
-            ["requestId"] = "1",
-            ["progressToken"] = "1",
-            ["ref"] = """{"type":"ref/prompt","name":"x"}""",
-            ["argument"] = """{"name":"x","value":"y"}""",
-            ["taskId"] = "\"x\"",
-            ["task"] = """{"ttl":1}""",
-        };
-        for (var count = random.Next(0, 3); count > 0; count--)
-        {
-            members[Odd.Choose(random, members.Keys.ToList())] = random.Next(4) switch
-            {
-                0 => Quote(Odd.Choose(random, Odd.Texts)),
-                1 => """{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"x"}}""",
-                2 => $"{{\"name\":{Odd.Choose(random, Odd.Json)},\"version\":{Odd.Choose(random, Odd.Json)},\"message\":{Odd.Choose(random, Odd.Json)}}}",
-                _ => Odd.Choose(random, Odd.Json),
-            };
-        }
-
-        foreach (var name in members.Keys.Where(_ => random.Next(12) == 0).ToList())
-        {
-            members.Remove(name);
-        }
-
-        var parameters = random.Next(10) == 0 ? Odd.Choose(random, Odd.Json) : $"{{{string.Join(',', members.Select(member => $"\"{member.Key}\":{member.Value}"))}}}";
-        var id = random.Next(6) switch { 0 => "", 1 => $"\"id\":{Odd.Choose(random, Odd.Json)},", 2 => $"\"id\":{Quote(Odd.Choose(random, Odd.Texts))},", _ => "\"id\":1," };
-        var version = random.Next(15) == 0 ? Odd.Choose(random, Odd.Json) : "\"2.0\"";
-        var message = random.Next(25) switch
-        {
-            0 => $"{{\"jsonrpc\":{version},{id}\"method\":{Odd.Choose(random, Odd.Json)},\"params\":{parameters}}}",
-            1 => $"{{\"jsonrpc\":{version},{id}\"result\":{Odd.Choose(random, Odd.Json)}}}",
-            2 => $"{{\"jsonrpc\":{version},{id}\"error\":{Odd.Choose(random, Odd.Json)}}}",
-            3 => $"[{{\"jsonrpc\":\"2.0\",{id}\"method\":{Quote(method)},\"params\":{parameters}}}]",
-            4 => $"{{\"jsonrpc\":{version},{id}\"method\":{Quote(method)}}}",
-            5 => $"{{{id}\"method\":{Quote(method)},\"params\":{parameters}}}",
-            _ => $"{{\"jsonrpc\":{version},{id}\"method\":{Quote(method)},\"params\":{parameters}}}",
-        };
-        var request = Json("/mcp", message);
-        if (random.Next(3) > 0)
-        {
-            request.Headers.Add(("Authorization", "Bearer " + _tokens.Text("access_token")));
-        }
-
-        if (random.Next(2) == 0)
-        {
-            request.Headers.Add(("MCP-Protocol-Version", Odd.Choose(random, ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "1900-01-01", "x"])));
-        }
-
-        if (random.Next(2) == 0)
-        {
-            request.Headers.Add(("Accept", Odd.Choose(random, ["application/json, text/event-stream", "application/json", "text/event-stream"])));
-        }
-
-        if (random.Next(6) == 0)
-        {
-            request.Headers.AddRange(Odd.Headers(random).Where(header => header.Name != "Content-Type"));
-        }
-
-        return request;
-    }
-
-    private RawRequest Form(Random random, string path, Dictionary<string, string> good, string[] more, bool asQuery, string? cookies = null)
-    {
-        var fields = good.Select(field => (field.Key, Value: Odd.Escape(field.Value))).ToList();
-        for (var count = random.Next(1, 4); count > 0; count--)
-        {
-            var value = Odd.Escape(Odd.Choose(random, Odd.Texts));
-            switch (random.Next(5))
-            {
-                case 0 when fields.Count > 0:
-                    fields.RemoveAt(random.Next(fields.Count));
-                    break;
-                case 1 or 2 when fields.Count > 0:
-                    var at = random.Next(fields.Count);
-                    fields[at] = (fields[at].Key, random.Next(3) == 0 ? fields[at].Value + value : value);
-                    break;
-                default:
-                    fields.Add((random.Next(8) == 0 ? value : Odd.Choose(random, more), value));
-                    break;
-            }
-        }
-
-        var form = string.Join('&', fields.Select(field => $"{field.Key}={field.Value}"));
-        var headers = new List<(string Name, string Value)>();
-        if (cookies is not null || random.Next(2) == 0)
-        {
-            headers.Add(("Cookie", cookies ?? _cookie));
-        }
-
-        if (random.Next(4) == 0)
-        {
-            headers.AddRange(Odd.Headers(random).Where(header => header.Name is not ("Content-Type" or "Cookie")));
-        }
-
-        if (asQuery)
-        {
-            return new RawRequest("GET", $"{path}?{form}") { Headers = headers };
-        }
-
-        headers.Add(("Content-Type", "application/x-www-form-urlencoded"));
-        return new RawRequest("POST", path) { Headers = headers, Body = Odd.Bytes(form) };
-    }
-
-    private static RawRequest Json(string path, string body) => new("POST", path) { Headers = [("Content-Type", "application/json")], Body = Odd.Bytes(body) };
-
-    // With half surrogates as escapes, which JsonSerializer would replace.
-    private static string Quote(string text) => $"\"{string.Concat(text.Select(character =>
-        char.IsSurrogate(character) || char.IsControl(character) || character is '"' or '\\' ? $"\\u{(int)character:x4}" : character.ToString()))}\"";
 
     private async Task SendAsync(IReadOnlyList<RawRequest> requests)
     {

@@ -37,7 +37,7 @@ internal static class Odd
 
     public static readonly string[] Texts =
     [
-        "", " ", "x", "null", "true", "0", "-1", "1e999", "NaN", "99999999999999999999", "2147483648", "\0", "a\0b", "a\nb", "a\r\nSet-Cookie: x=y", "\u001b[31mred", "\u202Eevil", "\u2028", "\u200B", "\uFEFF", "\uD800", "\uDC00x", "😀", "e\u0301",
+        "", " ", "x", "null", "true", "0", "-1", "1e999", "NaN", "99999999999999999999", "2147483648", "-9223372036854775808", "9223372036854775807", "-300000000000", "\0", "a\0b", "a\nb", "a\r\nSet-Cookie: x=y", "\u001b[31mred", "\u202Eevil", "\u2028", "\u200B", "\uFEFF", "\uD800", "\uDC00x", "😀", "e\u0301",
         "é", "<script>alert(1)</script>", "'; DROP TABLE Grants; --", "{{7*7}}", "${jndi:ldap://x}", "../../etc/passwd", "%00", "%ZZ", "%", "\"", "\\", "javascript:alert(1)", "http://", "http://[", "https://a:99999/", "https://é.example/",
         "urn:x", "//x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", new string('x', 300), new string('é', 300), new string('x', 2100), string.Concat(Enumerable.Repeat("😀", 150)), new string('x', 199) + "😀",
     ];

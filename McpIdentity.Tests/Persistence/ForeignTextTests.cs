@@ -27,8 +27,7 @@ internal sealed class ForeignTextTests(string database)
         _upstream = await StandInProvider.StartAsync();
         string[] settings =
         [
-            $"OAuth:Providers:acme:ClientId={StandInProvider.ClientId}", $"OAuth:Providers:acme:ClientSecret={StandInProvider.ClientSecret}",
-            $"OAuth:Providers:acme:Issuer={_upstream.Origin}", "OAuth:RequireVerifiedEmail=false",
+            .. _upstream.SettingsOf("acme"), "OAuth:RequireVerifiedEmail=false",
         ];
         _server = await TestServer.StartAsync(database == "sqlite" ? settings
             : [.. settings, $"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"]);

@@ -14,8 +14,9 @@ internal sealed class HangTests
 {
     private const int Lanes = 12;
 
-    // Of what has to be there whatever the database does, and generous: a machine with two cores runs other tests beside this.
-    private static readonly TimeSpan Instantly = TimeSpan.FromSeconds(3);
+    // Nineteen of twenty of those that have to be there whatever the database does: where threads are blocked, each waits seconds.
+    // The slowest single one tells more of the machine, two cores with other tests beside this.
+    private static readonly TimeSpan Instantly = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Bounded = TimeSpan.FromSeconds(7);
 
     private static readonly string[] WithoutDatabase =
@@ -60,7 +61,8 @@ internal sealed class HangTests
 
             await TestContext.Out.WriteLineAsync(
                 $"{what}: {needing.Count} times 503, after {needing.Max().TotalSeconds:N1} s at most; {free.Count} others, after {free.Max().TotalSeconds:N2} s at most");
-            Assert.That(free.Max(), Is.LessThan(Instantly), what);
+            Assert.That(free.Order().ElementAt(free.Count * 19 / 20), Is.LessThan(Instantly), what);
+            Assert.That(free.Max(), Is.LessThan(needing.Max()), what);
             Assert.That(needing.Max(), Is.LessThan(Bounded), what);
             for (var lane = 0; lane < Lanes; lane++)
             {

@@ -26,6 +26,7 @@ internal sealed class SecretsAtRestTests
         var database = redis.NextDatabase();
         await using var google = await StandInGoogle.StartAsync();
         await using var server = await TestServer.StartAsync(
+        [
             $"Database:ConnectionString=Data Source={folder.File("identity.db")}",
             $"OAuth:SessionStorage:Type={type}",
             $"OAuth:SessionStorage:FilePath={folder.File("sessions.db")}",
@@ -33,11 +34,8 @@ internal sealed class SecretsAtRestTests
             $"OAuth:SessionStorage:Redis:Port={redis.Port}",
             $"OAuth:SessionStorage:Redis:Db={database}",
             "OAuth:KeepGoogleTokens=true",
-            $"OAuth:GoogleClientId={StandInGoogle.ClientId}",
-            $"OAuth:GoogleClientSecret={StandInGoogle.ClientSecret}",
-            $"OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}",
-            $"OAuth:GoogleTokenEndpoint={google.TokenEndpoint}",
-            $"OAuth:GoogleUserInformationEndpoint={google.UserInfoEndpoint}");
+            .. google.Settings,
+        ]);
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server, "alice@example.com", google.Origin);
         var tokens = await client.ConnectAsync(alice);

@@ -30,6 +30,13 @@ internal sealed class StandInGoogle : IAsyncDisposable
 
     public string UserInfoEndpoint => Origin + "/oauth2/v3/userinfo";
 
+    /// <summary>What makes a server take this one for Google.</summary>
+    public string[] Settings =>
+    [
+        $"OAuth:GoogleClientId={ClientId}", $"OAuth:GoogleClientSecret={ClientSecret}", $"OAuth:GoogleAuthorizationEndpoint={AuthorizationEndpoint}",
+        $"OAuth:GoogleTokenEndpoint={TokenEndpoint}", $"OAuth:GoogleUserInformationEndpoint={UserInfoEndpoint}",
+    ];
+
     /// <summary>Where the key of the id_token is published.</summary>
     public string JwksUri => Origin + "/oauth2/v3/certs";
 

@@ -76,6 +76,17 @@ internal sealed class StandInProvider : IAsyncDisposable
     /// <summary>Stands in the discovery document.</summary>
     public string[]? PromptValues { get; set; }
 
+    /// <summary>GitHub, whose addresses are set one by one, played by this one.</summary>
+    public string[] SettingsOfGitHub =>
+    [
+        $"OAuth:GitHubClientId={ClientId}", $"OAuth:GitHubClientSecret={ClientSecret}", $"OAuth:Providers:github:AuthorizationEndpoint={Origin}/authorize",
+        $"OAuth:Providers:github:TokenEndpoint={Origin}/token", $"OAuth:Providers:github:UserInfoEndpoint={Origin}/user",
+    ];
+
+    /// <summary>What makes a server offer this one as the provider of that name.</summary>
+    public string[] SettingsOf(string id) =>
+        [$"OAuth:Providers:{id}:ClientId={ClientId}", $"OAuth:Providers:{id}:ClientSecret={ClientSecret}", $"OAuth:Providers:{id}:Issuer={Origin}"];
+
     public static async Task<StandInProvider> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
