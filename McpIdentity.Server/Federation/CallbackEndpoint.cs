@@ -103,9 +103,14 @@ internal static class CallbackEndpoint
             claims = claims.Clone(_ => true).SetClaim(Claims.Issuer, idToken?.FindFirstValue(Claims.Issuer));
         }
 
-        if (UpstreamIdentity.From(provider, claims) is not { } identity || provider.Type != UpstreamProvider.GitHub)
+        if (UpstreamIdentity.From(provider, claims) is not { } identity)
         {
-            return UpstreamIdentity.From(provider, claims) is { } known ? known with { AuthenticatedAt = SignedInAtProvider(signIn) } : null;
+            return null;
+        }
+
+        if (provider.Type != UpstreamProvider.GitHub)
+        {
+            return identity with { AuthenticatedAt = SignedInAtProvider(signIn) };
         }
 
         var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
