@@ -17,8 +17,10 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
     private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private readonly Outage _outage = new();
 
     /// <returns>Null for a client that speaks for itself, and for somebody who was deleted.</returns>
+    /// <exception cref="StorageUnavailableException">The database was away a moment ago, and this node does not know the person.</exception>
     public async ValueTask<PersonRecord?> FindAsync(string userId, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
@@ -27,15 +29,21 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
             return known.Person;
         }
 
+        if (_outage.IsRecent)
+        {
+            return known is not null ? known.Person : throw new StorageUnavailableException("The database does not answer.");
+        }
+
         try
         {
             var person = await sql.ReadAsync(
                 Select, [userId], row => new PersonRecord(row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetBoolean(3)), cancellationToken);
             return Remember(userId, new Known(person, now));
         }
-        catch (Exception exception) when (known is not null && exception is not OperationCanceledException)
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
         {
-            return Remember(userId, known with { CheckedAt = now });
+            _outage.Notice();
+            return known is not null ? Remember(userId, known with { CheckedAt = now }) : throw new StorageUnavailableException("The database does not answer.", exception);
         }
     }
 

@@ -23,6 +23,7 @@ internal sealed partial class SignInSessions(
     private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = MaxKnown });
+    private readonly Outage _outage = new();
 
     public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct) =>
         revoked.IsRevoked(token) ? new(false) : IsAliveAsync(token.SessionId, ct);
@@ -127,15 +128,22 @@ internal sealed partial class SignInSessions(
 
     private async ValueTask<bool> LookUpAsync(string sessionId, Known? known, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        // While the storage is away, sessions that this node knows go on (docs/decisions/0004).
+        var goesOn = known is { IsAlive: true } && known.KeptUntil > now;
+        if (goesOn && _outage.IsRecent)
+        {
+            return true;
+        }
+
         try
         {
             return Remember(sessionId, await storage.FindAsync(sessionId, cancellationToken), now);
         }
-        catch (Exception exception) when (known is { IsAlive: true } && known.KeptUntil > now && exception is not OperationCanceledException)
+        catch (Exception exception) when (goesOn && exception is not OperationCanceledException)
         {
-            // While the storage is away, sessions that this node knows go on (docs/decisions/0004).
+            _outage.Notice();
             StorageAway(exception);
-            _known.Set(sessionId, known with { CheckedAt = now }, OneEntry);
+            _known.Set(sessionId, known! with { CheckedAt = now }, OneEntry);
             return true;
         }
     }
