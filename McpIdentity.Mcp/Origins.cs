@@ -80,7 +80,7 @@ internal sealed class Origins
 
         if (url.Scheme is "http" or "https")
         {
-            return url is { PathAndQuery: "/", Fragment: "", UserInfo: "" } ? url.GetLeftPart(UriPartial.Authority) : null;
+            return url is { PathAndQuery: "/", Fragment: "", UserInfo: "" } ? $"{url.Scheme}://{Loopback.AuthorityOf(url)}" : null;
         }
 
         if (NoProgram.Contains(url.Scheme))

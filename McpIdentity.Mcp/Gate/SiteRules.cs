@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -52,16 +51,11 @@ internal sealed class SiteRules
     public bool Admits(string origin, bool showsToken) => !_options.EnableDnsRebindingProtection || (showsToken && _takesTokens) || IsExpected(origin);
 
     private bool IsExpected(HostString host) =>
-        Same(host.Host, _publicHost) || IsLoopback(host.Host) ||
+        Same(host.Host, _publicHost) || Loopback.IsHost(host.Host) ||
         _options.AllowedHosts.Any(allowed => Same(allowed, host.Host) || Same(allowed, host.Value));
 
     private bool IsExpected(string origin) =>
-        _allowed.Contains(origin) || (Origins.Parse(origin) is { } parsed && (Same(parsed, _publicOrigin) || IsLoopbackPage(new Uri(parsed))));
-
-    private static bool IsLoopbackPage(Uri origin) => origin.Scheme is "http" or "https" && IsLoopback(origin.Host);
-
-    private static bool IsLoopback(string host) =>
-        Same(host, "localhost") || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        _allowed.Contains(origin) || (Origins.Parse(origin) is { } parsed && (Same(parsed, _publicOrigin) || (new Uri(parsed) is { Scheme: "http" or "https" } page && Loopback.Is(page))));
 
     private static bool Same(string? one, string? other) => string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
 }

@@ -61,7 +61,7 @@ internal sealed class KeyDiscovery(IHttpClientFactory clients)
 
     // Also for the jwks_uri that a document names: only a document on loopback may send us to an address without TLS.
     private HttpDocumentRetriever Documents(string url) =>
-        new(clients.CreateClient(ClientName)) { RequireHttps = !new Uri(url).IsLoopback };
+        new(clients.CreateClient(ClientName)) { RequireHttps = !Loopback.Is(new Uri(url)) };
 
     public static HttpMessageHandler CreateHandler() => new SocketsHttpHandler
     {

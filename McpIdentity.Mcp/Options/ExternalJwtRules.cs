@@ -94,5 +94,5 @@ internal static class ExternalJwtRules
     }
 
     private static bool IsSafe(string value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var url) && (url.Scheme == "https" || (url.Scheme == "http" && url.IsLoopback));
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && Loopback.IsSafe(url);
 }

@@ -1,4 +1,4 @@
-using McpIdentity.Server.Clients;
+using McpIdentity.Mcp;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -17,9 +17,9 @@ internal sealed record RedirectTarget(string App, string Name, string Address, b
         var uri = new Uri(redirectUri);
         return uri.Scheme switch
         {
-            "http" or "https" when RedirectUris.IsLoopback(uri) =>
+            "http" or "https" when Loopback.Is(uri) =>
                 new("a program on this computer", "", $"a program on this computer ({uri.Authority})", LeavesPage: true, IsPrivateScheme: false),
-            "http" or "https" => new("the app at", RedirectUris.AuthorityOf(uri), RedirectUris.AuthorityOf(uri), LeavesPage: false, IsPrivateScheme: false),
+            "http" or "https" => new("the app at", Loopback.AuthorityOf(uri), Loopback.AuthorityOf(uri), LeavesPage: false, IsPrivateScheme: false),
             _ => new("the app for links of", uri.Scheme + ":", $"the app that opens {uri.Scheme}: links", LeavesPage: true, IsPrivateScheme: true),
         };
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
@@ -109,7 +110,7 @@ internal sealed partial class ClientRegistrar(
     public static bool IsNative(string redirectUri)
     {
         var uri = new Uri(redirectUri, UriKind.Absolute);
-        return uri.Scheme is not ("http" or "https") || RedirectUris.IsLoopback(uri);
+        return uri.Scheme is not ("http" or "https") || Loopback.Is(uri);
     }
 
     // RFC 7591 §2: authorization_code. A public client is a person's own program, which would have them sign in every hour: it

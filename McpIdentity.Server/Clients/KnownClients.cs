@@ -1,4 +1,5 @@
 using System.Globalization;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -37,7 +38,7 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
     public string? ResembledBy(string name, string redirectUri)
     {
         var target = new Uri(redirectUri);
-        var isWeb = target.Scheme is "http" or "https" && !RedirectUris.IsLoopback(target);
+        var isWeb = target.Scheme is "http" or "https" && !Loopback.Is(target);
         var skeleton = LookAlikes.SkeletonOf(name);
         var host = isWeb ? LookAlikes.SkeletonOf(ReadableHost(target)) : "";
         return _all.FirstOrDefault(known => known.Resembles(skeleton, host) && !known.Receives(target, isWeb) ||

@@ -1,4 +1,4 @@
-using System.Net;
+using McpIdentity.Mcp;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace McpIdentity.Server.Clients;
@@ -71,7 +71,7 @@ internal static class RedirectUris
             return $"A redirect URI must not have the parameter {reserved}, which is one of the answer's.";
         }
 
-        if (uri.Scheme == Uri.UriSchemeHttp && !IsLoopback(uri))
+        if (uri.Scheme == Uri.UriSchemeHttp && !Loopback.Is(uri))
         {
             return "A redirect URI must be https; http is for localhost, 127.0.0.0/8 and [::1] only.";
         }
@@ -92,7 +92,7 @@ internal static class RedirectUris
 
         return Check(requested) is null &&
             Uri.TryCreate(registered, UriKind.Absolute, out var left) && Uri.TryCreate(requested, UriKind.Absolute, out var right) &&
-            left.Scheme == Uri.UriSchemeHttp && right.Scheme == Uri.UriSchemeHttp && IsLoopback(left) && IsLoopback(right) &&
+            left.Scheme == Uri.UriSchemeHttp && right.Scheme == Uri.UriSchemeHttp && Loopback.Is(left) && Loopback.Is(right) &&
             WithoutPort(registered) is { } a && WithoutPort(requested) is { } b && string.Equals(a, b, StringComparison.Ordinal);
     }
 
@@ -103,29 +103,12 @@ internal static class RedirectUris
     public static bool LeadsToAnyProgram(string redirectUri)
     {
         var uri = new Uri(redirectUri);
-        return uri.Scheme != Uri.UriSchemeHttps || IsLoopback(uri);
+        return uri.Scheme != Uri.UriSchemeHttps || Loopback.Is(uri);
     }
 
     /// <summary>The URI, but for the port of a loopback address, which is another one each time.</summary>
     public static string WithoutLoopbackPort(string redirectUri) =>
-        IsLoopback(new Uri(redirectUri)) && WithoutPort(redirectUri) is { } stable ? stable : redirectUri;
-
-    /// <summary>Whether the URI leads to a program on the person's own computer.</summary>
-    public static bool IsLoopback(Uri uri) =>
-        (uri.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && !IsHostNamedLoopback(uri)) ||
-        (IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
-
-    /// <summary>Host and port, as a browser takes them.</summary>
-    public static string AuthorityOf(Uri uri) =>
-        IsHostNamedLoopback(uri) ? "loopback" + uri.Authority["localhost".Length..] : uri.Authority;
-
-    // .NET reads "loopback" as "localhost"; to a resolver it is a name like any other (RFC 6761 §6.3 has only localhost).
-    private static bool IsHostNamedLoopback(Uri uri)
-    {
-        var authority = uri.OriginalString.AsSpan(uri.OriginalString.IndexOf("://", StringComparison.Ordinal) + 3);
-        var end = authority.IndexOfAny("/?#:");
-        return authority[..(end < 0 ? authority.Length : end)].Equals("loopback", StringComparison.OrdinalIgnoreCase);
-    }
+        Loopback.Is(new Uri(redirectUri)) && WithoutPort(redirectUri) is { } stable ? stable : redirectUri;
 
     // On the raw text: what a parser would normalise away must not make two different URIs equal.
     private static string? WithoutPort(string uri)

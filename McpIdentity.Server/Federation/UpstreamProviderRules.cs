@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -31,7 +32,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             (nameof(options.GoogleAuthorizationEndpoint), options.GoogleAuthorizationEndpoint),
             (nameof(options.GoogleTokenEndpoint), options.GoogleTokenEndpoint),
             (nameof(options.GoogleUserInformationEndpoint), options.GoogleUserInformationEndpoint),
-        }.Where(endpoint => !string.IsNullOrEmpty(endpoint.Item2) && !(Uri.TryCreate(endpoint.Item2, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url is { Scheme: "http", IsLoopback: true })))
+        }.Where(endpoint => !string.IsNullOrEmpty(endpoint.Item2) && !(Uri.TryCreate(endpoint.Item2, UriKind.Absolute, out var url) && Loopback.IsSafe(url)))
             .Select(endpoint => $"OAuth:{endpoint.Item1} is '{endpoint.Item2}'; it must be an https address (http on this machine)."));
 
         if (options.CallbackPath is not ['/', not '/', ..] || options.CallbackPath.AsSpan().ContainsAny("{}*?#") || options.CallbackPath.AsSpan().ContainsAnyExceptInRange('!', '~') || Paths.IsTaken(options.CallbackPath))
@@ -99,8 +100,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
 
     // Over plain http anyone on the way can answer in the provider's place, and sign in as anybody.
     private static bool IsSafe(string url, IHostEnvironment environment) =>
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) &&
-        (uri.Scheme == Uri.UriSchemeHttps || (uri is { Scheme: "http", IsLoopback: true } && !environment.IsProduction()));
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttps || (Loopback.IsSafe(uri) && !environment.IsProduction()));
 
     [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,31}$")]
     private static partial Regex Identifier { get; }

@@ -1,4 +1,4 @@
-using System.Net;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -31,9 +31,7 @@ internal static class ExpectedHosts
     }
 
     private static bool IsExpected(string host, string own, ServerOptions options) =>
-        Same(host, own) || Same(host, "localhost") || IsLoopback(host) || options.AllowedHosts.Any(allowed => Covers(allowed, host));
-
-    private static bool IsLoopback(string host) => IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
+        Same(host, own) || Loopback.IsHost(host) || options.AllowedHosts.Any(allowed => Covers(allowed, host));
 
     private static bool Covers(string allowed, string host) =>
         allowed == "*" || Same(allowed, host) || (allowed.StartsWith("*.", StringComparison.Ordinal) && host.EndsWith(allowed[1..], StringComparison.OrdinalIgnoreCase));

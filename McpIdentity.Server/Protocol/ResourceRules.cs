@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -19,8 +20,7 @@ internal sealed class ResourceRules : IValidateOptions<OAuthServerOptions>
 
     /// <summary>Whether it can be the identifier of a resource.</summary>
     public static bool IsResourceIdentifier(string? value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } &&
-        (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } && Loopback.IsSafe(url);
 
     private static IEnumerable<string> Check(ResourceOptions resource, string setting)
     {

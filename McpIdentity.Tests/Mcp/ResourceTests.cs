@@ -87,9 +87,9 @@ internal sealed class ResourceTests
     [TestCase("Origin: https://app.example", 200), TestCase("Origin: http://[::1]:4000", 200)]
     [TestCase("Origin: https://evil.example", 403), TestCase("Origin: null", 403), TestCase("Origin: https://mcp.example.evil.example", 403)]
     [TestCase("Origin: http://mcp.example", 403), TestCase("Origin: https://mcp.example:444", 403), TestCase("Origin: https://localhost@evil.example", 403)]
-    [TestCase("Origin: file://localhost", 403), TestCase("Origin: http://localhost.evil.example", 403)]
+    [TestCase("Origin: file://localhost", 403), TestCase("Origin: http://localhost.evil.example", 403), TestCase("Origin: http://loopback:4000", 403)]
     [TestCase("Host: mcp.example", 200), TestCase("Host: localhost:8082", 200), TestCase("Host: [::1]:8082", 200), TestCase("Host: alias.example:80", 200)]
-    [TestCase("Host: evil.example", 403), TestCase("Host: mcp.example.evil.example", 403), TestCase("Host: 10.0.0.1", 403)]
+    [TestCase("Host: evil.example", 403), TestCase("Host: mcp.example.evil.example", 403), TestCase("Host: 10.0.0.1", 403), TestCase("Host: loopback", 403)]
     [Category("LINK-13")]
     public async Task Only_expected_hosts_and_origins_are_served(string header, int status) =>
         Assert.That(await _host.RawAsync(header), Does.StartWith($"HTTP/1.1 {status}"));
