@@ -14,7 +14,7 @@ internal static class RestoredCommand
     public static Command Create()
     {
         var at = new Option<string?>("--at") { Description = "When the restored database began to serve, as 2026-01-31T12:00:00Z; what began after it goes on. Now, if absent." };
-        var verb = CommandLine.StorageVerb("restored", "After a restore: ends all sessions, grants, access tokens and consents from before it, so that nothing revoked comes back.", "restored --at 2026-01-31T12:00:00Z", async (parsed, services, _) =>
+        var verb = CommandLine.StorageVerb("restored", "After a restore: ends all sessions, grants, access tokens and consents from before it, so that nothing revoked comes back.", "restored --at 2026-01-31T12:00:00Z --yes", async (parsed, services, _) =>
         {
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
             var before = now;
@@ -25,6 +25,11 @@ internal static class RestoredCommand
                 return 2;
             }
 
+            if (!await Confirmation.AskAsync(parsed, $"Every sign-in session, grant, consent and access token from before {CommandLine.Moment(before)} ends, and everybody must sign in again."))
+            {
+                return 2;
+            }
+
             var (grants, sessions, consents) = await services.GetRequiredService<Revocations>().RevokeAllAsync(before);
             await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_restored"));
             Console.WriteLine($"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
@@ -32,6 +37,6 @@ internal static class RestoredCommand
             return 0;
         });
         verb.Options.Add(at);
-        return verb;
+        return verb.With(Confirmation.Yes);
     }
 }

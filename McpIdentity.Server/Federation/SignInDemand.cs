@@ -44,7 +44,7 @@ internal sealed record SignInDemand(string? Prompt, long? MaxAge, string? LoginH
         if (isOpenId && (MaxAge ?? (Prompt == PromptValues.Login ? 0 : null)) is { } maxAge)
         {
             // With it the provider must say when the person signed in (§2, auth_time). A prompt can be taken from the address on the way.
-            yield return (Parameters.MaxAge, Math.Max(maxAge, 0).ToString(CultureInfo.InvariantCulture));
+            yield return (Parameters.MaxAge, Seconds(maxAge).ToString(CultureInfo.InvariantCulture));
         }
 
         if (LoginHint is { Length: > 0 and <= MaxHint })
@@ -75,9 +75,12 @@ internal sealed record SignInDemand(string? Prompt, long? MaxAge, string? LoginH
 
         var earliest = DateTimeOffset.FromUnixTimeSeconds(seconds) - ClockSkew;
         return state.TryGetValue(Parameters.MaxAge, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var maxAge)
-            ? authenticatedAt >= earliest - TimeSpan.FromSeconds(Math.Clamp(maxAge, 0, int.MaxValue))
+            ? authenticatedAt >= earliest - TimeSpan.FromSeconds(Seconds(maxAge))
             : authenticatedAt is null || authenticatedAt >= earliest;
     }
+
+    // No time is below zero, and no provider need read more than 32 bits: 68 years ask nothing of anybody.
+    private static long Seconds(long maxAge) => Math.Clamp(maxAge, 0, int.MaxValue);
 
     // GitLab answers select_account with an error, and who says what they have may have nothing of that name (Keycloak).
     private string PromptFor(UpstreamProvider provider, OpenIddictConfiguration configuration) =>

@@ -19,8 +19,8 @@ internal sealed class UpstreamStates(McpIdentityDbContext db, TimeProvider time)
 {
     private const int HandleLength = 43;
 
-    // Longer than the state itself is good for, so that who comes late is led on.
-    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+    // Longer than the state itself is good for, 15 minutes, so that who comes late is led on; no longer, because anybody makes them.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(30);
 
     /// <returns>The handle to send instead.</returns>
     public async Task<string> KeepAsync(string state, SignInRequest request, CancellationToken cancellationToken)

@@ -3,7 +3,7 @@ using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Housekeeping;
 
-/// <summary>Prunes once an hour, on one node at a time, and looks more often whether there is a flood of registrations.</summary>
+/// <summary>Prunes once an hour, on one node at a time, and looks more often whether there is a flood.</summary>
 internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimeProvider time, ILogger<PruneRegularly> logger) : BackgroundService
 {
     public const string LockName = "pruning";
@@ -42,7 +42,7 @@ internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimePr
     {
         await using var scope = scopes.CreateAsyncScope();
         var pruning = scope.ServiceProvider.GetRequiredService<Pruning>();
-        if (!isDue && await pruning.SurplusAsync(cancellationToken) == 0)
+        if (!isDue && !await pruning.IsPressingAsync(cancellationToken))
         {
             return;
         }
@@ -50,7 +50,7 @@ internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimePr
         await using var work = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(LockName, cancellationToken);
         if (work is not null)
         {
-            await (isDue ? pruning.RunAsync(dryRun: false, cancellationToken) : pruning.RunSurplusAsync(cancellationToken));
+            await (isDue ? pruning.RunAsync(dryRun: false, cancellationToken) : pruning.RunPressingAsync(cancellationToken));
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     private const int BatchSize = 500;
     private const int BatchesPerLine = 20;
     private const string TooMany = "unused registrations beyond the limit";
+    private const string Lost = "sign-ins that did not come back";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
@@ -39,7 +40,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
         [
             await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.KeptUntil < expired), s => s.OrderBy(session => session.KeptUntil), dryRun, cancellationToken),
-            await RunAsync("sign-ins that did not come back", db.UpstreamStates.Where(state => state.ExpiresAt < expired), s => s.OrderBy(state => state.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync(Lost, LostSignIns(), OldestFirst, dryRun, cancellationToken),
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("old records of operators' acts", db.OperatorActs.Where(act => act.At < forgotten), a => a.OrderBy(act => act.At), dryRun, cancellationToken),
@@ -65,11 +66,16 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             : 0;
     }
 
-    /// <summary>Deletes what is too many, without waiting for its time: a flood of registrations must not fill the disk within an hour.</summary>
-    public async Task RunSurplusAsync(CancellationToken cancellationToken)
+    /// <summary>Whether there is something of what anybody can make much of, without an account: it does not wait for its hour.</summary>
+    public async Task<bool> IsPressingAsync(CancellationToken cancellationToken) =>
+        await SurplusAsync(cancellationToken) > 0 || await LostSignIns().AnyAsync(cancellationToken);
+
+    /// <summary>Deletes what is pressing: a flood must not fill the disk within an hour.</summary>
+    public async Task RunPressingAsync(CancellationToken cancellationToken)
     {
-        var surplus = await SurplusAsync(cancellationToken);
-        if ((await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun: false, cancellationToken, surplus)).Count > 0)
+        var lost = await RunAsync(Lost, LostSignIns(), OldestFirst, dryRun: false, cancellationToken);
+        var surplus = await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun: false, cancellationToken, await SurplusAsync(cancellationToken));
+        if (lost.Count + surplus.Count > 0)
         {
             await db.CompactAsync(cancellationToken);
         }
@@ -84,6 +90,14 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
 
     private static IOrderedQueryable<OpenIddictEntityFrameworkCoreApplication> OldestFirst(IQueryable<OpenIddictEntityFrameworkCoreApplication> clients) =>
         clients.OrderBy(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt));
+
+    private IQueryable<UpstreamState> LostSignIns()
+    {
+        var expired = time.GetUtcNow() - Margin;
+        return db.UpstreamStates.Where(state => state.ExpiresAt < expired);
+    }
+
+    private static IOrderedQueryable<UpstreamState> OldestFirst(IQueryable<UpstreamState> states) => states.OrderBy(state => state.ExpiresAt);
 
     /// <summary>
     /// Clients that registered themselves (an operator's have no such date and stay for ever) and were never authorised

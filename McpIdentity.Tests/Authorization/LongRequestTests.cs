@@ -82,6 +82,23 @@ internal sealed class LongRequestTests
         Assert.That(answer["state"].ToString(), Is.EqualTo(parameters["state"]));
     }
 
+    [TestCase("demo"), TestCase("staff")]
+    public async Task The_longest_that_is_not_refused_at_once_is_not_refused_later(string provider)
+    {
+        var server = provider == "demo" ? _demo : _federated;
+        var client = await OAuthClient.RegisterPublicAsync(server, "https://client.example/callback");
+        var (carried, refused) = (6000, 6800);
+        while (refused - carried > 1)
+        {
+            var length = (carried + refused) / 2;
+            using var answer = await server.Http.GetAsync(client.AuthorizeUrl(("state", Random(length))));
+            (carried, refused) = answer.Headers.Location!.OriginalString.Contains("/signin", StringComparison.Ordinal) ? (length, refused) : (carried, length);
+        }
+
+        using var alice = Visitor(provider);
+        Assert.That((await alice.AuthorizeAsync(client.AuthorizeUrl(("state", Random(carried)))))["code"], Is.Not.Empty, $"with {carried} characters");
+    }
+
     [Test]
     public async Task A_form_is_carried_like_a_query()
     {

@@ -21,7 +21,7 @@ internal sealed class RestoredCommandTests
         var tokens = await client.ConnectAsync(alice);
         var ofService = (await (await service.TokenAsync(("grant_type", "client_credentials"))).JsonAsync()).Text("access_token");
 
-        var (exitCode, output) = await RunAsync(server, "restored");
+        var (exitCode, output) = await RunAsync(server, "restored", "--yes");
 
         Assert.That(exitCode, Is.Zero, output);
         Assert.That(output, Does.StartWith("Ended: 1 sign-in sessions, 1 grants, "));

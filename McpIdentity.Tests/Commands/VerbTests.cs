@@ -20,7 +20,7 @@ internal sealed class VerbTests
         Assert.That(verbs, Has.Count.GreaterThan(20));
         Assert.That(verbs.Where(verb => verb.Verb.Description?.Contains($" Example: {verb.Path}", StringComparison.Ordinal) != true).Select(verb => verb.Path), Is.Empty);
         Assert.That(verbs.Where(verb => verb.Path.EndsWith(" list", StringComparison.Ordinal) && !verb.Verb.Options.Contains(Table.Output)).Select(verb => verb.Path), Is.Empty);
-        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "keys rotate"]), "what cannot be undone");
+        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "keys rotate", "restored"]), "what cannot be undone");
         Assert.That(verbs.SelectMany(verb => verb.Verb.Options).Where(option => string.IsNullOrEmpty(option.Description)).Select(option => option.Name), Is.Empty);
     }
 
@@ -47,6 +47,7 @@ internal sealed class VerbTests
         Assert.That(await SaysAsync(2, "clients", "delete", "An Editor"), Does.Contain("say --yes. Nothing was done."));
         Assert.That(await SaysAsync(2, "users", "remove", "alice@example.com"), Does.Contain("say --yes. Nothing was done."));
         Assert.That(await SaysAsync(2, "keys", "rotate", "--end-others"), Does.Contain("say --yes. Nothing was done."));
+        Assert.That(await SaysAsync(2, "restored"), Does.Contain("say --yes. Nothing was done."));
         Assert.That(await SaysAsync(0, "clients", "list"), Does.Contain("An Editor"), "still there");
         Assert.That(await SaysAsync(0, "clients", "delete", "An Editor", "--yes"), Does.Contain("deleted: An Editor"));
         Assert.That(await SaysAsync(2, "users", "list", "-o", "xml"), Does.Contain("xml"));

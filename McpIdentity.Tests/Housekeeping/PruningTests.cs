@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
@@ -199,6 +200,25 @@ internal sealed class PruningTests
                 return file.Length < full / 2 && log.Length < full / 2;
             },
             "the disk has it back");
+    }
+
+    // Anybody makes one by pressing a provider's button, without an account.
+    [Test]
+    public async Task Sign_ins_that_did_not_come_back_go_within_seconds_of_their_time()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var scope = server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var now = server.Clock.GetUtcNow();
+        db.UpstreamStates.AddRange(
+            new UpstreamState { Id = "late", State = "s", Request = "r", ExpiresAt = now - TimeSpan.FromMinutes(6) },
+            new UpstreamState { Id = "on its way", State = "s", Request = "r", ExpiresAt = now + TimeSpan.FromMinutes(1) });
+        await db.SaveChangesAsync();
+
+        server.Clock.Advance(TimeSpan.FromSeconds(10));
+
+        await Until.TrueAsync(async () => !await db.UpstreamStates.AnyAsync(state => state.Id == "late"), "it is gone");
+        Assert.That(await db.UpstreamStates.AnyAsync(state => state.Id == "on its way"), Is.True);
     }
 
     // Before all others, as old as the clock has never been.
