@@ -6,10 +6,12 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [races|kill|outages|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [races|kill|outages|failover|restore|redis|output|rolling] [options]
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
           outages     refreshes while PostgreSQL hangs and restarts, or SQLite is locked by another process
+          failover    refreshes while the primary is gone and its standby takes over
+          restore     a backup under load, put back later: what is good then, with the verb `restored` and without
           redis       Redis hangs for seconds while it counts: answers, losses, the longest wait
           output      nobody reads standard output
           rolling     two servers behind deploy/nginx.conf, replaced one right after the other under load

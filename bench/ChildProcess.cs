@@ -49,9 +49,13 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Runs a command to its end.</summary>
     /// <returns>What it wrote.</returns>
     /// <exception cref="InvalidOperationException">It failed.</exception>
-    public static async Task<string> RunAsync(string command, params string[] arguments)
+    public static Task<string> RunAsync(string command, params string[] arguments) => RunInAsync(Environment.CurrentDirectory, command, arguments);
+
+    /// <inheritdoc cref="RunAsync"/>
+    public static async Task<string> RunInAsync(string folder, string command, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var start = new ProcessStartInfo(command, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder };
+        using var process = Process.Start(start)!;
         var output = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         return process.ExitCode == 0 ? output[0] : throw new InvalidOperationException($"{command} failed:\n{string.Concat(output)}");

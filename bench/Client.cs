@@ -69,6 +69,19 @@ internal sealed class Client
     /// <summary>A new code, for a browser that is signed in and has allowed the client.</summary>
     public async Task<string> CodeAsync(string cookie) => CodeOf((await Wire.GetAsync(AuthorizeUrl, cookie)).MustBe(302).Headers.Location!);
 
+    /// <summary>So many grants of the same person.</summary>
+    /// <returns>The refresh token of each.</returns>
+    public async Task<string[]> ConnectAsync(string cookie, int times)
+    {
+        var tokens = new string[times];
+        for (var i = 0; i < times; i++)
+        {
+            tokens[i] = (await TryRedeemAsync(await CodeAsync(cookie))).MustBe(200).Member("refresh_token");
+        }
+
+        return tokens;
+    }
+
     private static string CodeOf(Uri address)
     {
         var parameters = address.Query.TrimStart('?').Split('&').Select(parameter => parameter.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);

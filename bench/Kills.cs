@@ -16,17 +16,12 @@ internal static class Kills
         await using var database = options.UsePostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
         var port = Program.FreePort();
         // A start on a busy machine may take longer than a client's patience, which is not what is measured here.
-        string[] patience = ["--OAuth:RefreshTokenReuseGraceSeconds=300", "--OAuth:AuthorizationCodeLifetime=00:10:00"];
+        string[] patience = [ServerUnderTest.PatientGrace, "--OAuth:AuthorizationCodeLifetime=00:10:00"];
         var server = await ServerUnderTest.StartAsync(program, folder, port, database, patience);
         using var wire = new Wire(server.Address);
         var client = await Client.RegisterForPeopleAsync(wire);
         var cookie = (await Browser.AllowAsync(client)).Cookie;
-        var tokens = new string[Chains];
-        for (var chain = 0; chain < Chains; chain++)
-        {
-            tokens[chain] = (await client.TryRedeemAsync(await client.CodeAsync(cookie))).MustBe(200).Member("refresh_token");
-        }
-
+        var tokens = await client.ConnectAsync(cookie, Chains);
         var (answered, lost, ready) = (0, 0, new List<TimeSpan>());
         for (var round = 0; round < options.Rounds; round++)
         {

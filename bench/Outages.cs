@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace McpIdentity.Bench;
 
 /// <summary>
-/// Refreshes under load while the database hangs, restarts, or is locked by another process: how long they and those that need
-/// no database wait, how they are answered, and whether every token is good afterwards.
+/// Refreshes under load while the database hangs, restarts, fails over, or is locked by another process: how long they and those
+/// that need no database wait, how they are answered, and whether every token is good afterwards.
 /// </summary>
 internal static class Outages
 {
@@ -19,30 +19,45 @@ internal static class Outages
     {
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
         await using var database = options.UsePostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
-        await using var server = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database, "--OAuth:RefreshTokenReuseGraceSeconds=300");
+        await using var server = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database, ServerUnderTest.PatientGrace);
+        return database is null
+            ? await MeasureAsync(server, options.Rounds, ("SQLite locked", () => LockAsync(folder)))
+            : await MeasureAsync(server, options.Rounds, ("PostgreSQL hung", () => database.HangAsync(Lasts)), ("PostgreSQL restarted", database.RestartAsync));
+    }
+
+    /// <summary>The primary is gone and its standby, which was told nothing before, takes over: once, for it leads nowhere back.</summary>
+    public static async Task<int> OfPrimaryAsync(BenchOptions options, string folder)
+    {
+        var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
+        await using var primary = await PostgresServer.StartAsync(Program.FreePort());
+        await using var standby = await primary.StartStandbyAsync(Program.FreePort());
+        await using var server = await ServerUnderTest.StartAsync(
+            program, folder, Program.FreePort(), primary, ServerUnderTest.PatientGrace, "--Database:ConnectionString=" + PostgresServer.ConnectionStringOf(primary, standby));
+        return await MeasureAsync(server, rounds: 1, ("PostgreSQL failed over", async () =>
+        {
+            await primary.KillAsync();
+            await Task.Delay(Lasts);
+            await standby.PromoteAsync();
+        }));
+    }
+
+    private static async Task<int> MeasureAsync(ServerUnderTest server, int rounds, params (string Name, Func<Task> Run)[] outages)
+    {
         using var wire = new Wire(server.Address);
         var client = await Client.RegisterForPeopleAsync(wire);
-        var cookie = (await Browser.AllowAsync(client)).Cookie;
-        var tokens = new string[Chains];
-        for (var chain = 0; chain < Chains; chain++)
-        {
-            tokens[chain] = (await client.TryRedeemAsync(await client.CodeAsync(cookie))).MustBe(200).Member("refresh_token");
-        }
-
+        var tokens = await client.ConnectAsync((await Browser.AllowAsync(client)).Cookie, Chains);
         Console.WriteLine("| outage | answers | of them 503 | longest wait, s | others, longest wait, s | good again after, s | lost |\n|---|---:|---:|---:|---:|---:|---:|");
         var lost = 0;
-        foreach (var (name, outage) in database is null
-            ? [("SQLite locked", () => LockAsync(folder))]
-            : new (string, Func<Task>)[] { ("PostgreSQL hung", () => database.HangAsync(Lasts)), ("PostgreSQL restarted", database.RestartAsync) })
+        foreach (var (name, outage) in outages)
         {
             var round = new Round(client, tokens);
-            for (var i = 0; i < options.Rounds; i++)
+            for (var i = 0; i < rounds; i++)
             {
-                await round.RunAsync(() => outage());
+                await round.RunAsync(outage);
             }
 
             Console.WriteLine(FormattableString.Invariant(
-                $"| {name}, {options.Rounds} times | {round.Answers.Count} | {round.Unavailable} | {round.Answers.Max().TotalSeconds:N1} | {round.Others.Max().TotalSeconds:N2} | {round.GoodAgain.Max().TotalSeconds:N1} | {round.Lost} |"));
+                $"| {name}, {rounds} times | {round.Answers.Count} | {round.Unavailable} | {round.Answers.Max().TotalSeconds:N1} | {round.Others.Max().TotalSeconds:N2} | {round.GoodAgain.Max().TotalSeconds:N1} | {round.Lost} |"));
             lost += round.Lost;
         }
 

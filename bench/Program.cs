@@ -19,6 +19,8 @@ internal static class Program
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
             "outages" => Outages.RunAsync,
+            "failover" => Outages.OfPrimaryAsync,
+            "restore" => Restores.RunAsync,
             "redis" => Hangs.OfRedisAsync,
             "output" => Hangs.OfOutputAsync,
             "rolling" => Rolling.RunAsync,

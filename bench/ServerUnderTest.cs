@@ -9,6 +9,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 {
     public const string ProgramFile = "McpIdentity.Server.dll";
 
+    /// <summary>For clients whose answer was lost with a server that took long to be back.</summary>
+    public const string PatientGrace = "--OAuth:RefreshTokenReuseGraceSeconds=300";
+
     private readonly ChildProcess _process;
 
     private ServerUnderTest(ChildProcess process, Uri address) => (_process, Address) = (process, address);
@@ -37,12 +40,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     public static async Task<ServerUnderTest> StartAsync(string program, string folder, int port, PostgresServer? database, string[] settings, string? before)
     {
         var address = new Uri($"http://localhost:{port}");
-        string[] storage = database is null
-            ? [$"--Database:ConnectionString={SqliteIn(folder)}"]
-            : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
         var clock = Stopwatch.StartNew();
         string[] shell = before is null ? [] : ["/bin/sh", "-c", before + "; exec \"$0\" \"$@\""];
-        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. storage, .. settings]);
+        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. Storage(folder, database), .. settings]);
         var server = new ServerUnderTest(process, address);
         using var http = new HttpClient { BaseAddress = address };
         await process.WaitUntilAsync(() => IsUpAsync(http));
@@ -50,7 +50,18 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         return server;
     }
 
-    public static string SqliteIn(string folder) => $"Data Source={Path.Combine(folder, "bench.db")}";
+    /// <summary>A verb of the command line, in the same folder and on the same storage.</summary>
+    /// <exception cref="InvalidOperationException">It failed.</exception>
+    public static async Task RunVerbAsync(string program, string folder, PostgresServer? database, params string[] words) =>
+        await ChildProcess.RunInAsync(folder, "dotnet", [program, .. words, "--environment=Development", .. Storage(folder, database)]);
+
+    public static string SqliteIn(string folder) => $"Data Source={SqliteFileIn(folder)}";
+
+    public static string SqliteFileIn(string folder) => Path.Combine(folder, "bench.db");
+
+    private static string[] Storage(string folder, PostgresServer? database) => database is null
+        ? [$"--Database:ConnectionString={SqliteIn(folder)}"]
+        : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
 
     /// <summary>SIGTERM.</summary>
     public Task StopAsync() => _process.StopAsync();
