@@ -6,7 +6,8 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [races|kill|outages|failover|restore|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [compare|races|kill|outages|failover|restore|redis|output|rolling] [options]
+          compare     two builds in turn, slice by slice: --server and --against
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
           outages     refreshes while PostgreSQL hangs and restarts, or SQLite is locked by another process
@@ -15,12 +16,13 @@ internal sealed class BenchOptions
           redis       Redis hangs for seconds while it counts: answers, losses, the longest wait
           output      nobody reads standard output
           rolling     two servers behind deploy/nginx.conf, replaced one right after the other under load
-          --rounds    of all these (default 100)
+          --rounds    of all these but compare (default 100)
           --seconds   how long each operation is measured (default 5)
           --only      operations whose key contains one of these words
           --filled    how many grants are stored before, with a tenth as many clients (default 0)
           --database  where the server keeps its state, sqlite or postgres (default sqlite)
           --server    a published server to measure, in place of a fresh publish
+          --against   another one, to compare it with
         """;
 
     public TimeSpan Duration { get; private set; } = TimeSpan.FromSeconds(5);
@@ -34,6 +36,9 @@ internal sealed class BenchOptions
 
     /// <summary>The server's program file, when it is not to be published first.</summary>
     public string? Server { get; private set; }
+
+    /// <summary>The program file of the build to compare with.</summary>
+    public string? Against { get; private set; }
 
     private string[] Only { get; set; } = [];
 
@@ -53,6 +58,8 @@ internal sealed class BenchOptions
 
         return options;
     }
+
+    private static string ProgramIn(string folder) => Path.Combine(Path.GetFullPath(folder), ServerUnderTest.ProgramFile);
 
     private bool Set(string name, string value, ref string problem)
     {
@@ -76,8 +83,11 @@ internal sealed class BenchOptions
                 Filled = filled;
                 return true;
             case "--server":
-                Server = Path.Combine(Path.GetFullPath(value), ServerUnderTest.ProgramFile);
+                Server = ProgramIn(value);
                 return File.Exists(Server);
+            case "--against":
+                Against = ProgramIn(value);
+                return File.Exists(Against);
             default:
                 return false;
         }

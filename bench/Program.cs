@@ -16,6 +16,7 @@ internal static class Program
 
         Func<BenchOptions, string, Task<int>> run = args.FirstOrDefault() switch
         {
+            "compare" => Comparison.RunAsync,
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
             "outages" => Outages.RunAsync,
