@@ -62,7 +62,12 @@ internal sealed class CleanLoggerFactory(ILoggerFactory inner, string[] categori
                 logLevel = LogLevel.Debug;
             }
 
-            inner.Log(logLevel, eventId, state, CleanException.Of(exception), (message, error) => Clean(message, formatter(message, error)));
+            if (!inner.IsEnabled(logLevel))
+            {
+                return; // most lines of libraries are not wanted, and not all ask before
+            }
+
+            inner.Log(logLevel, eventId, state, exception is null ? null : CleanException.Of(exception), (message, error) => Clean(message, formatter(message, error)));
         }
 
         private static string Clean<TState>(TState state, string text) => ForeignText.IsRaw(text) && IsForeign(state) ? ForeignText.Clean(text) : text;

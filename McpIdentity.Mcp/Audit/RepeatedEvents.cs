@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 
 namespace McpIdentity.Mcp.Audit;
 
@@ -15,20 +16,22 @@ internal sealed class RepeatedEvents(TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Event, string Peer), Sum> _sums = [];
+    private long _nextEnd = long.MaxValue;
 
     /// <summary>How long is summed.</summary>
     public static TimeSpan Window { get; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Whether the event is to be written in full; one that is not is in a sum later.</summary>
-    /// <param name="e">What happened, with its address.</param>
-    /// <param name="peer">Whose it is (<see cref="Peer"/>); null where nobody asked.</param>
-    public bool Admits(SecurityEvent e, string? peer)
+    /// <param name="e">What happened.</param>
+    /// <param name="context">The request; null where nobody asked.</param>
+    public bool Admits(SecurityEvent e, HttpContext? context)
     {
-        if (peer is null || !IsAnybodys(e))
+        if (context is null || !IsAnybodys(e))
         {
             return true;
         }
 
+        var peer = Peer.Of(context);
         lock (_lock)
         {
             var now = time.GetUtcNow();
@@ -37,6 +40,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
             if (!_sums.TryGetValue(key, out var sum))
             {
                 _sums.Add(key, sum = new Sum(now + Window));
+                _nextEnd = Math.Min(_nextEnd, sum.Ends.UtcTicks);
             }
 
             if (++sum.Seen <= InFull)
@@ -52,15 +56,21 @@ internal sealed class RepeatedEvents(TimeProvider time)
     /// <summary>One event for each sum whose window is over; for all of them at the end.</summary>
     public IReadOnlyList<SecurityEvent> Take(bool all = false)
     {
+        var now = time.GetUtcNow();
+        if (!all && now.UtcTicks < Volatile.Read(ref _nextEnd))
+        {
+            return []; // asked with every call
+        }
+
         lock (_lock)
         {
-            var now = time.GetUtcNow();
             var ended = _sums.Where(pair => all || now >= pair.Value.Ends).ToList();
             foreach (var (key, _) in ended)
             {
                 _sums.Remove(key);
             }
 
+            _nextEnd = _sums.Count > 0 ? _sums.Values.Min(sum => sum.Ends.UtcTicks) : long.MaxValue;
             return [.. ended.Where(pair => pair.Value.Last is not null).Select(pair => Total(pair.Key.Peer, pair.Value))];
         }
     }

@@ -66,7 +66,7 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             Address = (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString(),
             TraceId = Activity.Current?.TraceId.ToHexString() ?? context?.TraceIdentifier,
         };
-        if (_repeated.Admits(stamped, Peer.NameOf(address)))
+        if (_repeated.Admits(stamped, context))
         {
             Enqueue(stamped);
         }

@@ -18,19 +18,9 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
     /// <param name="access">What was decided.</param>
     public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
-        var e = EventOf(access) with
-        {
-            ClientId = access.Caller?.ClientId,
-            Subject = access.Caller?.Subject,
-            Method = call?.Method,
-            Tool = call?.Tool,
-            AuthMethod = access.Caller?.Method,
-            SessionId = access.Caller?.SessionId,
-            GrantId = access.Caller?.GrantId,
-        };
         if (log.IsOn)
         {
-            log.Write(context, e);
+            log.Write(context, EventOf(call, access));
             return;
         }
 
@@ -40,7 +30,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         }
 
         var level = access.IsAllowed ? LogLevel.Information : LogLevel.Warning;
-        if (logger.IsEnabled(level) && _repeated.Admits(e, Peer.Of(context)))
+        if (logger.IsEnabled(level) && (access.Caller is not null || _repeated.Admits(EventOf(call, access), context)))
         {
             Decision(
                 level, access.Outcome, Clean(call?.Method), Clean(call?.Tool), Clean(ReasonOf(access)), Clean(access.Caller?.Subject),
@@ -51,15 +41,15 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
 
     public void TokenInQuery(HttpContext context)
     {
-        if (_repeated.Admits(SecurityEvent.Warning("token_in_query", "a token in the query string"), Peer.Of(context)))
+        if (_repeated.Admits(SecurityEvent.Warning("token_in_query", "a token in the query string"), context))
         {
             QueryToken(context.Connection.RemoteIpAddress?.ToString());
         }
     }
 
-    private SecurityEvent EventOf(McpAccess access)
+    private SecurityEvent EventOf(McpCall? call, McpAccess access)
     {
-        var refused = access.Outcome switch
+        var decided = access.Outcome switch
         {
             McpOutcome.Allowed when access.Caller is null => SecurityEvent.Success("mcp_anonymous_access"),
             McpOutcome.Allowed => SecurityEvent.Success("mcp_auth_success"),
@@ -67,7 +57,17 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             _ => SecurityEvent.Failure("mcp_auth_failure", ReasonOf(access)),
         };
         // Without enforcement nothing was refused: the line says what would have been (SEED-064).
-        return access.IsAllowed || options.Value.AuthEnforcement.Enabled ? refused : refused with { Result = "not_enforced" };
+        return decided with
+        {
+            Result = access.IsAllowed || options.Value.AuthEnforcement.Enabled ? decided.Result : "not_enforced",
+            ClientId = access.Caller?.ClientId,
+            Subject = access.Caller?.Subject,
+            Method = call?.Method,
+            Tool = call?.Tool,
+            AuthMethod = access.Caller?.Method,
+            SessionId = access.Caller?.SessionId,
+            GrantId = access.Caller?.GrantId,
+        };
     }
 
     private static string? ReasonOf(McpAccess access) => access switch

@@ -21,6 +21,9 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
 
     private readonly McpRateLimitOptions _options = options.Value.RateLimiting;
 
+    /// <inheritdoc cref="RateLimiter.IsOn"/>
+    public bool IsOn => limiter.IsOn;
+
     /// <summary>Before anything of the request is read or verified: is this caller, or this address, over its limit already?</summary>
     /// <param name="context">The request.</param>
     /// <param name="showsCredential">Whether it shows a credential at all.</param>

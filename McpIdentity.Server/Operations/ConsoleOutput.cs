@@ -15,6 +15,10 @@ internal sealed class ConsoleOutput : TextWriter
     private const int Interrupted = 4; // EINTR
     private const int TryAgain = 11; // EAGAIN, where somebody made it non-blocking
 
+    // To wake a thread and to write cost more than the line, so that lines are written together.
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
+    private const int MaxAtOnce = 64 * 1024;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(1);
 
@@ -76,12 +80,25 @@ internal sealed class ConsoleOutput : TextWriter
 
     private void Run()
     {
-        foreach (var text in _queue.GetConsumingEnumerable())
+        var text = new StringBuilder();
+        foreach (var first in _queue.GetConsumingEnumerable())
         {
-            var lost = Interlocked.Exchange(ref _lost, 0);
-            if (!TryWrite(Encoding.GetBytes(lost > 0 ? text + Words(lost) + NewLine : text)))
+            if (!_queue.IsAddingCompleted)
             {
-                Interlocked.Add(ref _lost, lost + 1);
+                Thread.Sleep(Gathering);
+            }
+
+            text.Clear().Append(first);
+            var entries = 1;
+            for (; text.Length < MaxAtOnce && _queue.TryTake(out var more); entries++)
+            {
+                text.Append(more);
+            }
+
+            var lost = Interlocked.Exchange(ref _lost, 0);
+            if (!TryWrite(Encoding.GetBytes((lost > 0 ? text.Append(Words(lost)).Append(NewLine) : text).ToString())))
+            {
+                Interlocked.Add(ref _lost, lost + entries);
             }
         }
     }
