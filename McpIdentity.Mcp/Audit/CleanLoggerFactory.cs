@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ModelContextProtocol;
@@ -13,6 +14,8 @@ namespace McpIdentity.Mcp.Audit;
 /// <param name="categories">Beginnings of the categories that are cleaned.</param>
 internal sealed class CleanLoggerFactory(ILoggerFactory inner, string[] categories) : ILoggerFactory
 {
+    private readonly ConcurrentDictionary<string, ILogger> _loggers = new(StringComparer.Ordinal);
+
     /// <summary>Puts itself before whatever factory the host has by now.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="categories">Beginnings of the categories that are cleaned; an empty text: all.</param>
@@ -31,19 +34,22 @@ internal sealed class CleanLoggerFactory(ILoggerFactory inner, string[] categori
         services.AddSingleton<ILoggerFactory>(provider => new CleanLoggerFactory(provider.GetRequiredKeyedService<ILoggerFactory>(key), categories));
     }
 
-    public ILogger CreateLogger(string categoryName)
-    {
-        var logger = inner.CreateLogger(categoryName);
-        return categories.Any(category => categoryName.StartsWith(category, StringComparison.Ordinal))
-            ? new CleanLogger(logger, categoryName.StartsWith("ModelContextProtocol", StringComparison.Ordinal))
-            : logger;
-    }
+    public ILogger CreateLogger(string categoryName) => _loggers.GetOrAdd(categoryName, MakeLogger); // the SDK asks with each request
 
     public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
     public void Dispose()
     {
         // The container made the inner factory, and disposes it.
+    }
+
+    private ILogger MakeLogger(string category)
+    {
+        var logger = inner.CreateLogger(category);
+        // A host that cleans everything has the module in it, which registered its own.
+        return logger is not CleanLogger && categories.Any(beginning => category.StartsWith(beginning, StringComparison.Ordinal))
+            ? new CleanLogger(logger, category.StartsWith("ModelContextProtocol", StringComparison.Ordinal))
+            : logger;
     }
 
     private sealed class CleanLogger(ILogger inner, bool isSdk) : ILogger
