@@ -14,6 +14,11 @@ internal sealed class Client
         {"redirect_uris":["{{RedirectUri}}"],"client_name":"Bench","token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"response_types":["code"]}
         """);
 
+    /// <summary>As an operator writes it into the configuration; random enough for the server to take it.</summary>
+    public static readonly string[] OfOperator = ["--OAuth:StaticClients:0:ClientId=chosen", "--OAuth:StaticClients:0:ClientSecret=" + ChosenSecret];
+
+    private const string ChosenSecret = "Vq7-tRk2_mZ9xB4wLp6dNs8HcJf3Gy5A";
+
     private static readonly byte[] Service = """{"client_name":"Bench service","grant_types":["client_credentials"]}"""u8.ToArray();
 
     private Client(Wire wire, string id, string? secret)
@@ -49,6 +54,9 @@ internal sealed class Client
         var answer = (await wire.PostJsonAsync("/register", Service)).MustBe(201);
         return new Client(wire, answer.Member("client_id"), answer.Member("client_secret"));
     }
+
+    /// <summary>The service of <see cref="OfOperator"/>, whose secret we did not generate.</summary>
+    public static Client Chosen(Wire wire) => new(wire, "chosen", ChosenSecret);
 
     /// <summary>The same client, talking to another node.</summary>
     public Client At(Wire node) => new(node, Id, secret: null) { Verifier = Verifier };

@@ -11,7 +11,8 @@ internal static class Operations
     [
         new("metadata", "AS metadata", 25, floor => floor.Get, wire => Always(async () => (await wire.GetAsync(Metadata)).MustBe(200).MustContain("\"issuer\""u8))),
         new("jwks", "JWKS", 25, floor => floor.Get, wire => Always(async () => (await wire.GetAsync("/.well-known/jwks.json")).MustBe(200).MustContain("\"keys\""u8))),
-        new("client-credentials", "client credentials → JWT", 220, floor => floor.Post, PrepareClientCredentials),
+        new("client-credentials", "client credentials → JWT", 220, floor => floor.Post, async wire => ClientCredentials(await Client.RegisterServiceAsync(wire))),
+        new("chosen-secret", "client credentials, a secret that an operator chose", 220, floor => floor.Post, wire => Task.FromResult(ClientCredentials(Client.Chosen(wire)))),
         new("refresh", "refresh with rotation", 500, floor => floor.Post, PrepareRefresh),
         new("code-flow", "code + PKCE flow (session and consent present)", 1000, floor => floor.Get + floor.Post, PrepareCodeFlow),
         new("registration", "dynamic registration", 300, floor => floor.Post, PrepareRegistration),
@@ -23,11 +24,8 @@ internal static class Operations
         new("mcp-forged", "/mcp, a token with a wrong signature: 401", 200, floor => floor.Post, PrepareForged),
     ];
 
-    private static async Task<Func<Task>> PrepareClientCredentials(Wire wire)
-    {
-        var client = await Client.RegisterServiceAsync(wire);
-        return async () => (await client.TokenAsync(("grant_type", "client_credentials"))).MustBe(200).MustContain("\"access_token\""u8);
-    }
+    private static Func<Task> ClientCredentials(Client client) =>
+        async () => (await client.TokenAsync(("grant_type", "client_credentials"))).MustBe(200).MustContain("\"access_token\""u8);
 
     private static async Task<Func<Task>> PrepareRefresh(Wire wire)
     {

@@ -42,7 +42,7 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         var address = new Uri($"http://localhost:{port}");
         var clock = Stopwatch.StartNew();
         string[] shell = before is null ? [] : ["/bin/sh", "-c", before + "; exec \"$0\" \"$@\""];
-        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. Storage(folder, database), .. settings]);
+        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. Client.OfOperator, .. Storage(folder, database), .. settings]);
         var server = new ServerUnderTest(process, address);
         using var http = new HttpClient { BaseAddress = address };
         await process.WaitUntilAsync(() => IsUpAsync(http));
