@@ -104,14 +104,20 @@ internal static class Program
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
-        var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
-        await app.Services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken);
-        await app.Services.LoadKeysAsync(cancellationToken);
-        await app.Services.MakeFirstCookieKeyAsync(cancellationToken);
-        await app.Services.OpenSessionsAsync(cancellationToken);
-        await using var scope = app.Services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
-        await app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken);
+        var applied = await PatientStart.TryAsync(app.Logger, () => app.Services.MigrateOnStartAsync(cancellationToken), cancellationToken);
+        foreach (var step in (Func<Task>[])
+        [
+            () => app.Services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken),
+            () => app.Services.LoadKeysAsync(cancellationToken),
+            () => app.Services.MakeFirstCookieKeyAsync(cancellationToken),
+            () => app.Services.OpenSessionsAsync(cancellationToken),
+            () => app.Services.ApplyStaticClientsAsync(cancellationToken),
+            () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
+        ])
+        {
+            await PatientStart.TryAsync(app.Logger, step, cancellationToken);
+        }
+
         return applied;
     }
 }

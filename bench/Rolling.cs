@@ -6,6 +6,8 @@ namespace McpIdentity.Bench;
 /// <summary>Two servers on PostgreSQL behind <c>deploy/nginx.conf</c>, replaced one right after the other while clients go on.</summary>
 internal static partial class Rolling
 {
+    private const string EncryptionKey = "0123456789abcdef0123456789abcdef01234567";
+
     public static async Task<int> RunAsync(BenchOptions options, string folder)
     {
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
@@ -39,7 +41,7 @@ internal static partial class Rolling
         }
 
         Task<ServerUnderTest> StartAsync(int node) => ServerUnderTest.StartAsync(
-            program, folder, ports[node], database, $"--Server:PublicBaseUrl={proxy.GetLeftPart(UriPartial.Authority)}", "--Server:TrustProxy=true");
+            program, Directory.CreateDirectory(Path.Combine(folder, $"node{node}")).FullName, ports[node], database, $"--Server:PublicBaseUrl={proxy.GetLeftPart(UriPartial.Authority)}", "--Server:TrustProxy=true", "--OAuth:EncryptionKey=" + EncryptionKey);
     }
 
     // As it is shipped, but for names, folders, ports and TLS, which is in front of what is measured.

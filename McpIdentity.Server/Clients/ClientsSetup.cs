@@ -31,4 +31,11 @@ internal static class ClientsSetup
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<StaticClients>();
     }
+
+    /// <summary>Makes the registry agree with <c>OAuth:StaticClients</c>.</summary>
+    public static async Task ApplyStaticClientsAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await using var scope = services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
+    }
 }

@@ -55,7 +55,7 @@ internal static class Failures
         SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "An address to listen on is none of this machine's: see ASPNETCORE_URLS and Kestrel:Endpoints.",
         SqliteException sqlite => DescribeSqlite(sqlite),
         PostgresException postgres => DescribePostgres(postgres),
-        NpgsqlException { InnerException: null or SocketException or TimeoutException or IOException } npgsql => $"PostgreSQL cannot be used: {npgsql.GetBaseException().Message} Does it run, and is Database:Url (DATABASE_URL) right?",
+        NpgsqlException { InnerException: null or SocketException or TimeoutException or IOException } npgsql => $"PostgreSQL cannot be used: {npgsql.GetBaseException().Message.TrimEnd('.')}. Does it run, and is Database:Url (DATABASE_URL) right?",
         RedisException redis => $"Redis cannot be used: {redis.Message} Does it run, and are REDIS_HOST, REDIS_PORT and REDIS_TLS right?",
         StorageUnavailableException { InnerException: { } inner } storage => $"{storage.Message} {inner.Message}",
         CryptographicException crypto => $"A key or certificate cannot be used: {crypto.Message} See OAuth:EncryptionKey (ENCRYPTION_KEY) and Kestrel:Certificates.",

@@ -15,9 +15,6 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> options, TimeProvider time, ILogger<PostgresConnections> logger)
 {
-    // After a power cut both start at once, and the database is the slower one.
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
-
     // For a connection, as long as the database answers others: as that of the writers of SQLite.
     private static readonly TimeSpan QueuePatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -60,14 +57,14 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
             {
                 await CreateDatabaseAsync(first, cancellationToken);
             }
-            catch (Exception exception) when (StorageFaults.IsOne(exception) && !StorageFaults.IsRefusal(exception) && clock.Elapsed < StartPatience)
+            catch (Exception exception) when (StorageFaults.IsOne(exception) && !StorageFaults.IsRefusal(exception) && clock.Elapsed < PatientStart.Patience) // after a power cut both start at once, and the database is the slower one
             {
                 if (attempt == 1)
                 {
-                    Waiting(name, exception.GetBaseException().Message, StartPatience.TotalSeconds);
+                    Waiting(name, exception.GetBaseException().Message, PatientStart.Patience.TotalSeconds);
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(500), cancellationToken);
+                await Task.Delay(PatientStart.Pause, cancellationToken);
             }
             catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
             {
