@@ -5,7 +5,7 @@ namespace McpIdentity.Bench;
 
 /// <summary>
 /// What clients do while something happens to the server: chains of refreshes, tool calls, registrations, each lane its next
-/// request when the last one is answered. Afterwards how many were answered, how long the longest took, and what was lost.
+/// request when the last one is answered. Afterwards how many were answered, how long the longest took, how many were 503 first, and what was lost.
 /// </summary>
 internal sealed class Campaign : IAsyncDisposable
 {
@@ -15,6 +15,7 @@ internal sealed class Campaign : IAsyncDisposable
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _lanes;
     private int _answers;
+    private int _unavailable;
     private long _longest;
 
     private Campaign(IEnumerable<Func<Task>> lanes) => _lanes = Task.WhenAll(lanes.Select(lane => Task.Run(() => RunAsync(lane))).ToList());
@@ -53,7 +54,7 @@ internal sealed class Campaign : IAsyncDisposable
     public async Task<int> ReportAsync(string what)
     {
         await DisposeAsync();
-        Console.WriteLine($"{what}: {_answers} answers, {Losses} lost; the longest wait {TimeSpan.FromTicks(_longest).TotalSeconds:N1} s");
+        Console.WriteLine($"{what}: {_answers} answers, {_unavailable} times 503 and asked again, {Losses} lost; the longest wait {TimeSpan.FromTicks(_longest).TotalSeconds:N1} s");
         foreach (var (loss, count) in _losses.OrderByDescending(loss => loss.Value))
         {
             Console.WriteLine($"  {count} x {loss}");
@@ -79,6 +80,11 @@ internal sealed class Campaign : IAsyncDisposable
             {
                 await request();
                 Interlocked.Increment(ref _answers);
+            }
+            catch (WrongAnswerException exception) when (exception.Status == 503)
+            {
+                Interlocked.Increment(ref _unavailable); // and asked again, as its Retry-After says
+                await Task.Delay(200);
             }
             catch (Exception exception) when (exception is WrongAnswerException or HttpRequestException)
             {

@@ -38,7 +38,8 @@ internal static class Outages
             await primary.KillAsync();
             await Task.Delay(Lasts);
             await standby.PromoteAsync();
-        }));
+        }
+        ));
     }
 
     private static async Task<int> MeasureAsync(ServerUnderTest server, int rounds, params (string Name, Func<Task> Run)[] outages)

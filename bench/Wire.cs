@@ -86,7 +86,7 @@ internal sealed record Answer(int Status, HttpResponseHeaders Headers, byte[] Bo
 {
     public string Text => Encoding.UTF8.GetString(Body);
 
-    public Answer MustBe(int status) => Status == status ? this : throw new WrongAnswerException($"{Status} in place of {status}: {Text}");
+    public Answer MustBe(int status) => Status == status ? this : throw new WrongAnswerException($"{Status} in place of {status}: {Text}") { Status = Status };
 
     /// <summary>A 200 with the wrong content is as wrong as a 500.</summary>
     public Answer MustContain(ReadOnlySpan<byte> text) =>
@@ -99,4 +99,8 @@ internal sealed record Answer(int Status, HttpResponseHeaders Headers, byte[] Bo
     }
 }
 
-internal sealed class WrongAnswerException(string message) : Exception(message);
+internal sealed class WrongAnswerException(string message) : Exception(message)
+{
+    /// <summary>Of an answer that is wrong by its status; 0 otherwise.</summary>
+    public int Status { get; init; }
+}
