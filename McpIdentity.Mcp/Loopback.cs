@@ -21,6 +21,9 @@ internal static class Loopback
     /// <summary>Whether a URL is one of https, or leads to this computer by http.</summary>
     public static bool IsSafe(Uri url) => url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && Is(url));
 
+    /// <summary>The host of an absolute URL, as a browser takes it.</summary>
+    public static string HostOf(Uri url) => IsOtherName(url) ? OtherName : url.Host;
+
     /// <summary>Host and port of an absolute URL, as a browser takes them.</summary>
     public static string AuthorityOf(Uri url) => IsOtherName(url) ? OtherName + url.Authority[LocalHost.Length..] : url.Authority;
 
@@ -31,8 +34,14 @@ internal static class Loopback
             return false;
         }
 
-        var authority = url.OriginalString.AsSpan(url.OriginalString.IndexOf("://", StringComparison.Ordinal) + 3);
-        var end = authority.IndexOfAny("/?#");
+        var start = url.OriginalString.IndexOf("://", StringComparison.Ordinal);
+        if (start < 0)
+        {
+            return true; // http:\\host and other spellings that .NET mends: not for us to say what was meant
+        }
+
+        var authority = url.OriginalString.AsSpan(start + 3);
+        var end = authority.IndexOfAny("/\\?#");
         var host = (end < 0 ? authority : authority[..end]).Trim();
         host = host[(host.LastIndexOf('@') + 1)..];
         return host.Equals(OtherName, StringComparison.OrdinalIgnoreCase) || host.StartsWith(OtherName + ":", StringComparison.OrdinalIgnoreCase);

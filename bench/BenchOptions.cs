@@ -16,7 +16,7 @@ internal sealed class BenchOptions
           redis       Redis hangs for seconds while it counts: answers, losses, the longest wait
           output      nobody reads standard output
           rolling     two servers behind deploy/nginx.conf, replaced one right after the other under load
-          --rounds    of all these but compare (default 100)
+          --rounds    of all these but compare and failover (default 100)
           --seconds   how long each operation is measured (default 5)
           --only      operations whose key contains one of these words
           --filled    how many grants are stored before, with a tenth as many clients (default 0)

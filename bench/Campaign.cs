@@ -5,7 +5,7 @@ namespace McpIdentity.Bench;
 
 /// <summary>
 /// What clients do while something happens to the server: chains of refreshes, tool calls, registrations, each lane its next
-/// request when the last one is answered. Afterwards how many were answered, how long the longest took, how many were 503 first, and what was lost.
+/// request when the last one is answered. Afterwards how many were answered, how long the longest took, and what was lost.
 /// </summary>
 internal sealed class Campaign : IAsyncDisposable
 {
@@ -14,17 +14,24 @@ internal sealed class Campaign : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _losses = [];
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _lanes;
+    private readonly bool _asksAgain;
     private int _answers;
     private int _unavailable;
     private long _longest;
 
-    private Campaign(IEnumerable<Func<Task>> lanes) => _lanes = Task.WhenAll(lanes.Select(lane => Task.Run(() => RunAsync(lane))).ToList());
+    private Campaign(IEnumerable<Func<Task>> lanes, bool asksAgain)
+    {
+        _asksAgain = asksAgain;
+        _lanes = Task.WhenAll(lanes.Select(lane => Task.Run(() => RunAsync(lane))).ToList());
+    }
 
     public int Answers => _answers;
 
     public int Losses => _losses.Values.Sum();
 
-    public static async Task<Campaign> StartAsync(Wire wire)
+    /// <param name="wire">To the server, or to the proxy before several.</param>
+    /// <param name="asksAgain">A 503 is no loss, but asked again.</param>
+    public static async Task<Campaign> StartAsync(Wire wire, bool asksAgain = false)
     {
         var client = await Client.RegisterForPeopleAsync(wire);
         var cookie = (await Browser.AllowAsync(client)).Cookie;
@@ -38,7 +45,7 @@ internal sealed class Campaign : IAsyncDisposable
         }
 
         lanes.Add(() => Client.RegisterForPeopleAsync(wire));
-        return new Campaign(lanes);
+        return new Campaign(lanes, asksAgain);
     }
 
     /// <summary>Waits until so many more requests were answered.</summary>
@@ -54,7 +61,7 @@ internal sealed class Campaign : IAsyncDisposable
     public async Task<int> ReportAsync(string what)
     {
         await DisposeAsync();
-        Console.WriteLine($"{what}: {_answers} answers, {_unavailable} times 503 and asked again, {Losses} lost; the longest wait {TimeSpan.FromTicks(_longest).TotalSeconds:N1} s");
+        Console.WriteLine($"{what}: {_answers} answers, {(_asksAgain ? $"{_unavailable} times 503 and asked again, " : "")}{Losses} lost; the longest wait {TimeSpan.FromTicks(_longest).TotalSeconds:N1} s");
         foreach (var (loss, count) in _losses.OrderByDescending(loss => loss.Value))
         {
             Console.WriteLine($"  {count} x {loss}");
@@ -81,9 +88,9 @@ internal sealed class Campaign : IAsyncDisposable
                 await request();
                 Interlocked.Increment(ref _answers);
             }
-            catch (WrongAnswerException exception) when (exception.Status == 503)
+            catch (WrongAnswerException exception) when (_asksAgain && exception.Status == 503)
             {
-                Interlocked.Increment(ref _unavailable); // and asked again, as its Retry-After says
+                Interlocked.Increment(ref _unavailable);
                 await Task.Delay(200);
             }
             catch (Exception exception) when (exception is WrongAnswerException or HttpRequestException)

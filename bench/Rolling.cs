@@ -20,7 +20,7 @@ internal static partial class Rolling
         try
         {
             using var wire = new Wire(proxy);
-            await using var campaign = await Campaign.StartAsync(wire);
+            await using var campaign = await Campaign.StartAsync(wire, asksAgain: true);
             for (var round = 0; round < options.Rounds; round++)
             {
                 await campaign.AnswerAsync(50);

@@ -40,7 +40,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
             if (!_sums.TryGetValue(key, out var sum))
             {
                 _sums.Add(key, sum = new Sum(now + Window));
-                _nextEnd = Math.Min(_nextEnd, sum.Ends.UtcTicks);
+                Volatile.Write(ref _nextEnd, Math.Min(_nextEnd, sum.Ends.UtcTicks));
             }
 
             if (++sum.Seen <= InFull)
@@ -70,7 +70,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
                 _sums.Remove(key);
             }
 
-            _nextEnd = _sums.Count > 0 ? _sums.Values.Min(sum => sum.Ends.UtcTicks) : long.MaxValue;
+            Volatile.Write(ref _nextEnd, _sums.Count > 0 ? _sums.Values.Min(sum => sum.Ends.UtcTicks) : long.MaxValue);
             return [.. ended.Where(pair => pair.Value.Last is not null).Select(pair => Total(pair.Key.Peer, pair.Value))];
         }
     }

@@ -20,8 +20,8 @@ internal sealed class SiteRules
         var url = new Uri(options.Value.PublicBaseUrl!);
         _options = options.Value.DnsRebinding;
         _allowed = new Origins(_options.AllowedOrigins);
-        _publicHost = url.Host;
-        _publicOrigin = url.GetLeftPart(UriPartial.Authority);
+        _publicHost = Loopback.HostOf(url);
+        _publicOrigin = $"{url.Scheme}://{Loopback.AuthorityOf(url)}";
         _takesTokens = url.Scheme == Uri.UriSchemeHttps && options.Value.Auth.AuthType != McpAuthType.None && options.Value.AuthEnforcement.Enabled;
     }
 

@@ -35,7 +35,8 @@ internal static class AuthorizeEndpoint
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
-        if (pending.Query.Length > AuthorizationTickets.MaxQueryLength + (request.HasParameter(KnownParameters.SignedIn) ? KnownParameters.OwnLength : 0))
+        var cameByOurPages = request.HasParameter(KnownParameters.SignedIn) || request.HasPromptValue(PromptValues.SelectAccount);
+        if (pending.Query.Length > AuthorizationTickets.MaxQueryLength + (cameByOurPages ? KnownParameters.OwnLength : 0))
         {
             // Said at once, and not by the page that could not hand it on.
             return Refuse(Errors.InvalidRequest, $"The request is longer than {AuthorizationTickets.MaxQueryLength} characters.");

@@ -19,7 +19,7 @@ internal sealed class UpstreamStates(McpIdentityDbContext db, TimeProvider time)
 {
     private const int HandleLength = 43;
 
-    // Longer than the state itself is good for, 15 minutes, so that who comes late is led on; no longer, because anybody makes them.
+    // Longer than the state itself is good for, 10 minutes, so that who comes late is led on; no longer, because anybody makes them.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(30);
 
     /// <returns>The handle to send instead.</returns>

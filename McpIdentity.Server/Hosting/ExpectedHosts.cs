@@ -15,7 +15,7 @@ internal static class ExpectedHosts
     public static void UseExpectedHosts(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptions<ServerOptions>>().Value;
-        var own = new Uri(options.PublicBaseUrl!).Host;
+        var own = Loopback.HostOf(new Uri(options.PublicBaseUrl!));
         app.Use((context, next) =>
         {
             var request = context.Request;

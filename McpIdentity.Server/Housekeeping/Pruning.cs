@@ -15,7 +15,10 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     private const int BatchSize = 500;
     private const int BatchesPerLine = 20;
     private const string TooMany = "unused registrations beyond the limit";
-    private const string Lost = "sign-ins that did not come back";
+    private const string Lost = "records of sign-ins at providers";
+
+    // Of sign-ins at providers, as many as a busy hour leaves; with more it is a flood.
+    private const int MaxLost = 1000;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
@@ -68,7 +71,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
 
     /// <summary>Whether there is something of what anybody can make much of, without an account: it does not wait for its hour.</summary>
     public async Task<bool> IsPressingAsync(CancellationToken cancellationToken) =>
-        await SurplusAsync(cancellationToken) > 0 || await LostSignIns().AnyAsync(cancellationToken);
+        await SurplusAsync(cancellationToken) > 0 || await OldestFirst(LostSignIns()).Skip(MaxLost).AnyAsync(cancellationToken);
 
     /// <summary>Deletes what is pressing: a flood must not fill the disk within an hour.</summary>
     public async Task RunPressingAsync(CancellationToken cancellationToken)

@@ -50,7 +50,7 @@ internal sealed class NodeRegister(
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         if (db.Database.IsNpgsql())
         {
-            _id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+            _id = IsShared ? _id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
             Dictionary<string, DateTimeOffset>? first = null;
             for (var look = 0; !await TryAgreeAsync(db, isServer, look == GoneAfter, others => Look(first ??= others, others), cancellationToken); look++)
             {

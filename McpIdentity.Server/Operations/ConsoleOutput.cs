@@ -11,13 +11,13 @@ namespace McpIdentity.Server.Operations;
 internal sealed class ConsoleOutput : TextWriter
 {
     private const int Capacity = 4096;
+    private const int MaxAtOnce = 64 * 1024;
     private const int StandardOutput = 1;
     private const int Interrupted = 4; // EINTR
     private const int TryAgain = 11; // EAGAIN, where somebody made it non-blocking
 
     // To wake a thread and to write cost more than the line, so that lines are written together.
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(10);
-    private const int MaxAtOnce = 64 * 1024;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(1);
@@ -25,6 +25,7 @@ internal sealed class ConsoleOutput : TextWriter
     private readonly BlockingCollection<string> _queue = new(Capacity);
     private readonly Thread _thread;
     private long _lost;
+    private volatile int _inHand;
 
     private ConsoleOutput()
     {
@@ -67,7 +68,7 @@ internal sealed class ConsoleOutput : TextWriter
             _queue.CompleteAdding();
             if (!_thread.Join(EndsWithin))
             {
-                var lost = Lost + _queue.Count;
+                var lost = Lost + _inHand + _queue.Count;
                 // Standard error may be the same pipe.
                 Task.Run(() => Console.Error.WriteLine(Words(lost))).Wait(EndsWithin);
             }
@@ -83,7 +84,8 @@ internal sealed class ConsoleOutput : TextWriter
         var text = new StringBuilder();
         foreach (var first in _queue.GetConsumingEnumerable())
         {
-            if (!_queue.IsAddingCompleted)
+            // Where so many wait already, or the process ends, nothing has to be gathered.
+            if (text.Length < MaxAtOnce && !_queue.IsAddingCompleted)
             {
                 Thread.Sleep(Gathering);
             }
@@ -95,11 +97,11 @@ internal sealed class ConsoleOutput : TextWriter
                 text.Append(more);
             }
 
-            var lost = Interlocked.Exchange(ref _lost, 0);
-            if (!TryWrite(Encoding.GetBytes((lost > 0 ? text.Append(Words(lost)).Append(NewLine) : text).ToString())))
-            {
-                Interlocked.Add(ref _lost, lost + entries);
-            }
+            var lost = Lost;
+            var bytes = Encoding.GetBytes(lost > 0 ? text + Words(lost) + NewLine : text.ToString());
+            _inHand = entries;
+            Interlocked.Add(ref _lost, TryWrite(bytes) ? -lost : entries);
+            _inHand = 0;
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using StackExchange.Redis;
 
 namespace McpIdentity.Server.Persistence;
 
@@ -9,7 +10,7 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal static partial class PatientStart
 {
-    /// <summary>For how long, from the beginning of a step.</summary>
+    /// <summary>For how long, from the first time that a step fails.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>Between two tries.</summary>
@@ -17,7 +18,7 @@ internal static partial class PatientStart
 
     public static async Task<T> TryAsync<T>(ILogger logger, Func<Task<T>> step, CancellationToken cancellationToken)
     {
-        var clock = Stopwatch.StartNew();
+        var clock = new Stopwatch();
         while (true)
         {
             try
@@ -26,6 +27,7 @@ internal static partial class PatientStart
             }
             catch (Exception exception) when (IsPassing(exception) && clock.Elapsed < Patience)
             {
+                clock.Start();
                 TriedAgain(logger, exception.GetBaseException().Message, (Patience - clock.Elapsed).TotalSeconds);
                 await Task.Delay(Pause, cancellationToken);
             }
@@ -39,17 +41,16 @@ internal static partial class PatientStart
         return true;
     }, cancellationToken);
 
+    // Redis has a rule of its own, and nobody makes a file of SQLite readable within half a minute.
     private static bool IsPassing(Exception exception)
     {
+        var isOfPostgres = false;
         for (var cause = exception; cause is not null; cause = cause.InnerException)
         {
-            if (cause is NpgsqlException { IsTransient: true })
-            {
-                return true;
-            }
+            isOfPostgres |= cause is NpgsqlException or (TimeoutException and not RedisTimeoutException);
         }
 
-        return false;
+        return isOfPostgres && StorageFaults.IsOne(exception) && !StorageFaults.IsRefusal(exception);
     }
 
     [LoggerMessage(1613, LogLevel.Warning, "The database did not answer in time ({Reason}). This step of the start is tried again for {Seconds:N0} seconds.")]

@@ -21,8 +21,11 @@ internal static class KnownParameters
     /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
     public const string SignInTooOld = "sign_in_too_old";
 
-    /// <summary>By how many characters the two make a query longer: a request that was not too long stays so on its way back.</summary>
-    public static readonly int OwnLength = $"&{SignedIn}=1&{SignInTooOld}=1".Length;
+    /// <summary>
+    /// By how many characters our pages make a query longer, with "another account" too: a request that was not too long stays so
+    /// on its way back.
+    /// </summary>
+    public static readonly int OwnLength = $"&{SignedIn}=1&{SignInTooOld}=1&{Parameters.Prompt}={PromptValues.SelectAccount}".Length;
 
     private static readonly string[] Client =
         [Parameters.ClientId, Parameters.ClientSecret, Parameters.ClientAssertion, Parameters.ClientAssertionType];

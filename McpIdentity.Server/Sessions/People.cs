@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -29,21 +30,28 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
             return known.Person;
         }
 
-        if (_outage.IsRecent)
+        if (_outage.Recent is { } failure)
         {
-            return known is not null ? known.Person : throw new StorageUnavailableException("The database does not answer.");
+            return known is not null ? known.Person : throw new StorageUnavailableException("The database does not answer.", failure);
         }
 
+        var asked = Stopwatch.GetTimestamp();
         try
         {
             var person = await sql.ReadAsync(
                 Select, [userId], row => new PersonRecord(row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetBoolean(3)), cancellationToken);
+            _outage.End();
             return Remember(userId, new Known(person, now));
         }
-        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            _outage.Notice();
-            return known is not null ? Remember(userId, known with { CheckedAt = now }) : throw new StorageUnavailableException("The database does not answer.", exception);
+            _outage.Begin(asked, exception);
+            if (known is null)
+            {
+                throw;
+            }
+
+            return Remember(userId, known with { CheckedAt = now });
         }
     }
 

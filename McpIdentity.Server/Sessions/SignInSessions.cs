@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
@@ -130,18 +131,21 @@ internal sealed partial class SignInSessions(
     {
         // While the storage is away, sessions that this node knows go on (docs/decisions/0004).
         var goesOn = known is { IsAlive: true } && known.KeptUntil > now;
-        if (goesOn && _outage.IsRecent)
+        if (goesOn && _outage.Recent is not null)
         {
             return true;
         }
 
+        var asked = Stopwatch.GetTimestamp();
         try
         {
-            return Remember(sessionId, await storage.FindAsync(sessionId, cancellationToken), now);
+            var session = await storage.FindAsync(sessionId, cancellationToken);
+            _outage.End();
+            return Remember(sessionId, session, now);
         }
         catch (Exception exception) when (goesOn && exception is not OperationCanceledException)
         {
-            _outage.Notice();
+            _outage.Begin(asked, exception);
             StorageAway(exception);
             _known.Set(sessionId, known! with { CheckedAt = now }, OneEntry);
             return true;

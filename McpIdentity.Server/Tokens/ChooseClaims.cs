@@ -14,9 +14,14 @@ internal sealed class ChooseClaims : IOpenIddictServerHandler<ProcessSignInConte
 {
     public ValueTask HandleAsync(ProcessSignInContext context)
     {
+        if (context.EndpointType != OpenIddictServerEndpointType.Token)
+        {
+            return default; // a code says nothing
+        }
+
         var principal = context.Principal ?? throw new InvalidOperationException("OpenIddict signs nobody in without a principal.");
         var scopes = principal.GetScopes();
-        if (context.EndpointType == OpenIddictServerEndpointType.Token && context.Request.IsRefreshTokenGrantType() && context.Request.Scope is { Length: > 0 })
+        if (context.Request.IsRefreshTokenGrantType() && context.Request.Scope is { Length: > 0 })
         {
             scopes = [.. scopes.Intersect(context.Request.GetScopes())];
         }
