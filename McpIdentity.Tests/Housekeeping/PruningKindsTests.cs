@@ -12,7 +12,7 @@ namespace McpIdentity.Tests.Housekeeping;
 [Parallelizable(ParallelScope.All)]
 internal sealed class PruningKindsTests
 {
-    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "sign-ins that did not come back", "expired revocations", "retired signing keys"];
+    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "records of sign-ins at providers", "expired revocations", "retired signing keys"];
 
     [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
     public async Task Exactly_what_is_over_is_counted_and_then_deleted(string provider)
