@@ -29,6 +29,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             Repeated(sum.Event, sum.Reason, sum.Address);
         }
 
+        // Who has shown who they are is never summed: for the usual call no event is made.
         var level = access.IsAllowed ? LogLevel.Information : LogLevel.Warning;
         if (logger.IsEnabled(level) && (access.Caller is not null || _repeated.Admits(EventOf(call, access), context)))
         {

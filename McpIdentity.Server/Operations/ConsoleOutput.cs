@@ -87,7 +87,7 @@ internal sealed class ConsoleOutput : TextWriter
             // Where so many wait already, or the process ends, nothing has to be gathered.
             if (text.Length < MaxAtOnce && !_queue.IsAddingCompleted)
             {
-                Thread.Sleep(Gathering);
+                Thread.Sleep(Gathering); // on this thread of its own: nobody waits for a line to be written
             }
 
             text.Clear().Append(first);
