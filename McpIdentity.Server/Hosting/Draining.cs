@@ -4,9 +4,10 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Hosting;
 
 /// <summary>
-/// The end of a process that clients do not notice: after SIGTERM every answer asks its connection to be closed, the server
-/// still listens for a moment while <c>/health/ready</c> is 503, and then finishes what has begun. Without the moment a client
-/// loses the request that it sends on an idle connection while that is being closed.
+/// The end of a process that clients do not notice: after SIGTERM new connections are refused, at once or when
+/// <c>Server:DrainSeconds</c> are over, while <c>/health/ready</c> is 503; what comes on open ones is answered, and every answer asks
+/// its connection to be closed; when nothing comes any more, what has begun is finished. Connections that are closed while a client
+/// sends a request on them, or that are let in and never accepted, are lost requests: a proxy does not send a POST again.
 /// </summary>
 internal static class Draining
 {
@@ -37,6 +38,7 @@ internal static class Draining
     public static async Task DrainAndStopAsync(this WebApplication app, CancellationToken cancellationToken)
     {
         var asked = new TaskCompletionSource();
+        var listening = app.Services.GetRequiredService<ListeningSockets>();
         await using (app.Lifetime.ApplicationStopping.Register(asked.SetResult))
         await using (cancellationToken.Register(app.Lifetime.StopApplication))
         {
@@ -45,8 +47,15 @@ internal static class Draining
 
         var atLeast = TimeSpan.FromSeconds(app.Services.GetRequiredService<IOptions<ServerOptions>>().Value.DrainSeconds);
         var begun = Environment.TickCount64;
-        Volatile.Write(ref _lastRequest, begun);
-        while (Since(begun) < atLeast || (Since(Volatile.Read(ref _lastRequest)) < Quiet && Since(begun) < Longest))
+        while (Since(begun) < atLeast)
+        {
+            await Task.Delay(50, CancellationToken.None);
+        }
+
+        var refusing = Environment.TickCount64;
+        await listening.CloseAsync();
+        Volatile.Write(ref _lastRequest, Environment.TickCount64);
+        while (Since(Volatile.Read(ref _lastRequest)) < Quiet && Since(refusing) < Longest)
         {
             await Task.Delay(50, CancellationToken.None);
         }

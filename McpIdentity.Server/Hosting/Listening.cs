@@ -1,5 +1,6 @@
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace McpIdentity.Server.Hosting;
 
@@ -11,6 +12,8 @@ internal static class Listening
         builder.Services.ConfigureOptions<ServerOptionsRules>();
         // Of two that can bind an address Kestrel takes the one that was added last.
         builder.Services.AddSingleton<IConnectionListenerFactory, LimitedConnections>();
+        builder.Services.AddSingleton<ListeningSockets>();
+        builder.Services.AddOptions<SocketTransportOptions>().Configure<ListeningSockets>((transport, sockets) => sockets.Configure(transport));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -49,9 +49,9 @@ internal sealed class ServerOptions
     public int MaxRequestBodyBytes { get; set; } = 1024 * 1024;
 
     /// <summary>
-    /// For how many seconds the server still listens after it was told to stop, while <c>/health/ready</c> is 503: as long as
-    /// a load balancer needs to notice that. 0: until requests stop coming, two seconds at most, which a proxy does with that
-    /// goes on to the next server when a connection is refused.
+    /// For how many seconds new connections are still let in after the server was told to stop, while <c>/health/ready</c> is 503:
+    /// as long as a load balancer needs to notice that. 0: they are refused at once, which a proxy does with that goes on to the
+    /// next server then.
     /// </summary>
     public int DrainSeconds { get; set; }
 

@@ -51,7 +51,7 @@ internal sealed class RollingRestartTests
 
             await TestContext.Out.WriteLineAsync($"{statuses.Count} answers, the longest after {statuses.Max(answer => answer.Seconds):N1} s");
             var bad = statuses.Where(answer => (int)answer.Status is not (200 or 201)).Select(answer => $"{answer.What} {(int)answer.Status}").ToList();
-            Assert.That(bad, Is.Empty, $"{bad.Count} of {statuses.Count}");
+            Assert.That(bad, Is.Empty, $"{bad.Count} of {statuses.Count}; the proxy says:\n{proxy.Output}");
 
             async Task CallAsync()
             {
