@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -18,14 +19,21 @@ internal sealed class ListeningSockets
 
     private readonly ConcurrentQueue<Socket> _sockets = [];
 
-    /// <summary>Puts itself between Kestrel and how it binds.</summary>
+    /// <summary>
+    /// Puts itself between Kestrel and how it binds. A socket that a service manager has opened is left alone: whoever connects
+    /// waits there for the next process, which would inherit the filter as well.
+    /// </summary>
     public void Configure(SocketTransportOptions transport)
     {
         var bind = transport.CreateBoundListenSocket;
         transport.CreateBoundListenSocket = endpoint =>
         {
             var socket = bind(endpoint);
-            _sockets.Enqueue(socket);
+            if (endpoint is IPEndPoint)
+            {
+                _sockets.Enqueue(socket);
+            }
+
             return socket;
         };
     }
@@ -59,7 +67,7 @@ internal sealed class ListeningSockets
     private static void LetNobodyIn(Socket socket)
     {
         const int SolSocket = 1, SoAttachFilter = 26;
-        if (!OperatingSystem.IsLinux() || socket.ProtocolType != ProtocolType.Tcp)
+        if (!OperatingSystem.IsLinux())
         {
             return;
         }
