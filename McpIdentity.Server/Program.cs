@@ -104,7 +104,7 @@ internal static class Program
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
-        var applied = await PatientStart.TryAsync(app.Logger, () => app.Services.MigrateOnStartAsync(cancellationToken), cancellationToken);
+        var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
         foreach (var step in (Func<Task>[])
         [
             () => app.Services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken),
@@ -115,7 +115,7 @@ internal static class Program
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
         ])
         {
-            await PatientStart.TryAsync(app.Logger, step, cancellationToken);
+            await app.Services.TryStepAsync(step, cancellationToken);
         }
 
         return applied;

@@ -108,7 +108,8 @@ internal sealed class NodeRegister(
         }
 
         var forgotten = time.GetUtcNow() - Forgotten;
-        await db.Nodes.Where(node => others.Keys.Contains(node.Id) || node.SeenAt < forgotten).ExecuteDeleteAsync(cancellationToken);
+        // Its own row is there when the step of the start is done again that wrote it, and did not hear so.
+        await db.Nodes.Where(node => others.Keys.Contains(node.Id) || node.SeenAt < forgotten || node.Id == _id).ExecuteDeleteAsync(cancellationToken);
         db.Nodes.Add(new Node { Id = _id, Keys = _keys, SeenAt = time.GetUtcNow() });
         await db.SaveChangesAsync(cancellationToken);
         await turn.CommitAsync(cancellationToken);

@@ -67,6 +67,13 @@ internal static class PersistenceSetup
             await postgres.MeetAsync(cancellationToken); // before anything opens a connection
         }
 
+        IReadOnlyList<string> applied = [];
+        await services.TryStepAsync(async () => applied = await services.ApplyPendingAsync(apply, cancellationToken), cancellationToken);
+        return applied;
+    }
+
+    private static async Task<IReadOnlyList<string>> ApplyPendingAsync(this IServiceProvider services, bool apply, CancellationToken cancellationToken)
+    {
         await using var scope = services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         if (db.Database.IsSqlite())

@@ -45,32 +45,14 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
     {
         var first = ConnectionStrings.Postgres(options.Value, PostgresTraits.Unknown);
         var name = Describe(first);
-        var clock = Stopwatch.StartNew();
-        for (var attempt = 1; ; attempt++)
+        try
         {
-            try
-            {
-                await AskAsync(first, name, cancellationToken);
-                return;
-            }
-            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName && attempt == 1)
-            {
-                await CreateDatabaseAsync(first, cancellationToken);
-            }
-            catch (Exception exception) when (StorageFaults.IsOne(exception) && !StorageFaults.IsRefusal(exception) && clock.Elapsed < PatientStart.Patience) // after a power cut both start at once, and the database is the slower one
-            {
-                if (attempt == 1)
-                {
-                    Waiting(name, exception.GetBaseException().Message, PatientStart.Patience.TotalSeconds);
-                }
-
-                await Task.Delay(PatientStart.Pause, cancellationToken);
-            }
-            catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
-            {
-                throw new InvalidOperationException(
-                    $"{name} cannot be used: {exception.GetBaseException().Message.TrimEnd('.')}. Is Database:Url (DATABASE_URL) right?", exception);
-            }
+            await PatientStart.TryAsync(logger, Describe, () => AskOrCreateAsync(first, name, cancellationToken), cancellationToken);
+        }
+        catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
+        {
+            throw new InvalidOperationException(
+                $"{name} cannot be used: {exception.GetBaseException().Message.TrimEnd('.')}. Is Database:Url (DATABASE_URL) right?", exception);
         }
     }
 
@@ -116,6 +98,19 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
         return settings.Host?.Contains(',', StringComparison.Ordinal) == true
             ? $"PostgreSQL {settings.Host}/{settings.Database}"
             : $"PostgreSQL {settings.Host}:{settings.Port}/{settings.Database}";
+    }
+
+    private async Task AskOrCreateAsync(string first, string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(first, name, cancellationToken);
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        {
+            await CreateDatabaseAsync(first, cancellationToken);
+            await AskAsync(first, name, cancellationToken);
+        }
     }
 
     private async Task AskAsync(string first, string name, CancellationToken cancellationToken)
@@ -179,9 +174,6 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
         AggregateException several => several.InnerExceptions.Any(inner => IsCrowded(inner, since)),
         _ => IsCrowded(exception.InnerException, since),
     };
-
-    [LoggerMessage(1602, LogLevel.Warning, "{Database} is out of reach ({Reason}). It is tried again for {Seconds} seconds.")]
-    private partial void Waiting(string database, string reason, double seconds);
 
     [LoggerMessage(1611, LogLevel.Information, "{Database} is reached through a connection pooler: nothing is prepared, and revocations of other servers are read twice a second.")]
     private partial void BehindPooler(string database);
