@@ -34,13 +34,14 @@ internal static class Loopback
             return false;
         }
 
-        var start = url.OriginalString.IndexOf("://", StringComparison.Ordinal);
-        if (start < 0)
+        var written = url.OriginalString.AsSpan().TrimStart();
+        var before = url.Scheme + "://";
+        if (!written.StartsWith(before, StringComparison.OrdinalIgnoreCase))
         {
             return true; // http:\\host and other spellings that .NET mends: not for us to say what was meant
         }
 
-        var authority = url.OriginalString.AsSpan(start + 3);
+        var authority = written[before.Length..];
         var end = authority.IndexOfAny("/\\?#");
         var host = (end < 0 ? authority : authority[..end]).Trim();
         host = host[(host.LastIndexOf('@') + 1)..];

@@ -22,7 +22,7 @@ internal sealed class McpGate(
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var presented = _options.Auth.AuthType == McpAuthType.None ? default : PresentedCredentials.Read(context.Request, _options.Auth);
-        if (await limits.RefusesUnreadAsync(context, presented.Any, limits.IsOn ? credentials.Recall(presented) : null))
+        if (limits.IsOn && await limits.RefusesUnreadAsync(context, presented.Any, credentials.Recall(presented)))
         {
             return;
         }

@@ -24,18 +24,13 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
     /// <inheritdoc cref="RateLimiter.IsOn"/>
     public bool IsOn => limiter.IsOn;
 
-    /// <summary>Before anything of the request is read or verified: is this caller, or this address, over its limit already?</summary>
+    /// <summary>Where limits are on, before anything of the request is read or verified: is this caller, or this address, over its limit already?</summary>
     /// <param name="context">The request.</param>
     /// <param name="showsCredential">Whether it shows a credential at all.</param>
     /// <param name="known">Who showed the same credential a short while ago.</param>
     /// <returns>True when the request was one too many and is answered.</returns>
     public async ValueTask<bool> RefusesUnreadAsync(HttpContext context, bool showsCredential, VerifiedCaller? known)
     {
-        if (!limiter.IsOn)
-        {
-            return false;
-        }
-
         var limit = known is not null ? OfCaller(known) : showsCredential ? OfCredentials(context) : OfPeer(context);
         return await RefuseAsync(context, null, limiter.Recall(context, About(null, known), limit));
     }

@@ -45,13 +45,7 @@ internal static class Draining
             await asked.Task;
         }
 
-        var atLeast = TimeSpan.FromSeconds(app.Services.GetRequiredService<IOptions<ServerOptions>>().Value.DrainSeconds);
-        var begun = Environment.TickCount64;
-        while (Since(begun) < atLeast)
-        {
-            await Task.Delay(50, CancellationToken.None);
-        }
-
+        await Task.Delay(TimeSpan.FromSeconds(app.Services.GetRequiredService<IOptions<ServerOptions>>().Value.DrainSeconds), CancellationToken.None);
         var refusing = Environment.TickCount64;
         await listening.CloseAsync();
         Volatile.Write(ref _lastRequest, Environment.TickCount64);

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace McpIdentity.Server.Hosting;
@@ -29,7 +29,7 @@ internal sealed class ListeningSockets
         transport.CreateBoundListenSocket = endpoint =>
         {
             var socket = bind(endpoint);
-            if (endpoint is IPEndPoint)
+            if (endpoint is not FileHandleEndPoint)
             {
                 _sockets.Enqueue(socket);
             }
@@ -63,11 +63,11 @@ internal sealed class ListeningSockets
     }
 
     // Between the last who is accepted and the closing others would come. Linux can drop their SYN: it is sent again after a
-    // second and refused then. Elsewhere that moment remains.
+    // second and refused then. Elsewhere, and at a Unix socket, that moment remains.
     private static void LetNobodyIn(Socket socket)
     {
         const int SolSocket = 1, SoAttachFilter = 26;
-        if (!OperatingSystem.IsLinux())
+        if (!OperatingSystem.IsLinux() || socket.AddressFamily is not (AddressFamily.InterNetwork or AddressFamily.InterNetworkV6))
         {
             return;
         }

@@ -43,7 +43,7 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
             _outage.End();
             return Remember(userId, new Known(person, now));
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
         {
             _outage.Begin(asked, exception);
             if (known is null)

@@ -39,7 +39,7 @@ internal sealed class DrainingTests
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart());
         var served = 0;
-        var lanes = Enumerable.Range(0, 16).Select(_ => Task.Run(AskUntilRefusedAsync)).ToList();
+        var lanes = Enumerable.Range(0, 64).Select(_ => Task.Run(AskUntilRefusedAsync)).ToList();
         await Until.TrueAsync(() => Volatile.Read(ref served) > 100 || lanes.Exists(lane => lane.IsCompleted), "requests are being served");
         var stopped = server.StopAsync();
 

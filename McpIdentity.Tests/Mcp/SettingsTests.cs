@@ -28,6 +28,7 @@ internal sealed class SettingsTests
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:Secret=;Jwt:JwksUri=http://idp.example/jwks", "https")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:Secret=;Jwt:JwksUri=http://loopback/jwks", "https")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:Secret=;Jwt:Authority=http://u@loopback:8080", "https")]
+    [TestCase("Development", @"Mcp:Auth:AuthType=jwt;Jwt:Secret=;Jwt:JwksUri=http:\\loopback/x://localhost", "https")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:Algorithms:0=RS256", "RS256")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:Algorithms:0=none", "none")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Jwt:ClockSkewSeconds=61", "0 to 60")]
