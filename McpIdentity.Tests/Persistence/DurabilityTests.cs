@@ -86,7 +86,8 @@ internal sealed class DurabilityTests
     public async Task Sigterm_lets_every_request_end_that_has_begun()
     {
         await using var server = await ServerProcess.StartAsync();
-        var lanes = Enumerable.Range(0, 8).Select(_ => Task.Run(() => UntilSentAwayAsync(server))).ToList();
+        using var served = new CountdownEvent(8);
+        var lanes = Enumerable.Range(0, served.InitialCount).Select(_ => Task.Run(() => UntilSentAwayAsync(server, served))).ToList();
         using var slow = new TcpClient();
         await slow.ConnectAsync(IPAddress.Loopback, server.Port);
         const string Form = "grant_type=refresh_token&refresh_token=x&client_id=x";
@@ -97,8 +98,9 @@ internal sealed class DurabilityTests
             Assert.That(metadata.StatusCode, Is.EqualTo(HttpStatusCode.OK), "by now the half request has been read");
         }
 
+        await Until.TrueAsync(() => served.IsSet || lanes.Any(lane => lane.IsCompleted), "every lane is at work before the signal");
         var stopped = server.StopAsync();
-        Assert.That((await Task.WhenAll(lanes)).Sum(), Is.GreaterThan(0));
+        await Task.WhenAll(lanes);
         await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(Form[10..]));
         using var answer = new StreamReader(slow.GetStream());
         var text = await answer.ReadToEndAsync();
@@ -108,17 +110,23 @@ internal sealed class DurabilityTests
     }
 
     // A proxy or a client with a pool: it goes elsewhere once an answer asks it to.
-    private static async Task<int> UntilSentAwayAsync(ServerProcess server)
+    private static async Task UntilSentAwayAsync(ServerProcess server, CountdownEvent served)
     {
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Http.BaseAddress };
-        for (var served = 0; ; served++)
+        for (var first = true; ; first = false)
         {
             using var response = await http.GetAsync("/.well-known/oauth-authorization-server");
             Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             Assert.That(await response.Content.ReadAsStringAsync(), Does.EndWith("}"));
             if (response.Headers.ConnectionClose == true)
             {
-                return served;
+                Assert.That(first, Is.False, "sent away before the signal");
+                return;
+            }
+
+            if (first)
+            {
+                served.Signal();
             }
         }
     }
