@@ -115,13 +115,20 @@ internal sealed class DurabilityTests
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Http.BaseAddress };
         for (var first = true; ; first = false)
         {
-            using var response = await http.GetAsync("/.well-known/oauth-authorization-server");
-            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
-            Assert.That(await response.Content.ReadAsStringAsync(), Does.EndWith("}"));
-            if (response.Headers.ConnectionClose == true)
+            try
             {
-                Assert.That(first, Is.False, "sent away before the signal");
-                return;
+                using var response = await http.GetAsync("/.well-known/oauth-authorization-server");
+                Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+                Assert.That(await response.Content.ReadAsStringAsync(), Does.EndWith("}"));
+                if (response.Headers.ConnectionClose == true)
+                {
+                    Assert.That(first, Is.False, "sent away before the signal");
+                    return;
+                }
+            }
+            catch (HttpRequestException exception) when (!first && exception.HttpRequestError == HttpRequestError.ConnectionError)
+            {
+                return; // This lane slept while the server closed its door: nothing has begun.
             }
 
             if (first)
