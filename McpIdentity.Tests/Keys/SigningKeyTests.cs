@@ -147,6 +147,7 @@ internal sealed class SigningKeyTests
 
         await over.CancelAsync();
         await Task.WhenAll(load);
+        Assert.That(signers, Has.Count.GreaterThanOrEqualTo(5));
 
         bool HasSigned(string key)
         {
