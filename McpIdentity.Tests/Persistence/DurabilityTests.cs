@@ -88,6 +88,8 @@ internal sealed class DurabilityTests
         await using var server = await ServerProcess.StartAsync();
         using var served = new CountdownEvent(8);
         var lanes = Enumerable.Range(0, served.InitialCount).Select(_ => Task.Run(() => UntilSentAwayAsync(server, served))).ToList();
+        using var idle = new TcpClient();
+        await idle.ConnectAsync(IPAddress.Loopback, server.Port);
         using var slow = new TcpClient();
         await slow.ConnectAsync(IPAddress.Loopback, server.Port);
         const string Form = "grant_type=refresh_token&refresh_token=x&client_id=x";
@@ -102,6 +104,7 @@ internal sealed class DurabilityTests
         var stopped = server.StopAsync();
         // One may have slept for so long that the server took its connection for idle.
         Assert.That((await Task.WhenAll(lanes)).Count(isSentAway => !isSentAway), Is.LessThan(2), "lanes whose connection was closed under a request");
+        Assert.That(await idle.GetStream().ReadAsync(new byte[1]), Is.Zero, "now it closes what is idle");
         await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(Form[10..]));
         using var answer = new StreamReader(slow.GetStream());
         var text = await answer.ReadToEndAsync();
