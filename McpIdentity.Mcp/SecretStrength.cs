@@ -5,7 +5,7 @@ namespace McpIdentity.Mcp;
 /// <summary>
 /// Whether a secret could have been made at random. A guess at how many bits of it a guesser would have to find: what is
 /// repeated, runs along the alphabet or the keyboard, or reads like words counts for little. It errs on the side of the
-/// secret: a random one of the least length passes.
+/// secret: a random one of the least length passes, but for one in some 14,000 that looks regular by chance.
 /// </summary>
 internal static partial class SecretStrength
 {
