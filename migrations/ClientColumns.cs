@@ -11,4 +11,7 @@ public static class ClientColumns
 
     /// <summary>Since when an operator, or the configuration that no more has it, refuses it.</summary>
     public const string DisabledAt = nameof(DisabledAt);
+
+    /// <summary>Since when a client that registered itself waits for an operator to approve it. Null once it was, and where none has to be.</summary>
+    public const string AwaitingApprovalSince = nameof(AwaitingApprovalSince);
 }

@@ -29,6 +29,10 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<Node> Nodes => Set<Node>();
 
+    public DbSet<UsedAssertion> UsedAssertions => Set<UsedAssertion>();
+
+    public DbSet<InitialAccessToken> InitialAccessTokens => Set<InitialAccessToken>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -56,13 +60,14 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         modelBuilder.Entity<OpenIddictEntityFrameworkCoreApplication>(client =>
         {
             client.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
-            foreach (var column in (string[])[ClientColumns.RegisteredAt, ClientColumns.LastUsedAt, ClientColumns.DisabledAt])
+            foreach (var column in (string[])[ClientColumns.RegisteredAt, ClientColumns.LastUsedAt, ClientColumns.DisabledAt, ClientColumns.AwaitingApprovalSince])
             {
                 // OpenIddict's store writes whole rows, from copies that know nothing of these columns.
                 client.Property<DateTimeOffset?>(column).Metadata.SetAfterSaveBehavior(PropertySaveBehavior.Ignore);
             }
 
             client.HasIndex(ClientColumns.LastUsedAt, ClientColumns.RegisteredAt);
+            client.HasIndex(ClientColumns.AwaitingApprovalSince);
         });
 
         modelBuilder.Entity<User>(user =>
@@ -136,6 +141,19 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
         {
             key.Property(k => k.Id).HasMaxLength(Lengths.Id);
             key.Property(k => k.Algorithm).HasMaxLength(Lengths.Name);
+        });
+
+        modelBuilder.Entity<UsedAssertion>(assertion =>
+        {
+            assertion.Property(a => a.Id).HasMaxLength(Lengths.Id);
+            assertion.HasIndex(a => a.ExpiresAt);
+        });
+
+        modelBuilder.Entity<InitialAccessToken>(token =>
+        {
+            token.Property(t => t.Id).HasMaxLength(Lengths.Id);
+            token.Property(t => t.Name).HasMaxLength(Lengths.Name);
+            token.HasIndex(t => t.Name).IsUnique();
         });
 
         modelBuilder.Entity<Node>(node =>

@@ -118,6 +118,43 @@ namespace McpIdentity.Migrations.Postgres
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.InitialAccessToken", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<int?>("MaxUses")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("character varying(50)");
+
+                    b.Property<DateTimeOffset?>("RevokedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<int>("Uses")
+                        .HasColumnType("integer");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Name")
+                        .IsUnique();
+
+                    b.ToTable("InitialAccessTokens");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.Node", b =>
                 {
                     b.Property<string>("Id")
@@ -304,6 +341,22 @@ namespace McpIdentity.Migrations.Postgres
                     b.ToTable("UpstreamStates");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.UsedAssertion", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.ToTable("UsedAssertions");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.User", b =>
                 {
                     b.Property<string>("Id")
@@ -381,6 +434,9 @@ namespace McpIdentity.Migrations.Postgres
                         .HasMaxLength(50)
                         .HasColumnType("character varying(50)");
 
+                    b.Property<DateTimeOffset?>("AwaitingApprovalSince")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<string>("ClientId")
                         .HasMaxLength(2048)
                         .HasColumnType("character varying(2048)");
@@ -438,6 +494,8 @@ namespace McpIdentity.Migrations.Postgres
                         .HasColumnType("text");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("AwaitingApprovalSince");
 
                     b.HasIndex("ClientId")
                         .IsUnique();

@@ -113,6 +113,43 @@ namespace McpIdentity.Migrations.Sqlite
                     b.ToTable("Grants");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.InitialAccessToken", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("LastUsedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int?>("MaxUses")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Uses")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Name")
+                        .IsUnique();
+
+                    b.ToTable("InitialAccessTokens");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.Node", b =>
                 {
                     b.Property<string>("Id")
@@ -295,6 +332,22 @@ namespace McpIdentity.Migrations.Sqlite
                     b.ToTable("UpstreamStates");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.UsedAssertion", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.ToTable("UsedAssertions");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.User", b =>
                 {
                     b.Property<string>("Id")
@@ -370,6 +423,9 @@ namespace McpIdentity.Migrations.Sqlite
                         .HasMaxLength(50)
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("AwaitingApprovalSince")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("ClientId")
                         .HasMaxLength(2048)
                         .HasColumnType("TEXT");
@@ -427,6 +483,8 @@ namespace McpIdentity.Migrations.Sqlite
                         .HasColumnType("TEXT");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("AwaitingApprovalSince");
 
                     b.HasIndex("ClientId")
                         .IsUnique();

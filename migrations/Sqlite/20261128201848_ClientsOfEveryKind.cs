@@ -1,0 +1,84 @@
+﻿using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace McpIdentity.Migrations.Sqlite
+{
+    /// <inheritdoc />
+    public partial class ClientsOfEveryKind : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.AddColumn<long>(
+                name: "AwaitingApprovalSince",
+                table: "OpenIddictApplications",
+                type: "INTEGER",
+                nullable: true);
+
+            migrationBuilder.CreateTable(
+                name: "InitialAccessTokens",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Name = table.Column<string>(type: "TEXT", maxLength: 50, nullable: false),
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    MaxUses = table.Column<int>(type: "INTEGER", nullable: true),
+                    Uses = table.Column<int>(type: "INTEGER", nullable: false),
+                    LastUsedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    RevokedAt = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_InitialAccessTokens", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "UsedAssertions",
+                columns: table => new
+                {
+                    Id = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_UsedAssertions", x => x.Id);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_OpenIddictApplications_AwaitingApprovalSince",
+                table: "OpenIddictApplications",
+                column: "AwaitingApprovalSince");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_InitialAccessTokens_Name",
+                table: "InitialAccessTokens",
+                column: "Name",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_UsedAssertions_ExpiresAt",
+                table: "UsedAssertions",
+                column: "ExpiresAt");
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "InitialAccessTokens");
+
+            migrationBuilder.DropTable(
+                name: "UsedAssertions");
+
+            migrationBuilder.DropIndex(
+                name: "IX_OpenIddictApplications_AwaitingApprovalSince",
+                table: "OpenIddictApplications");
+
+            migrationBuilder.DropColumn(
+                name: "AwaitingApprovalSince",
+                table: "OpenIddictApplications");
+        }
+    }
+}
