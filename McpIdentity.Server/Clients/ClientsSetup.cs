@@ -1,4 +1,7 @@
+using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Documents;
+using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -17,6 +20,9 @@ internal static class ClientsSetup
         var services = builder.Services;
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, RegistrationRules>();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
+        services.AddSingleton<IValidateOptions<OAuthServerOptions>, ClientDocumentRules>();
+        services.AddSingleton(provider => new GuardedHttp(
+            [.. provider.GetRequiredService<IOptions<OAuthServerOptions>>().Value.ClientDocuments.AllowedNetworks.Select(network => IPNetwork.Parse(network))]));
         services.AddOpenIddict().AddCore(core =>
         {
             core.UseEntityFrameworkCore().UseDbContext<McpIdentityDbContext>();

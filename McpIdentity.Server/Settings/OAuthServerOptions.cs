@@ -132,6 +132,8 @@ internal sealed class OAuthServerOptions
 
     public RegistrationOptions Registration { get; } = new();
 
+    public ClientDocumentOptions ClientDocuments { get; } = new();
+
     /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
     public IList<StaticClientOptions> StaticClients { get; } = [];
 
