@@ -1,6 +1,7 @@
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Tokens;
 using OpenIddict.Server.AspNetCore;
@@ -25,7 +26,7 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<IgnoreUnknownParameters>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
             // Before ValidateGrantTypePermissions would refuse it.
             .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),
@@ -48,6 +49,9 @@ internal static class Pipeline
             .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
             .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
 
+        new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
+
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
             .After(ValidateSignInDemand.Descriptor).Run<SpendGrantTokens>()
@@ -60,6 +64,8 @@ internal static class Pipeline
 
         // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
         new PipelineStage<ProcessAuthenticationContext>()
+            // The request has said who it is from, and nothing has looked for the client.
+            .After(ValidateRequiredTokens.Descriptor).RunScoped<ReadClientDocument>()
             // The caller is known, and no token has been looked at.
             .After(ValidateClientSecret.Descriptor).RunScoped<RequireConfidentialCaller>(),
         new PipelineStage<ValidateUserInfoRequestContext>()
@@ -76,7 +82,8 @@ internal static class Pipeline
         new PipelineStage<HandleIntrospectionRequestContext>()
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
-            .Run<AttachExactIssuer>(),
+            .Run<AttachExactIssuer>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>(),
         new PipelineStage<ValidateRevocationRequestContext>()
             .Run<IgnoreUnknownParameters>()
             // Before the type of the token is judged: another client's is refused, of whatever type.
@@ -85,6 +92,9 @@ internal static class Pipeline
         new PipelineStage<HandleRevocationRequestContext>()
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),
+
+        new PipelineStage<ApplyRevocationResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Metadata.
         new PipelineStage<HandleConfigurationRequestContext>()

@@ -36,6 +36,8 @@ internal static class ClientsSetup
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<StaticClients>();
+        services.AddSingleton<FetchBudgets>();
+        services.AddSingleton<ClientDocuments>();
     }
 
     /// <summary>Makes the registry agree with <c>OAuth:StaticClients</c>.</summary>
