@@ -59,6 +59,7 @@ install_and_build() {
     has pgbouncer || packages+=(pgbouncer)
     has redis-server || packages+=(redis-server)
     has nginx || packages+=(nginx)
+    has ip || packages+=(iproute2)
 
     step "Tools"
     dotnet --version
@@ -68,7 +69,7 @@ install_and_build() {
     if [ "${#packages[@]}" -gt 0 ]; then
         echo "by apt-get, on this machine: ${packages[*]}, and what they depend on"
     else
-        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis and nginx are here"
+        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis, nginx and ip are here"
     fi
     echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the TypeScript test clients of its package-lock.json"
     echo "by dotnet tool restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the tools of dotnet-tools.json"
