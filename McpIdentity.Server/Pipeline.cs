@@ -43,6 +43,8 @@ internal static class Pipeline
             .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
+        new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyTokenResponseContext>.Descriptor).Run<ChallengeInKind>(),
 
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
@@ -83,7 +85,11 @@ internal static class Pipeline
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
             .Run<AttachExactIssuer>()
+<<<<<<< HEAD
             .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>(),
+=======
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyIntrospectionResponseContext>.Descriptor).Run<ChallengeInKind>(),
+>>>>>>> conf
         new PipelineStage<ValidateRevocationRequestContext>()
             .Run<IgnoreUnknownParameters>()
             // Before the type of the token is judged: another client's is refused, of whatever type.
@@ -92,6 +98,8 @@ internal static class Pipeline
         new PipelineStage<HandleRevocationRequestContext>()
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),
+        new PipelineStage<ApplyRevocationResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyRevocationResponseContext>.Descriptor).Run<ChallengeInKind>(),
 
         new PipelineStage<ApplyRevocationResponseContext>()
             .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>(),
