@@ -1,6 +1,7 @@
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Tokens;
 using OpenIddict.Server.AspNetCore;
@@ -35,13 +36,16 @@ internal static class Pipeline
 
         // /oauth/token. Everything about the request is judged before the code or refresh token is spent (ProcessSignIn).
         new PipelineStage<ValidateTokenRequestContext>()
-            .Run<IgnoreUnknownParameters>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
             .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
+
+        new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
@@ -60,6 +64,11 @@ internal static class Pipeline
 
         // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
         new PipelineStage<ProcessAuthenticationContext>()
+            // At the token endpoint too.
+            .After(ValidateRequiredTokens.Descriptor).RunScoped<AuthenticateByAssertion>()
+            .Without(ValidateClientAssertion.Descriptor)
+            .Without(ValidateClientAssertionWellknownClaims.Descriptor)
+            .Without(ValidateClientAssertionIssuer.Descriptor)
             // The caller is known, and no token has been looked at.
             .After(ValidateClientSecret.Descriptor).RunScoped<RequireConfidentialCaller>(),
         new PipelineStage<ValidateUserInfoRequestContext>()
@@ -69,22 +78,25 @@ internal static class Pipeline
         new PipelineStage<ApplyUserInfoResponseContext>()
             .Run<AttachExactIssuer>(),
         new PipelineStage<ValidateIntrospectionRequestContext>()
-            .Run<IgnoreUnknownParameters>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>()
             .After(Introspection.ValidateEndpointPermissions.Descriptor).Run<IntrospectKnownTypes>()
             .Without(Introspection.ValidateTokenType.Descriptor)
             .Without(Introspection.ValidateAuthorizedParty.Descriptor),
         new PipelineStage<HandleIntrospectionRequestContext>()
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
-            .Run<AttachExactIssuer>(),
+            .Run<AttachExactIssuer>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>(),
         new PipelineStage<ValidateRevocationRequestContext>()
-            .Run<IgnoreUnknownParameters>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>()
             // Before the type of the token is judged: another client's is refused, of whatever type.
             .After(Handlers.Revocation.ValidateEndpointPermissions.Descriptor).Run<RefuseOthersTokens>()
             .Without(Handlers.Revocation.ValidateAuthorizedParty.Descriptor),
         new PipelineStage<HandleRevocationRequestContext>()
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),
+        new PipelineStage<ApplyRevocationResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Metadata.
         new PipelineStage<HandleConfigurationRequestContext>()
