@@ -2,6 +2,7 @@ using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Assertions;
+using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Tokens;
 using OpenIddict.Server.AspNetCore;
@@ -26,7 +27,7 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<IgnoreUnknownParameters>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
             // Before ValidateGrantTypePermissions would refuse it.
             .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),
@@ -44,13 +45,13 @@ internal static class Pipeline
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
 
-        new PipelineStage<ApplyTokenResponseContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
-
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
             .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
             .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
+
+        new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
@@ -64,8 +65,8 @@ internal static class Pipeline
 
         // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
         new PipelineStage<ProcessAuthenticationContext>()
-            // At the token endpoint too.
-            .After(ValidateRequiredTokens.Descriptor).RunScoped<AuthenticateByAssertion>()
+            // The request has said who it is from, and nothing has looked for the client.
+            .After(ValidateRequiredTokens.Descriptor).RunScoped<ReadClientDocument>().RunScoped<AuthenticateByAssertion>()
             .Without(ValidateClientAssertion.Descriptor)
             .Without(ValidateClientAssertionWellknownClaims.Descriptor)
             .Without(ValidateClientAssertionIssuer.Descriptor)

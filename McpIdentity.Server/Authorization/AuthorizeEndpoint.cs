@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -123,6 +124,7 @@ internal static class AuthorizeEndpoint
             request.ClientId!,
             ClientNames.Clean(await clients.GetDisplayNameAsync(client, cancellationToken)) ?? request.ClientId!,
             StaticClients.IsConfigured(properties),
+            DocumentTimes.Of(properties) is null ? null : new Uri(request.ClientId!).Authority,
             StaticClients.IsPreApproved(properties) ? Approval.ByOperator
                 : await clients.HasClientTypeAsync(client, ClientTypes.Public, cancellationToken) && RedirectUris.LeadsToAnyProgram(request.RedirectUri!) ? Approval.EachTime
                 : Approval.Remembered,

@@ -9,14 +9,15 @@ namespace McpIdentity.Server.Authorization;
 /// <param name="ClientId">Who asks.</param>
 /// <param name="ClientName">The name that the client gave itself, or the operator gave it.</param>
 /// <param name="IsNamedByOperator">The name is one to rely on: it stands in <c>OAuth:StaticClients</c>.</param>
+/// <param name="VerifiedHost">Whose document describes the client, read from there by us; null for a client that is registered.</param>
 /// <param name="Approval">When the person is asked.</param>
 /// <param name="RedirectUri">Where the answer will be sent.</param>
 /// <param name="Scopes">What is asked for, space-separated.</param>
 /// <param name="Resource">At which resource.</param>
 /// <param name="LoginHint">The request's <c>login_hint</c>.</param>
 internal sealed record PendingAuthorization(
-    string Query, string ClientId, string ClientName, bool IsNamedByOperator, Approval Approval, string RedirectUri, string Scopes, string Resource,
-    string? LoginHint)
+    string Query, string ClientId, string ClientName, bool IsNamedByOperator, string? VerifiedHost, Approval Approval, string RedirectUri, string Scopes,
+    string Resource, string? LoginHint)
 {
     /// <summary>
     /// The request as it was asked, <c>prompt</c> and all: a page that is out of date goes on with it, and everything is decided anew.

@@ -20,16 +20,23 @@ internal sealed partial class ClientRegistrar(
     public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
     {
         var client = Describe(metadata);
-        var stored = new OpenIddictEntityFrameworkCoreApplication();
-        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
-        await clients.PopulateAsync(stored, ToDescriptor(client), cancellationToken);
-        stored.ClientSecret = null;
-        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
+        await StoreAsync(client, ToDescriptor(client), cancellationToken);
         ClientRegistered(client.ClientId, client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None);
         return client;
     }
 
-    private ClientInformation Describe(ClientMetadata metadata)
+    /// <summary>Stores a client that nobody has configured: it goes again when it is not used.</summary>
+    public async Task StoreAsync(ClientInformation client, ClientDescriptor descriptor, CancellationToken cancellationToken)
+    {
+        var stored = new OpenIddictEntityFrameworkCoreApplication();
+        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
+        await clients.PopulateAsync(stored, descriptor, cancellationToken);
+        stored.ClientSecret = null;
+        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
+    }
+
+    /// <summary>What is registered of metadata that passed <see cref="ClientMetadataRules"/>, under an id that we choose.</summary>
+    public ClientInformation Describe(ClientMetadata metadata)
     {
         var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
         var grants = metadata.GrantTypes is { Count: > 0 } asked

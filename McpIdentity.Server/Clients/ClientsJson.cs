@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using McpIdentity.Server.Clients.Documents;
 
 namespace McpIdentity.Server.Clients;
 
@@ -10,4 +11,6 @@ namespace McpIdentity.Server.Clients;
     Converters = [typeof(EmptyIsAbsent), typeof(EmptyListIsAbsent), typeof(EmptyRedirectUrisAreAbsent)])]
 [JsonSerializable(typeof(ClientMetadata))]
 [JsonSerializable(typeof(ClientInformation))]
+[JsonSerializable(typeof(ClientDocument))]
+[JsonSerializable(typeof(DocumentTimes))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -39,6 +39,8 @@ internal static class ClientsSetup
         services.AddSingleton<UsedAssertions>();
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<StaticClients>();
+        services.AddSingleton<FetchBudgets>();
+        services.AddSingleton<ClientDocuments>();
     }
 
     /// <summary>Makes the registry agree with <c>OAuth:StaticClients</c>.</summary>

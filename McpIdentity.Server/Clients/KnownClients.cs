@@ -34,11 +34,13 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
 
     /// <param name="name">What a client calls itself.</param>
     /// <param name="redirectUri">Where the answer goes.</param>
+    /// <param name="verifiedHost">Whose document gives it the name; null for a client that named itself.</param>
     /// <returns>The name of the client that it looks like and is not known to be; null when there is none.</returns>
-    public string? ResembledBy(string name, string redirectUri)
+    public string? ResembledBy(string name, string redirectUri, string? verifiedHost = null)
     {
-        var target = new Uri(redirectUri);
-        var isWeb = target.Scheme is "http" or "https" && !Loopback.Is(target);
+        // Whose name it is says the host that has published it, wherever the answer goes.
+        var target = new Uri(verifiedHost is null ? redirectUri : $"https://{verifiedHost}/");
+        var isWeb = verifiedHost is not null || (target.Scheme is "http" or "https" && !Loopback.Is(target));
         var skeleton = LookAlikes.SkeletonOf(name);
         var host = isWeb ? LookAlikes.SkeletonOf(ReadableHost(target)) : "";
         return _all.FirstOrDefault(known => known.Resembles(skeleton, host) && !known.Receives(target, isWeb) ||

@@ -21,6 +21,11 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
             context.Metadata["registration_endpoint"] = address.UrlOf(Paths.Register);
         }
 
+        if (options.Value.ClientDocuments.Enabled)
+        {
+            context.Metadata["client_id_metadata_document_supported"] = true;
+        }
+
         context.Metadata["protected_resources"] = new OpenIddictParameter([.. resources.Canonical]); // RFC 9728 §4
 
         // Public clients authenticate with nothing but PKCE, and Claude looks for this (docs/interoperability.md, "Public clients in the metadata").

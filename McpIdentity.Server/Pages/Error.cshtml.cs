@@ -39,10 +39,13 @@ internal sealed partial class ErrorModel(ILogger<ErrorModel> logger) : PageModel
         }
     }
 
-    private static PersonError Explain(string error, string? description) =>
-        error == Errors.InvalidClient || description?.Contains("client_id", StringComparison.Ordinal) == true
-            ? PersonError.UnknownClient(error, description)
-            : PersonError.BadAuthorizationRequest(error, description);
+    private static PersonError Explain(string error, string? description) => error switch
+    {
+        "invalid_client_metadata" or Errors.TemporarilyUnavailable => PersonError.UnreadableDocument(error, description),
+        Errors.UnauthorizedClient => PersonError.NotLetIn(error, description),
+        _ when error == Errors.InvalidClient || description?.Contains("client_id", StringComparison.Ordinal) == true => PersonError.UnknownClient(error, description),
+        _ => PersonError.BadAuthorizationRequest(error, description),
+    };
 
     [LoggerMessage(1411, LogLevel.Information, "A person was shown the error {Code} at {Path}. Reference: {Reference}")]
     private static partial void Shown(ILogger logger, string code, string path, string reference);

@@ -45,6 +45,16 @@ internal sealed record PersonError(string Code, string Title, string WhatHappene
         "The app remembers a registration that is gone. Claude Code: /mcp, then Clear authentication. mcp-remote: delete its .mcp-auth folder. " +
         "Other apps: remove the server and add it again.");
 
+    /// <summary>The app is known by a document at its own address, and that is not to be had or not right.</summary>
+    public static PersonError UnreadableDocument(string code, string? description) => new(
+        code, "This app cannot be looked up", description ?? "The document that describes the app cannot be read.",
+        "Go back to the app and try again in a minute; if it stays so, give the details below to its developer.");
+
+    /// <summary>The operator has decided which apps may ask.</summary>
+    public static PersonError NotLetIn(string code, string? description) => new(
+        code, "This app is not let in here", description ?? "This server does not serve the app.",
+        "Ask whoever runs this server to let it in.");
+
     /// <summary>The address or form of a page, as the browser sent it; the app may have had no part in it.</summary>
     public static PersonError BadRequest(string code, string? description) => new(
         code, "This page cannot be shown", description ?? "What the browser sent cannot be understood.",

@@ -21,6 +21,12 @@ internal sealed class ClientDocumentOptions
     /// </summary>
     public IList<string> AllowedNetworks { get; } = [];
 
+    /// <summary>How often within a minute one host is asked for documents.</summary>
+    public int FetchesPerHost { get; set; } = 10;
+
+    /// <summary>How many documents of clients that nobody uses yet are read within a minute, of all hosts together.</summary>
+    public int FetchesOfUnknown { get; set; } = 60;
+
     /// <summary>A document is good for at least so long, whatever its headers say (RFC 9111): it is asked for no more often.</summary>
     public TimeSpan ShortestLifetime { get; set; } = TimeSpan.FromMinutes(5);
 

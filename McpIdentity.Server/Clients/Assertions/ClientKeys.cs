@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Mcp.IssuerKeys;
+using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Caching.Memory;
@@ -14,7 +15,8 @@ namespace McpIdentity.Server.Clients.Assertions;
 /// read when they are first needed (at the registration it would be a stranger who makes us ask any address) and kept in the
 /// row with the moment of the reading. An unknown key has them read again; nobody can have them read all the time.
 /// </summary>
-internal sealed partial class ClientKeys(GuardedHttp http, PreparedSql sql, ClientCache.Entries clients, TimeProvider time, ILogger<ClientKeys> logger) : IDisposable
+internal sealed partial class ClientKeys(
+    GuardedHttp http, FetchBudgets budgets, PreparedSql sql, ClientCache.Entries clients, TimeProvider time, ILogger<ClientKeys> logger) : IDisposable
 {
     /// <summary>How old keys may get before they are read again: one that the client took away is refused from then on.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
@@ -34,7 +36,6 @@ internal sealed partial class ClientKeys(GuardedHttp http, PreparedSql sql, Clie
     private const string UriProperty = "jwks_uri";
     private const string ReadAtMember = "read_at";
     private const int MaxRemembered = 10_000;
-    private const int MaxAtOnce = 16;
 
     private const string Update = """
         UPDATE "OpenIddictApplications" SET "JsonWebKeySet" = $1 WHERE "ClientId" = $2
@@ -43,7 +44,6 @@ internal sealed partial class ClientKeys(GuardedHttp http, PreparedSql sql, Clie
     // Parsed keys by the text that they stand in, and readings by client.
     private readonly MemoryCache _parsed = new(new MemoryCacheOptions { SizeLimit = MaxRemembered });
     private readonly MemoryCache _readings = new(new MemoryCacheOptions { SizeLimit = MaxRemembered });
-    private readonly SemaphoreSlim _atOnce = new(MaxAtOnce);
     private readonly Lock _lock = new();
 
     /// <summary>Says where a client's keys are.</summary>
@@ -68,7 +68,6 @@ internal sealed partial class ClientKeys(GuardedHttp http, PreparedSql sql, Clie
     {
         _parsed.Dispose();
         _readings.Dispose();
-        _atOnce.Dispose();
     }
 
     private KnownKeys? ReadStored(string? text, string uri)
@@ -118,21 +117,9 @@ internal sealed partial class ClientKeys(GuardedHttp http, PreparedSql sql, Clie
         var now = time.GetUtcNow();
         try
         {
-            if (!await _atOnce.WaitAsync(GuardedHttp.Timeout))
-            {
-                throw new GuardedHttpException($"{MaxAtOnce} others are being read");
-            }
-
-            GuardedAnswer answer;
-            try
-            {
-                answer = await http.GetAsync(new Uri(uri, UriKind.Absolute), CancellationToken.None);
-            }
-            finally
-            {
-                _atOnce.Release();
-            }
-
+            var url = new Uri(uri, UriKind.Absolute);
+            using var _ = budgets.Take(url.IdnHost, isKnown: known is not null);
+            var answer = await http.GetAsync(url, CancellationToken.None);
             using var set = JsonDocument.Parse(answer.Body);
             if (ClientKeySets.Check(set.RootElement) is { } problem)
             {

@@ -29,6 +29,14 @@ internal sealed class ClientDocumentRules : IValidateOptions<OAuthServerOptions>
             yield return $"{section}:AllowedNetworks has '{network}', which is no network such as 10.1.2.0/24: the first address and the length of the prefix.";
         }
 
+        foreach (var (setting, count) in new[] { (nameof(options.FetchesPerHost), options.FetchesPerHost), (nameof(options.FetchesOfUnknown), options.FetchesOfUnknown) })
+        {
+            if (count < 1)
+            {
+                yield return $"{section}:{setting} must be 1 or more (is {count}); {section}:Enabled=false switches documents off.";
+            }
+        }
+
         if (options.ShortestLifetime < TimeSpan.FromSeconds(10))
         {
             yield return $"{section}:ShortestLifetime must be at least 10 seconds: a document would be read at every request (is {options.ShortestLifetime}).";

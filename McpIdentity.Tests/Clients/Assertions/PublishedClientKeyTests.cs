@@ -141,6 +141,31 @@ internal sealed class PublishedClientKeyTests
         await AssertUnavailableAsync(token);
     }
 
+    [TestCase("jwks"), TestCase("jwks_uri")]
+    public async Task A_client_that_is_known_by_its_document_signs_too(string member)
+    {
+        var key = SigningClient.NewKey();
+        var path = $"/document/{member}";
+        var keys = _host.Serve($"{path}/keys", context => context.Response.WriteAsync(SigningClient.JwksOf(key)));
+        var id = _host.Publish(path, new Dictionary<string, object>
+        {
+            ["client_name"] = "Signing",
+            ["redirect_uris"] = new[] { OAuthClient.DefaultRedirectUri },
+            ["token_endpoint_auth_method"] = "private_key_jwt",
+            [member] = member == "jwks" ? new { keys = new[] { SigningClient.Jwk(key) } } : keys,
+        });
+        var walker = OAuthClient.Of(_server, id, null, OAuthClient.DefaultRedirectUri);
+        using var alice = new Person(_server);
+        var code = await walker.AuthorizeAsync(alice);
+        using var unsigned = await walker.RedeemAsync(code);
+        Assert.That(await unsigned.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
+
+        using var signed = await new SigningClient(_server.Http, _server.Clock, _server.BaseUrl, id, key)
+            .PostAsync("/oauth/token", null, ("grant_type", "authorization_code"), ("code", code), ("code_verifier", walker.Verifier));
+
+        Assert.That(signed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await signed.Content.ReadAsStringAsync());
+    }
+
     private async Task<(SigningClient Client, string Path)> RegisterAsync(Func<SecurityKey[]?> published, string? body = null)
     {
         var path = $"/jwks/{Interlocked.Increment(ref _clients)}";
