@@ -42,8 +42,6 @@ internal static class AuthorizationServer
         server.Configure(options =>
         {
             options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
-            // No registration of keys yet: what is not served is not advertised.
-            options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt);
             options.ResponseModes.Remove(ResponseModes.Fragment);
             options.ResponseModes.Remove(ResponseModes.FormPost);
         });

@@ -1,6 +1,7 @@
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Tokens;
@@ -36,7 +37,7 @@ internal static class Pipeline
 
         // /oauth/token. Everything about the request is judged before the code or refresh token is spent (ProcessSignIn).
         new PipelineStage<ValidateTokenRequestContext>()
-            .Run<IgnoreUnknownParameters>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
@@ -44,15 +45,13 @@ internal static class Pipeline
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
         new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>()
             .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyTokenResponseContext>.Descriptor).Run<ChallengeInKind>(),
 
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
             .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
             .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
-
-        new PipelineStage<ApplyTokenResponseContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
@@ -67,7 +66,10 @@ internal static class Pipeline
         // /oauth/userinfo, /oauth/introspect, /oauth/revoke.
         new PipelineStage<ProcessAuthenticationContext>()
             // The request has said who it is from, and nothing has looked for the client.
-            .After(ValidateRequiredTokens.Descriptor).RunScoped<ReadClientDocument>()
+            .After(ValidateRequiredTokens.Descriptor).RunScoped<ReadClientDocument>().RunScoped<AuthenticateByAssertion>()
+            .Without(ValidateClientAssertion.Descriptor)
+            .Without(ValidateClientAssertionWellknownClaims.Descriptor)
+            .Without(ValidateClientAssertionIssuer.Descriptor)
             // The caller is known, and no token has been looked at.
             .After(ValidateClientSecret.Descriptor).RunScoped<RequireConfidentialCaller>(),
         new PipelineStage<ValidateUserInfoRequestContext>()
@@ -77,7 +79,7 @@ internal static class Pipeline
         new PipelineStage<ApplyUserInfoResponseContext>()
             .Run<AttachExactIssuer>(),
         new PipelineStage<ValidateIntrospectionRequestContext>()
-            .Run<IgnoreUnknownParameters>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>()
             .After(Introspection.ValidateEndpointPermissions.Descriptor).Run<IntrospectKnownTypes>()
             .Without(Introspection.ValidateTokenType.Descriptor)
             .Without(Introspection.ValidateAuthorizedParty.Descriptor),
@@ -85,13 +87,10 @@ internal static class Pipeline
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
             .Run<AttachExactIssuer>()
-<<<<<<< HEAD
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>(),
-=======
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>()
             .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyIntrospectionResponseContext>.Descriptor).Run<ChallengeInKind>(),
->>>>>>> conf
         new PipelineStage<ValidateRevocationRequestContext>()
-            .Run<IgnoreUnknownParameters>()
+            .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>()
             // Before the type of the token is judged: another client's is refused, of whatever type.
             .After(Handlers.Revocation.ValidateEndpointPermissions.Descriptor).Run<RefuseOthersTokens>()
             .Without(Handlers.Revocation.ValidateAuthorizedParty.Descriptor),
@@ -99,10 +98,8 @@ internal static class Pipeline
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),
         new PipelineStage<ApplyRevocationResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>()
             .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyRevocationResponseContext>.Descriptor).Run<ChallengeInKind>(),
-
-        new PipelineStage<ApplyRevocationResponseContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Metadata.
         new PipelineStage<HandleConfigurationRequestContext>()

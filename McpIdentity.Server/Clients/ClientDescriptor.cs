@@ -9,4 +9,7 @@ namespace McpIdentity.Server.Clients;
 internal sealed class ClientDescriptor : OpenIddictApplicationDescriptor
 {
     public IReadOnlyList<string> WrittenRedirectUris { get; set; } = [];
+
+    /// <summary>Its key set as it is stored (<see cref="Assertions.ClientKeySets"/>).</summary>
+    public string? WrittenKeySet { get; set; }
 }

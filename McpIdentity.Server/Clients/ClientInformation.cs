@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace McpIdentity.Server.Clients;
 
 /// <summary>What we registered (RFC 7591 §3.2.1): no null and no empty members (docs/interoperability.md, "No null in the answer").</summary>
@@ -40,4 +42,9 @@ internal sealed class ClientInformation
     public string? SoftwareId { get; set; }
 
     public string? SoftwareVersion { get; set; }
+
+    /// <summary>What is kept of the client's keys: the public members of those that can sign.</summary>
+    public JsonElement? Jwks { get; set; }
+
+    public string? JwksUri { get; set; }
 }

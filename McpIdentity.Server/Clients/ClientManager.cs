@@ -1,5 +1,8 @@
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
+using McpIdentity.Server.Clients.Assertions;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
@@ -43,6 +46,11 @@ internal sealed class ClientManager(
         if (descriptor is ClientDescriptor client)
         {
             await Store.SetRedirectUrisAsync(application, [.. client.WrittenRedirectUris], cancellationToken);
+            // What was read at its jwks_uri stays (and says where it was read).
+            if (client.WrittenKeySet is not null || ClientKeys.UriOf(client.Properties) is null)
+            {
+                application.JsonWebKeySet = client.WrittenKeySet;
+            }
         }
     }
 
@@ -53,6 +61,21 @@ internal sealed class ClientManager(
         if (descriptor is ClientDescriptor client)
         {
             client.WrittenRedirectUris = await Store.GetRedirectUrisAsync(application, cancellationToken);
+            client.WrittenKeySet = application.JsonWebKeySet;
+        }
+    }
+
+    // Keys at a jwks_uri are read when they are first needed; OpenIddict stores no confidential client without keys or a secret.
+    public override async IAsyncEnumerable<ValidationResult> ValidateAsync(
+        OpenIddictEntityFrameworkCoreApplication application, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var awaitsKeys = ClientKeys.UriOf(await GetPropertiesAsync(application, cancellationToken)) is not null;
+        await foreach (var problem in base.ValidateAsync(application, cancellationToken))
+        {
+            if (!awaitsKeys || problem.ErrorMessage != OpenIddictResources.GetResourceString(OpenIddictResources.ID2113))
+            {
+                yield return problem;
+            }
         }
     }
 

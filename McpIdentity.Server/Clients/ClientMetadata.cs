@@ -34,7 +34,6 @@ internal class ClientMetadata
 
     public string? ApplicationType { get; set; }
 
-    /// <summary>Read to be refused: we register no keys yet, and a client that counts on them must know.</summary>
     public JsonElement? Jwks { get; set; }
 
     public string? JwksUri { get; set; }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -11,7 +12,10 @@ internal static class ClientMetadataRules
     public static readonly string[] SupportedGrantTypes = [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken, GrantTypes.ClientCredentials];
 
     public static readonly string[] SupportedAuthMethods =
-        [ClientAuthenticationMethods.None, ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost];
+    [
+        ClientAuthenticationMethods.None, ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost,
+        ClientAuthenticationMethods.PrivateKeyJwt,
+    ];
 
     // Real grants that some clients list beside those they use; they are left out of the answer (docs/interoperability.md, "Grants of other servers").
     private static readonly string[] IgnoredGrantTypes =
@@ -28,6 +32,7 @@ internal static class ClientMetadataRules
         CheckClientCredentials(metadata, allowClientCredentials) ??
         CheckResponseTypes(metadata) ??
         CheckAuthMethod(metadata) ??
+        RegisteredKeys.Check(metadata) ??
         CheckApplicationType(metadata) ??
         CheckTexts(metadata) ??
         CheckUris(metadata);
@@ -50,8 +55,10 @@ internal static class ClientMetadataRules
         var texts = new[]
         {
             metadata.ClientName, metadata.ClientUri, metadata.LogoUri, metadata.TosUri, metadata.PolicyUri, metadata.Scope, metadata.SoftwareId, metadata.SoftwareVersion,
+            metadata.JwksUri,
         }.Concat(metadata.Contacts ?? []).Select(text => text?.Length ?? 0);
-        return uris.Concat(texts).Sum() > MaxKept ? RegistrationErrors.InvalidClientMetadata($"A registration must not hold more than {MaxKept} characters.") : null;
+        var keys = RegisteredKeys.KeysOf(metadata)?.GetRawText().Length ?? 0;
+        return uris.Concat(texts).Append(keys).Sum() > MaxKept ? RegistrationErrors.InvalidClientMetadata($"A registration must not hold more than {MaxKept} characters.") : null;
     }
 
     private static OAuthError? CheckRedirectUris(ClientMetadata metadata, RegistrationOptions policy)
@@ -117,7 +124,7 @@ internal static class ClientMetadataRules
         }
 
         return metadata.TokenEndpointAuthMethod == ClientAuthenticationMethods.None
-            ? RegistrationErrors.InvalidClientMetadata("client_credentials needs a client secret (RFC 6749 §4.4).")
+            ? RegistrationErrors.InvalidClientMetadata("client_credentials needs a client that authenticates (RFC 6749 §4.4).")
             : null;
     }
 
@@ -126,17 +133,10 @@ internal static class ClientMetadataRules
             ? RegistrationErrors.InvalidClientMetadata("response_types must hold code.")
             : null;
 
-    private static OAuthError? CheckAuthMethod(ClientMetadata metadata)
-    {
-        if ((metadata.Jwks is { } keys && !(keys.ValueKind == JsonValueKind.String && keys.ValueEquals(""))) || metadata.JwksUri is not null)
-        {
-            return RegistrationErrors.InvalidClientMetadata("jwks and jwks_uri are not supported: use a client secret, or none with PKCE.");
-        }
-
-        return metadata.TokenEndpointAuthMethod is { } method && !SupportedAuthMethods.Contains(method)
+    private static OAuthError? CheckAuthMethod(ClientMetadata metadata) =>
+        metadata.TokenEndpointAuthMethod is { } method && !SupportedAuthMethods.Contains(method)
             ? RegistrationErrors.InvalidClientMetadata($"token_endpoint_auth_method may be {string.Join(", ", SupportedAuthMethods)}.")
             : null;
-    }
 
     private static OAuthError? CheckApplicationType(ClientMetadata metadata) =>
         metadata.ApplicationType is null or ApplicationTypes.Native or ApplicationTypes.Web

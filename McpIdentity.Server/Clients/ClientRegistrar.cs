@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -20,7 +21,7 @@ internal sealed partial class ClientRegistrar(
     {
         var client = Describe(metadata);
         await StoreAsync(client, ToDescriptor(client), cancellationToken);
-        ClientRegistered(client.ClientId, client.ClientSecret is null);
+        ClientRegistered(client.ClientId, client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None);
         return client;
     }
 
@@ -42,14 +43,15 @@ internal sealed partial class ClientRegistrar(
             ? asked.Where(ClientMetadataRules.SupportedGrantTypes.Contains).Distinct().ToList()
             : DefaultGrantTypes(method);
         var usesCode = grants.Contains(GrantTypes.AuthorizationCode);
+        var hasSecret = method is ClientAuthenticationMethods.ClientSecretBasic or ClientAuthenticationMethods.ClientSecretPost;
         var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
         return new ClientInformation
         {
             // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
             ClientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24),
             ClientIdIssuedAt = time.GetUtcNow().ToUnixTimeSeconds(),
-            ClientSecret = method == ClientAuthenticationMethods.None ? null : ClientManager.GenerateSecret(),
-            ClientSecretExpiresAt = method == ClientAuthenticationMethods.None ? null : 0,
+            ClientSecret = hasSecret ? ClientManager.GenerateSecret() : null,
+            ClientSecretExpiresAt = hasSecret ? 0 : null,
             RedirectUris = redirectUris is { Count: > 0 } ? redirectUris : null,
             TokenEndpointAuthMethod = method,
             GrantTypes = grants,
@@ -66,6 +68,10 @@ internal sealed partial class ClientRegistrar(
             PolicyUri = metadata.PolicyUri,
             SoftwareId = metadata.SoftwareId,
             SoftwareVersion = metadata.SoftwareVersion,
+            // Of a client with a secret its keys are dropped: nothing here is encrypted to it, and a second way to authenticate that
+            // nobody chose would only be one more way in. One with no method may present an assertion, which then has to be right.
+            Jwks = !hasSecret && RegisteredKeys.KeysOf(metadata) is { } keys ? JsonElement.Parse(ClientKeySets.Write(keys)) : null,
+            JwksUri = hasSecret ? null : metadata.JwksUri,
         };
     }
 
@@ -76,13 +82,13 @@ internal sealed partial class ClientRegistrar(
         {
             ClientId = client.ClientId,
             ClientSecret = client.ClientSecret,
-            ClientType = client.ClientSecret is null ? ClientTypes.Public : ClientTypes.Confidential,
+            ClientType = client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None ? ClientTypes.Public : ClientTypes.Confidential,
             ApplicationType = client.ApplicationType,
             ConsentType = ConsentTypes.Explicit,
             DisplayName = client.ClientName,
         };
         descriptor.Permissions.UnionWith([Permissions.Endpoints.Token, Permissions.Endpoints.Revocation]);
-        if (client.ClientSecret is not null)
+        if (descriptor.ClientType == ClientTypes.Confidential)
         {
             descriptor.Permissions.Add(Permissions.Endpoints.Introspection);
         }
@@ -94,6 +100,8 @@ internal sealed partial class ClientRegistrar(
 
         descriptor.Permissions.UnionWith(client.GrantTypes.Select(grant => Permissions.Prefixes.GrantType + grant));
         descriptor.WrittenRedirectUris = client.RedirectUris ?? [];
+        descriptor.WrittenKeySet = client.Jwks?.GetRawText();
+        ClientKeys.SetUri(descriptor.Properties, client.JwksUri);
         // What a person or an operator may want to see of it later.
         descriptor.Properties["registration"] = JsonSerializer.SerializeToElement(new ClientInformation
         {

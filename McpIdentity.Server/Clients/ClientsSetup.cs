@@ -1,5 +1,6 @@
 using System.Net;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Settings;
@@ -34,6 +35,8 @@ internal static class ClientsSetup
         services.AddSingleton<KnownClients>();
         services.AddSingleton<ClientUse>();
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
+        services.AddSingleton<ClientKeys>();
+        services.AddSingleton<UsedAssertions>();
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<StaticClients>();
         services.AddSingleton<FetchBudgets>();

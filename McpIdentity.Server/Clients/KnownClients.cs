@@ -27,7 +27,7 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
         new("Postman", ["Postman"], ["postman.com", "getpostman.com", "postman.co"], ["postman"]),
     ];
 
-    private readonly KnownClient[] _all = [.. Common, .. StaticClients.ListFrom(options.Value).Select(client => client.Options)
+    private readonly KnownClient[] _all = [.. Common, .. ConfiguredClients.ListFrom(options.Value).Select(client => client.Options)
         .Where(client => client.Name is { Length: > 0 })
         .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
         .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength))];

@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -13,7 +14,7 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
-        var clients = StaticClients.ListFrom(options);
+        var clients = ConfiguredClients.ListFrom(options);
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options).Concat(CheckResources(client.Setting, client.Options, options))).ToList();
         if (environment.IsProduction() && !string.IsNullOrEmpty(options.McpClientSecret) && !Placeholders.IsSet(options.McpClientSecret))
         {
@@ -50,12 +51,17 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
             yield return $"{setting}: the grant type '{grant}' is not served; use {string.Join(", ", ClientMetadataRules.SupportedGrantTypes)}.";
         }
 
-        var grants = StaticClients.GrantTypesOf(client);
-        if (grants.Contains(GrantTypes.ClientCredentials) && string.IsNullOrEmpty(client.ClientSecret))
+        foreach (var problem in ConfiguredKeys.Check(setting, client))
+        {
+            yield return problem;
+        }
+
+        var grants = ConfiguredClients.GrantTypesOf(client);
+        if (grants.Contains(GrantTypes.ClientCredentials) && ConfiguredClients.IsPublic(client))
         {
             yield return client.RedirectUris.Count == 0
-                ? $"{setting}: set redirect URIs, or a client secret for a service without a browser."
-                : $"{setting}: client_credentials needs a client secret (RFC 6749 §4.4).";
+                ? $"{setting}: set redirect URIs, or a client secret or keys for a service without a browser."
+                : $"{setting}: client_credentials needs a client secret or keys (RFC 6749 §4.4).";
         }
 
         if (grants.Contains(GrantTypes.AuthorizationCode) && client.RedirectUris.Count == 0)
@@ -72,9 +78,9 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
     // An entry that means nothing would leave a resource server without an answer to every token.
     private IEnumerable<string> CheckResources(string setting, StaticClientOptions client, OAuthServerOptions options)
     {
-        if (client.Resources.Count > 0 && string.IsNullOrEmpty(client.ClientSecret))
+        if (client.Resources.Count > 0 && ConfiguredClients.IsPublic(client))
         {
-            yield return $"{setting}: Resources needs a client secret: without one anybody could ask about tokens (RFC 7662 §2.1).";
+            yield return $"{setting}: Resources needs a client secret or keys: without anybody could ask about tokens (RFC 7662 §2.1).";
         }
 
         foreach (var resource in client.Resources.Where(resource => !IsServed(resource, options)))

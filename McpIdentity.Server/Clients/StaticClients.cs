@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
@@ -31,24 +32,6 @@ internal sealed partial class StaticClients(
     private const string PreApprovedProperty = "pre_approved";
     private const int Attempts = 5;
 
-    /// <summary>Every configured client, with the setting that names it.</summary>
-    public static IReadOnlyList<(string Setting, StaticClientOptions Options)> ListFrom(OAuthServerOptions oauth)
-    {
-        var configured = oauth.StaticClients.Select((client, i) => ($"OAuth:StaticClients:{i}", client)).ToList();
-        if (Placeholders.IsSet(oauth.McpClientId))
-        {
-            var client = new StaticClientOptions { ClientId = oauth.McpClientId, ClientSecret = Placeholders.IsSet(oauth.McpClientSecret) ? oauth.McpClientSecret : null };
-            foreach (var uri in (oauth.McpRedirectUris ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-            {
-                client.RedirectUris.Add(uri);
-            }
-
-            configured.Add(("OAuth:McpClientId (MCP_CLIENT_ID, MCP_CLIENT_SECRET, MCP_REDIRECT_URIS)", client));
-        }
-
-        return configured;
-    }
-
     /// <summary>Whether the operator named a client; one that registered itself chose its own name.</summary>
     /// <param name="properties">OpenIddict's properties of the client.</param>
     public static bool IsConfigured(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(ConfiguredProperty);
@@ -56,10 +39,6 @@ internal sealed partial class StaticClients(
     /// <summary>Whether the operator has answered the consent page for everybody.</summary>
     /// <inheritdoc cref="IsConfigured"/>
     public static bool IsPreApproved(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(PreApprovedProperty);
-
-    public static IReadOnlyList<string> GrantTypesOf(StaticClientOptions client) =>
-        client.GrantTypes is { Count: > 0 } grants ? [.. grants]
-        : client.RedirectUris.Count > 0 ? [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken] : [GrantTypes.ClientCredentials];
 
     /// <summary>Makes the database say what the configuration says.</summary>
     /// <exception cref="InvalidOperationException">A client id belongs to a client that registered itself.</exception>
@@ -82,10 +61,10 @@ internal sealed partial class StaticClients(
 
     private async Task ApplyOnceAsync(CancellationToken cancellationToken)
     {
-        var configured = ListFrom(options.Value);
+        var configured = ConfiguredClients.ListFrom(options.Value);
         foreach (var (setting, client) in configured)
         {
-            if (client.PreApproved && string.IsNullOrEmpty(client.ClientSecret) && client.RedirectUris.Any(RedirectUris.LeadsToAnyProgram))
+            if (client.PreApproved && ConfiguredClients.IsPublic(client) && client.RedirectUris.Any(RedirectUris.LeadsToAnyProgram))
             {
                 AnyProgramIsApproved(setting, client.ClientId!);
             }
@@ -122,8 +101,8 @@ internal sealed partial class StaticClients(
         }
 
         // The stored secret is a hash: the same secret keeps the same one.
-        var isSameSecret = current.ClientType == descriptor.ClientType &&
-            (client.ClientSecret is null || await clients.ValidateClientSecretAsync(stored, client.ClientSecret, cancellationToken));
+        var isSameSecret = current.ClientType == descriptor.ClientType && (current.ClientSecret is null) == (descriptor.ClientSecret is null) &&
+            (descriptor.ClientSecret is null || await clients.ValidateClientSecretAsync(stored, descriptor.ClientSecret, cancellationToken));
         if (isSameSecret)
         {
             descriptor.ClientSecret = current.ClientSecret;
@@ -144,7 +123,7 @@ internal sealed partial class StaticClients(
 
     private ClientDescriptor Describe(StaticClientOptions client)
     {
-        var grants = GrantTypesOf(client);
+        var grants = ConfiguredClients.GrantTypesOf(client);
         var descriptor = ClientRegistrar.ToDescriptor(new ClientInformation
         {
             ClientId = client.ClientId!,
@@ -152,7 +131,11 @@ internal sealed partial class StaticClients(
             ClientSecret = string.IsNullOrEmpty(client.ClientSecret) ? null : client.ClientSecret,
             ClientName = client.Name ?? client.ClientId,
             RedirectUris = [.. client.RedirectUris],
-            TokenEndpointAuthMethod = string.IsNullOrEmpty(client.ClientSecret) ? ClientAuthenticationMethods.None : ClientAuthenticationMethods.ClientSecretBasic,
+            TokenEndpointAuthMethod = ConfiguredClients.IsPublic(client) ? ClientAuthenticationMethods.None
+                : ConfiguredKeys.HasKeys(client) ? ClientAuthenticationMethods.PrivateKeyJwt
+                : ClientAuthenticationMethods.ClientSecretBasic,
+            Jwks = ConfiguredKeys.Read(client) is { } keys ? JsonElement.Parse(ClientKeySets.Write(keys)) : null,
+            JwksUri = string.IsNullOrEmpty(client.JwksUri) ? null : client.JwksUri,
             GrantTypes = grants,
             ResponseTypes = grants.Contains(GrantTypes.AuthorizationCode) ? [ResponseTypes.Code] : null,
             ApplicationType = client.RedirectUris.Any(ClientRegistrar.IsNative) ? ApplicationTypes.Native : ApplicationTypes.Web,
@@ -173,6 +156,8 @@ internal sealed partial class StaticClients(
         left.DisplayName == right.DisplayName && left.ApplicationType == right.ApplicationType &&
         left.WrittenRedirectUris.ToHashSet().SetEquals(right.WrittenRedirectUris) && left.Permissions.SetEquals(right.Permissions) &&
         left.Properties.ContainsKey(PreApprovedProperty) == right.Properties.ContainsKey(PreApprovedProperty) &&
+        ClientKeys.UriOf(left.Properties) == ClientKeys.UriOf(right.Properties) &&
+        (ClientKeys.UriOf(right.Properties) is not null || left.WrittenKeySet == right.WrittenKeySet) &&
         left.Properties[ConfiguredProperty].GetBoolean();
 
     // As an operator's "clients disable" does; the property last, so that a start that was cut off is made up for by the next.

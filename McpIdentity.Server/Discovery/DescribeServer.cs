@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -30,6 +31,13 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
         // Public clients authenticate with nothing but PKCE, and Claude looks for this (docs/interoperability.md, "Public clients in the metadata").
         context.TokenEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
         context.RevocationEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
+
+        // RFC 8414 §2: whoever names private_key_jwt says how it may be signed.
+        foreach (var endpoint in (string[])["token", "introspection", "revocation"])
+        {
+            context.Metadata[$"{endpoint}_endpoint_auth_signing_alg_values_supported"] = new OpenIddictParameter([.. TokenAlgorithms.Asymmetric]);
+        }
+
         return default;
     }
 }

@@ -3,6 +3,7 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -102,7 +103,8 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
 
     private static string? ClientIdOf(HttpRequest request)
     {
-        var id = FormOf(request)?[Parameters.ClientId].ToString() is { Length: > 0 } inForm ? inForm : BasicUserOf(request) ?? request.Query[Parameters.ClientId].ToString();
+        var id = FormOf(request)?[Parameters.ClientId].ToString() is { Length: > 0 } inForm ? inForm
+            : BasicUserOf(request) ?? NameClientByAssertion.ClaimedBy(FormOf(request)?[Parameters.ClientAssertion].ToString()) ?? request.Query[Parameters.ClientId].ToString();
         return id.Length is > 0 and <= MaxClientIdLength && id.All(c => char.IsAscii(c) && !char.IsControl(c) && c != ' ') ? id : null;
     }
 

@@ -8,9 +8,21 @@ internal sealed class StaticClientOptions
     /// <summary>A name of your choice.</summary>
     public string? ClientId { get; set; }
 
-    /// <summary>At least 16 characters; absent for a public client (a program on a person's computer), which proves itself by PKCE alone.</summary>
+    /// <summary>
+    /// At least 16 characters. Without a secret and without keys it is a public client (a program on a person's computer), which proves
+    /// itself by PKCE alone.
+    /// </summary>
     [Secret]
     public string? ClientSecret { get; set; }
+
+    /// <summary>
+    /// Public keys in place of a secret, for a client that signs (<c>private_key_jwt</c>, RFC 7523): a key set as JSON text, or the path
+    /// of a file that holds one.
+    /// </summary>
+    public string? Jwks { get; set; }
+
+    /// <summary>The same, at an https URL of the client: it can change its keys by itself.</summary>
+    public string? JwksUri { get; set; }
 
     /// <summary>What people read on the consent page; absent, the client id.</summary>
     public string? Name { get; set; }

@@ -115,7 +115,7 @@ internal sealed class RegistrationTests
     [TestCase("""{"redirect_uris":["https://c.example/"],"token_endpoint_auth_method":"private_key_jwt"}""")]
     [TestCase("""{"redirect_uris":["https://c.example/"],"token_endpoint_auth_method":"magic"}""")]
     [TestCase("""{"redirect_uris":["https://c.example/"],"application_type":"toaster"}""")]
-    [TestCase("""{"redirect_uris":["https://c.example/"],"jwks_uri":"https://c.example/jwks"}""")]
+    [TestCase("""{"redirect_uris":["https://c.example/"],"jwks_uri":"http://c.example/jwks"}""")]
     [TestCase("""{"redirect_uris":["https://c.example/"],"logo_uri":"javascript:alert(1)"}""")]
     [TestCase("""{"redirect_uris":["https://c.example/"],"client_name":"a\u0000b"}""")]
     [TestCase("""{"redirect_uris":["https://c.example/"],"client_name":7}""")]

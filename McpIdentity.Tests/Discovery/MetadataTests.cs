@@ -37,7 +37,7 @@ internal sealed class MetadataTests
             Assert.That(Strings(metadata, "response_types_supported"), Is.EqualTo(["code"]));
             Assert.That(Strings(metadata, "grant_types_supported"), Is.EquivalentTo(["authorization_code", "refresh_token", "client_credentials"]));
             Assert.That(Strings(metadata, "scopes_supported"), Is.SupersetOf(["mcp", "mcp:call", "mcp:admin", "openid", "offline_access"]));
-            Assert.That(Strings(metadata, "token_endpoint_auth_methods_supported"), Is.EquivalentTo(["none", "client_secret_basic", "client_secret_post"]), "Claude looks for none");
+            Assert.That(Strings(metadata, "token_endpoint_auth_methods_supported"), Is.EquivalentTo(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]), "Claude looks for none");
             Assert.That(metadata.GetProperty("authorization_response_iss_parameter_supported").GetBoolean(), Is.True, "RFC 9207");
             Assert.That(metadata.Text("revocation_endpoint"), Is.EqualTo(_server.BaseUrl + "/oauth/revoke"));
             Assert.That(metadata.Text("introspection_endpoint"), Is.EqualTo(_server.BaseUrl + "/oauth/introspect"));

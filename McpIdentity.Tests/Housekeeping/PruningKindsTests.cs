@@ -12,7 +12,7 @@ namespace McpIdentity.Tests.Housekeeping;
 [Parallelizable(ParallelScope.All)]
 internal sealed class PruningKindsTests
 {
-    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "records of sign-ins at providers", "expired revocations", "retired signing keys"];
+    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "records of sign-ins at providers", "expired revocations", "expired client assertions", "retired signing keys"];
 
     [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
     public async Task Exactly_what_is_over_is_counted_and_then_deleted(string provider)
@@ -41,6 +41,7 @@ internal sealed class PruningKindsTests
         {
             Assert.That(await InDatabaseAsync(server, db => db.SignInSessions.Select(session => session.Id).ToListAsync()), Is.EquivalentTo([living.Id, "over just now", "signed out"]));
             Assert.That(await InDatabaseAsync(server, db => db.Revocations.Select(revocation => revocation.Target).ToListAsync()), Is.EquivalentTo(["over just now", "in force"]));
+            Assert.That(await InDatabaseAsync(server, db => db.UsedAssertions.Select(assertion => assertion.Id).ToListAsync()), Is.EquivalentTo(["over just now", "could come again"]));
             Assert.That(await InDatabaseAsync(server, db => db.UpstreamStates.Select(state => state.Id).ToListAsync()), Is.EqualTo(["under way"]));
             Assert.That(await InDatabaseAsync(server, db => db.SigningKeys.Select(key => key.Id).ToListAsync()), Is.EquivalentTo([own.Id, "retired today", "previous"]));
         }
@@ -60,6 +61,10 @@ internal sealed class PruningKindsTests
             new UpstreamState { Id = "over", State = "s", Request = "r", ExpiresAt = now.AddMinutes(-6) },
             new UpstreamState { Id = "under way", State = "s", Request = "r", ExpiresAt = now.AddMinutes(30) });
         db.Revocations.AddRange(Revocation("over", now.AddMinutes(-6)), Revocation("over just now", now.AddMinutes(-4)), Revocation("in force", now.AddMinutes(30)));
+        db.UsedAssertions.AddRange(
+            new UsedAssertion { Id = "over", ExpiresAt = now.AddMinutes(-6) },
+            new UsedAssertion { Id = "over just now", ExpiresAt = now.AddMinutes(-4) },
+            new UsedAssertion { Id = "could come again", ExpiresAt = now.AddMinutes(30) });
         db.SigningKeys.AddRange(
             Key("retired", now.AddHours(-25)), Key("retired today", now.AddHours(-23)), Key("previous", now.AddHours(1)));
         return await db.SaveChangesAsync();

@@ -24,6 +24,23 @@ internal sealed class EndpointLimitTests
     [SetUp]
     public void BeginAnew() => _server.Clock.Advance(TimeSpan.FromMinutes(2));
 
+    [Test]
+    [Category("RFC 7521")]
+    public async Task A_client_that_only_its_assertion_names_has_its_own_count()
+    {
+        var clients = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => SigningClient.RegisterAsync(_server, SigningClient.NewKey())));
+        for (var request = 1; request <= Max; request++)
+        {
+            using var allowed = await clients[0].TokenAsync();
+            Assert.That((int)allowed.StatusCode, Is.EqualTo(200), $"request {request}");
+        }
+
+        using var refused = await clients[0].TokenAsync();
+        using var other = await clients[1].TokenAsync();
+
+        Assert.That(((int)refused.StatusCode, (int)other.StatusCode), Is.EqualTo((429, 200)));
+    }
+
     [TestCase("AuthEndpointMaxRequests", "0"), TestCase("RegistrationMaxRequests", "0")]
     [Category("SEED-057")]
     public void A_limit_that_could_not_work_stops_the_start(string setting, string value) => Assert.That(

@@ -78,7 +78,7 @@ internal sealed class ClientDocument : ClientMetadata
     private static readonly string[] ServedGrantTypes =
         [OpenIddict.Abstractions.OpenIddictConstants.GrantTypes.AuthorizationCode, OpenIddict.Abstractions.OpenIddictConstants.GrantTypes.RefreshToken];
 
-    private static readonly string[] ServedMethods = [ClientAuthenticationMethods.None];
+    private static readonly string[] ServedMethods = [ClientAuthenticationMethods.None, ClientAuthenticationMethods.PrivateKeyJwt];
 }
 
 /// <summary>A document that a client cannot be known by.</summary>
