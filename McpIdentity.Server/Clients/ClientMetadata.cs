@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace McpIdentity.Server.Clients;
 
 /// <summary>What a client says of itself (RFC 7591 §2). Members that we do not keep are accepted and dropped (§2, last paragraph).</summary>
-internal sealed class ClientMetadata
+internal class ClientMetadata
 {
     /// <summary>Elements, not strings: a number in the list is a bad redirect URI and not bad JSON.</summary>
     public IReadOnlyList<JsonElement>? RedirectUris { get; set; }

@@ -11,24 +11,40 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    IOpenIddictApplicationManager clients, ProtectedResources resources, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
+    IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, McpIdentityDbContext db, TimeProvider time,
+    ILogger<ClientRegistrar> logger)
 {
+    private const string RegistrationProperty = "registration";
+
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The answer of RFC 7591 §3.2.1; the secret in it is never stored in the clear.</returns>
     public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
     {
-        var client = Describe(metadata);
+        // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
+        var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
+        var client = Describe(metadata, clientId, time.GetUtcNow().ToUnixTimeSeconds());
+        var descriptor = ToDescriptor(client);
+        (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(clientId), RegistrationAccessToken.Generate());
+        RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
+
         var stored = new OpenIddictEntityFrameworkCoreApplication();
         db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
-        await clients.PopulateAsync(stored, ToDescriptor(client), cancellationToken);
+        await clients.PopulateAsync(stored, descriptor, cancellationToken);
         stored.ClientSecret = null;
         await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
         ClientRegistered(client.ClientId, client.ClientSecret is null);
         return client;
     }
 
-    private ClientInformation Describe(ClientMetadata metadata)
+    /// <summary>Where a client reads, changes and deletes its registration (RFC 7592 §3).</summary>
+    public string AddressOf(string clientId) => address.UrlOf($"{Paths.Register}/{clientId}");
+
+    /// <summary>What we make of its metadata; where it is to have a secret, with a new one.</summary>
+    /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="clientId">Its identifier.</param>
+    /// <param name="issuedAt">Since when, in seconds since 1970.</param>
+    public ClientInformation Describe(ClientMetadata metadata, string clientId, long issuedAt)
     {
         var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
         var grants = metadata.GrantTypes is { Count: > 0 } asked
@@ -38,9 +54,8 @@ internal sealed partial class ClientRegistrar(
         var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
         return new ClientInformation
         {
-            // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
-            ClientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24),
-            ClientIdIssuedAt = time.GetUtcNow().ToUnixTimeSeconds(),
+            ClientId = clientId,
+            ClientIdIssuedAt = issuedAt,
             ClientSecret = method == ClientAuthenticationMethods.None ? null : ClientManager.GenerateSecret(),
             ClientSecretExpiresAt = method == ClientAuthenticationMethods.None ? null : 0,
             RedirectUris = redirectUris is { Count: > 0 } ? redirectUris : null,
@@ -88,7 +103,7 @@ internal sealed partial class ClientRegistrar(
         descriptor.Permissions.UnionWith(client.GrantTypes.Select(grant => Permissions.Prefixes.GrantType + grant));
         descriptor.WrittenRedirectUris = client.RedirectUris ?? [];
         // What a person or an operator may want to see of it later.
-        descriptor.Properties["registration"] = JsonSerializer.SerializeToElement(new ClientInformation
+        descriptor.Properties[RegistrationProperty] = JsonSerializer.SerializeToElement(new ClientInformation
         {
             ClientId = client.ClientId,
             ClientIdIssuedAt = client.ClientIdIssuedAt,
@@ -105,6 +120,16 @@ internal sealed partial class ClientRegistrar(
             SoftwareVersion = client.SoftwareVersion,
         }, ClientsJson.Default.ClientInformation);
         return descriptor;
+    }
+
+    /// <summary>What was registered, as far as it is kept: without secrets.</summary>
+    public static ClientInformation RegistrationOf(ClientDescriptor descriptor)
+    {
+        var client = descriptor.Properties[RegistrationProperty].Deserialize(ClientsJson.Default.ClientInformation)!;
+        client.RedirectUris = descriptor.WrittenRedirectUris is { Count: > 0 } uris ? uris : null;
+        client.ResponseTypes = descriptor.Permissions.Contains(Permissions.ResponseTypes.Code) ? [ResponseTypes.Code] : null;
+        client.ClientName = descriptor.DisplayName;
+        return client;
     }
 
     public static bool IsNative(string redirectUri)

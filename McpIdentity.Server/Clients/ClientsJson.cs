@@ -9,5 +9,6 @@ namespace McpIdentity.Server.Clients;
     AllowDuplicateProperties = false,
     Converters = [typeof(EmptyIsAbsent), typeof(EmptyListIsAbsent), typeof(EmptyRedirectUrisAreAbsent)])]
 [JsonSerializable(typeof(ClientMetadata))]
+[JsonSerializable(typeof(ClientUpdate))]
 [JsonSerializable(typeof(ClientInformation))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

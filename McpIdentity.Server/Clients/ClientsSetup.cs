@@ -29,6 +29,7 @@ internal static class ClientsSetup
         services.AddSingleton<ClientUse>();
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddScoped<ClientRegistrar>();
+        services.AddScoped<ClientConfiguration>();
         services.AddScoped<StaticClients>();
     }
 

@@ -1,19 +1,15 @@
-using System.Text.Json;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Dynamic client registration (RFC 7591).</summary>
+/// <summary>Dynamic client registration (RFC 7591), and the addresses at which a client looks after what it registered (RFC 7592).</summary>
 internal static class RegistrationEndpoint
 {
     /// <summary>Its rate limit, which has a maximum of its own.</summary>
     public const string Bucket = "register";
-
-    private const int MaxBodyBytes = 64 * 1024;
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
@@ -23,6 +19,8 @@ internal static class RegistrationEndpoint
         {
             var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map(path, IsOff);
             endpoint.WithAddress(address);
+            var configuration = isOn ? app.Map($"{path}/{{clientId}}", ClientConfigurationEndpoint.AnswerAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map($"{path}/{{clientId}}", IsOff);
+            configuration.WithAddress(new AddressAttribute(Reader.Programs, "GET PUT DELETE") { Cors = true, Bucket = Bucket });
         }
     }
 
@@ -37,7 +35,7 @@ internal static class RegistrationEndpoint
             return refusal;
         }
 
-        var (metadata, problem) = await ReadAsync(request, cancellationToken);
+        var (metadata, problem) = await RegistrationBody.ReadAsync(request, ClientsJson.Default.ClientMetadata, cancellationToken);
         if (metadata is null)
         {
             return problem!;
@@ -53,34 +51,4 @@ internal static class RegistrationEndpoint
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }
-
-    private static async Task<(ClientMetadata?, OAuthError?)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
-    {
-        if (!request.HasJsonContentType())
-        {
-            return (null, RegistrationErrors.InvalidClientMetadata("The Content-Type must be application/json."));
-        }
-
-        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = MaxBodyBytes;
-        }
-
-        try
-        {
-            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ClientsJson.Default.ClientMetadata, cancellationToken);
-            return metadata is null ? (null, NotAnObject) : (metadata, null);
-        }
-        catch (JsonException)
-        {
-            return (null, NotAnObject);
-        }
-        catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
-        {
-            return (null, RequestBodies.Refuse(exception, "invalid_client_metadata"));
-        }
-    }
-
-    private static OAuthError NotAnObject => RegistrationErrors.InvalidClientMetadata(
-        "The request body must be a JSON object with the members of RFC 7591, each of its type and none twice.");
 }

@@ -102,6 +102,7 @@ internal sealed class EndpointTests
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
+            "/oauth/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
             "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
@@ -109,6 +110,7 @@ internal sealed class EndpointTests
             "/oauth/{**rest} Programs *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
+            "/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
             "/signin People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/site.css Programs GET, HEAD; http; without OAuth",
         }));
