@@ -11,15 +11,16 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, McpIdentityDbContext db, TimeProvider time,
-    ILogger<ClientRegistrar> logger)
+    IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, InitialAccessTokens tokens, McpIdentityDbContext db,
+    TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     private const string RegistrationProperty = "registration";
 
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="token">The initial access token of the request, if there was one.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <returns>The answer of RFC 7591 §3.2.1; the secret in it is never stored in the clear.</returns>
-    public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
+    /// <returns>The answer of RFC 7591 §3.2.1, whose secrets are never stored in the clear; null when the token has no use left.</returns>
+    public async Task<ClientInformation?> RegisterAsync(ClientMetadata metadata, InitialAccessTokens.Presented? token, CancellationToken cancellationToken)
     {
         // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
         var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
@@ -27,15 +28,48 @@ internal sealed partial class ClientRegistrar(
         var descriptor = ToDescriptor(client);
         (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(clientId), RegistrationAccessToken.Generate());
         RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
+        if (token is not null)
+        {
+            InitialAccessTokens.Store(descriptor.Properties, token.Name);
+        }
 
+        if (token is not { Id: { } counted })
+        {
+            await StoreAsync(descriptor, client.ClientSecret, cancellationToken);
+        }
+        else if (!await StoreCountedAsync(counted, descriptor, client.ClientSecret, cancellationToken))
+        {
+            return null;
+        }
+
+        ClientRegistered(client.ClientId, client.ClientSecret is null);
+        return client;
+    }
+
+    private async Task StoreAsync(ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken)
+    {
         var stored = new OpenIddictEntityFrameworkCoreApplication();
         db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
         await clients.PopulateAsync(stored, descriptor, cancellationToken);
         stored.ClientSecret = null;
-        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
-        ClientRegistered(client.ClientId, client.ClientSecret is null);
-        return client;
+        await clients.CreateAsync(stored, secret, cancellationToken);
     }
+
+    // In one transaction: no use is counted without its client, and no client is there without its use.
+    private Task<bool> StoreCountedAsync(string token, ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken) => db.WriteAsync(
+        async () =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            if (!await tokens.SpendAsync(token, cancellationToken))
+            {
+                return false;
+            }
+
+            await StoreAsync(descriptor, secret, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>Where a client reads, changes and deletes its registration (RFC 7592 §3).</summary>
     public string AddressOf(string clientId) => address.UrlOf($"{Paths.Register}/{clientId}");

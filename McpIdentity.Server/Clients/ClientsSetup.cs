@@ -28,6 +28,7 @@ internal static class ClientsSetup
         services.AddSingleton<KnownClients>();
         services.AddSingleton<ClientUse>();
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
+        services.AddScoped<InitialAccessTokens>();
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<ClientConfiguration>();
         services.AddScoped<StaticClients>();

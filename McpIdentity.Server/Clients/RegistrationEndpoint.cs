@@ -27,10 +27,11 @@ internal static class RegistrationEndpoint
     private static OAuthError IsOff() => new("not_found", "Clients are registered by the operator of this server.") { StatusCode = StatusCodes.Status404NotFound };
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
-        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
+        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
         CancellationToken cancellationToken)
     {
-        if (InitialAccessToken.Check(request, options.Value.Registration) is { } refusal)
+        var (token, refusal) = await tokens.FindAsync(request, cancellationToken);
+        if (refusal is not null)
         {
             return refusal;
         }
@@ -47,7 +48,11 @@ internal static class RegistrationEndpoint
             return error;
         }
 
-        var client = await registrar.RegisterAsync(metadata, cancellationToken);
+        if (await registrar.RegisterAsync(metadata, token, cancellationToken) is not { } client)
+        {
+            return InitialAccessTokens.Refuse(request); // its last use was another's
+        }
+
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }

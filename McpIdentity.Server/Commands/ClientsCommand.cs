@@ -2,13 +2,14 @@ using System.CommandLine;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve.</summary>
+/// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve; <c>clients tokens</c> is beside it.</summary>
 internal static class ClientsCommand
 {
     private static readonly Argument<string> Which = new("client") { Description = "The client_id that list shows, or the name." };
@@ -24,6 +25,7 @@ internal static class ClientsCommand
         Change("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
         Change("enable", "Lets a disabled client in again.", EnableAsync),
         Change("delete", "Ends all that a client holds and forgets it.", DeleteAsync, "will be forgotten, with its grants and what people allowed it.").With(Confirmation.Yes),
+        ClientTokensCommand.Create(),
     };
 
     private static Command Change(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task> change, string? loss = null) =>
@@ -61,13 +63,15 @@ internal static class ClientsCommand
                 client.ClientId,
                 client.DisplayName,
                 client.ClientType,
+                client.Properties,
                 RegisteredAt = EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt),
                 LastUsedAt = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
                 DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
             }).ToListAsync(cancellationToken);
         await Table.WriteAsync(parsed, clients,
             new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
-            new("state", client => client.DisabledAt is null ? "enabled" : "disabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt));
+            new("state", client => client.DisabledAt is null ? "enabled" : "disabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
+            new("registered with", client => InitialAccessTokens.NameIn(client.Properties)));
         return 0;
     }
 
@@ -79,7 +83,7 @@ internal static class ClientsCommand
         [
             ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
             ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions), ("registered", Moment(ClientColumns.RegisteredAt)),
-            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("live grants", liveGrants),
+            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("registered with", InitialAccessTokens.NameIn(client.Properties)), ("live grants", liveGrants),
         ];
         if (parsed.GetValue(Table.Output) == "json")
         {
