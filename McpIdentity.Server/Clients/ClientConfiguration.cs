@@ -1,6 +1,8 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 
@@ -12,7 +14,8 @@ namespace McpIdentity.Server.Clients;
 /// </summary>
 internal sealed partial class ClientConfiguration(
     IOpenIddictApplicationManager clients, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store, ClientRegistrar registrar,
-    McpIdentityDbContext db, Revocations revocations, ILogger<ClientConfiguration> logger)
+    McpIdentityDbContext db, Revocations revocations, IOptions<OAuthServerOptions> options,
+    TimeProvider time, ILogger<ClientConfiguration> logger)
 {
     /// <returns>The client; null when there is none, or the token is not its own.</returns>
     public async Task<OpenIddictEntityFrameworkCoreApplication?> FindAsync(string clientId, string token, CancellationToken cancellationToken) =>
@@ -24,6 +27,9 @@ internal sealed partial class ClientConfiguration(
 
     public Task<bool> IsDisabledAsync(OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken) =>
         db.Clients.AnyAsync(stored => stored.Id == client.Id && EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) != null, cancellationToken);
+
+    public Task<bool> IsWaitingAsync(OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken) =>
+        db.Clients.AnyAsync(stored => stored.Id == client.Id && EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince) != null, cancellationToken);
 
     public async Task<bool> IsSecretAsync(OpenIddictEntityFrameworkCoreApplication client, string secret, CancellationToken cancellationToken) =>
         client.ClientSecret is not null && await clients.ValidateClientSecretAsync(client, secret, cancellationToken);
@@ -72,10 +78,33 @@ internal sealed partial class ClientConfiguration(
         information.RegistrationClientUri = registrar.AddressOf(client.ClientId!);
         information.RegistrationAccessToken = RegistrationAccessToken.Generate();
         RegistrationAccessToken.Store(descriptor.Properties, information.RegistrationAccessToken, token);
-        await clients.UpdateAsync(client, descriptor, cancellationToken);
+        if (options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && InitialAccessTokens.NameIn(client.Properties) is null &&
+            ClientApproval.IsNeededFor(information, ClientRegistrar.RegistrationOf(current)))
+        {
+            await ReplaceAndWaitAsync(client, descriptor, cancellationToken);
+        }
+        else
+        {
+            await clients.UpdateAsync(client, descriptor, cancellationToken);
+        }
+
         ClientReplaced(client.ClientId!);
         return information;
     }
+
+    // What an operator approved is what they saw.
+    private Task<int> ReplaceAndWaitAsync(OpenIddictEntityFrameworkCoreApplication client, ClientDescriptor descriptor, CancellationToken cancellationToken) => db.WriteAsync(
+        async () =>
+        {
+            var now = time.GetUtcNow();
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await clients.UpdateAsync(client, descriptor, cancellationToken);
+            var waiting = await db.Clients.Where(stored => stored.Id == client.Id).ExecuteUpdateAsync(
+                set => set.SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince), now), cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return waiting;
+        },
+        cancellationToken);
 
     /// <summary>RFC 7592 §2.3: with the registration ends all that was granted to it, on every node.</summary>
     public async Task DeleteAsync(OpenIddictEntityFrameworkCoreApplication client)

@@ -55,8 +55,15 @@ internal static class ClientConfigurationEndpoint
             return problem!;
         }
 
+        if (await configuration.IsWaitingAsync(client, cancellationToken))
+        {
+            // What an operator looks at must not change under their eyes.
+            return new OAuthError(Errors.AccessDenied, "This client waits for the approval of an operator; it may be deleted meanwhile, not changed.") { StatusCode = StatusCodes.Status403Forbidden };
+        }
+
         var refusal = await CheckIdentityAsync(update, client, configuration, cancellationToken) ??
-            ClientMetadataRules.Check(update, policy, policy.AllowClientCredentials ?? !environment.IsProduction());
+            ClientMetadataRules.Check(update, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
+            (InitialAccessTokens.NameIn(client.Properties) is null ? AllowedRedirectHosts.Check(update, policy) : null);
         return refusal is not null ? refusal : Json(request, await configuration.ReplaceAsync(client, update, token, cancellationToken));
     }
 

@@ -3,6 +3,8 @@ using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -12,7 +14,7 @@ namespace McpIdentity.Server.Clients;
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
     IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, InitialAccessTokens tokens, McpIdentityDbContext db,
-    TimeProvider time, ILogger<ClientRegistrar> logger)
+    IOptions<OAuthServerOptions> options, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     private const string RegistrationProperty = "registration";
 
@@ -33,9 +35,11 @@ internal sealed partial class ClientRegistrar(
             InitialAccessTokens.Store(descriptor.Properties, token.Name);
         }
 
+        // Whom a token vouches for, the operator has let in.
+        var waits = token is null && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
         if (token is not { Id: { } counted })
         {
-            await StoreAsync(descriptor, client.ClientSecret, cancellationToken);
+            await StoreAsync(descriptor, client.ClientSecret, waits, cancellationToken);
         }
         else if (!await StoreCountedAsync(counted, descriptor, client.ClientSecret, cancellationToken))
         {
@@ -43,13 +47,20 @@ internal sealed partial class ClientRegistrar(
         }
 
         ClientRegistered(client.ClientId, client.ClientSecret is null);
+        if (waits)
+        {
+            ClientWaits(client.ClientId);
+        }
+
         return client;
     }
 
-    private async Task StoreAsync(ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken)
+    private async Task StoreAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
     {
         var stored = new OpenIddictEntityFrameworkCoreApplication();
-        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
+        var (row, now) = (db.Add(stored), time.GetUtcNow());
+        row.Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = now;
+        row.Property<DateTimeOffset?>(ClientColumns.AwaitingApprovalSince).CurrentValue = waits ? now : null;
         await clients.PopulateAsync(stored, descriptor, cancellationToken);
         stored.ClientSecret = null;
         await clients.CreateAsync(stored, secret, cancellationToken);
@@ -65,7 +76,7 @@ internal sealed partial class ClientRegistrar(
                 return false;
             }
 
-            await StoreAsync(descriptor, secret, cancellationToken);
+            await StoreAsync(descriptor, secret, waits: false, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             return true;
         },
@@ -180,4 +191,7 @@ internal sealed partial class ClientRegistrar(
 
     [LoggerMessage(1001, LogLevel.Information, "Client {ClientId} was registered; public: {IsPublic}.")]
     private partial void ClientRegistered(string clientId, bool isPublic);
+
+    [LoggerMessage(1007, LogLevel.Information, "Client {ClientId} waits for approval: the verb 'clients approve' lets it in.")]
+    private partial void ClientWaits(string clientId);
 }

@@ -23,7 +23,7 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
     // In OpenIddict's properties of a client.
     private const string Property = "initial_access_token";
 
-    private readonly RegistrationOptions _policy = options.Value.Registration;
+    private readonly RegistrationOptions _options = options.Value.Registration;
 
     /// <summary>256 random bits, recognisable for secret scanners.</summary>
     public static string Generate() => "mcpi_" + Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
@@ -51,10 +51,10 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
     {
         if (BearerToken.Of(request) is not { } token)
         {
-            return (null, _policy.RequireInitialAccessToken ? Refuse(request) : null);
+            return (null, Policy == RegistrationPolicy.Token ? Refuse(request) : null);
         }
 
-        if (_policy.InitialAccessToken is { Length: > 0 } configured && IsSame(token, configured))
+        if (_options.InitialAccessToken is { Length: > 0 } configured && IsSame(token, configured))
         {
             return (new Presented(Configured, Id: null), null);
         }
@@ -66,7 +66,7 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
         }
 
         // Where anybody may register a header that says nothing is no reason to refuse.
-        return (null, _policy.RequireInitialAccessToken ? Refuse(request) : null);
+        return (null, Policy == RegistrationPolicy.Open ? null : Refuse(request));
     }
 
     /// <summary>Counts one use, in the transaction of its registration.</summary>
@@ -80,6 +80,8 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
 
     public static OAuthError Refuse(HttpRequest request) =>
         BearerToken.Refuse(request, "Registration needs an initial access token of this server's operator, one that has not expired and has uses left.");
+
+    private RegistrationPolicy Policy => _options.PolicyInForce();
 
     private IQueryable<InitialAccessToken> Good(string id)
     {

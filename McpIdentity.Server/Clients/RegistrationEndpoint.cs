@@ -14,7 +14,7 @@ internal static class RegistrationEndpoint
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
         var address = new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket };
-        var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled;
+        var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.PolicyInForce() != RegistrationPolicy.Off;
         foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
         {
             var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map(path, IsOff);
@@ -43,7 +43,8 @@ internal static class RegistrationEndpoint
         }
 
         var policy = options.Value.Registration;
-        if (ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is { } error)
+        if ((ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
+            (token is null ? AllowedRedirectHosts.Check(metadata, policy) : null)) is { } error)
         {
             return error;
         }

@@ -37,7 +37,7 @@ internal sealed class EndpointTests
     public void The_pages_are_where_the_table_of_addresses_says() => Assert.That(
         _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
-        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.SignOut, Paths.Error }));
+        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error }));
 
     // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
     [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
@@ -113,6 +113,7 @@ internal sealed class EndpointTests
             "/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
             "/signin People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/site.css Programs GET, HEAD; http; without OAuth",
+            "/waiting People GET, HEAD; waiting; forms",
         }));
     }
 
