@@ -39,6 +39,8 @@ internal static class Pipeline
         new PipelineStage<ValidateTokenRequestContext>()
             .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
+            // The client is known, and nothing else has been looked at.
+            .After(Exchange.ValidateEndpointPermissions.Descriptor).RunScoped<RefuseWaitingClients>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
             .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
