@@ -14,7 +14,9 @@ internal sealed class Journey : IAsyncDisposable
 {
     private readonly HttpClient _browser = new();
 
-    private Journey(TestServer server) => (Server, Alice) = (server, new Person(server));
+    private readonly DocumentHost? _host;
+
+    private Journey(TestServer server, DocumentHost? host) => (Server, Alice, _host) = (server, new Person(server), host);
 
     public TestServer Server { get; }
 
@@ -23,7 +25,28 @@ internal sealed class Journey : IAsyncDisposable
     /// <summary>For what the client keeps between its starts.</summary>
     public TemporaryFolder Folder { get; } = new();
 
-    public static async Task<Journey> BeginAsync() => new(await TestServer.StartAsync());
+    /// <summary>What the client names itself by; null where it registers.</summary>
+    public string? Document { get; private init; }
+
+    public static async Task<Journey> BeginAsync() => new(await TestServer.StartAsync(), host: null);
+
+    /// <summary>The client is known by a document.</summary>
+    public static async Task<Journey> BeginWithDocumentAsync()
+    {
+        var host = await DocumentHost.StartAsync();
+        var document = host.Publish("/oauth/client.json", new
+        {
+            client_name = "A client with a document",
+            redirect_uris = new[] { "http://127.0.0.1/callback", "http://localhost/oauth/callback", "http://127.0.0.1/oauth/callback" },
+            grant_types = new[] { "authorization_code", "refresh_token" },
+            response_types = new[] { "code" },
+            token_endpoint_auth_method = "none",
+        });
+        return new Journey(await TestServer.StartAsync(DocumentHost.Settings), host) { Document = document };
+    }
+
+    /// <summary>As it is passed to a program that may go without.</summary>
+    public string[] DocumentArguments(params string[] option) => Document is null ? [] : [.. option, Document];
 
     /// <param name="greet">Has the client call the tool <c>greeting</c>, and returns what it answered.</param>
     /// <param name="restart">For a client that keeps a lost registration until it is started again.</param>
@@ -31,6 +54,7 @@ internal sealed class Journey : IAsyncDisposable
     {
         Assert.That(await greet(), Does.Contain("Alice Example"));
         Assert.That(Alice.PagesSeen, Is.EqualTo(["/signin", "/consent"]));
+        Assert.That(await ClientsAsync(), Has.Count.EqualTo(1).And.All.StartsWith(Document ?? ""), "by its document, or registered once");
 
         Server.Clock.Advance(TimeSpan.FromHours(2));
         Assert.That(await greet(), Does.Contain("Alice Example"), "the access token has expired");
@@ -42,10 +66,11 @@ internal sealed class Journey : IAsyncDisposable
         Assert.That(seen, Is.GreaterThan(2), "the person was asked again");
 
         var lost = await DeleteClientsAsync();
+        Server.Clock.Advance(TimeSpan.FromSeconds(5)); // an id that comes back is told from itself by the time
         await (restart?.Invoke() ?? Task.CompletedTask);
         Assert.That(await greet(), Does.Contain("Alice Example"), "the registration was lost");
         Assert.That(Alice.PagesSeen, Has.Count.GreaterThan(seen), "the person was asked again");
-        Assert.That(await ClientsAsync(), Has.Count.EqualTo(1).And.None.AnyOf(lost), "registered anew");
+        Assert.That(await ClientsAsync(), Document is null ? Has.Count.EqualTo(1).And.None.AnyOf(lost) : Is.EqualTo([Document]), "registered anew, or read again");
     }
 
     /// <summary>Opens an address as the person's browser would, and brings the answer to where the client waits for it.</summary>
@@ -72,6 +97,7 @@ internal sealed class Journey : IAsyncDisposable
         Alice.Dispose();
         Folder.Dispose();
         _browser.Dispose();
+        await (_host?.DisposeAsync() ?? default);
     }
 
     private async Task RevokeGrantsAsync()

@@ -21,10 +21,10 @@ internal sealed partial class JourneyTests
         ["DBUS_SESSION_BUS_ADDRESS"] = null,
     };
 
-    [Test]
-    public async Task The_CSharp_client_gets_over_whatever_it_loses()
+    [TestCase(false), TestCase(true)]
+    public async Task The_CSharp_client_gets_over_whatever_it_loses(bool hasDocument)
     {
-        await using var journey = await Journey.BeginAsync();
+        await using var journey = await BeginAsync(hasDocument);
         var client = await StartAsync();
         try
         {
@@ -50,30 +50,31 @@ internal sealed partial class JourneyTests
                     var answer = await journey.Alice.AuthorizeAsync(context.AuthorizationUri.AbsoluteUri);
                     return new AuthorizationResult { Code = answer["code"], State = answer["state"], Iss = answer["iss"] };
                 },
+                ClientMetadataDocumentUri = journey.Document is { } document ? new Uri(document) : null,
                 DynamicClientRegistration = new DynamicClientRegistrationOptions { ClientName = "C# client" },
             },
         }));
     }
 
-    [TestCase("v1"), TestCase("v2")]
+    [TestCase("v1", false), TestCase("v2", false), TestCase("v1", true), TestCase("v2", true)]
     [Category("Node")]
-    public async Task The_TypeScript_clients_get_over_whatever_they_lose(string sdk)
+    public async Task The_TypeScript_clients_get_over_whatever_they_lose(string sdk, bool hasDocument)
     {
-        await using var journey = await Journey.BeginAsync();
+        await using var journey = await BeginAsync(hasDocument);
 
         await journey.TravelAsync(() => RunAsync(
-            journey, "node", ["greet.mjs", sdk, journey.Server.McpUrl, journey.Folder.File("state.json")], new Dictionary<string, string?>()));
+            journey, "node", ["greet.mjs", sdk, journey.Server.McpUrl, journey.Folder.File("state.json"), .. journey.DocumentArguments()], new Dictionary<string, string?>()));
     }
 
-    [Test]
+    [TestCase(false), TestCase(true)]
     [Category("Node")]
-    public async Task Mcp_remote_gets_over_whatever_it_loses()
+    public async Task Mcp_remote_gets_over_whatever_it_loses(bool hasDocument)
     {
-        await using var journey = await Journey.BeginAsync();
+        await using var journey = await BeginAsync(hasDocument);
         var transport = new StdioClientTransport(new StdioClientTransportOptions
         {
             Command = "node",
-            Arguments = [NodePackages.PathOf("mcp-remote", "dist", "proxy.js"), journey.Server.McpUrl, $"{Ports.Next()}"],
+            Arguments = [NodePackages.PathOf("mcp-remote", "dist", "proxy.js"), journey.Server.McpUrl, $"{Ports.Next()}", .. journey.DocumentArguments("--client-metadata-url")],
             EnvironmentVariables = Environment(journey, ("MCP_REMOTE_CONFIG_DIR", journey.Folder.Path)),
             StandardErrorLines = line => _ = VisitAsync(journey, line),
         });
@@ -99,6 +100,8 @@ internal sealed partial class JourneyTests
 
         await journey.TravelAsync(() => RunAsync(journey, NodePackages.Node22, arguments, environment));
     }
+
+    private static Task<Journey> BeginAsync(bool hasDocument) => hasDocument ? Journey.BeginWithDocumentAsync() : Journey.BeginAsync();
 
     /// <summary>Runs a client once; where it prints an authorization URL, somebody visits it.</summary>
     private static async Task<string> RunAsync(Journey journey, string program, string[] arguments, Dictionary<string, string?> environment)

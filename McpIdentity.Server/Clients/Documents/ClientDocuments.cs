@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Outbound;
+using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -124,6 +126,8 @@ internal sealed partial class ClientDocuments(
             // By the store: the manager hands out remembered copies, which cannot be written.
             if (await store.FindByClientIdAsync(client.ClientId, CancellationToken.None) is not { } stored)
             {
+                // One that an operator has just deleted: what it gets now is told from what was ended then.
+                await services.GetRequiredService<Revocations>().SettleAsync(RevocationKind.Client, client.ClientId, CancellationToken.None);
                 await registrar.StoreAsync(descriptor, secret: null, waits, CancellationToken.None);
                 FirstRead(client.ClientId);
             }

@@ -1,13 +1,13 @@
 // One call of the tool greeting by a client of the TypeScript SDK, as a program that is started anew each time: what it knows is in
 // a file. It prints the addresses that its user has to open, and at last what the tool said.
-// Usage: greet.mjs <v1|v2> <mcpUrl> <stateFile>
+// Usage: greet.mjs <v1|v2> <mcpUrl> <stateFile> [documentUrl]
 import * as v2 from '@modelcontextprotocol/client';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { Callback, FileOAuthProvider } from './provider.mjs';
 
-const [version, url, file] = process.argv.slice(2);
+const [version, url, file, document] = process.argv.slice(2);
 const sdk = version === 'v1' ? { Client, StreamableHTTPClientTransport, UnauthorizedError } : v2;
 
 class PrintingProvider extends FileOAuthProvider {
@@ -18,6 +18,7 @@ class PrintingProvider extends FileOAuthProvider {
 
 const callback = await Callback.listen();
 const provider = new PrintingProvider({ clientName: 'Greeter', callback, file });
+provider.clientMetadataUrl = document;
 try {
   console.log(await greet());
 } finally {
