@@ -1,3 +1,4 @@
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -13,6 +14,7 @@ namespace McpIdentity.Tests.Conformance;
 internal sealed class ServerConformanceTests
 {
     [Test]
+    [Requirement("MCP-41"), Requirement("MCP-44"), Requirement("MCP-45"), Requirement("MCP-47"), Requirement("MCP-48"), Requirement("MCP-49"), Requirement("MCP-50"), Requirement("MCP-52"), Requirement("MCP-55")]
     public async Task The_endpoint_passes_without_authorization([Values("2025-11-25", "2026-07-28")] string revision)
     {
         await using var server = await StartAsync("Mcp:Auth:AuthType=none");
@@ -21,6 +23,7 @@ internal sealed class ServerConformanceTests
     }
 
     [Test]
+    [Requirement("MCP-55")]
     public async Task The_endpoint_passes_with_a_token([Values("2025-11-25", "2026-07-28")] string revision)
     {
         await using var server = await StartAsync();
