@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -19,6 +20,7 @@ internal sealed class CodeFlowTests
 
     [Test]
     [Category("SEED-034"), Category("SEED-043"), Category("B-24")]
+    [Requirement("MCP-01"), Requirement("MCP-13")]
     public async Task A_person_signs_in_consents_and_the_client_gets_tokens()   // SEED-043
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -89,6 +91,7 @@ internal sealed class CodeFlowTests
     [TestCase("response_mode", "fragment", "invalid_request")]
     [TestCase("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported")]
     [Category("B-15"), Category("B-19")]
+    [Requirement("MCP-05")]
     public async Task What_the_client_did_wrong_is_told_to_the_client(string parameter, string? value, string error)   // RFC 6749 §4.1.2.1
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -115,6 +118,7 @@ internal sealed class CodeFlowTests
     [TestCase("redirect_uri", "http://user@127.0.0.1:4711/callback")]
     [TestCase("redirect_uri", "http://127.0.0.1:4711/callback#x")]
     [TestCase("redirect_uri", "http://evil.example/callback")]
+    [Requirement("MCP-07")]
     public async Task Without_a_good_client_and_redirect_uri_the_person_sees_a_page_and_nothing_is_redirected(string parameter, string? value)   // RFC 6749 §4.1.2.1
     {
         var client = await OAuthClient.RegisterPublicAsync(_server, OAuthClient.LoopbackRedirectUri);
@@ -156,6 +160,7 @@ internal sealed class CodeFlowTests
     [TestCase("HTTP://LOCALHOST:{0}/mcp")]
     [TestCase("http://localhost:{0}")]
     [TestCase("http://localhost:{0}/")]
+    [Requirement("MCP-11")]
     public async Task Other_spellings_of_the_resource_become_the_canonical_audience(string spelling)   // docs/interoperability.md, "Spellings of the resource"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

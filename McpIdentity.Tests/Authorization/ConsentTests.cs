@@ -2,6 +2,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -213,6 +214,7 @@ internal sealed class ConsentTests
     }
 
     [Test]
+    [Requirement("MCP-19")]
     public async Task Consent_of_one_person_or_client_is_not_that_of_another()   // docs/decisions/0001
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

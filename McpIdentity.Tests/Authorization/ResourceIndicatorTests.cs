@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -26,6 +27,7 @@ internal sealed class ResourceIndicatorTests
     [TestCase("https://files.example/", Files)]
     [TestCase(Mail, Mail)]
     [TestCase(null, null)]
+    [Requirement("MCP-10")]
     public async Task A_token_has_exactly_the_audience_that_was_asked_for(string? asked, string? audience)   // docs/interoperability.md, "Spellings of the resource", "No resource"
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -74,6 +76,7 @@ internal sealed class ResourceIndicatorTests
     }
 
     [Test]
+    [Requirement("MCP-10")]
     public async Task A_grant_cannot_be_carried_to_another_resource_and_is_not_spent_by_the_attempt()   // RFC 8707 §2.2
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

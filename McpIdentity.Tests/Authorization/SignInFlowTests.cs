@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -44,6 +45,7 @@ internal sealed class SignInFlowTests
     [TestCase("http://localhost:4000/oauth/callback/debug", "http://127.0.0.1:4000/oauth/callback/debug")]
     [TestCase("cursor://anysphere.cursor-mcp/oauth/callback", "cursor://anysphere.cursor-mcp/oauth/callback/")]
     [Category("SEED-006")]
+    [Requirement("MCP-07")]
     public async Task Everything_but_a_loopback_port_is_compared_exactly(string registered, string used)
     {
         var client = await OAuthClient.RegisterPublicAsync(_server, registered);
@@ -138,6 +140,7 @@ internal sealed class SignInFlowTests
     [TestCase("state=kept", "kept")]
     [TestCase("", null)]
     [Category("B-19")]
+    [Requirement("MCP-16")]
     public async Task An_error_is_a_redirect_with_the_clients_own_state_and_ours_as_issuer(string query, string? state)
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Server.Clients;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients;
@@ -86,6 +87,7 @@ internal sealed class RedirectUriTests
 
     [Test]
     [Category("SEED-006"), Category("SEED-046")]
+    [Requirement("MCP-08"), Requirement("MCP-15")]
     public async Task Several_redirect_uris_of_every_safe_kind_are_echoed()   // docs/interoperability.md, "Private schemes", "Several redirect URIs"
     {
         string[] uris =
@@ -129,6 +131,7 @@ internal sealed class RedirectUriTests
     [TestCase("not a uri")]
     [TestCase("")]
     [Category("SEED-046"), Category("B-08")]
+    [Requirement("MCP-08")]
     public async Task A_dangerous_redirect_uri_is_refused(string redirectUri)
     {
         using var response = await RegisterAsync(new { redirect_uris = new[] { redirectUri } });

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Tokens;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients;
@@ -24,6 +25,7 @@ internal sealed class RegistrationTests
 
     [Test]
     [Category("SEED-046"), Category("B-08")]
+    [Requirement("MCP-14")]
     public async Task A_public_client_gets_an_identifier_and_no_secret()
     {
         using var response = await RegisterAsync(new

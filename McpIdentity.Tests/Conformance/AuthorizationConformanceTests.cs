@@ -1,3 +1,4 @@
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Conformance;
@@ -11,6 +12,7 @@ internal sealed class AuthorizationConformanceTests
     private const string ExpectedUntilClientMetadataDocumentsAreTaken = "WARNING authorization-server-metadata-cimd";
 
     [Test]
+    [Requirement("MCP-01"), Requirement("MCP-02"), Requirement("MCP-04"), Requirement("MCP-06")]
     public async Task The_suite_finds_nothing_to_object_to([Values("2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")] string revision)
     {
         await using var server = await TestServer.StartAsync();

@@ -20,9 +20,7 @@ internal static partial class SeedCoverage
     public static IReadOnlyList<Requirement> Requirements { get; private set; } = ReadRequirements();
 
     /// <summary>By number, the tests that carry it: class and sentence.</summary>
-    public static ILookup<string, string> Tests { get; } = typeof(SeedCoverage).Assembly.GetTypes().Where(type => !type.IsAbstract)
-        .SelectMany(type => type.GetMethods().Where(IsTest).SelectMany(method => NumbersOf(type, method).Distinct().Select(number => (number, test: NameOf(type, method)))))
-        .Distinct().OrderBy(pair => pair.test, StringComparer.Ordinal).ToLookup(pair => pair.number, pair => pair.test);
+    public static ILookup<string, string> Tests { get; } = TestsWith(IsNumber);
 
     public static string Write()
     {
@@ -59,13 +57,17 @@ internal static partial class SeedCoverage
 
     public static bool IsNumber(string category) => Number().IsMatch(category);
 
+    /// <summary>By category, the tests that carry it.</summary>
+    public static ILookup<string, string> TestsWith(Func<string, bool> isNumber) => typeof(SeedCoverage).Assembly.GetTypes().Where(type => !type.IsAbstract)
+        .SelectMany(type => type.GetMethods().Where(IsTest).SelectMany(method => CategoriesOf(type, method).Where(isNumber).Distinct().Select(number => (number, test: NameOf(type, method)))))
+        .Distinct().OrderBy(pair => pair.test, StringComparer.Ordinal).ToLookup(pair => pair.number, pair => pair.test);
+
     private static bool IsTest(MethodInfo method) => method.GetCustomAttributes().Any(attribute => attribute is ITestBuilder or ISimpleTestBuilder);
 
     // A category may stand on the class, on the method, or on one of its cases.
-    private static IEnumerable<string> NumbersOf(Type type, MethodInfo method) =>
+    private static IEnumerable<string> CategoriesOf(Type type, MethodInfo method) =>
         type.GetCustomAttributes<CategoryAttribute>().Concat(method.GetCustomAttributes<CategoryAttribute>()).Select(category => category.Name)
-            .Concat(method.GetCustomAttributes<TestCaseAttribute>().SelectMany(test => (test.Category ?? "").Split(',')))
-            .Where(IsNumber);
+            .Concat(method.GetCustomAttributes<TestCaseAttribute>().SelectMany(test => (test.Category ?? "").Split(',')));
 
     private static string NameOf(Type type, MethodInfo method) => $"{type.Name}: {method.Name.Replace('_', ' ')}";
 

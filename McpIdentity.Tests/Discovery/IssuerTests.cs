@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -13,6 +14,7 @@ namespace McpIdentity.Tests.Discovery;
 internal sealed class IssuerTests
 {
     [TestCase(null), TestCase("http://localhost:81")]
+    [Requirement("MCP-04"), Requirement("MCP-16")]
     public async Task Every_place_says_the_same_issuer(string? publicBaseUrl)
     {
         await using var server = await TestServer.StartAsync(publicBaseUrl is null ? [] : [$"Server:PublicBaseUrl={publicBaseUrl}"]);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -21,6 +22,7 @@ internal sealed class MetadataTests
 
     [Test]
     [Category("SEED-039")]
+    [Requirement("MCP-02"), Requirement("MCP-06"), Requirement("MCP-17"), Requirement("MCP-18")]
     public async Task The_metadata_holds_the_members_of_the_guide_with_exactly_those_paths()   // SEED-039
     {
         var metadata = await GetAsync("/.well-known/oauth-authorization-server");
@@ -49,6 +51,7 @@ internal sealed class MetadataTests
     [TestCase("/.well-known/openid-configuration/mcp")]
     [TestCase("/mcp/.well-known/openid-configuration")]
     [Category("LINK-02")]
+    [Requirement("MCP-03"), Requirement("MCP-06")]
     public async Task Every_place_where_clients_look_says_the_same(string path)   // docs/interoperability.md, "Metadata paths"
     {
         var expected = await _server.Http.GetStringAsync("/.well-known/oauth-authorization-server");

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -63,7 +64,23 @@ internal sealed class GoogleTests
         Assert.That(subjects[2], Is.Not.EqualTo(subjects[0]));
     }
 
+    /// <summary>Our token is ours alone: what needs Google was asked when the person signed in.</summary>
     [Test]
+    [Requirement("MCP-37")]
+    public async Task A_call_with_our_token_sends_google_nothing()
+    {
+        using var alice = Visitor();
+        var token = (await _client.ConnectAsync(alice)).Text("access_token")!;
+        var before = _google.Requests.Count;
+
+        var answer = await new McpCaller(_server).CallToolAsync("whoami", token);
+
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Body);
+        Assert.That(_google.Requests, Has.Count.EqualTo(before));
+    }
+
+    [Test]
+    [Requirement("MCP-19")]
     public async Task Nothing_goes_to_google_before_the_person_has_seen_who_asks_and_has_gone_on()   // MCP security best practices, "Confused Deputy Problem"
     {
         using var alice = Visitor();

@@ -1,3 +1,4 @@
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -149,6 +150,7 @@ internal sealed class SignInDemandTests
     }
 
     [Test]
+    [Requirement("MCP-20")]
     public async Task Google_is_not_asked_for_tokens_that_nobody_uses()
     {
         using var alice = Visitor("google");

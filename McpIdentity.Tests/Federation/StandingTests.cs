@@ -1,3 +1,4 @@
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.Logging;
 
@@ -9,6 +10,7 @@ namespace McpIdentity.Tests.Federation;
 internal sealed class StandingTests
 {
     [Test]
+    [Requirement("MCP-20")]
     public async Task Narrower_rules_and_a_removed_provider_end_what_people_hold()
     {
         using var folder = new TemporaryFolder();

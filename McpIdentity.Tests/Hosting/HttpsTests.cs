@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Hosting;
@@ -24,6 +25,7 @@ internal sealed class HttpsTests
     [TestCase("/signin")]
     [TestCase("/mcp")]
     [Category("SEED-076")]
+    [Requirement("MCP-09")]
     public async Task Plain_http_is_refused_where_secrets_travel(string path)
     {
         using var response = await _server.Http.PostAsync(path, new FormUrlEncodedContent([]));

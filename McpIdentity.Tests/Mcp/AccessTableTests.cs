@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Tests.Coverage;
 
 namespace McpIdentity.Tests.Mcp;
 
@@ -32,6 +33,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     [TestCase("resources/list", null, true), TestCase("prompts/list", null, true), TestCase("completion/complete", null, true)]
     [TestCase("invented/method", null, true), TestCase("Tools/List", null, true), TestCase("INITIALIZE", null, true)]
     [Category("SEED-011"), Category("SEED-012"), Category("SEED-013"), Category("SEED-050"), Category("SEED-065")]
+    [Requirement("MCP-30"), Requirement("MCP-32")]
     public async Task Without_a_credential_only_what_is_public_is_answered(string method, string? tool, bool isProtected)
     {
         var answer = await _host.CallAsync(method, ParametersOf(method, tool));
@@ -73,6 +75,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     // SEED-089, 090: a bad credential is 401 on a public method too, and says what is wrong.
     [Test]
     [Category("SEED-015"), Category("SEED-089"), Category("SEED-090")]
+    [Requirement("MCP-35"), Requirement("MCP-36")]
     public async Task A_bad_token_of_ours_is_refused_everywhere(
         [Values("expired", "wrong key", "wrong audience", "wrong issuer", "dead session", "no expiry", "no subject", "not an access token", "tampered")] string flaw,
         [Values("tools/list", "tools/call")] string method)
@@ -112,6 +115,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     // SEED-016, RFC 6750 §3.1: 403, and the scopes of the challenge are all that is needed and all that was granted.
     [Test]
     [Category("SEED-016")]
+    [Requirement("MCP-33")]
     public async Task A_foreign_token_without_a_required_scope_is_403()
     {
         var answer = await _host.CallToolAsync("echo", TestTokens.Foreign(("scopes", new[] { "other" })), new { message = "hi" });
@@ -174,6 +178,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     // docs/scopes.md: what the consent page calls running tools is what a token of ours needs for it. JWTs as configured.
     [TestCase("", 403), TestCase("Mcp:Auth:MethodScopes:tools/call=mcp", 200), TestCase("Mcp:Auth:MethodScopes:tools/call=", 200)]
     [TestCase("Mcp:Auth:RequireAuthForToolsCall=false", 200), TestCase("Mcp:Auth:PublicTools=echo", 200)]
+    [Requirement("MCP-33")]
     public async Task A_token_of_ours_calls_tools_with_the_scope_that_says_so(string setting, int status)
     {
         await using var host = await McpHost.StartAsync(new Dictionary<string, string?>

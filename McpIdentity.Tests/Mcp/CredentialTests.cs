@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Tests.Coverage;
 using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Mcp;
@@ -57,6 +58,7 @@ internal sealed class CredentialTests
     }
 
     [Test]
+    [Requirement("MCP-38")]
     public async Task A_token_in_the_query_string_is_401_and_warned_of()
     {
         var token = TestTokens.Own(_host.Keys.Key);
@@ -71,6 +73,7 @@ internal sealed class CredentialTests
     }
 
     [Test]
+    [Requirement("MCP-39")]
     public async Task A_cookie_is_not_a_credential()
     {
         var answer = await _host.CallToolAsync("echo", change: request => request.Headers.Add("Cookie", $"access_token={TestTokens.Own(_host.Keys.Key)}"));

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using McpIdentity.Tests.Coverage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Mcp;
@@ -163,6 +164,7 @@ internal sealed class MessageTests
     }
 
     [TestCase("MCP-Protocol-Version", "2025-11-25"), TestCase("Mcp-Method", "ping"), TestCase("Mcp-Name", "greeting"), TestCase("Mcp-Name", "=?base64?!?=")]
+    [Requirement("MCP-45"), Requirement("MCP-46")]
     public async Task A_header_that_contradicts_the_body_is_refused(string header, string value)
     {
         var answer = await _host.PostAsync(
@@ -192,6 +194,7 @@ internal sealed class MessageTests
     }
 
     [Test]
+    [Requirement("MCP-46")]
     public async Task The_modern_era_is_served_too([Values("echo", "=?base64?ZWNobw==?=")] string name)
     {
         var answer = await _host.PostAsync(
@@ -223,6 +226,7 @@ internal sealed class MessageTests
     }
 
     [TestCase("initialize"), TestCase("tools/list"), TestCase("tools/call")]
+    [Requirement("MCP-39")]
     public async Task A_session_that_nobody_gave_is_ignored(string method)   // docs/interoperability.md, "Sessions that we never gave"
     {
         object parameters = method == "initialize" ? new { protocolVersion = "2025-11-25", capabilities = new { }, clientInfo = new { name = "x", version = "1" } } : new { name = "greeting", arguments = new { } };
@@ -246,6 +250,7 @@ internal sealed class MessageTests
         Throws.InstanceOf<Microsoft.Extensions.Options.OptionsValidationException>().With.Message.Contains("SessionMode = Stateless"));
 
     [TestCase("GET"), TestCase("DELETE"), TestCase("PUT")]
+    [Requirement("MCP-51")]
     public async Task Other_HTTP_methods_are_405(string method)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), "/mcp");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using McpIdentity.Tests.Coverage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
 using ModelContextProtocol.Client;
@@ -30,6 +31,7 @@ internal sealed class ResourceTests
     // LINK-01.
     [TestCase(WellKnown), TestCase(WellKnown + "/mcp"), TestCase("/mcp" + WellKnown)]
     [Category("LINK-01")]
+    [Requirement("MCP-29"), Requirement("MCP-31"), Requirement("MCP-40")]
     public async Task Metadata_names_the_resource_and_its_issuer(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
@@ -91,6 +93,7 @@ internal sealed class ResourceTests
     [TestCase("Host: mcp.example", 200), TestCase("Host: localhost:8082", 200), TestCase("Host: [::1]:8082", 200), TestCase("Host: alias.example:80", 200)]
     [TestCase("Host: evil.example", 403), TestCase("Host: mcp.example.evil.example", 403), TestCase("Host: 10.0.0.1", 403), TestCase("Host: loopback", 403)]
     [Category("LINK-13")]
+    [Requirement("MCP-41")]
     public async Task Only_expected_hosts_and_origins_are_served(string header, int status) =>
         Assert.That(await _host.RawAsync(header), Does.StartWith($"HTTP/1.1 {status}"));
 

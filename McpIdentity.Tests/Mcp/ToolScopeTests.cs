@@ -1,5 +1,6 @@
 using System.Text.Json;
 using McpIdentity.Mcp;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -56,6 +57,7 @@ internal sealed class ToolScopeTests
     }
 
     [Test]
+    [Requirement("MCP-34")]
     public async Task It_needs_its_own_scopes_and_says_so()
     {
         var key = _mixed.Keys.Key;

@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,6 +29,7 @@ internal sealed class SignOutTests
     [Test]
     [Category("SEED-010")]
     [Category("SEED-045")]
+    [Requirement("MCP-20"), Requirement("MCP-35")]
     public async Task Signing_out_ends_the_session_its_tokens_and_every_copy_of_the_cookie()
     {
         using var alice = new Person(_server);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.Tokens;
 
@@ -125,6 +126,7 @@ internal sealed class SingleUseTests
     }
 
     [Test]
+    [Requirement("MCP-05")]
     public async Task A_wrong_verifier_does_not_spend_the_code()   // RFC 7636 §4.6
     {
         var client = await OAuthClient.RegisterPublicAsync(_server);
@@ -140,6 +142,7 @@ internal sealed class SingleUseTests
 
     [Test]
     [Category("SEED-035"), Category("B-05")]
+    [Requirement("MCP-12")]
     public async Task A_refresh_rotates_and_the_reuse_of_the_old_token_ends_the_family()   // SEED-035, with a grace of 0
     {
         var client = await OAuthClient.RegisterPublicAsync(_strict);

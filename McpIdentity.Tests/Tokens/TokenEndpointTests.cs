@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -164,6 +165,7 @@ internal sealed class TokenEndpointTests
 
     [Test]
     [Category("B-15")]
+    [Requirement("MCP-01")]
     public async Task A_confidential_client_cannot_act_without_its_secret()   // B-15
     {
         var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, grant_types = new[] { "authorization_code", "refresh_token" } });
