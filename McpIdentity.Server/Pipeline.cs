@@ -41,7 +41,7 @@ internal static class Pipeline
             .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
-            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
+            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<WidenByConsent>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
 
