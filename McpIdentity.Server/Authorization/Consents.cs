@@ -1,7 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Authorization;
