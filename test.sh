@@ -59,6 +59,7 @@ install_and_build() {
     has pgbouncer || packages+=(pgbouncer)
     has redis-server || packages+=(redis-server)
     has nginx || packages+=(nginx)
+    has ip || packages+=(iproute2)
 
     step "Tools"
     dotnet --version
@@ -68,9 +69,10 @@ install_and_build() {
     if [ "${#packages[@]}" -gt 0 ]; then
         echo "by apt-get, on this machine: ${packages[*]}, and what they depend on"
     else
-        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis and nginx are here"
+        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis, nginx and ip are here"
     fi
-    echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the TypeScript test clients of its package-lock.json"
+    echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the test clients and the MCP conformance suite of its"
+    echo "    package-lock.json, and a Node 22 for two of them (npm warns that this Node is too old for them)"
     echo "by dotnet tool restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the tools of dotnet-tools.json"
     echo "by dotnet restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the packages of each packages.lock.json"
 
@@ -79,7 +81,7 @@ install_and_build() {
         install_packages "${packages[@]}" </dev/null
     fi
 
-    step "npm ci (the TypeScript test clients)"
+    step "npm ci (the test clients and the conformance suite)"
     (cd McpIdentity.Tests/McpClients/typescript && npm ci --no-audit --no-fund </dev/null)
 
     step "dotnet tool restore"

@@ -39,19 +39,21 @@ internal static class Pipeline
         new PipelineStage<ValidateTokenRequestContext>()
             .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Exchange.ValidateScopes.Descriptor).Run<CheckCodeChallenge>()
+            // The client is known, and nothing else has been looked at.
+            .After(Exchange.ValidateEndpointPermissions.Descriptor).RunScoped<RefuseWaitingClients>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
             .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<WidenByConsent>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
+        new PipelineStage<ApplyTokenResponseContext>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyTokenResponseContext>.Descriptor).Run<ChallengeInKind>(),
 
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
             .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
             .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
-
-        new PipelineStage<ApplyTokenResponseContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor).Run<AnswerUnavailable>(),
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
@@ -87,7 +89,8 @@ internal static class Pipeline
             .After(Introspection.AttachMetadataClaims.Descriptor).RunScoped<IntrospectForResourceServers>(),
         new PipelineStage<ApplyIntrospectionResponseContext>()
             .Run<AttachExactIssuer>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>(),
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyIntrospectionResponseContext>.Descriptor).Run<AnswerUnavailable>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyIntrospectionResponseContext>.Descriptor).Run<ChallengeInKind>(),
         new PipelineStage<ValidateRevocationRequestContext>()
             .Run<IgnoreUnknownParameters>().Run<NameClientByAssertion>()
             // Before the type of the token is judged: another client's is refused, of whatever type.
@@ -97,7 +100,8 @@ internal static class Pipeline
             .After(Handlers.Revocation.AttachPrincipal.Descriptor).Run<RevokeWholeGrant>().Run<RecordRevocations>()
             .Without(Handlers.Revocation.RevokeToken.Descriptor),
         new PipelineStage<ApplyRevocationResponseContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>(),
+            .After(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyRevocationResponseContext>.Descriptor).Run<AnswerUnavailable>()
+            .After(OpenIddictServerAspNetCoreHandlers.AttachWwwAuthenticateHeader<ApplyRevocationResponseContext>.Descriptor).Run<ChallengeInKind>(),
 
         // Metadata.
         new PipelineStage<HandleConfigurationRequestContext>()

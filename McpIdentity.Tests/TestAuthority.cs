@@ -10,7 +10,7 @@ namespace McpIdentity.Tests;
 /// <c>SSL_CERT_FILE</c>: hosts of the web are played over https, with the checks of the real thing.
 /// </summary>
 [SetUpFixture]
-internal sealed partial class TestAuthority
+internal sealed class TestAuthority
 {
     private static readonly DirectoryInfo Folder = Directory.CreateTempSubdirectory("mcpidentity-authority-");
     private static X509Certificate2? _certificate;
@@ -61,6 +61,6 @@ internal sealed partial class TestAuthority
         return certificate.CopyWithPrivateKey(key);
     }
 
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetVariable(string name, string value, int overwrite);
+    [DllImport("libc", EntryPoint = "setenv"), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int SetVariable([MarshalAs(UnmanagedType.LPUTF8Str)] string name, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, int overwrite);
 }

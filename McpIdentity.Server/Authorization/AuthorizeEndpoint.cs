@@ -48,6 +48,14 @@ internal static class AuthorizeEndpoint
             return Refuse(refusal, "The person was not signed in.");
         }
 
+        if (pending.AwaitsApproval)
+        {
+            // Before anybody is asked for anything.
+            return request.HasPromptValue(PromptValues.None)
+                ? Refuse(Errors.InteractionRequired, "This client waits for the approval of an operator of this server.")
+                : Results.Redirect(WaitingModel.AddressFor(tickets.Protect(pending)));
+        }
+
         var person = SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal);
 
         var hinted = await HintedSubjectAsync(http, request);
@@ -131,7 +139,10 @@ internal static class AuthorizeEndpoint
             request.RedirectUri!,
             request.Scope!,
             request.GetResources()[0],
-            request.LoginHint);
+            request.LoginHint)
+        {
+            AwaitsApproval = ClientApproval.IsAwaited(properties),
+        };
     }
 
     // The request as a GET, whatever it arrived as. What made the person sign in again has done its work once they have;

@@ -28,6 +28,10 @@ internal sealed record PendingAuthorization(
     [JsonIgnore]
     public bool IsFresh { get; init; } = true;
 
+    /// <summary>The client registered itself, and no operator has let it in yet.</summary>
+    [JsonIgnore]
+    public bool AwaitsApproval { get; init; }
+
     /// <summary>What the client asks of the sign-in at the provider.</summary>
     public string? SignInPrompt { get; init; }
 

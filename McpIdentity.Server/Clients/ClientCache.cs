@@ -110,20 +110,29 @@ internal sealed class ClientCache(
 
         var forgotten = entries.Forgotten;
         OpenIddictEntityFrameworkCoreApplication? client;
+        var waits = false;
         try
         {
             // A disabled client is as good as unknown.
-            client = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
+            var found = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
+                .Select(stored => new { Client = stored, Waits = EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince) != null })
                 .SingleOrDefaultAsync(cancellationToken);
+            (client, waits) = (found?.Client, found?.Waits == true);
         }
         catch (Exception exception) when (known is not null && entries.Clients.Get<Remembered>(key) == known && StorageFaults.IsOne(exception))
         {
             return known.Client;
         }
 
-        if (client is null)
+        if (waits)
         {
-            // An unknown client is not remembered: it may be registered on another node in the next moment.
+            ClientApproval.Mark(client!);
+        }
+
+        if (client is null || waits)
+        {
+            // An unknown client is not remembered: it may be registered on another node in the next moment; nor is one that
+            // waits, which an operator may approve in that moment.
             entries.Clients.Remove(key);
         }
         else if (forgotten == entries.Forgotten)

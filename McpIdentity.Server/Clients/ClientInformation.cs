@@ -15,6 +15,12 @@ internal sealed class ClientInformation
     /// <summary>0: the secret does not expire. Present exactly when there is a secret.</summary>
     public long? ClientSecretExpiresAt { get; set; }
 
+    /// <summary>Where the client reads, changes and deletes its registration (RFC 7592 §3).</summary>
+    public string? RegistrationClientUri { get; set; }
+
+    /// <summary>With what. Only a hash of it is kept: it is said when it is made, and never again.</summary>
+    public string? RegistrationAccessToken { get; set; }
+
     public IReadOnlyList<string>? RedirectUris { get; set; }
 
     public required string TokenEndpointAuthMethod { get; set; }

@@ -4,6 +4,8 @@ using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -12,31 +14,84 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    IOpenIddictApplicationManager clients, ProtectedResources resources, McpIdentityDbContext db, TimeProvider time, ILogger<ClientRegistrar> logger)
+    IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, InitialAccessTokens tokens, McpIdentityDbContext db,
+    IOptions<OAuthServerOptions> options, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
+    private const string RegistrationProperty = "registration";
+
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="token">The initial access token of the request, if there was one.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <returns>The answer of RFC 7591 §3.2.1; the secret in it is never stored in the clear.</returns>
-    public async Task<ClientInformation> RegisterAsync(ClientMetadata metadata, CancellationToken cancellationToken)
+    /// <returns>The answer of RFC 7591 §3.2.1, whose secrets are never stored in the clear; null when the token has no use left.</returns>
+    public async Task<ClientInformation?> RegisterAsync(ClientMetadata metadata, InitialAccessTokens.Presented? token, CancellationToken cancellationToken)
     {
-        var client = Describe(metadata);
-        await StoreAsync(client, ToDescriptor(client), cancellationToken);
+        // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
+        var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
+        var client = Describe(metadata, clientId, time.GetUtcNow().ToUnixTimeSeconds());
+        var descriptor = ToDescriptor(client);
+        (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(clientId), RegistrationAccessToken.Generate());
+        RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
+        if (token is not null)
+        {
+            InitialAccessTokens.Store(descriptor.Properties, token.Name);
+        }
+
+        // Whom a token vouches for, the operator has let in.
+        var waits = token is null && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
+        if (token is not { Id: { } counted })
+        {
+            await StoreAsync(descriptor, client.ClientSecret, waits, cancellationToken);
+        }
+        else if (!await StoreCountedAsync(counted, descriptor, client.ClientSecret, cancellationToken))
+        {
+            return null;
+        }
+
         ClientRegistered(client.ClientId, client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None);
+        if (waits)
+        {
+            ClientWaits(client.ClientId);
+        }
+
         return client;
     }
 
     /// <summary>Stores a client that nobody has configured: it goes again when it is not used.</summary>
-    public async Task StoreAsync(ClientInformation client, ClientDescriptor descriptor, CancellationToken cancellationToken)
+    public async Task StoreAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
     {
         var stored = new OpenIddictEntityFrameworkCoreApplication();
-        db.Add(stored).Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = time.GetUtcNow();
+        var (row, now) = (db.Add(stored), time.GetUtcNow());
+        row.Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = now;
+        row.Property<DateTimeOffset?>(ClientColumns.AwaitingApprovalSince).CurrentValue = waits ? now : null;
         await clients.PopulateAsync(stored, descriptor, cancellationToken);
         stored.ClientSecret = null;
-        await clients.CreateAsync(stored, client.ClientSecret, cancellationToken);
+        await clients.CreateAsync(stored, secret, cancellationToken);
     }
 
-    /// <summary>What is registered of metadata that passed <see cref="ClientMetadataRules"/>, under an id that we choose.</summary>
-    public ClientInformation Describe(ClientMetadata metadata)
+    // In one transaction: no use is counted without its client, and no client is there without its use.
+    private Task<bool> StoreCountedAsync(string token, ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken) => db.WriteAsync(
+        async () =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            if (!await tokens.SpendAsync(token, cancellationToken))
+            {
+                return false;
+            }
+
+            await StoreAsync(descriptor, secret, waits: false, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return true;
+        },
+        cancellationToken);
+
+    /// <summary>Where a client reads, changes and deletes its registration (RFC 7592 §3).</summary>
+    public string AddressOf(string clientId) => address.UrlOf($"{Paths.Register}/{clientId}");
+
+    /// <summary>What we make of its metadata; where it is to have a secret, with a new one.</summary>
+    /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="clientId">Its identifier.</param>
+    /// <param name="issuedAt">Since when, in seconds since 1970.</param>
+    public ClientInformation Describe(ClientMetadata metadata, string clientId, long issuedAt)
     {
         var method = metadata.TokenEndpointAuthMethod ?? ClientAuthenticationMethods.ClientSecretBasic;
         var grants = metadata.GrantTypes is { Count: > 0 } asked
@@ -47,9 +102,8 @@ internal sealed partial class ClientRegistrar(
         var redirectUris = metadata.RedirectUris?.Select(uri => uri.GetString()!).Distinct().ToList();
         return new ClientInformation
         {
-            // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
-            ClientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24),
-            ClientIdIssuedAt = time.GetUtcNow().ToUnixTimeSeconds(),
+            ClientId = clientId,
+            ClientIdIssuedAt = issuedAt,
             ClientSecret = hasSecret ? ClientManager.GenerateSecret() : null,
             ClientSecretExpiresAt = hasSecret ? 0 : null,
             RedirectUris = redirectUris is { Count: > 0 } ? redirectUris : null,
@@ -103,7 +157,7 @@ internal sealed partial class ClientRegistrar(
         descriptor.WrittenKeySet = client.Jwks?.GetRawText();
         ClientKeys.SetUri(descriptor.Properties, client.JwksUri);
         // What a person or an operator may want to see of it later.
-        descriptor.Properties["registration"] = JsonSerializer.SerializeToElement(new ClientInformation
+        descriptor.Properties[RegistrationProperty] = JsonSerializer.SerializeToElement(new ClientInformation
         {
             ClientId = client.ClientId,
             ClientIdIssuedAt = client.ClientIdIssuedAt,
@@ -122,6 +176,16 @@ internal sealed partial class ClientRegistrar(
         return descriptor;
     }
 
+    /// <summary>What was registered, as far as it is kept: without secrets.</summary>
+    public static ClientInformation RegistrationOf(ClientDescriptor descriptor)
+    {
+        var client = descriptor.Properties[RegistrationProperty].Deserialize(ClientsJson.Default.ClientInformation)!;
+        client.RedirectUris = descriptor.WrittenRedirectUris is { Count: > 0 } uris ? uris : null;
+        client.ResponseTypes = descriptor.Permissions.Contains(Permissions.ResponseTypes.Code) ? [ResponseTypes.Code] : null;
+        client.ClientName = descriptor.DisplayName;
+        return client;
+    }
+
     public static bool IsNative(string redirectUri)
     {
         var uri = new Uri(redirectUri, UriKind.Absolute);
@@ -136,4 +200,7 @@ internal sealed partial class ClientRegistrar(
 
     [LoggerMessage(1001, LogLevel.Information, "Client {ClientId} was registered; public: {IsPublic}.")]
     private partial void ClientRegistered(string clientId, bool isPublic);
+
+    [LoggerMessage(1007, LogLevel.Information, "Client {ClientId} waits for approval: the verb 'clients approve' lets it in.")]
+    private partial void ClientWaits(string clientId);
 }

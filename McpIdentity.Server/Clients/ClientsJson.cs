@@ -10,6 +10,7 @@ namespace McpIdentity.Server.Clients;
     AllowDuplicateProperties = false,
     Converters = [typeof(EmptyIsAbsent), typeof(EmptyListIsAbsent), typeof(EmptyRedirectUrisAreAbsent)])]
 [JsonSerializable(typeof(ClientMetadata))]
+[JsonSerializable(typeof(ClientUpdate))]
 [JsonSerializable(typeof(ClientInformation))]
 [JsonSerializable(typeof(ClientDocument))]
 [JsonSerializable(typeof(DocumentTimes))]

@@ -37,7 +37,9 @@ internal static class ClientsSetup
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddSingleton<ClientKeys>();
         services.AddSingleton<UsedAssertions>();
+        services.AddScoped<InitialAccessTokens>();
         services.AddScoped<ClientRegistrar>();
+        services.AddScoped<ClientConfiguration>();
         services.AddScoped<StaticClients>();
         services.AddSingleton<FetchBudgets>();
         services.AddSingleton<ClientDocuments>();

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>A client that registered itself, or may not.</summary>
+/// <summary>A client that registered itself, changed or deleted its registration, or may not. A read changes nothing and is not recorded.</summary>
 internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -12,13 +12,20 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
         var result = await next(context);
         switch ((result as INestedHttpResult)?.Result ?? result)
         {
-            case JsonHttpResult<ClientInformation> { Value: { } client }:
-                log.Write(context.HttpContext, SecurityEvent.Success("client_registered") with
+            case JsonHttpResult<ClientInformation> { Value: { } client } when !HttpMethods.IsGet(context.HttpContext.Request.Method):
+                log.Write(context.HttpContext, SecurityEvent.Success(HttpMethods.IsPut(context.HttpContext.Request.Method) ? "client_updated" : "client_registered") with
                 {
                     ClientId = client.ClientId,
                     Reason = client.ClientName,
                     GrantType = string.Join(' ', client.GrantTypes),
                     Scope = client.Scope,
+                });
+                break;
+            case NoContent:
+                log.Write(context.HttpContext, SecurityEvent.Success("client_deleted") with
+                {
+                    ClientId = context.HttpContext.GetRouteValue("clientId") as string,
+                    Reason = "by the client itself",
                 });
                 break;
             case OAuthError error:

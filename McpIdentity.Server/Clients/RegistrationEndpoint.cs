@@ -1,86 +1,60 @@
-using System.Text.Json;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Dynamic client registration (RFC 7591).</summary>
+/// <summary>Dynamic client registration (RFC 7591), and the addresses at which a client looks after what it registered (RFC 7592).</summary>
 internal static class RegistrationEndpoint
 {
     /// <summary>Its rate limit, which has a maximum of its own.</summary>
     public const string Bucket = "register";
 
-    private const int MaxBodyBytes = 64 * 1024;
-
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
         var address = new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket };
-        var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.Enabled;
+        var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.PolicyInForce() != RegistrationPolicy.Off;
         foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
         {
             var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map(path, IsOff);
             endpoint.WithAddress(address);
+            var configuration = isOn ? app.Map($"{path}/{{clientId}}", ClientConfigurationEndpoint.AnswerAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map($"{path}/{{clientId}}", IsOff);
+            configuration.WithAddress(new AddressAttribute(Reader.Programs, "GET PUT DELETE") { Cors = true, Bucket = Bucket });
         }
     }
 
     private static OAuthError IsOff() => new("not_found", "Clients are registered by the operator of this server.") { StatusCode = StatusCodes.Status404NotFound };
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
-        HttpRequest request, ClientRegistrar registrar, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
+        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
         CancellationToken cancellationToken)
     {
-        if (InitialAccessToken.Check(request, options.Value.Registration) is { } refusal)
+        var (token, refusal) = await tokens.FindAsync(request, cancellationToken);
+        if (refusal is not null)
         {
             return refusal;
         }
 
-        var (metadata, problem) = await ReadAsync(request, cancellationToken);
+        var (metadata, problem) = await RegistrationBody.ReadAsync(request, ClientsJson.Default.ClientMetadata, cancellationToken);
         if (metadata is null)
         {
             return problem!;
         }
 
         var policy = options.Value.Registration;
-        if (ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is { } error)
+        if ((ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
+            (token is null ? AllowedRedirectHosts.Check(metadata, policy) : null)) is { } error)
         {
             return error;
         }
 
-        var client = await registrar.RegisterAsync(metadata, cancellationToken);
+        if (await registrar.RegisterAsync(metadata, token, cancellationToken) is not { } client)
+        {
+            return InitialAccessTokens.Refuse(request); // its last use was another's
+        }
+
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }
-
-    private static async Task<(ClientMetadata?, OAuthError?)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
-    {
-        if (!request.HasJsonContentType())
-        {
-            return (null, RegistrationErrors.InvalidClientMetadata("The Content-Type must be application/json."));
-        }
-
-        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = MaxBodyBytes;
-        }
-
-        try
-        {
-            var metadata = await JsonSerializer.DeserializeAsync(request.Body, ClientsJson.Default.ClientMetadata, cancellationToken);
-            return metadata is null ? (null, NotAnObject) : (metadata, null);
-        }
-        catch (JsonException)
-        {
-            return (null, NotAnObject);
-        }
-        catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
-        {
-            return (null, RequestBodies.Refuse(exception, "invalid_client_metadata"));
-        }
-    }
-
-    private static OAuthError NotAnObject => RegistrationErrors.InvalidClientMetadata(
-        "The request body must be a JSON object with the members of RFC 7591, each of its type and none twice.");
 }

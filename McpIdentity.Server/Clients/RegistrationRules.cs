@@ -32,11 +32,40 @@ internal sealed class RegistrationRules(IHostEnvironment environment) : IValidat
             problems.Add($"OAuth:Registration:RequireInitialAccessToken needs OAuth:Registration:InitialAccessToken of at least {StaticClientRules.MinimumSecretLength} characters.");
         }
 
+        else if (policy.InitialAccessToken is { Length: > 0 and < StaticClientRules.MinimumSecretLength })
+        {
+            problems.Add($"OAuth:Registration:InitialAccessToken must be at least {StaticClientRules.MinimumSecretLength} characters.");
+        }
+
         else if (policy.InitialAccessToken is { Length: > 0 } token && environment.IsProduction() && SecretStrength.IsWeak(token, SecretStrength.PasswordBits))
         {
             problems.Add("OAuth:Registration:InitialAccessToken is a sample or too regular to be secret: use random characters (verb keygen).");
         }
 
+        problems.AddRange(CheckPolicy(policy));
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
+    }
+
+    private static IEnumerable<string> CheckPolicy(RegistrationOptions policy)
+    {
+        if (policy is { Policy: { } said and not RegistrationPolicy.Off, Enabled: false })
+        {
+            yield return $"OAuth:Registration:Policy is {said} and OAuth:Registration:Enabled is false: leave one of them out.";
+        }
+
+        if (policy is { Policy: { } chosen and not RegistrationPolicy.Token, RequireInitialAccessToken: true })
+        {
+            yield return $"OAuth:Registration:Policy is {chosen} and OAuth:Registration:RequireInitialAccessToken is true: leave one of them out.";
+        }
+
+        if (policy.PolicyInForce() == RegistrationPolicy.Hosts != policy.AllowedRedirectHosts.Count > 0)
+        {
+            yield return "OAuth:Registration:Policy=Hosts and OAuth:Registration:AllowedRedirectHosts belong together: set both or none.";
+        }
+
+        foreach (var entry in policy.AllowedRedirectHosts.Where(entry => !AllowedRedirectHosts.IsEntry(entry)))
+        {
+            yield return $"OAuth:Registration:AllowedRedirectHosts has '{entry}': write a host such as claude.ai, *.example.com for all below it, {RedirectUris.HttpLoopback}, or a scheme with its colon.";
+        }
     }
 }

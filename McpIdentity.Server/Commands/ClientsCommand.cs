@@ -2,28 +2,33 @@ using System.CommandLine;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve.</summary>
+/// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve; <c>clients tokens</c> is beside it.</summary>
 internal static class ClientsCommand
 {
     private static readonly Argument<string> Which = new("client") { Description = "The client_id that list shows, or the name." };
 
+    private static readonly Option<bool> Waiting = new("--waiting") { Description = "Only those that wait to be approved, and where their answers would go." };
+
     public static Command Create() => new("clients", "The registered clients.")
     {
-        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", "clients list -o json", ListAsync).With(Table.Output),
+        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", "clients list --waiting", ListAsync).With(Waiting).With(Table.Output),
         ForOne("show", "Shows one client.", async (parsed, services, client, cancellationToken) =>
         {
             await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
             return 0;
         }).With(Table.Output),
+        ForOne("approve", "Lets a client in that registered itself and waits (OAuth:Registration:Policy=Approval).", ApproveAsync),
         Change("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
         Change("enable", "Lets a disabled client in again.", EnableAsync),
         Change("delete", "Ends all that a client holds and forgets it.", DeleteAsync, "will be forgotten, with its grants and what people allowed it.").With(Confirmation.Yes),
+        ClientTokensCommand.Create(),
     };
 
     private static Command Change(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task> change, string? loss = null) =>
@@ -54,20 +59,34 @@ internal static class ClientsCommand
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
+        var onlyWaiting = parsed.GetValue(Waiting);
         var clients = await services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking()
+            .Where(client => !onlyWaiting || EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null)
             .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt))
             .Select(client => new
             {
                 client.ClientId,
                 client.DisplayName,
                 client.ClientType,
+                client.Properties,
+                client.RedirectUris,
+                WaitsSince = EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince),
                 RegisteredAt = EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt),
                 LastUsedAt = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
                 DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
             }).ToListAsync(cancellationToken);
+        if (onlyWaiting)
+        {
+            await Table.WriteAsync(parsed, clients,
+                new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
+                new("redirect URIs", client => client.RedirectUris), new("waiting since", client => client.WaitsSince));
+            return 0;
+        }
+
         await Table.WriteAsync(parsed, clients,
             new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
-            new("state", client => client.DisabledAt is null ? "enabled" : "disabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt));
+            new("state", client => client.DisabledAt is not null ? "disabled" : client.WaitsSince is not null ? "waiting" : "enabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
+            new("registered with", client => InitialAccessTokens.NameIn(client.Properties)));
         return 0;
     }
 
@@ -79,7 +98,8 @@ internal static class ClientsCommand
         [
             ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
             ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions), ("registered", Moment(ClientColumns.RegisteredAt)),
-            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("live grants", liveGrants),
+            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("waiting since", Moment(ClientColumns.AwaitingApprovalSince)),
+            ("registered with", InitialAccessTokens.NameIn(client.Properties)), ("live grants", liveGrants),
         ];
         if (parsed.GetValue(Table.Output) == "json")
         {
@@ -93,6 +113,30 @@ internal static class ClientsCommand
         }
 
         DateTimeOffset? Moment(string column) => db.Entry(client).Property<DateTimeOffset?>(column).CurrentValue;
+    }
+
+    private static async Task<int> ApproveAsync(ParseResult parsed, IServiceProvider services, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
+    {
+        var (db, now) = (services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<TimeProvider>().GetUtcNow());
+        var words = CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
+        // As it was read: a client that changed in between is not what the operator saw.
+        var approved = await db.WriteAsync(
+            () => db.Clients.Where(stored => stored.Id == client.Id && stored.ConcurrencyToken == client.ConcurrencyToken && EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince) != null)
+                .ExecuteUpdateAsync(
+                    // One that was never used has a day for it from now on.
+                    set => set.SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince), (DateTimeOffset?)null)
+                        .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.RegisteredAt), (DateTimeOffset?)now),
+                    cancellationToken),
+            cancellationToken);
+        if (approved == 0)
+        {
+            await Console.Error.WriteLineAsync($"{words} does not wait for approval.");
+            return 1;
+        }
+
+        await OperatorRecord.WriteAsync(services, SecurityEvent.Success("client_approved") with { ClientId = client.ClientId });
+        Console.WriteLine($"approved: {words}, with answers to {CommandLine.Printable(client.RedirectUris)}");
+        return 0;
     }
 
     private static async Task DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)

@@ -16,7 +16,7 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
     {
         context.Metadata[Metadata.Issuer] = address.Issuer;
-        if (options.Value.Registration.Enabled)
+        if (options.Value.Registration.PolicyInForce() != RegistrationPolicy.Off)
         {
             context.Metadata["registration_endpoint"] = address.UrlOf(Paths.Register);
         }

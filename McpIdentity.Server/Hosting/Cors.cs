@@ -49,7 +49,7 @@ internal static class Cors
                 policy.AllowCredentials();
             }
 
-            return policy.WithMethods(["GET", "POST", "DELETE", "HEAD", .. settings.Methods])
+            return policy.WithMethods(["GET", "POST", "PUT", "DELETE", "HEAD", .. settings.Methods])
                 .WithHeaders([
                     "Accept", "Accept-Language", "Authorization", "Content-Language", "Content-Type", "Last-Event-ID",
                     "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Mcp-Session-Id", "X-Requested-With",

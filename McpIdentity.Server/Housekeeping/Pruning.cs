@@ -31,6 +31,9 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     // Clients that register at every start and never come to an authorization (docs/interoperability.md, "Unused registrations").
     private static readonly TimeSpan NeverAuthorized = TimeSpan.FromHours(24);
 
+    // An operator is away over a long weekend.
+    private static readonly TimeSpan NeverApproved = TimeSpan.FromDays(7);
+
     /// <summary>Counts, or deletes and counts.</summary>
     /// <returns>What there was of each kind, in the order of the work.</returns>
     public async Task<IReadOnlyList<(string What, int Count)>> RunAsync(bool dryRun, CancellationToken cancellationToken)
@@ -111,10 +114,11 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     {
         var now = time.GetUtcNow();
         var ttl = options.Value.Registration.UnusedClientTtl;
-        var (neverUsed, idle) = (now - NeverAuthorized, ttl > TimeSpan.Zero ? now - ttl : DateTimeOffset.MinValue);
+        var (neverUsed, neverApproved, idle) = (now - NeverAuthorized, now - NeverApproved, ttl > TimeSpan.Zero ? now - ttl : DateTimeOffset.MinValue);
         return db.Clients
             .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null
-                ? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) < neverUsed
+                ? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) < neverUsed &&
+                    (EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) == null || EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) < neverApproved)
                 : EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null && EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) < idle)
             .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null)
             .Where(client => !db.Grants.Any(grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now));

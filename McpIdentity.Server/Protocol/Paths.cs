@@ -31,6 +31,7 @@ internal static class Paths
     public const string SignIn = "/signin";
     public const string Login = "/login";
     public const string Consent = "/consent";
+    public const string Waiting = "/waiting";
     public const string SignOut = "/oauth/signout";
     public const string Error = "/error";
     public const string Home = "/";
@@ -58,8 +59,8 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, WellKnown, "/oidc"]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
-        ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, Register, OldRegister, SignIn, Login, Consent, SignOut, Error, StyleSheet])
+        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>

@@ -5,6 +5,20 @@ namespace McpIdentity.Server.Settings;
 /// <summary>Dynamic client registration (RFC 7591): the section <c>OAuth:Registration</c>.</summary>
 internal sealed class RegistrationOptions
 {
+    /// <summary>
+    /// Who may register clients: nobody (<c>Off</c>), whoever presents an initial access token (<c>Token</c>), clients of
+    /// <see cref="AllowedRedirectHosts"/> (<c>Hosts</c>), anybody with an operator who lets each client in (<c>Approval</c>), anybody
+    /// (<c>Open</c>). Unset: as <see cref="Enabled"/> and <see cref="RequireInitialAccessToken"/> say, and with neither <c>Open</c>.
+    /// A client that presents an initial access token needs neither a known host nor an approval.
+    /// </summary>
+    public RegistrationPolicy? Policy { get; set; }
+
+    /// <summary>
+    /// With <c>Policy=Hosts</c>, where answers of clients may go: <c>claude.ai</c>; <c>*.example.com</c>, any name below it and not
+    /// itself; <c>http-loopback</c>, the person's own computer; <c>cursor:</c>, links of that scheme.
+    /// </summary>
+    public IList<string> AllowedRedirectHosts { get; } = [];
+
     /// <summary>Whether <c>/register</c> is served.</summary>
     public bool Enabled { get; set; } = true;
 
@@ -41,4 +55,8 @@ internal sealed class RegistrationOptions
     /// a token to anyone, so unset means: not in Production, where an operator registers services.
     /// </summary>
     public bool? AllowClientCredentials { get; set; }
+
+    /// <summary>What holds, whichever settings say it.</summary>
+    public RegistrationPolicy PolicyInForce() =>
+        Policy ?? (!Enabled ? RegistrationPolicy.Off : RequireInitialAccessToken ? RegistrationPolicy.Token : RegistrationPolicy.Open);
 }

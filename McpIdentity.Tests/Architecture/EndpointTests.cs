@@ -37,7 +37,7 @@ internal sealed class EndpointTests
     public void The_pages_are_where_the_table_of_addresses_says() => Assert.That(
         _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
-        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.SignOut, Paths.Error }));
+        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error }));
 
     // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
     [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
@@ -102,6 +102,7 @@ internal sealed class EndpointTests
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
+            "/oauth/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
             "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
@@ -109,8 +110,10 @@ internal sealed class EndpointTests
             "/oauth/{**rest} Programs *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
+            "/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
             "/signin People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/site.css Programs GET, HEAD; http; without OAuth",
+            "/waiting People GET, HEAD; waiting; forms",
         }));
     }
 

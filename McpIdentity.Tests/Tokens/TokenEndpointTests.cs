@@ -158,6 +158,7 @@ internal sealed class TokenEndpointTests
             Assert.That(await byHeader.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
             Assert.That(byForm.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), id);
             Assert.That(await byForm.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
+            Assert.That(byForm.Headers.WwwAuthenticate, Is.Empty, "oauth4webapi and openid-client read no body beside a challenge");
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class ClientDocument : ClientMetadata
         }
 
         document.Choose();
-        return ClientMetadataRules.Check(document, policy, allowClientCredentials: false) is { } error
+        return (ClientMetadataRules.Check(document, policy, allowClientCredentials: false) ?? AllowedRedirectHosts.Check(document, policy)) is { } error
             ? throw new ClientDocumentException(error.Description.TrimEnd('.'))
             : document;
     }

@@ -99,7 +99,9 @@ internal sealed partial class ClientDocuments(
             using var _ = budgets.Take(url.IdnHost, isKnown: known?.WasUsed == true);
             var answer = await http.GetAsync(url, CancellationToken.None);
             var document = ClientDocument.Read(answer.Body, id, options.Value.Registration);
-            await StoreAsync(scope.ServiceProvider, document, DocumentTimes.From(answer, time.GetUtcNow(), Options));
+            // Whose host the operator named is let in by that.
+            var waits = options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && Options.AllowedHosts.Count == 0;
+            await StoreAsync(scope.ServiceProvider, document, DocumentTimes.From(answer, time.GetUtcNow(), Options), waits);
         }
         catch (Exception exception) when (exception is ClientDocumentException or GuardedHttpException)
         {
@@ -108,14 +110,13 @@ internal sealed partial class ClientDocuments(
         }
     }
 
-    private async Task StoreAsync(IServiceProvider services, ClientDocument document, DocumentTimes times)
+    private async Task StoreAsync(IServiceProvider services, ClientDocument document, DocumentTimes times, bool waits)
     {
         var (registrar, clients, store) = (
             services.GetRequiredService<ClientRegistrar>(),
             services.GetRequiredService<IOpenIddictApplicationManager>(),
             services.GetRequiredService<IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication>>());
-        var client = registrar.Describe(document);
-        client.ClientId = document.ClientId!;
+        var client = registrar.Describe(document, document.ClientId!, time.GetUtcNow().ToUnixTimeSeconds());
         var descriptor = ClientRegistrar.ToDescriptor(client);
         times.WriteTo(descriptor.Properties);
         try
@@ -123,7 +124,7 @@ internal sealed partial class ClientDocuments(
             // By the store: the manager hands out remembered copies, which cannot be written.
             if (await store.FindByClientIdAsync(client.ClientId, CancellationToken.None) is not { } stored)
             {
-                await registrar.StoreAsync(client, descriptor, CancellationToken.None);
+                await registrar.StoreAsync(descriptor, secret: null, waits, CancellationToken.None);
                 FirstRead(client.ClientId);
             }
             else if (DocumentTimes.In(stored.Properties) is not null)

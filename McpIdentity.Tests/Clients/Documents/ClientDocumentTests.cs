@@ -35,7 +35,7 @@ internal sealed class ClientDocumentTests
             var metadata = await (await _server.Http.GetAsync(path)).JsonAsync();
 
             Assert.That(metadata.GetProperty("client_id_metadata_document_supported").GetBoolean(), Is.True);
-            Assert.That(metadata.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()), Does.Contain("none"), "Q13");
+            Assert.That(metadata.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()), Does.Contain("none"), "docs/interoperability.md, Clients that bring a document");
         }
     }
 

@@ -178,7 +178,7 @@ internal sealed class DocumentLifeTests
         string UrlOf(int i) => OAuthClient.Of(server, host.Publish($"/{i}.json", Document), null, Callback).AuthorizeUrl();
     }
 
-    /// <summary>Q14: one id for every installation there is.</summary>
+    /// <summary>One id for every installation there is.</summary>
     [Test]
     public async Task Two_devices_of_one_person_share_the_client_and_neither_ends_the_other()
     {

@@ -102,6 +102,30 @@ internal sealed class DocumentPolicyTests
         }
     }
 
+    /// <summary>docs/registration.md: an operator who lets in each app by hand, or apps of known hosts alone, has decided that for these too.</summary>
+    [TestCase("OAuth:Registration:Policy=Approval", "waits", "OAuth:ClientDocuments:Enabled=true")]
+    [TestCase("OAuth:Registration:Policy=Approval", "sign-in", "OAuth:ClientDocuments:AllowedHosts:0=localhost")]
+    [TestCase("OAuth:Registration:Policy=Hosts", "refused", "OAuth:Registration:AllowedRedirectHosts:0=claude.ai")]
+    [TestCase("OAuth:Registration:Policy=Hosts", "sign-in", "OAuth:Registration:AllowedRedirectHosts:0=client.example")]
+    [TestCase("OAuth:Registration:Policy=Off", "sign-in", "OAuth:ClientDocuments:Enabled=true")]
+    public async Task Who_may_register_is_who_may_come_with_a_document(string policy, string expected, string setting)
+    {
+        await using var host = await DocumentHost.StartAsync();
+        await using var server = await TestServer.StartAsync([.. DocumentHost.Settings, policy, setting]);
+        var client = OAuthClient.Of(server, host.Publish(Path, new { redirect_uris = new[] { Callback } }), null, Callback);
+        using var person = new Person(server);
+
+        var page = await person.Browser.GetAsync(client.AuthorizeUrl());
+
+        var text = page.Document!.Body!.TextContent;
+        Assert.That(text, expected switch
+        {
+            "waits" => Does.Contain("operator").And.Not.Contain("Sign in"),
+            "refused" => Does.Contain("redirect URIs at claude.ai only"),
+            _ => Does.Contain("Sign in"),
+        });
+    }
+
     /// <summary>What one node has read, every node knows.</summary>
     [Test]
     [Category("Postgres")]

@@ -5,7 +5,7 @@ internal static class PublishedDocuments
 {
     public static IEnumerable<TestCaseData> All()
     {
-        // No token_endpoint_auth_method, and methods to choose from: Q11.
+        // No token_endpoint_auth_method, and methods to choose from (docs/interoperability.md, "Methods to choose from").
         yield return Case("ChatGPT", "/oauth/client.json", "https://chatgpt.com/connector/oauth/abc", new
         {
             client_name = "ChatGPT",
@@ -16,7 +16,7 @@ internal static class PublishedDocuments
             token_endpoint_auth_signing_alg_values_supported = new[] { "ES256", "RS256" },
         });
 
-        // A grant of confidential clients in the document of a public one: Q12.
+        // A grant of confidential clients in the document of a public one ("Grants in a document").
         yield return Case("Claude", "/oauth/mcp-oauth-client-metadata", "https://claude.ai/api/mcp/auth_callback", new
         {
             client_name = "Claude",
@@ -27,7 +27,7 @@ internal static class PublishedDocuments
             token_endpoint_auth_method = "none",
         });
 
-        // Redirect URIs without a port, requested with one: Q1.
+        // Redirect URIs without a port, requested with one ("Loopback ports").
         yield return Case("Claude Code", "/oauth/claude-code-client-metadata", "http://localhost:51764/callback", new
         {
             client_name = "Claude Code",
@@ -38,7 +38,7 @@ internal static class PublishedDocuments
             token_endpoint_auth_method = "none",
         });
 
-        // A logo of another host (Q15), several kinds of redirect URIs (Q3), and application_type native.
+        // A logo of another host, several kinds of redirect URIs ("Several redirect URIs"), and application_type native.
         yield return Case("VS Code", "/oauth/client-metadata.json", "http://127.0.0.1:33418/", new
         {
             client_name = "Visual Studio Code",

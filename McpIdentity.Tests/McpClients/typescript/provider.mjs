@@ -58,6 +58,12 @@ export class FileOAuthProvider {
     this.#save({ tokens: { ...this.#state.tokens, access_token: DROPPED_ACCESS_TOKEN } });
   }
 
+  /** The SDK says what the server no longer knows. */
+  invalidateCredentials(scope) {
+    const names = { all: ['client', 'tokens', 'codeVerifier', 'discovery'], client: ['client'], tokens: ['tokens'], verifier: ['codeVerifier'], discovery: ['discovery'] };
+    this.#save(Object.fromEntries(names[scope].map(name => [name, undefined])));
+  }
+
   codeVerifier() {
     return this.#state.codeVerifier;
   }

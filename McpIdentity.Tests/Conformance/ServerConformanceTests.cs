@@ -1,0 +1,85 @@
+using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using ModelContextProtocol.AspNetCore;
+using YamlDotNet.Serialization;
+
+namespace McpIdentity.Tests.Conformance;
+
+/// <summary>All that the official suite requires of an MCP server, of the endpoint in the real server with the suite's fixtures.</summary>
+[Category("Conformance"), Category("Node"), Category("Slow")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class ServerConformanceTests
+{
+    [Test]
+    public async Task The_endpoint_passes_without_authorization([Values("2025-11-25", "2026-07-28")] string revision)
+    {
+        await using var server = await StartAsync("Mcp:Auth:AuthType=none");
+
+        await PassAsync(server.McpUrl, revision);
+    }
+
+    [Test]
+    public async Task The_endpoint_passes_with_a_token([Values("2025-11-25", "2026-07-28")] string revision)
+    {
+        await using var server = await StartAsync();
+        using var alice = new Person(server);
+        var token = (await (await OAuthClient.RegisterPublicAsync(server)).ConnectAsync(alice)).Text("access_token")!;
+        await using var proxy = await TokenProxy.StartAsync(server.McpUrl, token);
+
+        await PassAsync(proxy.Url, revision);
+    }
+
+    [Test]
+    public async Task What_is_expected_to_fail_fails_without_the_module_too([Values("2025-11-25", "2026-07-28")] string revision)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrel().UseUrls($"http://localhost:{Ports.Next()}");
+        builder.Services.AddRouting();
+        builder.Services.AddMcpServer().WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless).WithConformanceFixtures();
+        await using var app = builder.Build();
+        app.MapMcp("/mcp");
+        await app.StartAsync();
+
+        await using var suite = ConformanceSuite.Start("server", "--url", app.Urls.First() + "/mcp", "--requirements", revision);
+        var (_, checks) = await suite.EndAsync();
+
+        Assert.That(checks.Where(check => check.HasFailed).Select(check => check.Name), Is.SupersetOf(ListIn(ExpectedFailures(revision))), suite.Output);
+    }
+
+    private static Task<TestServer> StartAsync(params string[] settings) =>
+        TestServer.StartAsync(builder => builder.Services.AddMcpServer().WithConformanceFixtures(), settings);
+
+    private static async Task PassAsync(string url, string revision)
+    {
+        await using var suite = ConformanceSuite.Start("server", "--url", url, "--requirements", revision, "--expected-failures", ExpectedFailures(revision));
+        var (exitCode, checks) = await suite.EndAsync();
+
+        // The suite runs more than it requires (extensions, scenarios that its own server does not pass) and counts only the required.
+        var required = ListIn(NodePackages.PathOf("@modelcontextprotocol", "conformance", "requirements", revision + ".yaml"));
+        var counted = checks.Where(check => required.Contains(check.Scenario)).ToList();
+        var expected = ListIn(ExpectedFailures(revision));
+        Assert.Multiple(() =>
+        {
+            Assert.That(counted.Where(check => check.HasFailed && !expected.Contains(check.Name)), Is.Empty);
+            Assert.That(counted.Select(check => check.Scenario).Distinct(), Is.EquivalentTo(required), "each was run");
+            Assert.That(exitCode, Is.Zero, suite.Output);
+        });
+        await TestContext.Out.WriteLineAsync(
+            $"{revision}: {required.Count} scenarios, {string.Join(", ", counted.GroupBy(check => check.Status).Select(group => $"{group.Count()} {group.Key}"))}\n" +
+            string.Join('\n', counted.Where(check => check.Status is not ("SUCCESS" or "INFO"))));
+    }
+
+    // In the suite's own form: a scenario a line, and why. One that passes after all fails the run.
+    private static string ExpectedFailures(string revision) => Repository.PathOf("McpIdentity.Tests", "Conformance", $"expected-failures-{revision}.yml");
+
+    private static List<string> ListIn(string path) =>
+        new DeserializerBuilder().IgnoreUnmatchedProperties().Build().Deserialize<Requirements>(File.ReadAllText(path)).Server;
+
+    private sealed class Requirements
+    {
+        [YamlMember(Alias = "server")]
+        public List<string> Server { get; set; } = [];
+    }
+}
