@@ -43,7 +43,7 @@ internal static class Pipeline
             .After(Exchange.ValidateEndpointPermissions.Descriptor).RunScoped<RefuseWaitingClients>()
             .After(Exchange.ValidateAuthorizedParty.Descriptor).Run<CompareRedirectUri>()
             .Without(Exchange.ValidateRedirectUri.Descriptor)
-            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<RefuseWiderScope>(),
+            .After(Exchange.ValidateCodeVerifier.Descriptor).Run<RefuseOtherResource>().Run<WidenByConsent>().Run<RefuseWiderScope>(),
         new PipelineStage<HandleTokenRequestContext>()
             .After(Exchange.AttachPrincipal.Descriptor).Run<IssueClientCredentials>(),
         new PipelineStage<ApplyTokenResponseContext>()

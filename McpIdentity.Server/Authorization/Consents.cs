@@ -1,11 +1,7 @@
-using System.Security.Cryptography;
-using System.Text;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.IdentityModel.Tokens;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -13,12 +9,8 @@ namespace McpIdentity.Server.Authorization;
 /// What people have allowed, per user, client, place where the answer goes, resource and scope (docs/decisions/0001). Of a
 /// client that is asked about each time nothing is kept.
 /// </summary>
-internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimeProvider time)
+internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembered, TimeProvider time)
 {
-    private const string SelectScopes = """
-        SELECT "Scopes" FROM "RememberedConsents" WHERE "Id" = $1
-        """;
-
     /// <summary>Whether the person has allowed this client all of these scopes at this resource before, with the answer going there.</summary>
     public async Task<bool> CoverAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
@@ -27,8 +19,8 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
             return false;
         }
 
-        var granted = await sql.ReadAsync(SelectScopes, [IdOf(userId, request)], row => row.GetString(0), cancellationToken);
-        return granted is not null && request.Scopes.Split(' ').All(granted.Split(' ').Contains);
+        var granted = await remembered.FindAsync(userId, request.ClientId, request.RedirectUri, request.Resource, cancellationToken);
+        return granted is not null && request.Scopes.Split(' ').All(granted.Scopes.Contains);
     }
 
     /// <summary>Remembers the request's scopes beside those allowed earlier.</summary>
@@ -96,7 +88,6 @@ internal sealed class Consents(McpIdentityDbContext db, PreparedSql sql, TimePro
 
     private IQueryable<Consent> ConsentOf(string id) => db.Consents.AsNoTracking().Where(consent => consent.Id == id);
 
-    // None of the parts can have a line break in it.
-    private static string IdOf(string userId, PendingAuthorization request) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Join('\n', userId, request.ClientId, RedirectUris.WithoutLoopbackPort(request.RedirectUri), request.Resource))));
+    private static string IdOf(string userId, PendingAuthorization request) =>
+        RememberedScopes.IdOf(userId, request.ClientId, request.RedirectUri, request.Resource);
 }

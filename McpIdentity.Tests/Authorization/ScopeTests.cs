@@ -148,6 +148,31 @@ internal sealed class ScopeTests
         }
     }
 
+    [TestCase("/mcp", "mcp notes:write files:read", "mcp"), TestCase("/mcp", "notes:write files:read", "mcp mcp:call")]
+    [TestCase("https://notes.example/mcp", "mcp:call notes:write files:read", "notes:write"), TestCase("https://notes.example/mcp", "mcp files:read", "notes:write")]
+    [TestCase("https://files.example/mcp", "mcp:call notes:write files:read", "files:read"), TestCase("https://files.example/mcp", "mcp notes:write mcp:admin", "files:read")]
+    public async Task The_scopes_of_one_resource_are_never_granted_for_another(string resource, string asked, string granted)
+    {
+        await using var server = await TestServer.StartAsync(
+            "OAuth:Resources:0:Resource=https://notes.example/mcp", "OAuth:Resources:0:Scopes:notes:write=Write notes",
+            "OAuth:Resources:1:Resource=https://files.example/mcp", "OAuth:Resources:1:Scopes:files:read=Read files");
+        resource = resource == "/mcp" ? server.McpUrl : resource;
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var service = await OAuthClient.RegisterServiceAsync(server);
+
+        var tokens = await client.ConnectAsync(alice, ("scope", asked), ("resource", resource));
+        using var refreshed = await client.RefreshAsync(tokens.Text("refresh_token")!, ("scope", asked + " " + granted));
+        using var ofService = await service.TokenAsync(("grant_type", "client_credentials"), ("scope", asked), ("resource", resource));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(tokens.Text("scope"), Is.EqualTo(granted));
+            Assert.That((await refreshed.JsonAsync()).Text("scope"), Is.EqualTo(granted));
+            Assert.That((await ofService.JsonAsync()).Text("scope"), Is.EqualTo(granted));
+        }
+    }
+
     [TestCase("openid profile", "mcp mcp:call"), TestCase("mcp", "mcp"), TestCase("mcp:admin", "mcp mcp:call"), TestCase(null, "mcp mcp:call")]
     public async Task A_service_gets_the_scopes_of_the_resource_too(string? asked, string granted)
     {
