@@ -11,4 +11,5 @@ namespace McpIdentity.Server.Clients;
 [JsonSerializable(typeof(ClientMetadata))]
 [JsonSerializable(typeof(ClientUpdate))]
 [JsonSerializable(typeof(ClientInformation))]
+[JsonSerializable(typeof(SignedClientIds.Registration))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -28,7 +28,10 @@ internal static class ClientsSetup
         services.AddSingleton<KnownClients>();
         services.AddSingleton<ClientUse>();
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
+        services.AddSingleton<SignedClientIds>();
+        services.AddSingleton<SignedClients>();
         services.AddScoped<InitialAccessTokens>();
+        services.AddScoped<ClientRows>();
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<ClientConfiguration>();
         services.AddScoped<StaticClients>();
