@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
-using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Clients;

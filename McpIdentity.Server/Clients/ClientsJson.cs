@@ -12,4 +12,5 @@ namespace McpIdentity.Server.Clients;
 [JsonSerializable(typeof(ClientUpdate))]
 [JsonSerializable(typeof(ClientInformation))]
 [JsonSerializable(typeof(SignedClientIds.Registration))]
+[JsonSerializable(typeof(List<ClientPreset>))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

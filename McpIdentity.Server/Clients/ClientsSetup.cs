@@ -15,6 +15,7 @@ internal static class ClientsSetup
     public static void AddClients(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.PostConfigure<OAuthServerOptions>(ClientPreset.Apply);
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, RegistrationRules>();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
         services.AddOpenIddict().AddCore(core =>
