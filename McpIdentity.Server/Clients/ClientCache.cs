@@ -15,7 +15,7 @@ namespace McpIdentity.Server.Clients;
 /// away they stay good for some minutes: what needs no more than a known client goes on.
 /// </summary>
 internal sealed class ClientCache(
-    ClientCache.Entries entries, McpIdentityDbContext db, TimeProvider time, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
+    ClientCache.Entries entries, SignedClients signed, McpIdentityDbContext db, TimeProvider time, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
     : IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>
 {
     /// <summary>The part that outlives a request. Another node's change shows after <see cref="Lifetime"/>.</summary>
@@ -84,8 +84,14 @@ internal sealed class ClientCache(
         return default;
     }
 
-    public ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByClientIdAsync(string identifier, CancellationToken cancellationToken) =>
-        FindAsync(ByClientId(identifier), clients => clients.Where(client => client.ClientId == identifier), cancellationToken);
+    public async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByClientIdAsync(string identifier, CancellationToken cancellationToken)
+    {
+        var found = await FindStoredAsync();
+        return found is null && await signed.RestoreAsync(identifier, cancellationToken) ? await FindStoredAsync() : found;
+
+        ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindStoredAsync() =>
+            FindAsync(ByClientId(identifier), clients => clients.Where(client => client.ClientId == identifier), cancellationToken);
+    }
 
     public ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByIdAsync(string identifier, CancellationToken cancellationToken) =>
         FindAsync(ById(identifier), clients => clients.Where(client => client.Id == identifier), cancellationToken);

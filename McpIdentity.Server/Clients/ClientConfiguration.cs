@@ -112,7 +112,7 @@ internal sealed partial class ClientConfiguration(
         // What is cut off can be tried again: the client, and with it its token, goes when all has ended that it held. Once more
         // for what it was given in between.
         await revocations.RevokeClientAsync(client.ClientId!);
-        await db.WriteAsync(() => db.Clients.Where(stored => stored.Id == client.Id).ExecuteDeleteAsync(CancellationToken.None), CancellationToken.None);
+        await db.DeleteClientAsync(client.ClientId!, time.GetUtcNow());
         await revocations.RevokeClientAsync(client.ClientId!);
         ClientDeleted(client.ClientId!);
     }

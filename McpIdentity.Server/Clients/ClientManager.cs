@@ -25,7 +25,10 @@ internal sealed class ClientManager(
     private const string FastHashPrefix = "sha256:";
 
     /// <summary>256 random bits, recognisable for secret scanners.</summary>
-    public static string GenerateSecret() => GeneratedPrefix + Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+    public static string GenerateSecret() => SecretOf(RandomNumberGenerator.GetBytes(32));
+
+    /// <param name="bytes">32 that nobody else knows or can find.</param>
+    public static string SecretOf(byte[] bytes) => GeneratedPrefix + Base64UrlEncoder.Encode(bytes);
 
     // 256 random bits cannot be guessed however fast the hash: PBKDF2 would cost 2.7 ms of every token request and gain
     // nothing. A secret that a person chose keeps it.

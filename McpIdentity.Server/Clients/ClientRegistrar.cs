@@ -1,21 +1,15 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Settings;
-using Microsoft.Extensions.Options;
-using OpenIddict.Abstractions;
-using OpenIddict.EntityFrameworkCore.Models;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    IOpenIddictApplicationManager clients, ProtectedResources resources, PublicAddress address, InitialAccessTokens tokens, McpIdentityDbContext db,
-    IOptions<OAuthServerOptions> options, TimeProvider time, ILogger<ClientRegistrar> logger)
+    ClientRows rows, SignedClientIds signed, ProtectedResources resources, PublicAddress address, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     private const string RegistrationProperty = "registration";
 
@@ -28,21 +22,15 @@ internal sealed partial class ClientRegistrar(
         // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
         var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
         var client = Describe(metadata, clientId, time.GetUtcNow().ToUnixTimeSeconds());
-        var descriptor = ToDescriptor(client);
-        (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(clientId), RegistrationAccessToken.Generate());
-        RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
-        if (token is not null)
+        if (signed.Make(client, token?.Name) is var (signedId, secret))
         {
-            InitialAccessTokens.Store(descriptor.Properties, token.Name);
+            (client.ClientId, client.ClientSecret) = (signedId, secret);
         }
 
-        // Whom a token vouches for, the operator has let in.
-        var waits = token is null && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
-        if (token is not { Id: { } counted })
-        {
-            await StoreAsync(descriptor, client.ClientSecret, waits, cancellationToken);
-        }
-        else if (!await StoreCountedAsync(counted, descriptor, client.ClientSecret, cancellationToken))
+        var descriptor = ToDescriptor(client);
+        (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(client.ClientId), RegistrationAccessToken.Generate());
+        RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
+        if (await rows.AddAsync(descriptor, client.ClientSecret, token, cancellationToken) is not { } waits)
         {
             return null;
         }
@@ -56,33 +44,14 @@ internal sealed partial class ClientRegistrar(
         return client;
     }
 
-    /// <summary>Stores a client that nobody has configured: it goes again when it is not used.</summary>
-    public async Task StoreAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
+    /// <summary>Registers a client again as its identifier says. What it may have registered besides is lost, and so is the token for its registration.</summary>
+    public async Task RestoreAsync(string clientId, SignedClientIds.Registration registration, string? secret, CancellationToken cancellationToken)
     {
-        var stored = new OpenIddictEntityFrameworkCoreApplication();
-        var (row, now) = (db.Add(stored), time.GetUtcNow());
-        row.Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = now;
-        row.Property<DateTimeOffset?>(ClientColumns.AwaitingApprovalSince).CurrentValue = waits ? now : null;
-        await clients.PopulateAsync(stored, descriptor, cancellationToken);
-        stored.ClientSecret = null;
-        await clients.CreateAsync(stored, secret, cancellationToken);
+        var client = Describe(registration.ToMetadata(), clientId, registration.IssuedAt);
+        client.ClientSecret = secret;
+        var descriptor = ToDescriptor(client);
+        await rows.AddAsync(descriptor, secret, registration.Token is { } name ? new InitialAccessTokens.Presented(name, Id: null) : null, cancellationToken);
     }
-
-    // In one transaction: no use is counted without its client, and no client is there without its use.
-    private Task<bool> StoreCountedAsync(string token, ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken) => db.WriteAsync(
-        async () =>
-        {
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-            if (!await tokens.SpendAsync(token, cancellationToken))
-            {
-                return false;
-            }
-
-            await StoreAsync(descriptor, secret, waits: false, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
-            return true;
-        },
-        cancellationToken);
 
     /// <summary>Where a client reads, changes and deletes its registration (RFC 7592 §3).</summary>
     public string AddressOf(string clientId) => address.UrlOf($"{Paths.Register}/{clientId}");

@@ -14,4 +14,6 @@ namespace McpIdentity.Server.Clients;
 [JsonSerializable(typeof(ClientInformation))]
 [JsonSerializable(typeof(ClientDocument))]
 [JsonSerializable(typeof(DocumentTimes))]
+[JsonSerializable(typeof(SignedClientIds.Registration))]
+[JsonSerializable(typeof(List<ClientPreset>))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -19,6 +19,7 @@ internal static class ClientsSetup
     public static void AddClients(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.PostConfigure<OAuthServerOptions>(ClientPreset.Apply);
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, RegistrationRules>();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, StaticClientRules>();
         services.AddSingleton<IValidateOptions<OAuthServerOptions>, ClientDocumentRules>();
@@ -37,7 +38,10 @@ internal static class ClientsSetup
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddSingleton<ClientKeys>();
         services.AddSingleton<UsedAssertions>();
+        services.AddSingleton<SignedClientIds>();
+        services.AddSingleton<SignedClients>();
         services.AddScoped<InitialAccessTokens>();
+        services.AddScoped<ClientRows>();
         services.AddScoped<ClientRegistrar>();
         services.AddScoped<ClientConfiguration>();
         services.AddScoped<StaticClients>();

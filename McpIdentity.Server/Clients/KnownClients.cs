@@ -14,23 +14,16 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
     // A name of a few letters would be found within other words.
     private const int MinimumLength = 5;
 
-    private static readonly KnownClient[] Common =
+    private readonly KnownClient[] _all =
     [
-        new("Claude", ["Claude", "Anthropic"], ["claude.ai", "claude.com", "anthropic.com"], ["claude"]),
-        new("ChatGPT", ["ChatGPT", "OpenAI"], ["chatgpt.com", "openai.com"], []),
-        new("Visual Studio Code", ["Visual Studio", "VS Code"], ["vscode.dev", "visualstudio.com"], ["vscode", "vscode-insiders"]),
-        new("GitHub Copilot", ["GitHub", "Copilot"], ["github.com", "vscode.dev", "microsoft.com"], ["vscode", "vscode-insiders"]),
-        new("Cursor", ["Cursor"], ["cursor.com", "cursor.sh"], ["cursor"]),
-        new("Windsurf", ["Windsurf", "Codeium"], ["windsurf.com", "codeium.com"], ["windsurf"]),
-        new("Google Gemini", ["Gemini", "Google"], ["google.com"], []),
-        new("Microsoft", ["Microsoft"], ["microsoft.com", "vscode.dev"], ["vscode", "vscode-insiders"]),
-        new("Postman", ["Postman"], ["postman.com", "getpostman.com", "postman.co"], ["postman"]),
+        .. ClientPreset.ListFrom(options.Value, out _).Where(preset => preset.Names is not null)
+            .Select(preset => new KnownClient(preset.Name, [.. preset.Names!], [.. preset.Hosts ?? []], [.. preset.Schemes ?? []])),
+        // One that is made from a preset is known as that.
+        .. ConfiguredClients.ListFrom(options.Value).Select(client => client.Options)
+            .Where(client => client is { Name.Length: > 0, Preset: null })
+            .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
+            .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength)),
     ];
-
-    private readonly KnownClient[] _all = [.. Common, .. ConfiguredClients.ListFrom(options.Value).Select(client => client.Options)
-        .Where(client => client.Name is { Length: > 0 })
-        .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
-        .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength))];
 
     /// <param name="name">What a client calls itself.</param>
     /// <param name="redirectUri">Where the answer goes.</param>

@@ -16,6 +16,10 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
     {
         var clients = ConfiguredClients.ListFrom(options);
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options).Concat(CheckResources(client.Setting, client.Options, options))).ToList();
+        var presets = ClientPreset.ListFrom(options, out var unreadable);
+        problems.AddRange(unreadable is null ? [] : [unreadable]);
+        problems.AddRange(clients.Where(client => unreadable is null && client.Options.Preset is { } preset && !presets.Any(known => known.Id == preset))
+            .Select(client => $"{client.Setting}:Preset is '{client.Options.Preset}', which is none of {string.Join(", ", presets.Select(known => known.Id).OfType<string>())}."));
         if (environment.IsProduction() && !string.IsNullOrEmpty(options.McpClientSecret) && !Placeholders.IsSet(options.McpClientSecret))
         {
             // It counts as none, and the client as a public one: in Production nobody wants that unsaid.

@@ -35,6 +35,12 @@ internal static class ClientsCommand
         ForOne(name, description, async (parsed, services, client, cancellationToken) =>
         {
             var words = CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
+            if (name == "enable" && ClientDeletion.IsDeleted(client.Properties))
+            {
+                await Console.Error.WriteLineAsync($"{words} was deleted, and its row is there so that it stays so.");
+                return 1;
+            }
+
             if (loss is not null && !await Confirmation.AskAsync(parsed, $"{words} {loss}"))
             {
                 return 2;
@@ -85,7 +91,7 @@ internal static class ClientsCommand
 
         await Table.WriteAsync(parsed, clients,
             new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
-            new("state", client => client.DisabledAt is not null ? "disabled" : client.WaitsSince is not null ? "waiting" : "enabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
+            new("state", client => ClientDeletion.IsDeleted(client.Properties) ? "deleted" : client.DisabledAt is not null ? "disabled" : client.WaitsSince is not null ? "waiting" : "enabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
             new("registered with", client => InitialAccessTokens.NameIn(client.Properties)));
         return 0;
     }
@@ -156,6 +162,6 @@ internal static class ClientsCommand
     {
         // What cannot be revoked now can be tried again: the client goes last.
         await DisableAsync(db, revocations, clientId, cancellationToken);
-        await db.Clients.Where(client => client.ClientId == clientId).ExecuteDeleteAsync(cancellationToken);
+        await db.DeleteClientAsync(clientId, TimeProvider.System.GetUtcNow());
     }
 }

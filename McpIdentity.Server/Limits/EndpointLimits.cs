@@ -26,7 +26,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
 
     // Who invents identifiers, or has many grants, gets no further than this many times the limit of one.
     private const int IdentitiesOfPeer = 10;
-    private const int MaxClientIdLength = 200;
+    private const int MaxClientIdLength = SignedClientIds.MaxLength;
 
     private readonly McpHostOptions.RateLimitingSection _options = options.Value.RateLimiting;
 

@@ -137,6 +137,12 @@ internal sealed class OAuthServerOptions
     /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
     public IList<StaticClientOptions> StaticClients { get; } = [];
 
+    /// <summary>
+    /// A file of your own in the place of the clients in wide use that this release knows: their names, hosts and redirect
+    /// URIs (<c>McpIdentity.Server/Clients/presets.json</c> is the form).
+    /// </summary>
+    public string? ClientPresets { get; set; }
+
     /// <summary>One such client by environment alone: <c>MCP_CLIENT_ID</c>.</summary>
     public string? McpClientId { get; set; }
 

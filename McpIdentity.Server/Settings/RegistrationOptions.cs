@@ -56,6 +56,12 @@ internal sealed class RegistrationOptions
     /// </summary>
     public bool? AllowClientCredentials { get; set; }
 
+    /// <summary>
+    /// Whether a new <c>client_id</c> says itself what was registered, under a key derived from <c>OAuth:EncryptionKey</c>
+    /// (RFC 7591 A.5.2): the client goes on when the database was lost. Such identifiers have 150 to 1,000 characters.
+    /// </summary>
+    public bool SignedClientIds { get; set; }
+
     /// <summary>What holds, whichever settings say it.</summary>
     public RegistrationPolicy PolicyInForce() =>
         Policy ?? (!Enabled ? RegistrationPolicy.Off : RequireInitialAccessToken ? RegistrationPolicy.Token : RegistrationPolicy.Open);

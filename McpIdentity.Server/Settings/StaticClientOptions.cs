@@ -5,7 +5,14 @@ namespace McpIdentity.Server.Settings;
 /// <summary>A client that the operator registers: an entry of <c>OAuth:StaticClients</c>.</summary>
 internal sealed class StaticClientOptions
 {
-    /// <summary>A name of your choice.</summary>
+    /// <summary>
+    /// A client in wide use, whose name and redirect URIs are known: <c>claude</c>, <c>chatgpt</c>, <c>vscode</c>, <c>copilot-cli</c>,
+    /// <c>cursor</c>, <c>gemini-cli</c>, <c>inspector</c>, <c>zed</c>, <c>codex</c>. What is said beside it counts: another client id or
+    /// name, and further redirect URIs.
+    /// </summary>
+    public string? Preset { get; set; }
+
+    /// <summary>A name of your choice; absent, that of the preset.</summary>
     public string? ClientId { get; set; }
 
     /// <summary>

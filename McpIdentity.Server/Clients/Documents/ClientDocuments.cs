@@ -128,7 +128,7 @@ internal sealed partial class ClientDocuments(
             {
                 // One that an operator has just deleted: what it gets now is told from what was ended then.
                 await services.GetRequiredService<Revocations>().SettleAsync(RevocationKind.Client, client.ClientId, CancellationToken.None);
-                await registrar.StoreAsync(descriptor, secret: null, waits, CancellationToken.None);
+                await services.GetRequiredService<ClientRows>().AddAsync(descriptor, secret: null, waits, CancellationToken.None);
                 FirstRead(client.ClientId);
             }
             else if (DocumentTimes.In(stored.Properties) is not null)

@@ -1,0 +1,64 @@
+using McpIdentity.Migrations;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+
+namespace McpIdentity.Server.Clients;
+
+/// <summary>Stores clients that nobody configured, with what we keep beside OpenIddict's columns.</summary>
+internal sealed class ClientRows(
+    IOpenIddictApplicationManager clients, InitialAccessTokens tokens, McpIdentityDbContext db, IOptions<OAuthServerOptions> options, TimeProvider time)
+{
+    /// <param name="descriptor">What is stored.</param>
+    /// <param name="secret">Its secret, of which a hash is stored.</param>
+    /// <param name="token">The initial access token that vouches for it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>Whether it waits for an operator; null when the token has no use left, and nothing was stored.</returns>
+    public async Task<bool?> AddAsync(ClientDescriptor descriptor, string? secret, InitialAccessTokens.Presented? token, CancellationToken cancellationToken)
+    {
+        if (token is not null)
+        {
+            InitialAccessTokens.Store(descriptor.Properties, token.Name);
+        }
+
+        if (token is { Id: { } counted })
+        {
+            return await AddCountedAsync(counted, descriptor, secret, cancellationToken) ? false : null;
+        }
+
+        // Whom a token vouches for, the operator has let in.
+        var waits = token is null && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
+        await AddAsync(descriptor, secret, waits, cancellationToken);
+        return waits;
+    }
+
+    /// <param name="waits">Whether it waits for an operator.</param>
+    /// <inheritdoc cref="AddAsync(ClientDescriptor, string?, InitialAccessTokens.Presented?, CancellationToken)"/>
+    public async Task AddAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
+    {
+        var stored = new OpenIddictEntityFrameworkCoreApplication();
+        var (row, now) = (db.Add(stored), time.GetUtcNow());
+        row.Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = now;
+        row.Property<DateTimeOffset?>(ClientColumns.AwaitingApprovalSince).CurrentValue = waits ? now : null;
+        await clients.PopulateAsync(stored, descriptor, cancellationToken);
+        stored.ClientSecret = null;
+        await clients.CreateAsync(stored, secret, cancellationToken);
+    }
+
+    // In one transaction: no use is counted without its client, and no client is there without its use.
+    private Task<bool> AddCountedAsync(string token, ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken) => db.WriteAsync(
+        async () =>
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            if (!await tokens.SpendAsync(token, cancellationToken))
+            {
+                return false;
+            }
+
+            await AddAsync(descriptor, secret, waits: false, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return true;
+        },
+        cancellationToken);
+}
