@@ -47,23 +47,7 @@ internal sealed class PackageTests
                   <ItemGroup><PackageReference Include="McpIdentity.Mcp" Version="{version}" /></ItemGroup>
                 </Project>
                 """);
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "Program.cs"), """
-                using McpIdentity.Mcp;
-                using ModelContextProtocol.Server;
-
-                var builder = WebApplication.CreateBuilder(args);
-                builder.AddMcpModule().WithTools<Weather>();
-                var app = builder.Build();
-                app.MapMcpModule();
-                app.Run();
-
-                [McpServerToolType]
-                sealed class Weather
-                {
-                    [McpServerTool(Name = "weather")]
-                    public static string Of(string city) => $"Sunny in {city}";
-                }
-                """);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "Program.cs"), OtherHosts.Program("cs"));
             await RunAsync("dotnet", ["build", "-c", "Release", "-o", "out", "--nologo"], folder.FullName);
 
             var url = $"http://localhost:{Ports.Next()}";

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients.Documents;
@@ -28,6 +29,7 @@ internal sealed class ClientDocumentTests
     }
 
     [Test]
+    [Requirement("MCP-21")]
     public async Task The_metadata_says_that_a_client_may_come_with_a_document_and_without_a_secret()
     {
         foreach (var path in (string[])["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])

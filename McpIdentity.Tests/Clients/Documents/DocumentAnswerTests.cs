@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -63,6 +64,7 @@ internal sealed class DocumentAnswerTests
     }
 
     [TestCaseSource(nameof(Documents))]
+    [Requirement("MCP-22"), Requirement("MCP-24")]
     public async Task What_a_client_must_not_be_known_by_is_refused(string document, string because)
     {
         var path = $"/{Guid.NewGuid()}.json";

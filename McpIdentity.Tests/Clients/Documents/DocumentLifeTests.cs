@@ -2,6 +2,7 @@ using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Housekeeping;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
@@ -34,6 +35,7 @@ internal sealed class DocumentLifeTests
     [TestCase(null, null, 3600)]
     [TestCase(null, "Expires: 0", 300)]
     [TestCase(null, "Expires: @1200", 1200)]
+    [Requirement("MCP-27")]
     public async Task It_is_read_again_when_its_headers_say_so(string? cacheControl, string? header, int? seconds)
     {
         await using var host = await DocumentHost.StartAsync();
@@ -66,6 +68,7 @@ internal sealed class DocumentLifeTests
     }
 
     [Test]
+    [Requirement("MCP-23")]
     public async Task What_it_says_now_counts_and_what_it_said_before_does_not()
     {
         await using var host = await DocumentHost.StartAsync();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients.Documents;
@@ -17,6 +18,7 @@ internal sealed class DocumentNetworkTests
     private static readonly string[] Inner = ["127.0.0.1", "10.0.0.1", "192.168.7.7", "169.254.169.254", "100.100.100.200", "::1", "fd00::1"];
 
     [Test]
+    [Requirement("MCP-26")]
     public async Task No_name_leads_to_an_inner_address_however_it_resolves()
     {
         using var network = await NetworkNamespace.CreateAsync(

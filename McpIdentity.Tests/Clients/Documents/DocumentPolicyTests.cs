@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients.Documents;
@@ -84,6 +85,7 @@ internal sealed class DocumentPolicyTests
     [TestCase("Claude", Callback, true)]
     [TestCase("Claude", "http://127.0.0.1/callback", true)]
     [TestCase("Claude", "https://claude.ai/api/mcp/auth_callback", true)]
+    [Requirement("MCP-25"), Requirement("MCP-28")]
     public async Task The_consent_page_says_whose_document_it_is_and_marks_a_name_that_is_another_hosts(string name, string redirectUri, bool isMarked)
     {
         await using var host = await DocumentHost.StartAsync();

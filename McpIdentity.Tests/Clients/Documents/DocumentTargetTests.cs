@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Clients.Documents;
@@ -12,6 +13,7 @@ internal sealed class DocumentTargetTests
 
     /// <summary>Every spelling of this computer that somebody has thought of; none of them is knocked at.</summary>
     [Test]
+    [Requirement("MCP-26")]
     public async Task No_spelling_of_this_computer_or_its_network_is_connected_to()
     {
         await using var server = await TestServer.StartAsync("OAuth:ClientDocuments:FetchesPerHost=1000", "OAuth:ClientDocuments:FetchesOfUnknown=1000");
