@@ -124,6 +124,6 @@ internal sealed partial class AuthenticateByAssertion(
         context.Reject(Errors.InvalidClient, told is null ? "The client assertion is not accepted." : $"The client assertion is not accepted. {told}.");
     }
 
-    [LoggerMessage(1006, LogLevel.Information, "An assertion of client {ClientId} was refused: {Reason}.")]
+    [LoggerMessage(1022, LogLevel.Information, "An assertion of client {ClientId} was refused: {Reason}.")]
     private partial void AssertionRefused(string? clientId, string reason);
 }

@@ -145,7 +145,7 @@ internal sealed partial class ClientKeys(
         }
     }
 
-    [LoggerMessage(1005, LogLevel.Warning, "The keys of client {ClientId} at its jwks_uri could not be read: {Reason}.")]
+    [LoggerMessage(1021, LogLevel.Warning, "The keys of client {ClientId} at its jwks_uri could not be read: {Reason}.")]
     private partial void KeysNotRead(string clientId, string reason);
 
     private sealed class Reading
