@@ -22,7 +22,10 @@ internal sealed class SignedClientIdTests
 
     private static readonly object Public = new
     {
-        redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, client_name = "Ein Editor \"für\" alle", token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code", "refresh_token" },
+        redirect_uris = new[] { OAuthClient.DefaultRedirectUri },
+        client_name = "Ein Editor \"für\" alle",
+        token_endpoint_auth_method = "none",
+        grant_types = new[] { "authorization_code", "refresh_token" },
     };
 
     private static readonly object Confidential = new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, client_name = "A back end", grant_types = new[] { "authorization_code", "refresh_token" } };

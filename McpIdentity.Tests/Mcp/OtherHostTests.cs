@@ -25,7 +25,9 @@ internal sealed class OtherHostTests
         {
             await using var host = ChildProcess.Start("node", [file], NodePackages.Folder, new Dictionary<string, string?>
             {
-                ["ISSUER"] = server.BaseUrl, ["RESOURCE"] = resource, ["PORT"] = new Uri(resource).Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                ["ISSUER"] = server.BaseUrl,
+                ["RESOURCE"] = resource,
+                ["PORT"] = new Uri(resource).Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
             });
             using var http = new HttpClient();
             await host.WaitUntilAsync(async cancellationToken => await IsThereAsync(http, resource, cancellationToken), "the host");
