@@ -109,6 +109,7 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             consent.Property(c => c.ClientId).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.Resource).HasMaxLength(Lengths.ClientId);
             consent.Property(c => c.Scopes).HasMaxLength(Lengths.ClientId);
+            consent.Property(c => c.LastScopes).HasMaxLength(Lengths.ClientId).HasDefaultValue("");
         });
 
         modelBuilder.Entity<Grant>(grant =>

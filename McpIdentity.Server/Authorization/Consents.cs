@@ -49,6 +49,7 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
             var scopes = string.Join(' ', granted.Split(' ').Union(request.Scopes.Split(' ')));
             if (await db.WriteAsync(() => ConsentOf(id).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
                 .SetProperty(consent => consent.Scopes, scopes)
+                .SetProperty(consent => consent.LastScopes, request.Scopes)
                 .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1)
             {
                 return;
@@ -67,6 +68,7 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
             RedirectUri = RedirectUris.WithoutLoopbackPort(request.RedirectUri),
             Resource = request.Resource,
             Scopes = request.Scopes,
+            LastScopes = request.Scopes,
             GrantedAt = time.GetUtcNow(),
         });
         try

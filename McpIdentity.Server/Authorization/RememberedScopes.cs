@@ -10,17 +10,18 @@ namespace McpIdentity.Server.Authorization;
 internal sealed class RememberedScopes(PreparedSql sql)
 {
     private const string Select = """
-        SELECT "Scopes", "GrantedAt" FROM "RememberedConsents" WHERE "Id" = $1
+        SELECT "Scopes", "GrantedAt", "LastScopes" FROM "RememberedConsents" WHERE "Id" = $1
         """;
 
     /// <summary>What a person has allowed.</summary>
     /// <param name="Scopes">All that was ever allowed and not taken back.</param>
     /// <param name="GrantedAt">When the person last pressed Allow.</param>
-    internal sealed record Remembered(string[] Scopes, DateTimeOffset GrantedAt);
+    /// <param name="LastScopes">What they allowed then.</param>
+    internal sealed record Remembered(string[] Scopes, DateTimeOffset GrantedAt, string[] LastScopes);
 
     /// <returns>Null where nothing is remembered, as of a client that is asked about each time.</returns>
     public ValueTask<Remembered?> FindAsync(string userId, string clientId, string redirectUri, string resource, CancellationToken cancellationToken) =>
-        sql.ReadAsync(Select, [IdOf(userId, clientId, redirectUri, resource)], row => new Remembered(row.GetString(0).Split(' '), sql.Moment(row, 1)), cancellationToken);
+        sql.ReadAsync(Select, [IdOf(userId, clientId, redirectUri, resource)], row => new Remembered(row.GetString(0).Split(' '), sql.Moment(row, 1), row.GetString(2).Split(' ')), cancellationToken);
 
     /// <summary>The key of the row.</summary>
     // None of the parts can have a line break in it.

@@ -14,7 +14,7 @@ namespace McpIdentity.Server.Clients;
 /// </summary>
 internal sealed partial class ClientConfiguration(
     IOpenIddictApplicationManager clients, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store, ClientRegistrar registrar,
-    McpIdentityDbContext db, Revocations revocations, IOptions<OAuthServerOptions> options,
+    ClientRows rows, McpIdentityDbContext db, Revocations revocations, IOptions<OAuthServerOptions> options,
     TimeProvider time, ILogger<ClientConfiguration> logger)
 {
     /// <returns>The client; null when there is none, or the token is not its own.</returns>
@@ -70,41 +70,23 @@ internal sealed partial class ClientConfiguration(
             (information.ClientSecret, information.ClientSecretExpiresAt) = (null, null);
         }
 
-        foreach (var (name, value) in current.Properties.Where(property => !descriptor.Properties.ContainsKey(property.Key)))
+        // Of what was kept before nothing stays but who vouched for it: a jwks_uri that is left out is gone.
+        var vouched = InitialAccessTokens.NameIn(client.Properties);
+        if (vouched is not null)
         {
-            descriptor.Properties[name] = value;
+            InitialAccessTokens.Store(descriptor.Properties, vouched);
         }
 
         information.RegistrationClientUri = registrar.AddressOf(client.ClientId!);
         information.RegistrationAccessToken = RegistrationAccessToken.Generate();
         RegistrationAccessToken.Store(descriptor.Properties, information.RegistrationAccessToken, token);
-        if (options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && InitialAccessTokens.NameIn(client.Properties) is null &&
-            ClientApproval.IsNeededFor(information, ClientRegistrar.RegistrationOf(current)))
-        {
-            await ReplaceAndWaitAsync(client, descriptor, cancellationToken);
-        }
-        else
-        {
-            await clients.UpdateAsync(client, descriptor, cancellationToken);
-        }
-
+        // What an operator approved is what they saw.
+        var waits = options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && vouched is null &&
+            ClientApproval.IsNeededFor(information, ClientRegistrar.RegistrationOf(current));
+        await rows.ReplaceAsync(client, descriptor, waits, cancellationToken);
         ClientReplaced(client.ClientId!);
         return information;
     }
-
-    // What an operator approved is what they saw.
-    private Task<int> ReplaceAndWaitAsync(OpenIddictEntityFrameworkCoreApplication client, ClientDescriptor descriptor, CancellationToken cancellationToken) => db.WriteAsync(
-        async () =>
-        {
-            var now = time.GetUtcNow();
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-            await clients.UpdateAsync(client, descriptor, cancellationToken);
-            var waiting = await db.Clients.Where(stored => stored.Id == client.Id).ExecuteUpdateAsync(
-                set => set.SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince), now), cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
-            return waiting;
-        },
-        cancellationToken);
 
     /// <summary>RFC 7592 §2.3: with the registration ends all that was granted to it, on every node.</summary>
     public async Task DeleteAsync(OpenIddictEntityFrameworkCoreApplication client)

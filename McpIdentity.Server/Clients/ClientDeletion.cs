@@ -25,6 +25,7 @@ internal static class ClientDeletion
                     .SetProperty(stored => stored.ConcurrencyToken, token)
                     .SetProperty(stored => stored.ClientSecret, (string?)null)
                     .SetProperty(stored => stored.DisplayName, (string?)null)
+                    .SetProperty(stored => stored.JsonWebKeySet, (string?)null)
                     .SetProperty(stored => stored.RedirectUris, (string?)null)
                     .SetProperty(stored => stored.Permissions, (string?)null)
                     .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt), (DateTimeOffset?)now)

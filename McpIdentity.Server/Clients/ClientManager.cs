@@ -45,15 +45,13 @@ internal sealed class ClientManager(
     public override async ValueTask PopulateAsync(
         OpenIddictEntityFrameworkCoreApplication application, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken = default)
     {
+        var keySet = application.JsonWebKeySet;
         await base.PopulateAsync(application, descriptor, cancellationToken);
         if (descriptor is ClientDescriptor client)
         {
             await Store.SetRedirectUrisAsync(application, [.. client.WrittenRedirectUris], cancellationToken);
             // What was read at its jwks_uri stays (and says where it was read).
-            if (client.WrittenKeySet is not null || ClientKeys.UriOf(client.Properties) is null)
-            {
-                application.JsonWebKeySet = client.WrittenKeySet;
-            }
+            application.JsonWebKeySet = client.WrittenKeySet ?? (ClientKeys.UriOf(client.Properties) is null ? null : keySet);
         }
     }
 

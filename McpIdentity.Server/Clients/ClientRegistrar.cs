@@ -152,6 +152,9 @@ internal sealed partial class ClientRegistrar(
         client.RedirectUris = descriptor.WrittenRedirectUris is { Count: > 0 } uris ? uris : null;
         client.ResponseTypes = descriptor.Permissions.Contains(Permissions.ResponseTypes.Code) ? [ResponseTypes.Code] : null;
         client.ClientName = descriptor.DisplayName;
+        // Of keys at an address, what was read there is ours to keep and not theirs to see.
+        client.JwksUri = ClientKeys.UriOf(descriptor.Properties);
+        client.Jwks = client.JwksUri is null && descriptor.WrittenKeySet is { } keys ? JsonElement.Parse(keys) : null;
         return client;
     }
 

@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Settings;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -44,6 +45,34 @@ internal sealed class ClientRows(
         await clients.PopulateAsync(stored, descriptor, cancellationToken);
         stored.ClientSecret = null;
         await clients.CreateAsync(stored, secret, cancellationToken);
+    }
+
+    /// <summary>Replaces what is stored of a client.</summary>
+    /// <param name="stored">The client, as the store found it.</param>
+    /// <param name="descriptor">What is stored from now on.</param>
+    /// <param name="waits">From now on it waits for an operator; otherwise it goes on as it was.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="OpenIddictExceptions.ConcurrencyException">It has changed since it was found.</exception>
+    public async Task ReplaceAsync(OpenIddictEntityFrameworkCoreApplication stored, ClientDescriptor descriptor, bool waits, CancellationToken cancellationToken)
+    {
+        if (!waits)
+        {
+            await clients.UpdateAsync(stored, descriptor, cancellationToken);
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        await db.WriteAsync(
+            async () =>
+            {
+                await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+                await clients.UpdateAsync(stored, descriptor, cancellationToken);
+                await db.Clients.Where(client => client.Id == stored.Id).ExecuteUpdateAsync(
+                    set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince), now), cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+                return true;
+            },
+            cancellationToken);
     }
 
     // In one transaction: no use is counted without its client, and no client is there without its use.

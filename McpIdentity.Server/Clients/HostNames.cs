@@ -7,7 +7,7 @@ internal static class HostNames
 
     /// <summary>Whether the text may stand in such a list; a name of other letters as URLs have it, in punycode.</summary>
     public static bool IsOne(string pattern) =>
-        pattern.All(char.IsAscii) && Uri.CheckHostName((pattern.StartsWith(Below, StringComparison.Ordinal) ? pattern[Below.Length..] : pattern).Trim('[', ']')) != UriHostNameType.Unknown;
+        pattern.All(char.IsAscii) && Uri.CheckHostName(pattern.StartsWith(Below, StringComparison.Ordinal) ? pattern[Below.Length..] : pattern) != UriHostNameType.Unknown;
 
     /// <param name="patterns">What the operator wrote.</param>
     /// <param name="host">A host name as a URL has it, in lower case and ASCII (<see cref="Uri.IdnHost"/>).</param>

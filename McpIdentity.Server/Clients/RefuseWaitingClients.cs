@@ -11,12 +11,14 @@ namespace McpIdentity.Server.Clients;
 /// </summary>
 internal sealed class RefuseWaitingClients(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
+    public const string Description = "This client waits for the approval of an operator of this server. Try again later.";
+
     public async ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
         if (context.ClientId is { } id && await clients.FindByClientIdAsync(id, context.CancellationToken) is { } client &&
             ClientApproval.IsAwaited(await clients.GetPropertiesAsync(client, context.CancellationToken)))
         {
-            context.Reject(Errors.TemporarilyUnavailable, "This client waits for the approval of an operator of this server. Try again later.");
+            context.Reject(Errors.TemporarilyUnavailable, Description);
         }
     }
 }

@@ -1,6 +1,8 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Clients;
@@ -9,14 +11,15 @@ namespace McpIdentity.Server.Clients;
 /// Gives a client its row again whose identifier says what it registered: after the database was lost, or when the row had not
 /// been used for long. One that was disabled or deleted still has a row, and gets no other.
 /// </summary>
-internal sealed partial class SignedClients(SignedClientIds ids, IServiceScopeFactory scopes, ILogger<SignedClients> logger)
+internal sealed partial class SignedClients(
+    SignedClientIds ids, IServiceScopeFactory scopes, IOptions<OAuthServerOptions> options, IHostEnvironment environment, ILogger<SignedClients> logger)
 {
     /// <param name="clientId">An identifier that is in no row of a client in use.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>Whether it is worth to look once more.</returns>
     public async Task<bool> RestoreAsync(string clientId, CancellationToken cancellationToken)
     {
-        if (ids.Read(clientId) is not var (registration, secret))
+        if (ids.Read(clientId) is not var (registration, secret) || !MayRegister(registration))
         {
             return false;
         }
@@ -39,6 +42,19 @@ internal sealed partial class SignedClients(SignedClientIds ids, IServiceScopeFa
         }
 
         return true;
+    }
+
+    // As it would have to register today: a policy that has become narrower counts for old identifiers too.
+    private bool MayRegister(SignedClientIds.Registration registration)
+    {
+        var (policy, metadata) = (options.Value.Registration, registration.ToMetadata());
+        return ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is null &&
+            policy.PolicyInForce() switch
+            {
+                RegistrationPolicy.Off => false,
+                RegistrationPolicy.Token => registration.Token is not null,
+                _ => registration.Token is not null || AllowedRedirectHosts.Check(metadata, policy) is null,
+            };
     }
 
     [LoggerMessage(1008, LogLevel.Information, "Client {ClientId} is not in the database, and its identifier says what it registered: it is registered again.")]

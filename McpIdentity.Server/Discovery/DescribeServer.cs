@@ -21,7 +21,7 @@ internal sealed class DescribeServer(PublicAddress address, ProtectedResources r
             context.Metadata["registration_endpoint"] = address.UrlOf(Paths.Register);
         }
 
-        if (options.Value.ClientDocuments.Enabled)
+        if (options.Value.TakesClientDocuments())
         {
             context.Metadata["client_id_metadata_document_supported"] = true;
         }

@@ -71,8 +71,10 @@ internal sealed class GuardedHttp : IDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or SocketException)
         {
-            throw exception as GuardedHttpException ?? exception.InnerException as GuardedHttpException
-                ?? new GuardedHttpException($"{url.IdnHost} could not be read ({ReasonOf(exception)})");
+            throw exception as GuardedHttpException ?? exception.InnerException as GuardedHttpException ?? new GuardedHttpException(
+                exception is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError }
+                    ? NotFound(url.IdnHost)
+                    : $"{url.IdnHost} could not be read ({ReasonOf(exception)})");
         }
     }
 
@@ -84,7 +86,7 @@ internal sealed class GuardedHttp : IDisposable
         // All of them: a name that has one address of each kind waits for the other to be chosen.
         if (addresses.Length == 0 || Array.Exists(addresses, address => SpecialUseAddresses.Contain(address) && !allowed.Any(network => network.Contains(address))))
         {
-            throw new GuardedHttpException($"{target.Host} is not a host of the public internet");
+            throw new GuardedHttpException(NotFound(target.Host));
         }
 
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -109,6 +111,9 @@ internal sealed class GuardedHttp : IDisposable
             : await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
         return read <= MaxBytes ? buffer[..read] : throw new GuardedHttpException($"{url.IdnHost} answered with more than {MaxBytes / 1024} KB");
     }
+
+    // One answer for both: which names exist within our network is nobody's to find out.
+    private static string NotFound(string host) => $"{host} is not to be found on the public internet";
 
     // The kind of failure and no more: a message may quote what the other side sent.
     private static string ReasonOf(Exception exception) => exception switch

@@ -3,8 +3,11 @@ namespace McpIdentity.Server.Settings;
 /// <summary>Client ID metadata documents: the section <c>OAuth:ClientDocuments</c>. Lifetimes are time spans (<c>01:00:00</c>).</summary>
 internal sealed class ClientDocumentOptions
 {
-    /// <summary>Whether a client may name itself by the https URL of a document that describes it, and need no registration.</summary>
-    public bool Enabled { get; set; } = true;
+    /// <summary>
+    /// Whether a client may name itself by the https URL of a document that describes it, and need no registration. Unset: where
+    /// clients may register without an initial access token (<see cref="RegistrationOptions.Policy"/>).
+    /// </summary>
+    public bool? Enabled { get; set; }
 
     /// <summary>
     /// Reads documents of these hosts only: <c>claude.ai</c>; <c>*.example.org</c> stands for every name below it. Empty: of
@@ -21,7 +24,7 @@ internal sealed class ClientDocumentOptions
     /// </summary>
     public IList<string> AllowedNetworks { get; } = [];
 
-    /// <summary>How often within a minute one host is asked for documents.</summary>
+    /// <summary>How often within a minute one host is asked for documents; half as often for requests of one address.</summary>
     public int FetchesPerHost { get; set; } = 10;
 
     /// <summary>How many documents of clients that nobody uses yet are read within a minute, of all hosts together.</summary>

@@ -134,6 +134,10 @@ internal sealed class OAuthServerOptions
 
     public ClientDocumentOptions ClientDocuments { get; } = new();
 
+    /// <summary>Who registers nobody, or those whom they know, has not asked for clients that come by themselves.</summary>
+    public bool TakesClientDocuments() =>
+        ClientDocuments.Enabled ?? Registration.PolicyInForce() is RegistrationPolicy.Open or RegistrationPolicy.Hosts or RegistrationPolicy.Approval;
+
     /// <summary>Clients that you register here instead of letting them register themselves. One that you remove is disabled at the next start.</summary>
     public IList<StaticClientOptions> StaticClients { get; } = [];
 

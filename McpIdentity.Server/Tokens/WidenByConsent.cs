@@ -44,7 +44,7 @@ internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims cl
         // What was allowed before is not taken up again: that client has asked for less.
         if (consent.GrantedAt > presented.Grant.CreatedAt + OwnConsent)
         {
-            granted.SetScopes(granted.GetScopes().Union(candidates.Intersect(consent.Scopes)));
+            granted.SetScopes(granted.GetScopes().Union(candidates.Intersect(consent.LastScopes)));
         }
     }
 }

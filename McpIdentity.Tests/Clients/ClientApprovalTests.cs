@@ -72,7 +72,8 @@ internal sealed class ClientApprovalTests
     {
         var service = await OAuthClient.RegisterServiceAsync(_server);
         using var waiting = await service.TokenAsync(("grant_type", "client_credentials"));
-        Assert.That(await waiting.OAuthErrorAsync(), Is.EqualTo("temporarily_unavailable"));
+        Assert.That(waiting.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That((await waiting.JsonAsync()).Text("error"), Is.EqualTo("temporarily_unavailable"));
 
         await ApproveAsync(service.ClientId);
 

@@ -52,6 +52,39 @@ internal sealed class ClientConfigurationTests
             Is.EquivalentTo(registered.EnumerateObject().Where(member => !onceOnly.Contains(member.Name)).Select(member => (member.Name, member.Value.ToString()))));
     }
 
+    /// <summary>RFC 7592 §2.2: a key that is left out opens nothing any more.</summary>
+    [TestCase("jwks"), TestCase("client_secret_basic"), TestCase("none")]
+    public async Task Keys_are_read_back_and_an_update_that_leaves_their_address_out_takes_it_away(string next)
+    {
+        var key = SigningClient.NewKey();
+        object keys = new { keys = new[] { SigningClient.Jwk(key) } };
+        var registered = await RegisterAsync(new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "private_key_jwt", jwks_uri = "https://keys.example/jwks" });
+        using var before = await SendAsync(registered, HttpMethod.Get);
+        Assert.That((await before.JsonAsync()).Text("jwks_uri"), Is.EqualTo("https://keys.example/jwks"));
+
+        var updated = await UpdateAsync(registered, new
+        {
+            client_id = registered.Text("client_id"),
+            redirect_uris = new[] { OAuthClient.DefaultRedirectUri },
+            token_endpoint_auth_method = next == "jwks" ? "private_key_jwt" : next,
+            jwks = next == "jwks" ? keys : null,
+        });
+
+        using var after = await SendAsync(updated, HttpMethod.Get);
+        var now = await after.JsonAsync();
+        Assert.That(now.TryGetProperty("jwks_uri", out _), Is.False);
+        Assert.That(now.TryGetProperty("jwks", out var read), Is.EqualTo(next == "jwks"));
+        if (next == "jwks")
+        {
+            Assert.That(read.GetProperty("keys")[0].Text("x"), Is.EqualTo(JsonSerializer.SerializeToElement(keys).GetProperty("keys")[0].Text("x")));
+            // What was read can be sent back as it is.
+            await UpdateAsync(updated, new { client_id = now.Text("client_id"), redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "private_key_jwt", jwks = read });
+        }
+
+        var stored = await InDatabaseAsync(db => db.Clients.SingleAsync(client => client.ClientId == registered.Text("client_id")));
+        Assert.That(stored.Properties, Does.Not.Contain("keys.example"));
+    }
+
     [Test]
     public async Task An_update_replaces_all_of_it_and_what_it_leaves_out_is_gone()
     {

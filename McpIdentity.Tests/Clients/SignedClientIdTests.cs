@@ -176,6 +176,21 @@ internal sealed class SignedClientIdTests
         await OAuthClient.Of(server, vouched, null, OAuthClient.DefaultRedirectUri).ConnectAsync(alice);
     }
 
+    [TestCase("OAuth:Registration:Policy=Off", false)]
+    [TestCase("OAuth:Registration:Policy=Token", false)]
+    [TestCase("OAuth:Registration:Policy=Hosts", false, "OAuth:Registration:AllowedRedirectHosts:0=other.example")]
+    [TestCase("OAuth:Registration:Policy=Hosts", true, "OAuth:Registration:AllowedRedirectHosts:0=client.example")]
+    [TestCase("OAuth:Registration:AllowedRedirectUriSchemes:0=cursor", false)]
+    public async Task One_that_could_not_register_today_does_not_come_back(string policy, bool comesBack, params string[] more)
+    {
+        var (_, client) = await RegisterAndLoseAsync(Public);
+        await using var server = await TestServer.StartAsync([On, policy, .. more, .. policy.EndsWith("Token", StringComparison.Ordinal) ? new[] { "OAuth:Registration:InitialAccessToken=handed out to the team" } : []]);
+
+        using var answer = await OAuthClient.Of(server, client.ClientId, null, client.RedirectUri).RefreshAsync("none");
+
+        Assert.That(await answer.OAuthErrorAsync(), Is.EqualTo(comesBack ? "invalid_grant" : "invalid_client"));
+    }
+
     [Test]
     [Category("Slow")]
     public async Task The_operator_deletes_one_for_good()

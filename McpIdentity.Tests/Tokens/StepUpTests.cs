@@ -59,14 +59,14 @@ internal sealed class StepUpTests
         Assert.That(tokens.TryGetProperty("id_token", out _), Is.True);
     }
 
-    [TestCase("another client"), TestCase("another redirect URI"), TestCase("another person"), TestCase("another resource"), TestCase("a denial"), TestCase("an earlier consent"), TestCase("a program on this computer")]
+    [TestCase("another client"), TestCase("another redirect URI"), TestCase("another person"), TestCase("another resource"), TestCase("a denial"), TestCase("an earlier consent"), TestCase("an earlier consent, and a later one for something else"), TestCase("a program on this computer")]
     public async Task Nothing_is_added_by(string what)
     {
         var isOfProgram = what == "a program on this computer";
         var client = await RegisterAsync(isOfProgram ? OAuthClient.LoopbackRedirectUri : null);
         using var alice = new Person(_server);
         using var bob = new Person(_server, "bob");
-        if (what == "an earlier consent")
+        if (what.StartsWith("an earlier consent", StringComparison.Ordinal))
         {
             await AllowAsync(client, alice, "mcp mcp:call");
             _server.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -86,6 +86,9 @@ internal sealed class StepUpTests
                 break;
             case "another resource":
                 await AllowAsync(client, alice, "mcp mcp:call", ("resource", Notes));
+                break;
+            case "an earlier consent, and a later one for something else":
+                await AllowAsync(client, alice, "mcp openid");
                 break;
             case "a denial":
                 alice.Decision = "deny";

@@ -23,5 +23,9 @@ public sealed class Consent
     /// <summary>Space-separated, as on the wire.</summary>
     public required string Scopes { get; set; }
 
+    /// <summary>When the person last pressed Allow.</summary>
     public DateTimeOffset GrantedAt { get; set; }
+
+    /// <summary>What they allowed then: of <see cref="Scopes"/>, those that are as new as <see cref="GrantedAt"/>.</summary>
+    public string LastScopes { get; set; } = "";
 }

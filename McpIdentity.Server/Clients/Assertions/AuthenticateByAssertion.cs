@@ -50,10 +50,17 @@ internal sealed partial class AuthenticateByAssertion(
             return;
         }
 
-        if (await clients.FindByClientIdAsync(clientId, context.CancellationToken) is not OpenIddictEntityFrameworkCoreApplication client ||
-            keys.SourceOf(client, await clients.GetPropertiesAsync(client, context.CancellationToken)) is not { } source)
+        var client = (OpenIddictEntityFrameworkCoreApplication?)await clients.FindByClientIdAsync(clientId, context.CancellationToken);
+        if (client is null || keys.SourceOf(client, await clients.GetPropertiesAsync(client, context.CancellationToken)) is not { } source)
         {
             Refuse(context, "there is no such client, or it has no keys");
+            return;
+        }
+
+        if (ClientApproval.IsAwaited(await clients.GetPropertiesAsync(client, context.CancellationToken)))
+        {
+            // Whom nobody has let in does not make us ask anywhere.
+            context.Reject(Errors.TemporarilyUnavailable, RefuseWaitingClients.Description);
             return;
         }
 

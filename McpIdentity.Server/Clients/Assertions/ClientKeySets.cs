@@ -16,6 +16,7 @@ internal static class ClientKeySets
     public const int MaxKeys = 20;
 
     private const int MaxKeyLength = 4096;
+    private const int MaxLength = 16 * 1024;
     private const int MinRsaBytes = 2048 / 8; // RFC 7518 §3.3
 
     // RFC 7518 §6.2.2, §6.3.2, §6.4: whoever sends one of these has sent the secret itself.
@@ -42,6 +43,19 @@ internal static class ClientKeySets
             {
                 return $"holds a private or symmetric key (\"{secret}\"): only public keys belong here, and that one is no secret any more";
             }
+        }
+
+        try
+        {
+            if (Write(set).Length > MaxLength)
+            {
+                return $"must not hold more than {MaxLength} characters of public keys";
+            }
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or FormatException)
+        {
+            // Half a surrogate pair, or a number for a text: JSON until somebody reads it.
+            return "holds a key of which a member is no text, or no base64url";
         }
 
         return UsableOf(keys).Any() ? null : "holds no key that could check a signature: RSA of at least 2048 bits, or EC on P-256, P-384 or P-521";
@@ -85,5 +99,5 @@ internal static class ClientKeySets
     // RFC 7518 §6.3.1: by its numbers, which some leave out beside a certificate.
     private static bool IsLongEnough(JsonElement key) =>
         !key.GetProperty("kty").ValueEquals("RSA") ||
-        (key.TryGetProperty("n", out var modulus) && Base64UrlEncoder.DecodeBytes(modulus.GetString()).Length >= MinRsaBytes);
+        (key.TryGetProperty("n", out var modulus) && modulus.ValueKind == JsonValueKind.String && Base64UrlEncoder.DecodeBytes(modulus.GetString()).Length >= MinRsaBytes);
 }

@@ -38,7 +38,7 @@ internal sealed partial class ClientKeys(
     private const int MaxRemembered = 10_000;
 
     private const string Update = """
-        UPDATE "OpenIddictApplications" SET "JsonWebKeySet" = $1 WHERE "ClientId" = $2
+        UPDATE "OpenIddictApplications" SET "JsonWebKeySet" = $1, "ConcurrencyToken" = $3 WHERE "ClientId" = $2
         """;
 
     // Parsed keys by the text that they stand in, and readings by client.
@@ -115,6 +115,7 @@ internal sealed partial class ClientKeys(
     {
         await Task.Yield();
         var now = time.GetUtcNow();
+        reading.PausedUntil = now + PauseOnError; // whatever happens
         try
         {
             var url = new Uri(uri, UriKind.Absolute);
@@ -132,14 +133,13 @@ internal sealed partial class ClientKeys(
                 writer.WriteNumber(ReadAtMember, now.ToUnixTimeSeconds());
             });
             var read = new KnownKeys(now, Parse(text));
-            await sql.WriteAsync(Update, text, clientId);
+            await sql.WriteAsync(Update, text, clientId, Guid.NewGuid().ToString());
             clients.Forget(clientId);
             reading.PausedUntil = now + (known is null ? TimeSpan.Zero : read.IsSameAs(known) ? Pause : PauseAfterChange);
             return read;
         }
         catch (Exception exception) when (exception is GuardedHttpException or JsonException)
         {
-            reading.PausedUntil = now + PauseOnError;
             KeysNotRead(clientId, exception is JsonException ? "what it publishes is no JSON" : exception.Message);
             return null;
         }

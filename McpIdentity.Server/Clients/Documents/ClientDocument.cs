@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Settings;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -25,6 +26,7 @@ internal sealed class ClientDocument : ClientMetadata
     /// <param name="policy">What a registration may say.</param>
     /// <returns>Metadata that passed <see cref="ClientMetadataRules"/>, of what we serve.</returns>
     /// <exception cref="ClientDocumentException">It is not what the client may be known by.</exception>
+    /// <exception cref="GuardedHttpException">It is no document at all.</exception>
     public static ClientDocument Read(ReadOnlySpan<byte> json, string clientId, RegistrationOptions policy)
     {
         ClientDocument document;
@@ -35,7 +37,8 @@ internal sealed class ClientDocument : ClientMetadata
         }
         catch (JsonException)
         {
-            throw new ClientDocumentException("it is not a JSON object with the members of RFC 7591, each of its type and none twice");
+            // As a host answers that is out of order; what it says another time may be right.
+            throw new GuardedHttpException("what is there is not a JSON object with the members of RFC 7591, each of its type and none twice");
         }
 
         // Section 4.1: simple string comparison. Somebody who can write to one path of a host must not speak for another.

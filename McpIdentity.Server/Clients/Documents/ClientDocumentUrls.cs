@@ -10,11 +10,11 @@ internal static class ClientDocumentUrls
 
     /// <summary>
     /// The URL, when it is written in the one form that there is of it: https, with a path, without fragment, user information and dot
-    /// segments, and the host in lower case as it is looked up. A host that is disguised as a number is none of these.
+    /// segments, and the host in lower case as it is looked up, without the root's dot. A host that is disguised as a number is none of these.
     /// </summary>
     public static Uri? Read(string clientId) =>
         clientId.Length <= RedirectUris.MaxLength && Uri.TryCreate(clientId, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps &&
-        url is { UserInfo: "", Fragment: "" } && url.AbsoluteUri == clientId && url.IdnHost == url.Host && HasPath(clientId)
+        url is { UserInfo: "", Fragment: "" } && url.AbsoluteUri == clientId && url.IdnHost == url.Host && !url.Host.EndsWith('.') && HasPath(clientId)
             ? url
             : null;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Outbound;
@@ -24,15 +25,16 @@ internal sealed partial class ClientDocuments(
 
     /// <summary>Whether the operator lets clients of this host in.</summary>
     public bool Admits(Uri url) =>
-        Options.Enabled && !HostNames.Contain(Options.BlockedHosts, url.IdnHost) &&
+        options.Value.TakesClientDocuments() && !HostNames.Contain(Options.BlockedHosts, url.IdnHost) &&
         (Options.AllowedHosts.Count == 0 || HostNames.Contain(Options.AllowedHosts, url.IdnHost));
 
     /// <summary>Reads the document, unless it has been read meanwhile.</summary>
     /// <param name="url">What <see cref="ClientDocumentUrls.Read"/> returned and <see cref="Admits"/> lets in.</param>
+    /// <param name="caller">Whose request it is.</param>
     /// <param name="cancellationToken">Ends the wait, and not the work, for which others may wait.</param>
     /// <exception cref="ClientDocumentException">It is not what the client may be known by.</exception>
     /// <exception cref="GuardedHttpException">It cannot be read now.</exception>
-    public Task ReadAsync(Uri url, CancellationToken cancellationToken)
+    public Task ReadAsync(Uri url, IPAddress? caller, CancellationToken cancellationToken)
     {
         var id = url.OriginalString;
         return _underWay.GetOrAdd(id, _ => new Lazy<Task>(() => WorkAsync())).Value.WaitAsync(cancellationToken);
@@ -42,7 +44,7 @@ internal sealed partial class ClientDocuments(
             await Task.Yield(); // it is in the dictionary before it can be done
             try
             {
-                await ReadAsync(url);
+                await ReadAsync(url, caller);
             }
             finally
             {
@@ -67,7 +69,7 @@ internal sealed partial class ClientDocuments(
     {
         try
         {
-            await ReadAsync(url, CancellationToken.None);
+            await ReadAsync(url, caller: null, CancellationToken.None);
         }
         catch (Exception)
         {
@@ -75,7 +77,7 @@ internal sealed partial class ClientDocuments(
         }
     }
 
-    private async Task ReadAsync(Uri url)
+    private async Task ReadAsync(Uri url, IPAddress? caller)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
@@ -84,6 +86,7 @@ internal sealed partial class ClientDocuments(
         {
             client.Properties,
             DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
+            Waits = EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null,
             WasUsed = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) != null,
         }).SingleOrDefaultAsync();
         if (known?.DisabledAt is not null)
@@ -91,14 +94,14 @@ internal sealed partial class ClientDocuments(
             throw new ClientDocumentException("an operator has disabled this client");
         }
 
-        if (known is not null && DocumentTimes.In(known.Properties)?.IsFresh(time.GetUtcNow()) == true)
+        if (known is not null && (known.Waits || DocumentTimes.In(known.Properties)?.IsFresh(time.GetUtcNow()) == true))
         {
-            return; // another node has been faster
+            return; // another node has been faster; or an operator is looking at what was read
         }
 
         try
         {
-            using var _ = budgets.Take(url.IdnHost, isKnown: known?.WasUsed == true);
+            using var _ = budgets.Take(url.IdnHost, isKnown: known?.WasUsed == true, caller);
             var answer = await http.GetAsync(url, CancellationToken.None);
             var document = ClientDocument.Read(answer.Body, id, options.Value.Registration);
             // Whose host the operator named is let in by that.
@@ -114,8 +117,9 @@ internal sealed partial class ClientDocuments(
 
     private async Task StoreAsync(IServiceProvider services, ClientDocument document, DocumentTimes times, bool waits)
     {
-        var (registrar, clients, store) = (
+        var (registrar, rows, clients, store) = (
             services.GetRequiredService<ClientRegistrar>(),
+            services.GetRequiredService<ClientRows>(),
             services.GetRequiredService<IOpenIddictApplicationManager>(),
             services.GetRequiredService<IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication>>());
         var client = registrar.Describe(document, document.ClientId!, time.GetUtcNow().ToUnixTimeSeconds());
@@ -128,12 +132,15 @@ internal sealed partial class ClientDocuments(
             {
                 // One that an operator has just deleted: what it gets now is told from what was ended then.
                 await services.GetRequiredService<Revocations>().SettleAsync(RevocationKind.Client, client.ClientId, CancellationToken.None);
-                await services.GetRequiredService<ClientRows>().AddAsync(descriptor, secret: null, waits, CancellationToken.None);
+                await rows.AddAsync(descriptor, secret: null, waits, CancellationToken.None);
                 FirstRead(client.ClientId);
             }
             else if (DocumentTimes.In(stored.Properties) is not null)
             {
-                await clients.UpdateAsync(stored, descriptor, CancellationToken.None);
+                var before = new ClientDescriptor();
+                await clients.PopulateAsync(before, stored, CancellationToken.None);
+                // What an operator approved is what they saw.
+                await rows.ReplaceAsync(stored, descriptor, waits && ClientApproval.IsNeededFor(client, ClientRegistrar.RegistrationOf(before)), CancellationToken.None);
             }
             else
             {

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Outbound;
+using Microsoft.AspNetCore;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -62,11 +63,11 @@ internal sealed class ReadClientDocument(ClientDocuments documents, IOpenIddictA
 
         try
         {
-            await documents.ReadAsync(url, context.CancellationToken);
+            await documents.ReadAsync(url, context.Transaction.GetHttpRequest()?.HttpContext.Connection.RemoteIpAddress, context.CancellationToken);
         }
         catch (Exception exception) when (exception is GuardedHttpException or ClientDocumentException)
         {
-            if (known?.IsGoodOnError(now) == true && await documents.WasUsedAsync(clientId, context.CancellationToken))
+            if (exception is GuardedHttpException && known?.IsGoodOnError(now) == true && await documents.WasUsedAsync(clientId, context.CancellationToken))
             {
                 return;
             }

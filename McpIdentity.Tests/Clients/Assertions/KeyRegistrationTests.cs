@@ -44,6 +44,11 @@ internal sealed class KeyRegistrationTests
             ("a file", """ "jwks_uri":"file:///etc/passwd" """),
             ("no address", """ "jwks_uri":"jwks" """),
             ("a person in it", """ "jwks_uri":"https://user@c.example/jwks" """),
+            ("a number for a modulus", $$""" "jwks":{"keys":[{"kty":"RSA","n":1,"e":"AQAB"}]} """),
+            ("a null for a modulus", $$""" "jwks":{"keys":[{"kty":"RSA","n":null,"e":"AQAB"}]} """),
+            ("half a surrogate pair", $$""" "jwks":{"keys":[{{Good[..^1]}},"n":"\ud800"}]} """),
+            ("half a surrogate pair for a key's id", $$""" "jwks":{"keys":[{{Good[..^1]}},"use":"\ud800"}]} """),
+            ("more than is kept of all", $$""" "jwks":{"keys":[{{string.Join(',', Enumerable.Repeat($"{Good[..^1]},\"key_ops\":[\"{new string('v', 3000)}\"]}}", 8))}}]} """),
             .. privateMembers.Select(member => ($"the private member {member}", $$""" "jwks":{"keys":[{{Good[..^1]}},"{{member}}":"AA"}]} """)),
         ];
         return all.Select(bad => new TestCaseData(bad.Members).SetArgDisplayNames(bad.Name));

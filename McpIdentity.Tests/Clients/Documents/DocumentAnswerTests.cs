@@ -178,6 +178,7 @@ internal sealed class DocumentAnswerTests
             $"HTTPS://localhost:{host.Port}/client.json", $"https://localhost:0{host.Port}/client.json", $"https://localhost/:443/{host.Port}/\\client.json", $"{origin}\\client.json",
             $"{origin}/client .json", $"{origin}/client.json\n", $"{origin}/ü.json", "https:///client.json", "https://", "https:client.json",
             $"https://localhost:{host.Port}/{new string('a', 2100)}", "https://localhost:99999/client.json", "https://exa mple/client.json", "https://[/client.json",
+            $"https://localhost.:{host.Port}/client.json",
         ];
     }
 

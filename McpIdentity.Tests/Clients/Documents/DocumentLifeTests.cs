@@ -160,7 +160,7 @@ internal sealed class DocumentLifeTests
         Assert.That(host.TimesAsked(Path), Is.EqualTo(1));
     }
 
-    [TestCase("OAuth:ClientDocuments:FetchesPerHost=3", "has been asked too often")]
+    [TestCase("OAuth:ClientDocuments:FetchesPerHost=5", "from one address")]
     [TestCase("OAuth:ClientDocuments:FetchesOfUnknown=3", "too many documents of unknown clients")]
     public async Task Beyond_the_budget_nothing_is_fetched(string budget, string because)
     {

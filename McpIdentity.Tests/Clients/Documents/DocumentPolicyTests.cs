@@ -1,6 +1,10 @@
 using System.Net;
+using McpIdentity.Migrations;
 using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Tests.Clients.Documents;
 
@@ -109,6 +113,9 @@ internal sealed class DocumentPolicyTests
     [TestCase("OAuth:Registration:Policy=Approval", "sign-in", "OAuth:ClientDocuments:AllowedHosts:0=localhost")]
     [TestCase("OAuth:Registration:Policy=Hosts", "refused", "OAuth:Registration:AllowedRedirectHosts:0=claude.ai")]
     [TestCase("OAuth:Registration:Policy=Hosts", "sign-in", "OAuth:Registration:AllowedRedirectHosts:0=client.example")]
+    [TestCase("OAuth:Registration:Policy=Off", "not let in", "OAuth:Registration:MaxRedirectUris=20")]
+    [TestCase("OAuth:Registration:Enabled=false", "not let in", "OAuth:Registration:MaxRedirectUris=20")]
+    [TestCase("OAuth:Registration:Policy=Token", "not let in", "OAuth:Registration:InitialAccessToken=handed out to the team")]
     [TestCase("OAuth:Registration:Policy=Off", "sign-in", "OAuth:ClientDocuments:Enabled=true")]
     public async Task Who_may_register_is_who_may_come_with_a_document(string policy, string expected, string setting)
     {
@@ -124,8 +131,49 @@ internal sealed class DocumentPolicyTests
         {
             "waits" => Does.Contain("operator").And.Not.Contain("Sign in"),
             "refused" => Does.Contain("redirect URIs at claude.ai only"),
+            "not let in" => Does.Contain("This app is not let in here"),
             _ => Does.Contain("Sign in"),
         });
+    }
+
+    /// <summary>docs/registration.md: what an operator approved is what they saw.</summary>
+    [Test]
+    public async Task A_client_whose_document_changes_while_it_waits_or_after_it_was_approved_is_looked_at_again()
+    {
+        await using var host = await DocumentHost.StartAsync();
+        await using var server = await TestServer.StartAsync([.. DocumentHost.Settings, "OAuth:Registration:Policy=Approval"]);
+        var client = OAuthClient.Of(server, host.Publish(Path, new { client_name = "Notes", redirect_uris = new[] { Callback } }), null, Callback);
+        using var person = new Person(server);
+        await AskAsync("/waiting");
+
+        host.Publish(Path, new { client_name = "Other notes", redirect_uris = new[] { Callback, "https://other.example/callback" } });
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        await AskAsync("/waiting");
+        Assert.That(await InRowAsync(row => row.DisplayName), Is.EqualTo("Notes"), "an operator may be looking at it");
+
+        await ApproveAsync();
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        await AskAsync("/waiting");
+        Assert.That(await InRowAsync(row => row.DisplayName), Is.EqualTo("Other notes"));
+
+        await ApproveAsync();
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        await AskAsync("/signin");
+
+        async Task AskAsync(string page) => Assert.That((await person.Browser.GetAsync(client.AuthorizeUrl())).Address.AbsolutePath, Is.EqualTo(page));
+
+        async Task ApproveAsync()
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.Where(row => row.ClientId == client.ClientId)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => EF.Property<DateTimeOffset?>(row, ClientColumns.AwaitingApprovalSince), (DateTimeOffset?)null));
+        }
+
+        async Task<string?> InRowAsync(Func<OpenIddictEntityFrameworkCoreApplication, string?> member)
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            return member(await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking().SingleAsync(row => row.ClientId == client.ClientId));
+        }
     }
 
     /// <summary>What one node has read, every node knows.</summary>

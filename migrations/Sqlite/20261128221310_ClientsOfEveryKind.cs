@@ -10,6 +10,14 @@ namespace McpIdentity.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AddColumn<string>(
+                name: "LastScopes",
+                table: "RememberedConsents",
+                type: "TEXT",
+                maxLength: 2048,
+                nullable: false,
+                defaultValue: "");
+
             migrationBuilder.AddColumn<long>(
                 name: "AwaitingApprovalSince",
                 table: "OpenIddictApplications",
@@ -75,6 +83,10 @@ namespace McpIdentity.Migrations.Sqlite
             migrationBuilder.DropIndex(
                 name: "IX_OpenIddictApplications_AwaitingApprovalSince",
                 table: "OpenIddictApplications");
+
+            migrationBuilder.DropColumn(
+                name: "LastScopes",
+                table: "RememberedConsents");
 
             migrationBuilder.DropColumn(
                 name: "AwaitingApprovalSince",

@@ -11,6 +11,14 @@ namespace McpIdentity.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AddColumn<string>(
+                name: "LastScopes",
+                table: "RememberedConsents",
+                type: "character varying(2048)",
+                maxLength: 2048,
+                nullable: false,
+                defaultValue: "");
+
             migrationBuilder.AddColumn<DateTimeOffset>(
                 name: "AwaitingApprovalSince",
                 table: "OpenIddictApplications",
@@ -76,6 +84,10 @@ namespace McpIdentity.Migrations.Postgres
             migrationBuilder.DropIndex(
                 name: "IX_OpenIddictApplications_AwaitingApprovalSince",
                 table: "OpenIddictApplications");
+
+            migrationBuilder.DropColumn(
+                name: "LastScopes",
+                table: "RememberedConsents");
 
             migrationBuilder.DropColumn(
                 name: "AwaitingApprovalSince",
