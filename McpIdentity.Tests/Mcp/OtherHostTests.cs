@@ -30,7 +30,7 @@ internal sealed class OtherHostTests
                 ["PORT"] = new Uri(resource).Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
             });
             using var http = new HttpClient();
-            await host.WaitUntilAsync(async cancellationToken => await IsThereAsync(http, resource, cancellationToken), "the host");
+            await host.WaitUntilAsync(cancellationToken => http.IsAnsweredAsync(resource, cancellationToken), "the host");
             using var alice = new Person(server);
             var client = await OAuthClient.RegisterPublicAsync(server);
             var (own, others) = (await client.ConnectAsync(alice, ("resource", resource), ("scope", "mcp openid")), await client.ConnectAsync(alice, ("resource", server.McpUrl)));
@@ -59,18 +59,5 @@ internal sealed class OtherHostTests
         using var request = new HttpRequestMessage(HttpMethod.Post, resource);
         request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         return await http.SendAsync(request);
-    }
-
-    private static async Task<bool> IsThereAsync(HttpClient http, string resource, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var response = await http.GetAsync(resource, cancellationToken);
-            return true;
-        }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
     }
 }

@@ -54,7 +54,7 @@ internal sealed class PackageTests
             await using var host = ChildProcess.Start("dotnet",
                 ["out/Host.dll", $"--urls={url}", $"--Mcp:PublicBaseUrl={url}", "--Mcp:Auth:AuthType=jwt", $"--Jwt:Secret={TestTokens.Secret}", "--Jwt:Issuer=another-service"], folder.FullName);
             using var http = new HttpClient { BaseAddress = new Uri(url) };
-            await host.WaitUntilAsync(async cancellationToken => await IsThereAsync(http, cancellationToken), "the empty host");
+            await host.WaitUntilAsync(cancellationToken => http.IsAnsweredAsync("/.well-known/oauth-protected-resource", cancellationToken), "the empty host");
 
             using var list = await http.PostAsync("/mcp", Json("tools/list", "{}"));
             using var call = await http.PostAsync("/mcp", Json("tools/call", """{"name":"weather","arguments":{"city":"Rome"}}"""));
@@ -77,19 +77,6 @@ internal sealed class PackageTests
     {
         await using var process = ChildProcess.Start(program, arguments.SelectMany(argument => argument.StartsWith("--no-build", StringComparison.Ordinal) ? argument.Split(' ') : [argument]), folder);
         Assert.That(await process.WaitForExitAsync(), Is.Zero, process.Output);
-    }
-
-    private static async Task<bool> IsThereAsync(HttpClient http, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var response = await http.GetAsync("/.well-known/oauth-protected-resource", cancellationToken);
-            return response.IsSuccessStatusCode;
-        }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
     }
 
     private static StringContent Json(string method, string parameters) =>

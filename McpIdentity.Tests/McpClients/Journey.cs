@@ -77,18 +77,8 @@ internal sealed class Journey : IAsyncDisposable
     public async Task VisitAsync(string url)
     {
         var callback = await Alice.LeaveAsync(url);
-        await Until.TrueAsync(async () =>
-        {
-            try
-            {
-                using var response = await _browser.GetAsync(callback);
-                return true;
-            }
-            catch (HttpRequestException)
-            {
-                return false; // some print the address before they listen
-            }
-        }, $"the client listens at {callback.GetLeftPart(UriPartial.Path)}");
+        // Some print the address before they listen.
+        await Until.TrueAsync(() => _browser.IsAnsweredAsync(callback.AbsoluteUri), $"the client listens at {callback.GetLeftPart(UriPartial.Path)}");
     }
 
     public async ValueTask DisposeAsync()

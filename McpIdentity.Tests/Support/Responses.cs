@@ -20,5 +20,19 @@ internal static class Responses
         return (await response.JsonAsync()).GetProperty("error").GetString();
     }
 
+    /// <summary>Whether somebody answers there yet, whatever it is.</summary>
+    public static async Task<bool> IsAnsweredAsync(this HttpClient http, string url, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            using var response = await http.GetAsync(url, cancellationToken);
+            return true;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
     public static string? Text(this JsonElement json, string member) => json.TryGetProperty(member, out var value) ? value.GetString() : null;
 }

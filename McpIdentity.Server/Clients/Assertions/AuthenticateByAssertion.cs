@@ -51,13 +51,14 @@ internal sealed partial class AuthenticateByAssertion(
         }
 
         var client = (OpenIddictEntityFrameworkCoreApplication?)await clients.FindByClientIdAsync(clientId, context.CancellationToken);
-        if (client is null || keys.SourceOf(client, await clients.GetPropertiesAsync(client, context.CancellationToken)) is not { } source)
+        var properties = client is null ? [] : await clients.GetPropertiesAsync(client, context.CancellationToken);
+        if (client is null || keys.SourceOf(client, properties) is not { } source)
         {
             Refuse(context, "there is no such client, or it has no keys");
             return;
         }
 
-        if (ClientApproval.IsAwaited(await clients.GetPropertiesAsync(client, context.CancellationToken)))
+        if (ClientApproval.IsAwaited(properties))
         {
             // Whom nobody has let in does not make us ask anywhere.
             context.Reject(Errors.TemporarilyUnavailable, RefuseWaitingClients.Description);

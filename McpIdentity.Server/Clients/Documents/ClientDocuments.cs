@@ -61,9 +61,13 @@ internal sealed partial class ClientDocuments(
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        return await db.Grants.AnyAsync(grant => grant.ClientId == clientId, cancellationToken) ||
-            await db.Clients.AnyAsync(client => client.ClientId == clientId && EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) != null, cancellationToken);
+        return await WasUsedAsync(db, clientId, cancellationToken);
     }
+
+    // The stamp of the first use is written within seconds; until then its grant tells.
+    private static async Task<bool> WasUsedAsync(McpIdentityDbContext db, string clientId, CancellationToken cancellationToken) =>
+        await db.Grants.AnyAsync(grant => grant.ClientId == clientId, cancellationToken) ||
+        await db.Clients.AnyAsync(client => client.ClientId == clientId && EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) != null, cancellationToken);
 
     private async Task IgnoreAsync(Uri url)
     {
@@ -87,7 +91,6 @@ internal sealed partial class ClientDocuments(
             client.Properties,
             DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
             Waits = EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null,
-            WasUsed = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) != null,
         }).SingleOrDefaultAsync();
         if (known?.DisabledAt is not null)
         {
@@ -101,7 +104,7 @@ internal sealed partial class ClientDocuments(
 
         try
         {
-            using var _ = budgets.Take(url.IdnHost, isKnown: known?.WasUsed == true, caller);
+            using var _ = budgets.Take(url.IdnHost, isKnown: known is not null && await WasUsedAsync(db, id, CancellationToken.None), caller);
             var answer = await http.GetAsync(url, CancellationToken.None);
             var document = ClientDocument.Read(answer.Body, id, options.Value.Registration);
             // Whose host the operator named is let in by that.

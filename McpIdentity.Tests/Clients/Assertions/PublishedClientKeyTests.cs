@@ -68,6 +68,35 @@ internal sealed class PublishedClientKeyTests
         await AssertTokenAsync(client);
     }
 
+    /// <summary>A document is read again every few minutes, and its client written anew: what was read at its jwks_uri is not thereby lost.</summary>
+    [Test]
+    public async Task Keys_of_a_client_with_a_document_outlast_a_reading_of_the_document_while_their_host_is_down()
+    {
+        await using var server = await TestServer.StartAsync(DocumentHost.Settings);
+        var key = SigningClient.NewKey();
+        var keys = _host.Serve("/document-keys", context => context.Response.WriteAsync(SigningClient.JwksOf(key)));
+        var id = _host.Publish("/signing-client.json", new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "private_key_jwt", jwks_uri = keys }, "max-age=60");
+        var client = new SigningClient(server.Http, server.Clock, server.BaseUrl, id, key);
+        await AssertAuthenticatedAsync();
+
+        _host.Serve("/document-keys", context =>
+        {
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        });
+        server.Clock.Advance(TimeSpan.FromMinutes(10));
+        using var page = await server.Http.GetAsync(OAuthClient.Of(server, id, null, OAuthClient.DefaultRedirectUri).AuthorizeUrl());
+        Assert.That(_host.TimesAsked("/signing-client.json"), Is.EqualTo(2));
+
+        await AssertAuthenticatedAsync();
+
+        async Task AssertAuthenticatedAsync()
+        {
+            using var answer = await client.PostAsync("/oauth/token", client.NewAssertion(), ("grant_type", "refresh_token"), ("refresh_token", "none"));
+            Assert.That((await answer.JsonAsync()).Text("error"), Is.EqualTo("invalid_grant"), "the client is known; its refresh token is not");
+        }
+    }
+
     [Test]
     public async Task A_key_that_was_taken_away_is_refused_when_the_known_ones_are_old()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients;
@@ -45,7 +46,8 @@ internal sealed class DocumentLifeTests
             context.Response.Headers.CacheControl = cacheControl;
             if (header?.Split(": ") is [var name, var value])
             {
-                context.Response.Headers[name] = value.StartsWith('@') ? (DateTimeOffset.UtcNow.AddSeconds(double.Parse(value[1..]))).ToString("R") : value;
+                context.Response.Headers.Date = server.Clock.GetUtcNow().ToString("R");
+                context.Response.Headers[name] = value.StartsWith('@') ? server.Clock.GetUtcNow().AddSeconds(double.Parse(value[1..], CultureInfo.InvariantCulture)).ToString("R") : value;
             }
 
             return context.Response.WriteAsJsonAsync(new { client_id = host.Origin + Path, redirect_uris = new[] { Callback } });
