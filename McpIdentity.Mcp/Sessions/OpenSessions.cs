@@ -23,6 +23,9 @@ internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvide
     /// <summary>Where nobody shows who they are, sessions are for everybody.</summary>
     public bool AreForAnybody => options.Value.Auth.AuthType == McpAuthType.None;
 
+    /// <summary>Those that live.</summary>
+    public ICollection<string> Ids => _sessions.Keys;
+
     /// <summary>Null when there is none of that name, or it is not the caller's.</summary>
     public OpenSession? Find(string id, VerifiedCaller? caller)
     {
