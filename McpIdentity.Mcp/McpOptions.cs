@@ -30,6 +30,9 @@ public sealed class McpOptions
     /// <summary>Whether clients that begin with <c>initialize</c> are given sessions, which live in one process. See <c>docs/stateful-sessions.md</c>.</summary>
     public McpSessionMode SessionMode { get; set; }
 
+    /// <summary>The name of this process among several, which its session identifiers begin with, so that a balancer finds it. Unset: none.</summary>
+    public string? SessionNode { get; set; }
+
     /// <summary>How long a session lasts in which nothing happens and no stream is open.</summary>
     public TimeSpan SessionIdleTimeout { get; set; } = TimeSpan.FromHours(2);
 

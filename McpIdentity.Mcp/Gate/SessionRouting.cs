@@ -49,6 +49,7 @@ internal sealed class SessionRouting(OpenSessions sessions, Lazy<StatelessTransp
             await sessions.MakeRoomAsync(caller);
             request.Headers.Remove(OpenSessions.Header);
             context.Features.Set(new SessionOpener(caller));
+            sessions.NameNodeIn(context.Response);
             return new Route(sdk, IsOfSession: true, Session: null);
         }
 
@@ -57,7 +58,14 @@ internal sealed class SessionRouting(OpenSessions sessions, Lazy<StatelessTransp
             return WithoutSession(request, stateless.Value.Endpoint);
         }
 
-        return sessions.Find(id.ToString(), caller) is { } session ? new Route(sdk, IsOfSession: true, session) : null;
+        if (sessions.Find(id.ToString(), caller) is not { } session)
+        {
+            return null;
+        }
+
+        request.Headers[OpenSessions.Header] = session.Id;
+        sessions.NameNodeIn(context.Response);
+        return new Route(sdk, IsOfSession: true, session);
     }
 
     /// <summary>What an initialize has opened whose parameters turned out to be none.</summary>

@@ -91,6 +91,11 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
             yield return $"Mcp:SessionIdleTimeout is {options.SessionIdleTimeout}; it must be more than nothing and at most seven days.";
         }
 
+        if (options.SessionNode is { Length: > 0 } node && (node.Length > 32 || !node.All(character => char.IsAsciiLetterOrDigit(character) || character == '-')))
+        {
+            yield return $"Mcp:SessionNode is '{node}'; it must be at most 32 letters, digits and hyphens.";
+        }
+
         foreach (var (name, value) in new[] { (nameof(options.MaxIdleSessions), options.MaxIdleSessions), (nameof(options.MaxSessionsPerCaller), options.MaxSessionsPerCaller) })
         {
             if (value < 1)

@@ -26,16 +26,36 @@ internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvide
     /// <summary>Those that live.</summary>
     public ICollection<string> Ids => _sessions.Keys;
 
+    // What stands before the SDK's own identifier.
+    private string Prefix => options.Value.SessionNode is { Length: > 0 } node ? node + "." : "";
+
     /// <summary>Null when there is none of that name, or it is not the caller's.</summary>
-    public OpenSession? Find(string id, VerifiedCaller? caller)
+    public OpenSession? Find(string name, VerifiedCaller? caller)
     {
-        if (!_sessions.TryGetValue(id, out var session) || session.Owner != SessionOwner.Of(caller))
+        if (!name.StartsWith(Prefix, StringComparison.Ordinal) || !_sessions.TryGetValue(name[Prefix.Length..], out var session) || session.Owner != SessionOwner.Of(caller))
         {
             return null;
         }
 
         session.Use(caller, Interlocked.Increment(ref _uses));
         return session;
+    }
+
+    /// <summary>An answer that names a session does it by the name that the balancer knows.</summary>
+    public void NameNodeIn(HttpResponse response)
+    {
+        if (Prefix.Length > 0)
+        {
+            response.OnStarting(() =>
+            {
+                if (response.Headers.TryGetValue(Header, out var id))
+                {
+                    response.Headers[Header] = Prefix + id;
+                }
+
+                return Task.CompletedTask;
+            });
+        }
     }
 
     /// <summary>Before a caller is given a session: those beyond the limit end, so that nobody pushes out others.</summary>

@@ -16,15 +16,15 @@ internal static class SessionCalls
     public const string Answer = """{"jsonrpc":"2.0","id":1,"result":{"action":"accept","content":{"word":"stolen"}}}""";
 
     /// <summary>The identifier of a new session; null when none was given.</summary>
-    public static async Task<string?> OpenSessionAsync(this McpHost host, string? bearer)
+    public static async Task<string?> OpenSessionAsync(this HttpClient client, string? bearer)
     {
-        using var response = await host.SendAsync("POST", session: null, bearer, Initialize);
+        using var response = await client.SendAsync("POST", session: null, bearer, Initialize);
         Assert.That((int)response.StatusCode, Is.EqualTo(200), await response.Content.ReadAsStringAsync());
         return response.Headers.TryGetValues("Mcp-Session-Id", out var ids) ? ids.Single() : null;
     }
 
     /// <summary>Answers when the headers are there: a stream may go on.</summary>
-    public static Task<HttpResponseMessage> SendAsync(this McpHost host, string method, string? session, string? bearer, string? body = null, string? version = null)
+    public static Task<HttpResponseMessage> SendAsync(this HttpClient client, string method, string? session, string? bearer, string? body = null, string? version = null)
     {
         var request = new HttpRequestMessage(new HttpMethod(method), "/mcp");
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
@@ -46,13 +46,13 @@ internal static class SessionCalls
             }
         }
 
-        return host.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
     /// <summary>Status and body; of an event stream the last message.</summary>
-    public static async Task<(int Status, string Body)> ExchangeAsync(this McpHost host, string method, string? session, string? bearer, string? body = null)
+    public static async Task<(int Status, string Body)> ExchangeAsync(this HttpClient client, string method, string? session, string? bearer, string? body = null)
     {
-        using var response = await host.SendAsync(method, session, bearer, body);
+        using var response = await client.SendAsync(method, session, bearer, body);
         var text = await response.Content.ReadAsStringAsync();
         return ((int)response.StatusCode, text.Contains("data: ", StringComparison.Ordinal) ? text[(text.LastIndexOf("data: ", StringComparison.Ordinal) + 6)..].Trim() : text);
     }

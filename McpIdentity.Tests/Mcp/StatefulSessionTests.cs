@@ -52,7 +52,7 @@ internal sealed class StatefulSessionTests
     [Requirement("MCP-39")]
     public async Task A_session_is_its_opener_s_alone(string who, int ofProtected, int ofPublic)
     {
-        var session = await _host.OpenSessionAsync(_alice);
+        var session = await _host.Client.OpenSessionAsync(_alice);
         var token = who switch
         {
             "another person" => TestTokens.Own(_host.Keys.Key, changes: ("sub", "mallory")),
@@ -68,24 +68,24 @@ internal sealed class StatefulSessionTests
             [("POST", Echo, ofProtected), ("POST", Ping, ofPublic), ("GET", null, ofProtected), ("POST", Answer, ofProtected), ("DELETE", null, ofProtected)];
         foreach (var (method, body, expected) in requests)
         {
-            var answer = await _host.ExchangeAsync(method, session, token, body);
+            var answer = await _host.Client.ExchangeAsync(method, session, token, body);
             Assert.That(answer.Status, Is.EqualTo(expected), $"{method} {body} {answer.Body}");
-            Assert.That(answer, Is.EqualTo(await _host.ExchangeAsync(method, Unknown, token, body)), "as for a session that nobody gave");
+            Assert.That(answer, Is.EqualTo(await _host.Client.ExchangeAsync(method, Unknown, token, body)), "as for a session that nobody gave");
         }
 
         var later = TestTokens.Own(_host.Keys.Key, changes: [("jti", "token-2"), ("oi_au_id", "grant-2"), ("sid", "session-2")]);
-        Assert.That(await _host.ExchangeAsync("POST", session, later, Echo), Is.EqualTo((200, """{"result":{"content":[{"type":"text","text":"heard"}]},"id":3,"jsonrpc":"2.0"}""")), "it lives, for a refreshed token too");
+        Assert.That(await _host.Client.ExchangeAsync("POST", session, later, Echo), Is.EqualTo((200, """{"result":{"content":[{"type":"text","text":"heard"}]},"id":3,"jsonrpc":"2.0"}""")), "it lives, for a refreshed token too");
     }
 
     [Test]
-    [Requirement("MCP-39")]
+    [Requirement("MCP-57")]
     public async Task Its_opener_ends_a_session_and_then_it_is_404()
     {
-        var (session, other) = (await _host.OpenSessionAsync(_alice), await _host.OpenSessionAsync(_alice));
+        var (session, other) = (await _host.Client.OpenSessionAsync(_alice), await _host.Client.OpenSessionAsync(_alice));
 
-        Assert.That((await _host.ExchangeAsync("DELETE", session, _alice)).Status, Is.EqualTo(200));
-        Assert.That(await _host.ExchangeAsync("POST", session, _alice, Echo), Is.EqualTo((404, """{"jsonrpc":"2.0","id":3,"error":{"code":-32001,"message":"Session not found"}}""")));
-        Assert.That((await _host.ExchangeAsync("POST", other, _alice, Echo)).Status, Is.EqualTo(200), "another of the same person remains");
+        Assert.That((await _host.Client.ExchangeAsync("DELETE", session, _alice)).Status, Is.EqualTo(200));
+        Assert.That(await _host.Client.ExchangeAsync("POST", session, _alice, Echo), Is.EqualTo((404, """{"jsonrpc":"2.0","id":3,"error":{"code":-32001,"message":"Session not found"}}""")));
+        Assert.That((await _host.Client.ExchangeAsync("POST", other, _alice, Echo)).Status, Is.EqualTo(200), "another of the same person remains");
     }
 
     /// <summary>
@@ -96,13 +96,13 @@ internal sealed class StatefulSessionTests
     [Requirement("MCP-39")]
     public async Task Who_shows_no_token_is_served_without_a_session_and_can_sign_in_and_go_on()
     {
-        Assert.That(await _host.OpenSessionAsync(bearer: null), Is.Null);
-        using var stream = await _host.SendAsync("GET", session: null, bearer: null);
+        Assert.That(await _host.Client.OpenSessionAsync(bearer: null), Is.Null);
+        using var stream = await _host.Client.SendAsync("GET", session: null, bearer: null);
         Assert.That(((int)stream.StatusCode, stream.Content.Headers.Allow), Is.EqualTo((405, new[] { "POST" })), "no challenge: the client would ask the person to sign in");
 
-        Assert.That((await _host.ExchangeAsync("POST", null, null, """{"jsonrpc":"2.0","method":"notifications/initialized"}""")).Status, Is.EqualTo(202));
-        Assert.That((await _host.ExchangeAsync("POST", null, null, Echo)).Status, Is.EqualTo(401));
-        Assert.That((await _host.ExchangeAsync("POST", null, _alice, Echo)).Body, Does.Contain("heard"));
+        Assert.That((await _host.Client.ExchangeAsync("POST", null, null, """{"jsonrpc":"2.0","method":"notifications/initialized"}""")).Status, Is.EqualTo(202));
+        Assert.That((await _host.Client.ExchangeAsync("POST", null, null, Echo)).Status, Is.EqualTo(401));
+        Assert.That((await _host.Client.ExchangeAsync("POST", null, _alice, Echo)).Body, Does.Contain("heard"));
     }
 
     [TestCase("application/json", TestName = "Who_reads_no_event_stream_is_given_no_session")]
@@ -119,14 +119,13 @@ internal sealed class StatefulSessionTests
     public async Task The_revision_without_sessions_is_served_at_the_same_address()
     {
         const string List = """{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}""";
-        var host = _host;
         using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent(List, System.Text.Encoding.UTF8, "application/json") };
         request.Headers.Add("Mcp-Method", "tools/list");
         request.Headers.Add("MCP-Protocol-Version", "2026-07-28");
         request.Headers.Add("Mcp-Session-Id", Unknown);
-        using var response = await host.Client.SendAsync(request);
-        using var stream = await host.SendAsync("GET", Unknown, _alice, version: "2026-07-28");
-        using var end = await host.SendAsync("DELETE", Unknown, _alice, version: "2026-07-28");
+        using var response = await _host.Client.SendAsync(request);
+        using var stream = await _host.Client.SendAsync("GET", Unknown, _alice, version: "2026-07-28");
+        using var end = await _host.Client.SendAsync("DELETE", Unknown, _alice, version: "2026-07-28");
 
         Assert.That((int)response.StatusCode, Is.EqualTo(200), await response.Content.ReadAsStringAsync());
         Assert.That(response.Headers.Contains("Mcp-Session-Id"), Is.False);
@@ -135,9 +134,10 @@ internal sealed class StatefulSessionTests
 
     /// <summary>Clients of hosted assistants replay what another server gave them (docs/interoperability.md, "Sessions that we never gave").</summary>
     [Test]
+    [Requirement("MCP-57")]
     public async Task An_initialize_with_an_old_session_opens_a_new_one()
     {
-        using var response = await _host.SendAsync("POST", Unknown, _alice, Initialize);
+        using var response = await _host.Client.SendAsync("POST", Unknown, _alice, Initialize);
 
         Assert.That((int)response.StatusCode, Is.EqualTo(200));
         Assert.That(response.Headers.GetValues("Mcp-Session-Id").Single(), Is.Not.EqualTo(Unknown));
@@ -146,7 +146,7 @@ internal sealed class StatefulSessionTests
     [Test]
     public async Task An_initialize_with_wrong_parameters_leaves_no_session()
     {
-        using var response = await _host.SendAsync("POST", null, _alice, """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""");
+        using var response = await _host.Client.SendAsync("POST", null, _alice, """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""");
 
         Assert.That(((int)response.StatusCode, response.Headers.Contains("Mcp-Session-Id")), Is.EqualTo((400, false)));
     }
@@ -156,20 +156,20 @@ internal sealed class StatefulSessionTests
     [Requirement("MCP-39")]
     public async Task Each_message_of_a_session_is_decided_by_its_own_token()
     {
-        var session = await _host.OpenSessionAsync(_alice);
+        var session = await _host.Client.OpenSessionAsync(_alice);
         var weak = TestTokens.Own(_host.Keys.Key, "mcp", ("jti", "token-3"), ("name", "Weak"));
         var key = Guid.NewGuid().ToString("N");
         string Call(string tool) => $$"""{"jsonrpc":"2.0","id":"{{tool}}","method":"tools/call","params":{"name":"{{tool}}","arguments":{"key":"{{key}}"} } }""";
 
-        var held = _host.ExchangeAsync("POST", session, _alice, Call("hold"));
-        Assert.That((await _host.ExchangeAsync("POST", session, weak, Echo)).Status, Is.EqualTo(403), "while the other one runs");
-        Assert.That((await _host.ExchangeAsync("POST", session, null, Echo)).Status, Is.EqualTo(401));
-        Assert.That((await _host.ExchangeAsync("POST", session, weak, Call("release"))).Body, Does.Contain("Weak mcp"), "a public tool");
+        var held = _host.Client.ExchangeAsync("POST", session, _alice, Call("hold"));
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, weak, Echo)).Status, Is.EqualTo(403), "while the other one runs");
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, null, Echo)).Status, Is.EqualTo(401));
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, weak, Call("release"))).Body, Does.Contain("Weak mcp"), "a public tool");
         Assert.That((await held).Body, Does.Contain("Alice mcp mcp:call"));
 
         var list = """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""";
         var admin = TestTokens.Own(_host.Keys.Key, "mcp mcp:call mcp:admin", ("jti", "token-4"));
-        var lists = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => _host.ExchangeAsync("POST", session, i % 2 == 0 ? admin : weak, list)));
+        var lists = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => _host.Client.ExchangeAsync("POST", session, i % 2 == 0 ? admin : weak, list)));
         Assert.That(lists.Select(answer => answer.Body.Contains("admin_status", StringComparison.Ordinal)), Is.EqualTo(Enumerable.Range(0, 40).Select(i => i % 2 == 0)));
     }
 
@@ -178,17 +178,17 @@ internal sealed class StatefulSessionTests
     [Requirement("MCP-39")]
     public async Task What_a_tool_asks_is_answered_by_its_caller_alone()
     {
-        var (session, mallory) = (await _host.OpenSessionAsync(_alice), TestTokens.Own(_host.Keys.Key, changes: ("sub", "mallory")));
-        using var call = await _host.SendAsync("POST", session, _alice, """{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"ask","arguments":{}}}""");
+        var (session, mallory) = (await _host.Client.OpenSessionAsync(_alice), TestTokens.Own(_host.Keys.Key, changes: ("sub", "mallory")));
+        using var call = await _host.Client.SendAsync("POST", session, _alice, """{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"ask","arguments":{}}}""");
         using var stream = new StreamReader(await call.Content.ReadAsStreamAsync());
         var question = (await stream.NextAsync())!.Value;
         Assert.That(question.GetProperty("method").GetString(), Is.EqualTo("elicitation/create"));
 
         string Say(string word) => $$"""{"jsonrpc":"2.0","id":{{question.GetProperty("id").GetRawText()}},"result":{"action":"accept","content":{"word":"{{word}}"} } }""";
-        Assert.That((await _host.ExchangeAsync("POST", session, mallory, Say("stolen"))).Status, Is.EqualTo(404));
-        Assert.That((await _host.ExchangeAsync("POST", await _host.OpenSessionAsync(mallory), mallory, Say("stolen"))).Status, Is.EqualTo(202), "in a session of their own it answers nothing");
-        Assert.That((await _host.ExchangeAsync("POST", session, null, Say("stolen"))).Status, Is.EqualTo(401));
-        Assert.That((await _host.ExchangeAsync("POST", session, _alice, Say("mine"))).Status, Is.EqualTo(202));
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, mallory, Say("stolen"))).Status, Is.EqualTo(404));
+        Assert.That((await _host.Client.ExchangeAsync("POST", await _host.Client.OpenSessionAsync(mallory), mallory, Say("stolen"))).Status, Is.EqualTo(202), "in a session of their own it answers nothing");
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, null, Say("stolen"))).Status, Is.EqualTo(401));
+        Assert.That((await _host.Client.ExchangeAsync("POST", session, _alice, Say("mine"))).Status, Is.EqualTo(202));
 
         Assert.That((await stream.NextAsync())!.Value.GetProperty("result").GetProperty("content")[0].GetProperty("text").GetString(), Is.EqualTo("mine"));
     }
@@ -200,12 +200,12 @@ internal sealed class StatefulSessionTests
     {
         await using var host = await StartHostAsync();
         var (first, second) = (TestTokens.Own(host.Keys.Key), TestTokens.Own(host.Keys.Key, changes: [("jti", "token-2"), ("sid", "session-2"), ("exp", TestTokens.Now.AddHours(3).ToUnixTimeSeconds())]));
-        var (expiring, refreshed) = (await host.OpenSessionAsync(first), await host.OpenSessionAsync(first));
-        using var one = await host.SendAsync("GET", expiring, first);
-        using var two = await host.SendAsync("GET", refreshed, first);
+        var (expiring, refreshed) = (await host.Client.OpenSessionAsync(first), await host.Client.OpenSessionAsync(first));
+        using var one = await host.Client.SendAsync("GET", expiring, first);
+        using var two = await host.Client.SendAsync("GET", refreshed, first);
         using var ofOne = new StreamReader(await one.Content.ReadAsStreamAsync());
         using var ofTwo = new StreamReader(await two.Content.ReadAsStreamAsync());
-        Assert.That((await host.ExchangeAsync("POST", refreshed, second, Echo)).Status, Is.EqualTo(200));
+        Assert.That((await host.Client.ExchangeAsync("POST", refreshed, second, Echo)).Status, Is.EqualTo(200));
 
         host.Time.Advance(TimeSpan.FromHours(1));
         Assert.That(await ofOne.NextAsync(), Is.Null, "its token has expired");
@@ -219,26 +219,27 @@ internal sealed class StatefulSessionTests
         host.Time.Advance(TimeSpan.FromSeconds(5));
         Assert.That(await ofTwo.NextAsync(), Is.Null, "the person has signed out");
         var third = TestTokens.Own(host.Keys.Key, changes: [("sid", "session-3"), ("exp", TestTokens.Now.AddHours(3).ToUnixTimeSeconds())]);
-        Assert.That((await host.ExchangeAsync("POST", refreshed, third, Echo)).Status, Is.EqualTo(200), "the session remains for who signs in again");
+        Assert.That((await host.Client.ExchangeAsync("POST", refreshed, third, Echo)).Status, Is.EqualTo(200), "the session remains for who signs in again");
     }
 
     [Test]
+    [Requirement("MCP-57")]
     public async Task A_session_that_nobody_uses_ends()
     {
         await using var host = await StartHostAsync(("Mcp:SessionIdleTimeout", "00:10:00"));
         var token = TestTokens.Own(host.Keys.Key);
-        var session = await host.OpenSessionAsync(token);
+        var session = await host.Client.OpenSessionAsync(token);
         host.Time.Advance(TimeSpan.FromMinutes(9));
-        Assert.That((await host.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(200));
+        Assert.That((await host.Client.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(200));
         host.Time.Advance(TimeSpan.FromMinutes(9));
-        Assert.That((await host.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(200), "it was used meanwhile");
+        Assert.That((await host.Client.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(200), "it was used meanwhile");
 
         host.Time.Advance(TimeSpan.FromMinutes(11));
 
         var mallory = TestTokens.Own(host.Keys.Key, changes: ("sub", "mallory"));
         await Until.TrueAsync(() => !host.Services.GetRequiredService<McpIdentity.Mcp.Sessions.OpenSessions>().Ids.Contains(session!), "the session has ended");
-        Assert.That((await host.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(404));
-        Assert.That(await host.OpenSessionAsync(mallory), Is.Not.Null);
+        Assert.That((await host.Client.ExchangeAsync("POST", session, token, Echo)).Status, Is.EqualTo(404));
+        Assert.That(await host.Client.OpenSessionAsync(mallory), Is.Not.Null);
     }
 
     [Test]
@@ -246,12 +247,12 @@ internal sealed class StatefulSessionTests
     {
         await using var host = await StartHostAsync(("Mcp:MaxSessionsPerCaller", "2"));
         var (alice, elsewhere, bob) = (TestTokens.Own(host.Keys.Key), TestTokens.Own(host.Keys.Key, changes: ("client_id", "client-2")), TestTokens.Own(host.Keys.Key, changes: ("sub", "bob")));
-        var (first, ofBob, second) = (await host.OpenSessionAsync(alice), await host.OpenSessionAsync(bob), await host.OpenSessionAsync(elsewhere));
-        Assert.That((await host.ExchangeAsync("POST", first, alice, Echo)).Status, Is.EqualTo(200));
+        var (first, ofBob, second) = (await host.Client.OpenSessionAsync(alice), await host.Client.OpenSessionAsync(bob), await host.Client.OpenSessionAsync(elsewhere));
+        Assert.That((await host.Client.ExchangeAsync("POST", first, alice, Echo)).Status, Is.EqualTo(200));
 
-        var third = await host.OpenSessionAsync(alice);
+        var third = await host.Client.OpenSessionAsync(alice);
 
-        async Task<int> UseAsync(string? session, string token) => (await host.ExchangeAsync("POST", session, token, Echo)).Status;
+        async Task<int> UseAsync(string? session, string token) => (await host.Client.ExchangeAsync("POST", session, token, Echo)).Status;
         Assert.That((await UseAsync(first, alice), await UseAsync(second, elsewhere), await UseAsync(third, alice), await UseAsync(ofBob, bob)), Is.EqualTo((200, 404, 200, 200)),
             "of those of one person, whatever the client, the one that was used least recently");
     }
@@ -260,11 +261,11 @@ internal sealed class StatefulSessionTests
     public async Task Where_nobody_is_asked_who_they_are_everybody_is_given_a_session()
     {
         await using var host = await StartHostAsync(("Mcp:Auth:AuthType", "none"));
-        var session = await host.OpenSessionAsync(bearer: null);
+        var session = await host.Client.OpenSessionAsync(bearer: null);
 
-        Assert.That((await host.ExchangeAsync("POST", session, null, Echo)).Body, Does.Contain("heard"));
-        Assert.That((await host.ExchangeAsync("POST", Unknown, null, Echo)).Status, Is.EqualTo(404));
-        using var put = await host.SendAsync("PUT", session, null);
+        Assert.That((await host.Client.ExchangeAsync("POST", session, null, Echo)).Body, Does.Contain("heard"));
+        Assert.That((await host.Client.ExchangeAsync("POST", Unknown, null, Echo)).Status, Is.EqualTo(404));
+        using var put = await host.Client.SendAsync("PUT", session, null);
         Assert.That((put.StatusCode, string.Join(", ", put.Content.Headers.Allow)), Is.EqualTo((System.Net.HttpStatusCode.MethodNotAllowed, "GET, POST, DELETE")));
     }
 
