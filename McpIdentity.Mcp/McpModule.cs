@@ -5,9 +5,11 @@ using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Mcp.Limits;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Mcp.Options;
+using McpIdentity.Mcp.Sessions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -40,15 +42,8 @@ public static partial class McpModule
         services.AddSingleton<EndpointScopes>();
         services.AddSingleton<ResourceMetadata>();
 
-        // Stateless serves both protocol eras on one path, and no session id can be stolen. In a session the SDK would run a message
-        // outside of the request that carried it and its token, where no decision of the gate is known.
-        services.AddOptions<HttpServerTransportOptions>()
-            .Validate(transport => transport.SessionMode == HttpServerSessionMode.Stateless, "The MCP module needs HttpServerTransportOptions.SessionMode = Stateless: " +
-                "in a session no message can be told from the token that came with it. Remove the WithHttpTransport(…) that sets another.")
-            .ValidateOnStart();
-        return services.AddMcpServer()
-            .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
-            .AddAccessFilters();
+        AddSessions(services);
+        return services.AddMcpServer().WithHttpTransport().AddAccessFilters();
     }
 
     /// <summary>Maps the endpoint and its metadata; nothing when <c>Mcp:Enabled</c> is false.</summary>
@@ -75,9 +70,10 @@ public static partial class McpModule
         }
 
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
-        module.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses));
+        module.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses, app.Services.GetRequiredService<OpenSessions>()));
         // Other methods reach an endpoint too, so that what the host attaches (CORS) holds for their refusal as well.
-        module.Map(options.Path, RefuseMethod);
+        var allowed = options.SessionMode == McpSessionMode.Stateful ? "GET, POST, DELETE" : HttpMethods.Post;
+        module.Map(options.Path, context => RefuseMethod(context, allowed));
         return module;
     }
 
@@ -93,14 +89,14 @@ public static partial class McpModule
         return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
     }
 
-    private static Task RefuseMethod(HttpContext context)
+    private static Task RefuseMethod(HttpContext context, string allowed)
     {
         context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
-        context.Response.Headers.Allow = HttpMethods.Post;
+        context.Response.Headers.Allow = allowed;
         return Task.CompletedTask;
     }
 
-    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses)
+    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses, OpenSessions sessions)
     {
         // The gate decides on content types; routing would refuse them first.
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
@@ -109,7 +105,15 @@ public static partial class McpModule
         }
 
         var next = endpoint.RequestDelegate ?? throw new InvalidOperationException("The MCP endpoint has no handler.");
-        endpoint.RequestDelegate = context => addresses.For(context).Gate.InvokeAsync(context, next);
+        var methods = endpoint.Metadata.OfType<IHttpMethodMetadata>().SelectMany(metadata => metadata.HttpMethods).ToList();
+        if (methods.Contains(HttpMethods.Delete))
+        {
+            sessions.EndBy(next);
+        }
+
+        var isPost = methods.Contains(HttpMethods.Post);
+        endpoint.RequestDelegate = context =>
+            isPost || SessionRouting.HasTarget(context.Request) ? addresses.For(context).Gate.InvokeAsync(context, next) : RefuseMethod(context, HttpMethods.Post);
     }
 
     private static void AddCredentials(IServiceCollection services)
@@ -132,7 +136,19 @@ public static partial class McpModule
         services.AddSingleton<AccessLog>();
         services.AddSingleton<McpGate>();
         services.AddSingleton<ServedAddresses>();
-        services.AddScoped<CurrentAccess>();
+    }
+
+    private static void AddSessions(IServiceCollection services)
+    {
+        services.AddSingleton<OpenSessions>();
+        services.AddSingleton<StatelessTransport>();
+        services.AddSingleton(provider => new SessionRouting(
+            provider.GetRequiredService<OpenSessions>(), new Lazy<StatelessTransport>(provider.GetRequiredService<StatelessTransport>)));
+        services.AddSingleton<SessionTransport>();
+        services.AddSingleton<IConfigureOptions<HttpServerTransportOptions>>(provider => provider.GetRequiredService<SessionTransport>());
+        services.AddSingleton<IPostConfigureOptions<HttpServerTransportOptions>>(provider => provider.GetRequiredService<SessionTransport>());
+        services.AddSingleton<IValidateOptions<HttpServerTransportOptions>>(provider => provider.GetRequiredService<SessionTransport>());
+        services.AddOptions<HttpServerTransportOptions>().ValidateOnStart();
     }
 
     private static void AddGuards(IServiceCollection services)

@@ -27,6 +27,21 @@ public sealed class McpOptions
     /// <summary>How many requests are answered in a window.</summary>
     public McpRateLimitOptions RateLimiting { get; set; } = new();
 
+    /// <summary>Whether clients that begin with <c>initialize</c> are given sessions, which live in one process. See <c>docs/stateful-sessions.md</c>.</summary>
+    public McpSessionMode SessionMode { get; set; }
+
+    /// <summary>The name of this process among several, which its session identifiers begin with, so that a balancer finds it. Unset: none.</summary>
+    public string? SessionNode { get; set; }
+
+    /// <summary>How long a session lasts in which nothing happens and no stream is open.</summary>
+    public TimeSpan SessionIdleTimeout { get; set; } = TimeSpan.FromHours(2);
+
+    /// <summary>Sessions in which nothing happens; beyond it the one that was used least recently ends.</summary>
+    public int MaxIdleSessions { get; set; } = 10_000;
+
+    /// <summary>Sessions of one subject; beyond it the subject's own that was used least recently ends.</summary>
+    public int MaxSessionsPerCaller { get; set; } = 32;
+
     /// <summary>Where security events are written.</summary>
     public SecurityLoggingOptions SecurityLogging { get; set; } = new();
 

@@ -12,14 +12,15 @@ internal sealed partial class CredentialCheck
     private readonly VerifiedTokens _verified;
     private readonly IMcpSigningKeys? _ownKeys;
     private readonly IMcpSessionStore? _sessions;
+    private readonly TimeProvider _time;
     private readonly ILogger<CredentialCheck> _logger;
     private readonly bool _requireValidSession;
 
     public CredentialCheck(
         TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services,
-        ILogger<CredentialCheck> logger)
+        TimeProvider time, ILogger<CredentialCheck> logger)
     {
-        (_issuers, _verifier, _verified, _logger) = (issuers, verifier, verified, logger);
+        (_issuers, _verifier, _verified, _time, _logger) = (issuers, verifier, verified, time, logger);
         _ownKeys = services.GetService<IMcpSigningKeys>();
         _requireValidSession = options.Value.Auth.OAuth.RequireValidSession || options.Value.AuthEnforcement.RequireValidSession == true; // SEED-066
         _sessions = services.GetService<IMcpSessionStore>();
@@ -44,6 +45,27 @@ internal sealed partial class CredentialCheck
 
         var second = await CheckTokenAsync(credentials.Second, cancellationToken);
         return second.Caller is null || first.Caller is null ? second : VerifiedCaller.Join(first.Caller, second.Caller);
+    }
+
+    /// <summary>
+    /// Whether a caller who was verified before would still be let in, for what outlasts its request. While it cannot be found out
+    /// whether the session behind a token lives, what was known last holds, until the token expires.
+    /// </summary>
+    public async ValueTask<bool> IsStillGoodAsync(VerifiedCaller caller, CancellationToken cancellationToken)
+    {
+        if (caller.Expires <= _time.GetUtcNow())
+        {
+            return false;
+        }
+
+        try
+        {
+            return !caller.IsOwn || (IsInForce(caller.KeyId) && await IsAliveAsync(caller, cancellationToken));
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            return true; // The store is the host's, and may throw what it likes.
+        }
     }
 
     private async ValueTask<TokenOutcome> CheckTokenAsync(string token, CancellationToken cancellationToken)

@@ -62,6 +62,8 @@ internal sealed class VerifiedCaller
             GrantId = lead.GrantId,
             TokenId = lead.TokenId,
             IssuedAt = lead.IssuedAt,
+            Expires = lead.Expires < other.Expires ? lead.Expires : other.Expires,
+            KeyId = lead.KeyId,
         };
     }
 }

@@ -19,15 +19,16 @@ internal static class AccessFilters
             : Task.CompletedTask))
         .WithRequestFilters(filters => filters
             .AddCallToolFilter(next => (request, cancellationToken) =>
-                Current(request.Services)?.Call?.Tool == request.Params?.Name ? next(request, cancellationToken) : throw NotAuthorized())
+                DecidedMessage.Current is { } decided && decided.Call.Tool == request.Params?.Name ? next(request, cancellationToken) : throw NotAuthorized())
             .AddListToolsFilter(next => async (request, cancellationToken) =>
             {
-                var (rules, access) = (request.Services!.GetRequiredService<ToolRules>(), Current(request.Services)!.Access!);
+                var rules = request.Services!.GetRequiredService<ToolRules>();
+                var caller = (DecidedMessage.Current ?? throw NotAuthorized()).Access.Caller;
                 var result = await next(request, cancellationToken);
                 List<Tool> visible = [];
                 foreach (var tool in result.Tools)
                 {
-                    if (await rules.IsVisibleAsync(tool.Name, access.Caller, cancellationToken))
+                    if (await rules.IsVisibleAsync(tool.Name, caller, cancellationToken))
                     {
                         visible.Add(tool);
                     }
@@ -38,7 +39,7 @@ internal static class AccessFilters
             }));
 
     private static bool IsAllowed(MessageContext message) =>
-        Current(message.Services) is { Access.IsAllowed: true, Call: { } call } && call.Method == MethodOf(message.JsonRpcMessage);
+        DecidedMessage.Current is { Access.IsAllowed: true, Call: var call } && call.Method == MethodOf(message.JsonRpcMessage);
 
     private static string? MethodOf(JsonRpcMessage message) => message switch
     {
@@ -48,6 +49,4 @@ internal static class AccessFilters
     };
 
     private static McpProtocolException NotAuthorized() => new("Not authorized", McpErrorCode.InvalidRequest);
-
-    private static CurrentAccess? Current(IServiceProvider? services) => services?.GetService<CurrentAccess>();
 }

@@ -30,10 +30,18 @@ internal sealed record McpAccess(McpOutcome Outcome)
     public bool IsAllowed => Outcome == McpOutcome.Allowed;
 }
 
-/// <summary>Carries the decision to the second layer, inside the SDK's pipeline. Scoped: empty means that no gate was passed.</summary>
-internal sealed class CurrentAccess
+/// <summary>
+/// A decision on its way to the second layer, inside the SDK. It flows with the request that carried the message: the SDK runs a
+/// message in the execution context of its own request, in a session too, where services belong to no request. None means that
+/// no gate was passed.
+/// </summary>
+internal sealed record DecidedMessage(McpCall Call, McpAccess Access)
 {
-    public McpCall? Call { get; set; }
+    private static readonly AsyncLocal<DecidedMessage?> Flowing = new();
 
-    public McpAccess? Access { get; set; }
+    /// <summary>That of the message which is run now.</summary>
+    public static DecidedMessage? Current => Flowing.Value;
+
+    /// <summary>From here on, for as long as the calling method runs, and for everything that it starts.</summary>
+    public void Flow() => Flowing.Value = this;
 }

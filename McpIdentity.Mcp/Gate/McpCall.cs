@@ -40,6 +40,9 @@ internal sealed class McpCall
     /// <summary>What <c>MCP-Protocol-Version</c> repeats since 2026-07-28.</summary>
     public string? ProtocolVersion { get; private init; }
 
+    /// <summary>A request that has no body: the stream of a session, or its end. It needs what protected methods need.</summary>
+    public static McpCall WithoutBody(string httpMethod) => new() { Method = httpMethod };
+
     /// <summary>Null when the body is no such message; then <paramref name="code"/> and <paramref name="problem"/> say why.</summary>
     public static McpCall? Read(ReadOnlyMemory<byte> body, out int code, out string problem)
     {

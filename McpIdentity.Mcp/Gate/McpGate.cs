@@ -2,7 +2,6 @@ using System.Security.Claims;
 using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Gate;
@@ -13,8 +12,10 @@ namespace McpIdentity.Mcp.Gate;
 /// </summary>
 internal sealed class McpGate(
     IOptions<McpOptions> options, SiteRules site, CredentialCheck credentials, McpLimits limits, AccessRules rules, AccessRefusal refusal,
-    AccessLog log)
+    SessionRouting routing, TimeProvider time, AccessLog log)
 {
+    private const int SessionNotFound = -32001; // as the SDKs have it
+
     private static readonly ClaimsPrincipal Nobody = new(new ClaimsIdentity());
 
     private readonly McpOptions _options = options.Value;
@@ -81,6 +82,11 @@ internal sealed class McpGate(
             return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidRequest, "More than one Authorization header"));
         }
 
+        if (!HttpMethods.IsPost(request.Method))
+        {
+            return (McpCall.WithoutBody(request.Method), default);
+        }
+
         return RequestBody.IsAcceptableType(request)
             ? await ReadBodyAsync(context)
             : (null, new Problem(StatusCodes.Status415UnsupportedMediaType, McpCall.InvalidRequest, "The Content-Type must be application/json"));
@@ -125,28 +131,44 @@ internal sealed class McpGate(
         return (call, default);
     }
 
-    private static async Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
+    private async Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
     {
-        var current = context.RequestServices.GetRequiredService<CurrentAccess>();
-        (current.Call, current.Access) = (call, access);
+        if (await routing.FindAsync(context, call, access.Caller, next) is not { } route)
+        {
+            // The same for a session of somebody else: who tries identifiers learns nothing (MCP 2025-11-25, transports: 404).
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status404NotFound, SessionNotFound, "Session not found", call.Id);
+            return;
+        }
+
+        new DecidedMessage(call, access).Flow();
         // Replaces what a cookie may have said: here only a token speaks for somebody.
         context.User = access.Caller is { } caller ? new ClaimsPrincipal(caller.Identity) : Nobody;
-
-        // Hosted clients replay the identifier of a session that another server gave them, with initialize too. We give none, and a
-        // stateless server has nothing that it could name (docs/interoperability.md, "Sessions that we never gave").
-        context.Request.Headers.Remove("Mcp-Session-Id");
-        var plain = PlainJson.IsWanted(context.Request, call);
-        PlainJson.AcceptBoth(context.Request);
         try
         {
-            await (plain ? PlainJson.RunAsync(context, next) : next(context));
+            await RunAsync(context, call, route);
         }
         catch (JsonException) when (!context.Response.HasStarted)
         {
             // The SDK reads the parameters of initialize before it has anything to answer with.
             context.Response.Headers.ContentEncoding = default;
+            await routing.TakeBackAsync(context);
             await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id);
         }
+    }
+
+    private Task RunAsync(HttpContext context, McpCall call, SessionRouting.Route route)
+    {
+        if (route.IsOfSession)
+        {
+            // Who has a session reads event streams, as the transport demands; the SDK looks.
+            return route.Session is { } session && HttpMethods.IsGet(context.Request.Method)
+                ? SessionStream.RunAsync(context, session, credentials, time, route.Sdk)
+                : route.Sdk(context);
+        }
+
+        var plain = PlainJson.IsWanted(context.Request, call);
+        PlainJson.AcceptBoth(context.Request);
+        return plain ? PlainJson.RunAsync(context, route.Sdk) : route.Sdk(context);
     }
 
     private static string WrongParameters(McpCall call) => $"Invalid params: they are not those of {call.Method}";

@@ -47,7 +47,7 @@ internal static class McpMethods
 
     public static McpMethodKind KindOf(string? method) => method switch
     {
-        null => McpMethodKind.Protected, // a response: a stateless server has asked nothing
+        null => McpMethodKind.Protected, // a response; whoever could have been asked has shown a token
         _ when method.StartsWith("notifications/", StringComparison.Ordinal) => McpMethodKind.Public,
         _ => Kinds.GetValueOrDefault(method),
     };

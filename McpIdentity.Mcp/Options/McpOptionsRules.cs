@@ -20,6 +20,7 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
             .. CheckAuthType(options.Auth),
             .. CheckMethodScopes(options.Auth),
             .. options.DnsRebinding.AllowedOrigins.Select(Origins.FlawOf).OfType<string>().Select(flaw => $"Mcp:DnsRebinding:AllowedOrigins: {flaw}."),
+            .. CheckSessions(options),
             .. CheckWeakening(options),
             .. options.Auth.AcceptsJwt ? ExternalJwtRules.Check(jwt.Value, options, environment) : [],
         ];
@@ -79,6 +80,27 @@ internal sealed class McpOptionsRules(IHostEnvironment environment, IOptions<Ext
             if ((scopes.Count == 0 && method != McpMethods.ToolsCall) || scopes.Any(scope => scope.Contains(' ', StringComparison.Ordinal)))
             {
                 yield return $"Mcp:Auth:MethodScopes:{method} must be a list of scopes, or scopes separated by commas.";
+            }
+        }
+    }
+
+    private static IEnumerable<string> CheckSessions(McpOptions options)
+    {
+        if (options.SessionIdleTimeout <= TimeSpan.Zero || options.SessionIdleTimeout > TimeSpan.FromDays(7))
+        {
+            yield return $"Mcp:SessionIdleTimeout is {options.SessionIdleTimeout}; it must be more than nothing and at most seven days.";
+        }
+
+        if (options.SessionNode is { Length: > 0 } node && (node.Length > 32 || !node.All(character => char.IsAsciiLetterOrDigit(character) || character == '-')))
+        {
+            yield return $"Mcp:SessionNode is '{node}'; it must be at most 32 letters, digits and hyphens.";
+        }
+
+        foreach (var (name, value) in new[] { (nameof(options.MaxIdleSessions), options.MaxIdleSessions), (nameof(options.MaxSessionsPerCaller), options.MaxSessionsPerCaller) })
+        {
+            if (value < 1)
+            {
+                yield return $"Mcp:{name} is {value}; it must be at least 1. To give no sessions, set Mcp:SessionMode=Stateless.";
             }
         }
     }

@@ -9,12 +9,8 @@ internal sealed class McpOptionsSetup(IConfiguration configuration) : IConfigure
     public void Configure(McpOptions options)
     {
         var section = configuration.GetSection(McpOptions.Section);
-        var authType = section["Auth:AuthType"];
-        if (!string.IsNullOrEmpty(authType) && !Enum.GetNames<McpAuthType>().Contains(authType, StringComparer.OrdinalIgnoreCase))
-        {
-            throw new OptionsValidationException(McpOptions.Section, typeof(McpOptions),
-                [$"Mcp:Auth:AuthType is '{authType}'; allowed: oauth, jwt, both, none."]);
-        }
+        CheckWord<McpAuthType>(section, "Auth:AuthType", "oauth, jwt, both, none");
+        CheckWord<McpSessionMode>(section, nameof(McpOptions.SessionMode), "stateless, stateful");
 
         // The section is shared with the host (rate limits, logging), so an unknown key is not ours to refuse.
         section.Bind(options);
@@ -24,6 +20,17 @@ internal sealed class McpOptionsSetup(IConfiguration configuration) : IConfigure
         foreach (var method in section.GetSection("Auth:MethodScopes").GetChildren())
         {
             AddWords(method, options.Auth.MethodScopes.TryGetValue(method.Key, out var scopes) ? scopes : options.Auth.MethodScopes[method.Key] = []);
+        }
+    }
+
+    // The binder would take a number for any word, too.
+    private static void CheckWord<T>(IConfigurationSection section, string key, string allowed)
+        where T : struct, Enum
+    {
+        var word = section[key];
+        if (!string.IsNullOrEmpty(word) && !Enum.GetNames<T>().Contains(word, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new OptionsValidationException(McpOptions.Section, typeof(McpOptions), [$"Mcp:{key} is '{word}'; allowed: {allowed}."]);
         }
     }
 

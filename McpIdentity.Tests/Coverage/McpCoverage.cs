@@ -52,9 +52,10 @@ internal static partial class McpCoverage
 
             `McpIdentity.Tests/Conformance` runs `@modelcontextprotocol/conformance` against the server: the checks of an authorization server in
             each revision ({string.Join(", ", Revisions)}), and all that 2025-11-25 and 2026-07-28 require of an MCP server, with the suite's own
-            tools, resources and prompts, without authorization and with a token. The endpoint is stateless in every revision
-            (`McpIdentity.Mcp/README.md`), so these checks are expected to fail; a test shows that they fail in the stateless SDK without
-            our module too:
+            tools, resources and prompts, without authorization and with a token.
+            In sessions ([`Mcp:SessionMode=Stateful`](stateful-sessions.md)) everything that 2025-11-25 requires passes, with nothing left out. The
+            endpoint is stateless by default, and there these checks are expected to fail; a test shows that they fail in the stateless SDK
+            without our module too:
 
 
             """);

@@ -242,12 +242,12 @@ internal sealed class MessageTests
         Assert.That((await _host.PostAsync(body, _token)).Status, Is.EqualTo(400));
 
     [Test]
-    public void A_host_with_sessions_does_not_start([Values] bool byMode) => Assert.That(
+    public void A_host_whose_transport_has_sessions_that_no_setting_chose_does_not_start([Values] bool byMode) => Assert.That(
         async () => await McpHost.StartAsync(configure: (_, mcp) => mcp.WithHttpTransport(transport =>
         {
             transport.SessionMode = byMode ? ModelContextProtocol.AspNetCore.HttpServerSessionMode.StatefulForInitializeClients : ModelContextProtocol.AspNetCore.HttpServerSessionMode.Stateful;
         })),
-        Throws.InstanceOf<Microsoft.Extensions.Options.OptionsValidationException>().With.Message.Contains("SessionMode = Stateless"));
+        Throws.InstanceOf<Microsoft.Extensions.Options.OptionsValidationException>().With.Message.Contains("needs Stateless, by Mcp:SessionMode=Stateless"));
 
     [TestCase("GET"), TestCase("DELETE"), TestCase("PUT")]
     [Requirement("MCP-51")]

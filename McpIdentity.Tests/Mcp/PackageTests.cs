@@ -16,7 +16,7 @@ internal sealed class PackageTests
             // What a host calls, and what its tools say of themselves.
             nameof(McpModule), nameof(ToolAccessAttribute), nameof(McpAuthTestConfig),
             // The sections Mcp and Jwt.
-            nameof(McpOptions), nameof(McpAuthOptions), nameof(McpAuthType), nameof(McpAnonymousListing), nameof(McpOAuthOptions), nameof(McpJwtOptions),
+            nameof(McpOptions), nameof(McpSessionMode), nameof(McpAuthOptions), nameof(McpAuthType), nameof(McpAnonymousListing), nameof(McpOAuthOptions), nameof(McpJwtOptions),
             nameof(AuthEnforcementOptions), nameof(DnsRebindingOptions), nameof(McpRateLimitOptions), nameof(SecurityLoggingOptions), nameof(SecurityLogLevel),
             nameof(ExternalJwtOptions), nameof(TrustedIssuerOptions),
             // What a host may bring: its own knowledge of revoked tokens, a counter that its nodes share.

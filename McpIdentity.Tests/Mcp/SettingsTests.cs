@@ -11,6 +11,12 @@ internal sealed class SettingsTests
 {
     // SEED-001, 005, 008, 014, 015, 018, 064.
     [TestCase("Development", "Mcp:Auth:AuthType=foo", "Mcp:Auth:AuthType is 'foo'; allowed: oauth, jwt, both, none.")]
+    [TestCase("Development", "Mcp:SessionMode=sticky", "Mcp:SessionMode is 'sticky'; allowed: stateless, stateful.")]
+    [TestCase("Development", "Mcp:SessionMode=1", "Mcp:SessionMode is '1'; allowed")]
+    [TestCase("Development", "Mcp:SessionIdleTimeout=00:00:00", "Mcp:SessionIdleTimeout is 00:00:00")]
+    [TestCase("Development", "Mcp:MaxIdleSessions=0", "Mcp:MaxIdleSessions is 0")]
+    [TestCase("Development", "Mcp:MaxSessionsPerCaller=-1", "Mcp:MaxSessionsPerCaller is -1")]
+    [TestCase("Development", "Mcp:SessionNode=a.b", "Mcp:SessionNode is 'a.b'")]
     [TestCase("Production", "Mcp:Auth:AuthType=none", "Mcp:Auth:AllowNoneInProduction")]
     [TestCase("Development", "Mcp:Auth:AuthType=oauth;Mcp:Auth:OAuth:Enabled=false", "needs Mcp:Auth:OAuth:Enabled")]
     [TestCase("Development", "Mcp:Auth:AuthType=jwt;Mcp:Auth:Jwt:Enabled=false", "needs Mcp:Auth:Jwt:Enabled")]

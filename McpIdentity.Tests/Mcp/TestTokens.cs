@@ -18,6 +18,9 @@ internal sealed class TestKeys : IMcpSigningKeys
     /// <summary>The old key is gone, as after a compromise.</summary>
     public void Replace() => SigningKeys = [Key = New("own-2")];
 
+    /// <summary>The keys of another server of the same installation.</summary>
+    public void Share(TestKeys other) => SigningKeys = [Key = other.Key];
+
     public static ECDsaSecurityKey New(string keyId) => new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = keyId };
 }
 

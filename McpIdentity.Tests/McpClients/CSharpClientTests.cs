@@ -9,11 +9,12 @@ namespace McpIdentity.Tests.McpClients;
 [Category("Clients"), Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
 internal sealed class CSharpClientTests
 {
-    [Test]
+    /// <summary>Where sessions are chosen, a client of the older revisions begins without one, because it shows no token, and goes on without.</summary>
+    [TestCase("stateless", null), TestCase("stateful", null), TestCase("stateful", "2025-11-25")]
     [Category("SEED-006"), Category("SEED-040"), Category("SEED-044"), Category("SEED-084"), Category("B-24")]
-    public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again()
+    public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string sessionMode, string? revision)
     {
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync($"Mcp:SessionMode={sessionMode}");
         using var alice = new Person(server);
         var tokens = new StoredTokens();
         var options = new HttpClientTransportOptions
@@ -32,7 +33,7 @@ internal sealed class CSharpClientTests
             },
         };
 
-        await using var client = await McpClient.CreateAsync(new HttpClientTransport(options));
+        await using var client = await McpClient.CreateAsync(new HttpClientTransport(options), new McpClientOptions { ProtocolVersion = revision });
         var tools = await client.ListToolsAsync();
         Assert.That(tools.Select(tool => tool.Name), Is.SupersetOf(["greeting", "ping"]));
         Assert.That(alice.PagesSeen, Is.Empty, "discovery is public");

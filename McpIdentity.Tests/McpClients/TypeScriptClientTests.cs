@@ -8,12 +8,11 @@ namespace McpIdentity.Tests.McpClients;
 [Category("Clients"), Category("Node"), Category("SEED-006"), Category("SEED-084")]
 internal sealed class TypeScriptClientTests
 {
-    [TestCase("connect.mjs")]
-    [TestCase("connect-v2.mjs")]
+    [TestCase("connect.mjs", "stateless"), TestCase("connect-v2.mjs", "stateless"), TestCase("connect.mjs", "stateful")]
     [Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
-    public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string script)
+    public async Task The_client_discovers_registers_signs_in_calls_refreshes_and_calls_again(string script, string sessionMode)
     {
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync($"Mcp:SessionMode={sessionMode}");
 
         var result = await RunAsync(script, server.McpUrl, "--user", "bob");
 

@@ -28,7 +28,9 @@ internal sealed class NginxServer : IAsyncDisposable
 
     /// <param name="upstreams">Base addresses, asked in turn. They need not answer yet.</param>
     /// <param name="tls">With a certificate for localhost that only <see cref="IsItsCertificate"/> trusts.</param>
-    public static async Task<NginxServer> StartAsync(IReadOnlyCollection<string> upstreams, bool tls = false)
+    /// <param name="besideUpstream">Lines beside the upstream, whose name is <c>servers</c>.</param>
+    /// <param name="besideLocation">Lines beside the location of everything.</param>
+    public static async Task<NginxServer> StartAsync(IReadOnlyCollection<string> upstreams, bool tls = false, string besideUpstream = "", string besideLocation = "")
     {
         var server = new NginxServer(tls);
         try
@@ -38,7 +40,7 @@ internal sealed class NginxServer : IAsyncDisposable
                 server.WriteCertificate();
             }
 
-            await File.WriteAllTextAsync(server.Config, server.Configuration(upstreams));
+            await File.WriteAllTextAsync(server.Config, server.Configuration(upstreams, besideUpstream, besideLocation));
             await server.StartAgainAsync();
             return server;
         }
@@ -143,7 +145,7 @@ internal sealed class NginxServer : IAsyncDisposable
     private void WriteCertificate() => WriteCertificate(InFolder("tls.crt"), InFolder("tls.key"));
 
     // One process, so that a kill leaves no worker behind; a server that is back gets requests at once. Forwarded headers as docs and proxies commonly set them.
-    private string Configuration(IEnumerable<string> upstreams) => $$"""
+    private string Configuration(IEnumerable<string> upstreams, string besideUpstream, string besideLocation) => $$"""
         daemon off;
         master_process off;
         pid {{InFolder("nginx.pid")}};
@@ -159,7 +161,9 @@ internal sealed class NginxServer : IAsyncDisposable
                 {{string.Join("\n        ", upstreams.Select(upstream => $"server {new Uri(upstream).Authority.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)} max_fails=0;"))}}
                 keepalive 32;
             }
+            {{besideUpstream}}
             server {
+                {{besideLocation}}
                 listen 127.0.0.1:{{Port}}{{(_tls ? " ssl" : "")}};
                 {{(_tls ? $"ssl_certificate {InFolder("tls.crt")};\n        ssl_certificate_key {InFolder("tls.key")};" : "")}}
                 location / {

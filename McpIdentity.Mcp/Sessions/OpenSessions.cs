@@ -1,0 +1,116 @@
+using System.Collections.Concurrent;
+using McpIdentity.Mcp.Credentials;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+using ModelContextProtocol.Server;
+
+namespace McpIdentity.Mcp.Sessions;
+
+/// <summary>
+/// Which sessions of the SDK live, and whose they are. To anybody but its owner a session does not exist: an identifier that
+/// leaked is answered like one that was never given.
+/// </summary>
+internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvider services)
+{
+    public const string Header = "Mcp-Session-Id";
+
+    private readonly ConcurrentDictionary<string, OpenSession> _sessions = new(StringComparer.Ordinal);
+    private RequestDelegate _end = _ => Task.CompletedTask;
+    private long _uses;
+
+    public bool AreGiven => options.Value.SessionMode == McpSessionMode.Stateful;
+
+    /// <summary>Where nobody shows who they are, sessions are for everybody.</summary>
+    public bool AreForAnybody => options.Value.Auth.AuthType == McpAuthType.None;
+
+    /// <summary>Those that live.</summary>
+    public ICollection<string> Ids => _sessions.Keys;
+
+    // What stands before the SDK's own identifier.
+    private string Prefix => options.Value.SessionNode is { Length: > 0 } node ? node + "." : "";
+
+    /// <summary>Null when there is none of that name, or it is not the caller's.</summary>
+    public OpenSession? Find(string name, VerifiedCaller? caller)
+    {
+        if (!name.StartsWith(Prefix, StringComparison.Ordinal) || !_sessions.TryGetValue(name[Prefix.Length..], out var session) || session.Owner != SessionOwner.Of(caller))
+        {
+            return null;
+        }
+
+        session.Use(caller, Interlocked.Increment(ref _uses));
+        return session;
+    }
+
+    /// <summary>An answer that names a session does it by the name that the balancer knows.</summary>
+    public void NameNodeIn(HttpResponse response)
+    {
+        if (Prefix.Length > 0)
+        {
+            response.OnStarting(() =>
+            {
+                if (response.Headers.TryGetValue(Header, out var id))
+                {
+                    response.Headers[Header] = Prefix + id;
+                }
+
+                return Task.CompletedTask;
+            });
+        }
+    }
+
+    /// <summary>Before a caller is given a session: those beyond the limit end, so that nobody pushes out others.</summary>
+    public async Task MakeRoomAsync(VerifiedCaller? caller)
+    {
+        if (caller is null)
+        {
+            return; // McpAuthType.None: nobody is told from anybody else
+        }
+
+        var owner = SessionOwner.Of(caller);
+        foreach (var session in _sessions.Values.Where(session => session.Owner.IsSamePerson(owner))
+            .OrderByDescending(session => session.Used).Skip(options.Value.MaxSessionsPerCaller - 1).ToList())
+        {
+            await EndAsync(session.Id);
+        }
+    }
+
+    /// <summary>As its owner would end it.</summary>
+    public async Task EndAsync(string id)
+    {
+        if (_sessions.TryRemove(id, out var session))
+        {
+            var request = new DefaultHttpContext { RequestServices = services, User = session.User };
+            request.Request.Method = HttpMethods.Delete;
+            request.Request.Headers[Header] = id;
+            await _end(request);
+        }
+    }
+
+    /// <param name="end">The SDK's own handler of DELETE: only by it does the SDK let go of a session.</param>
+    public void EndBy(RequestDelegate end) => _end = end;
+
+    /// <summary>Runs a session of the SDK, and knows it for as long. It is known before its identifier is told to anybody.</summary>
+    public async Task RunAsync(HttpContext context, McpServer server, Func<Task> run)
+    {
+        // Without an opener no gate was passed: then nobody will find the session.
+        if (server.SessionId is not { } id || context.Features.Get<SessionOpener>() is not { } opener)
+        {
+            await run();
+            return;
+        }
+
+        var session = _sessions[id] = new OpenSession(id, opener.Caller, context.User);
+        session.Use(opener.Caller, Interlocked.Increment(ref _uses));
+        try
+        {
+            await run();
+        }
+        finally
+        {
+            _sessions.TryRemove(id, out _);
+        }
+    }
+}
+
+/// <summary>On a request that may open a session: for whom.</summary>
+internal sealed record SessionOpener(VerifiedCaller? Caller);
