@@ -57,7 +57,7 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTo
         foreach (var scope in scopes.Where(scope => !caller.Scopes.Contains(scope)))
         {
             // The scopes of a JWT are its issuer's matter: here its caller has no way to get more.
-            if (caller.JwtScopes is not null || !await MayObtainAsync(caller.Subject, scope, cancellationToken))
+            if (caller.JwtScopes is not null || !await MayObtainAsync(caller, scope, cancellationToken))
             {
                 return false;
             }
@@ -101,10 +101,10 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTo
         ? scopes.Count == 0 || (_auth.AcceptsOAuth && scopes.All(IsForEverybody))
         : scopes.Count == 0 && (IsPublic(tool) || (!_auth.RequireAuthForToolsCall && ScopesOf(McpMethods.ToolsCall, tool).Count == 0));
 
-    private bool IsForEverybody(string scope) => scope != EndpointScopes.Admin && _granted?.IsGranted(scope) != false;
+    private bool IsForEverybody(string scope) => _granted?.IsForEverybody(scope) ?? scope != EndpointScopes.Admin;
 
-    private ValueTask<bool> MayObtainAsync(string subject, string scope, CancellationToken cancellationToken) =>
-        _granted?.MayObtainAsync(subject, scope, cancellationToken) ?? new(scope != EndpointScopes.Admin);
+    private ValueTask<bool> MayObtainAsync(VerifiedCaller caller, string scope, CancellationToken cancellationToken) =>
+        _granted?.MayObtainAsync(caller.Subject, caller.ClientId, scope, cancellationToken) ?? new(scope != EndpointScopes.Admin);
 
     [LoggerMessage(3201, LogLevel.Warning, "Mcp:Auth:{Setting} names '{Tool}', but there is no such tool.")]
     private partial void UnknownTool(string setting, string tool);

@@ -1,11 +1,7 @@
-using System.Security.Claims;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
-using OpenIddict.Abstractions;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
@@ -14,35 +10,27 @@ namespace McpIdentity.Server.Authorization;
 /// provider; or by e-mail address, where a provider has verified it whose word counts for that. Any provider can verify any
 /// address: one that lets strangers register must not make administrators.
 /// </summary>
-internal sealed partial class Administrators(IOptions<McpHostOptions> mcp, SignInProviders providers, ILogger<Administrators> logger)
+internal sealed partial class Administrators(IOptions<McpHostOptions> mcp, IOptions<OAuthServerOptions> oauth, SignInProviders providers, ILogger<Administrators> logger)
 {
-    public bool Include(SignedInPerson person) => Include(person.UserId, person.Provider, person.Email, person.EmailVerified);
+    /// <summary>Whether there can be any.</summary>
+    public bool AreNamed => mcp.Value.AdminUsers.Count > 0;
 
-    /// <summary>Takes the scope from what was granted to somebody who is no administrator any more.</summary>
-    public void TakeScopeFromOthers(ClaimsPrincipal granted)
-    {
-        if (granted.HasScope(ServerScopes.McpAdmin) && !Include(
-                granted.GetClaim(Claims.Subject),
-                granted.GetClaim(SessionCookie.ProviderClaim),
-                granted.GetClaim(Claims.Email),
-                granted.GetClaim(Claims.EmailVerified) is "true" or "True"))
-        {
-            granted.SetScopes(granted.GetScopes().Remove(ServerScopes.McpAdmin));
-        }
-    }
+    public bool Include(VouchedPerson person) =>
+        (person.UserId is not null && mcp.Value.AdminUsers.Contains(person.UserId)) ||
+        (CountsAddressOf(person) && mcp.Value.AdminUsers.Contains(person.Email!, StringComparer.OrdinalIgnoreCase));
+
+    /// <summary>Whether the person's e-mail address is verified, by a provider whose word counts for what settings give to addresses.</summary>
+    public bool CountsAddressOf(VouchedPerson person) => person is { EmailVerified: true, Email: not null } && IsTrusted(person.Provider);
 
     /// <summary>Says at the start when addresses are named that count for nobody.</summary>
     public void Log()
     {
-        if (mcp.Value.AdminUsers.Any(user => user.Contains('@')) && !providers.All.Any(provider => IsTrusted(provider.Id)) && !IsTrusted(DemoProvider.Name))
+        var named = mcp.Value.AdminUsers.Concat(oauth.Value.Resources.SelectMany(resource => resource.OnlyFor.Values.SelectMany(entries => entries)));
+        if (named.Any(entry => Scope.IsOfAddresses(entry)) && !providers.All.Any(provider => IsTrusted(provider.Id)) && !IsTrusted(DemoProvider.Name))
         {
             AddressesDoNotCount(string.Join(", ", providers.All.Select(provider => provider.Id)));
         }
     }
-
-    public bool Include(string? userId, string? provider, string? email, bool emailVerified) =>
-        (userId is not null && mcp.Value.AdminUsers.Contains(userId)) ||
-        (emailVerified && email is not null && mcp.Value.AdminUsers.Contains(email, StringComparer.OrdinalIgnoreCase) && IsTrusted(provider));
 
     // Named, or the only one there is. A grant of a release that did not write the provider down can only be of that one.
     private bool IsTrusted(string? provider) =>
@@ -51,6 +39,6 @@ internal sealed partial class Administrators(IOptions<McpHostOptions> mcp, SignI
         : providers.All is [var only] && (provider is null || provider == only.Id);
 
     [LoggerMessage(1406, LogLevel.Warning,
-        "Mcp:AdminUsers names e-mail addresses, and several providers can verify them ({Providers}): none of the addresses counts until Mcp:AdminProviders says whose word does.")]
+        "Mcp:AdminUsers or OAuth:Resources:n:OnlyFor names e-mail addresses, and several providers can verify them ({Providers}): none of the addresses counts until Mcp:AdminProviders says whose word does.")]
     private partial void AddressesDoNotCount(string providers);
 }

@@ -17,6 +17,7 @@ internal static class AuthorizationSetup
         builder.Services.AddScoped<Consents>();
         builder.Services.AddSingleton<RememberedScopes>();
         builder.Services.AddSingleton<Administrators>();
+        builder.Services.AddSingleton<ScopeHolders>();
         builder.Services.AddSingleton<IValidateOptions<McpHostOptions>, AdministratorRules>();
         builder.Services.Configure<RazorPagesOptions>(pages => pages.Conventions.AddPageRoute("/Authorization/SignIn", Paths.Login));
     }

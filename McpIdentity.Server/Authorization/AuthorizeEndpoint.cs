@@ -32,7 +32,7 @@ internal static class AuthorizeEndpoint
 
     private static async Task<IResult> AuthorizeAsync(
         HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ProtectedResources resources,
-        Administrators administrators, Admission admission, TimeProvider time, CancellationToken cancellationToken)
+        ScopeHolders holders, Admission admission, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
@@ -95,12 +95,16 @@ internal static class AuthorizeEndpoint
                 })));
         }
 
-        if (!administrators.Include(person))
+        // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
+        var resource = resources.Get(pending.Resource)!;
+        var scopes = resource.ScopesFor(request.GetScopes(), holders.Withheld(resource, VouchedPerson.Of(person), pending.ClientId));
+        if (!resource.Opens(scopes))
         {
-            // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
-            request.Scope = string.Join(' ', resources.Get(pending.Resource)!.ScopesFor(request.GetScopes().Where(scope => scope != ServerScopes.McpAdmin)));
-            pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
+            return Refuse(Errors.AccessDenied, $"No scope of {resource.Identifier} is for this person and this client.");
         }
+
+        request.Scope = string.Join(' ', scopes);
+        pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
 
         var decision = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending.Query);
         if (decision is false)

@@ -29,9 +29,19 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
 
-    /// <summary>Name and plain words of what is asked for.</summary>
-    public IEnumerable<(string Name, string Meaning)> Scopes =>
-        Pending.Scopes.Split(' ').Select(scope => (scope, resources.Get(Pending.Resource)?.MeaningOf(scope) ?? scope));
+    /// <summary>Name and plain words of what is asked for, in the language that the person reads where there are words in it.</summary>
+    public IEnumerable<(string Name, string Words, string Language)> Scopes
+    {
+        get
+        {
+            string[] languages = [.. Pending.Languages, .. Request.GetTypedHeaders().AcceptLanguage.OrderByDescending(language => language.Quality ?? 1).Select(language => language.Value.ToString())];
+            return Pending.Scopes.Split(' ').Select(scope =>
+            {
+                var (words, language) = resources.Get(Pending.Resource)?.MeaningOf(scope, languages) ?? (scope, "");
+                return (scope, words, language);
+            });
+        }
+    }
 
     public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
 

@@ -2,28 +2,30 @@ using McpIdentity.Mcp;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
-using McpIdentity.Server.Settings;
-using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Tells our MCP endpoint which scopes we grant there: what a person may obtain, a list of tools shows them.</summary>
-internal sealed class EndpointScopeGrants(ProtectedResources resources, People people, Administrators administrators, IOptions<McpHostOptions> mcp) : IMcpScopes
+internal sealed class EndpointScopeGrants(ProtectedResources resources, People people, ScopeHolders holders, Administrators administrators) : IMcpScopes
 {
-    public bool IsGranted(string scope) => resources.Own?.Grantable.Any(known => known.Name == scope) == true;
+    public bool IsGranted(string scope) => Find(scope) is not null;
 
-    public ValueTask<bool> MayObtainAsync(string subject, string scope, CancellationToken cancellationToken) =>
-        !IsGranted(scope) ? new(false)
-        : scope != ServerScopes.McpAdmin ? new(true)
-        : mcp.Value.AdminUsers.Count == 0 ? new(false)
-        : IsAdministratorAsync(subject, cancellationToken);
+    public bool IsForEverybody(string scope) => Find(scope) is { IsForEverybody: true };
 
-    private async ValueTask<bool> IsAdministratorAsync(string subject, CancellationToken cancellationToken)
+    public ValueTask<bool> MayObtainAsync(string subject, string? clientId, string scope, CancellationToken cancellationToken) =>
+        Find(scope) is not { } known ? new(false)
+        : holders.Include(known, person: null, clientId) ? new(true)
+        : known.OnlyFor is [Scope.Administrators] && !administrators.AreNamed ? new(false)
+        : IsForAsync(known, subject, clientId, cancellationToken);
+
+    private Scope? Find(string scope) => resources.Own?.Grantable.FirstOrDefault(known => known.Name == scope);
+
+    private async ValueTask<bool> IsForAsync(Scope scope, string subject, string? clientId, CancellationToken cancellationToken)
     {
         try
         {
-            var person = await people.FindAsync(subject, cancellationToken);
-            return person is not null && administrators.Include(subject, person.Provider, person.Email, person.EmailVerified);
+            return await people.FindAsync(subject, cancellationToken) is { } person &&
+                holders.Include(scope, new VouchedPerson(subject, person.Provider, person.Email, person.EmailVerified), clientId);
         }
         catch (Exception exception) when (StorageFaults.IsOne(exception))
         {

@@ -13,34 +13,39 @@ namespace McpIdentity.Server.Authorization;
 /// (docs/scopes.md; docs/interoperability.md, "Scopes of other systems"; B-13). What a refresh may ask for says
 /// <c>RefuseWiderScope</c>, where its grant is known.
 /// </summary>
-internal sealed class NormaliseScopes(ProtectedResources resources, IOptions<OAuthServerOptions> options) :
+internal sealed class NormaliseScopes(ProtectedResources resources, ScopeHolders holders, IOptions<OAuthServerOptions> options) :
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context, context.Request, context.Request.GetScopes());
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context, context.Request, context.Request.GetScopes(), clientId: null);
 
     public ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
         var request = context.Request;
         if (request.IsClientCredentialsGrantType())
         {
-            // A client that registered itself administers nothing, whatever it asks for; and there is no person to know or to stay connected to.
-            return Normalise(context, request, request.GetScopes().Except([ServerScopes.McpAdmin, .. ServerScopes.OfPeople.Select(scope => scope.Name)]));
+            // There is no person to know or to stay connected to.
+            return Normalise(context, request, request.GetScopes().Except(ServerScopes.OfPeople.Select(scope => scope.Name)), context.ClientId);
         }
 
         return default;
     }
 
-    private ValueTask Normalise(BaseValidatingContext context, OpenIddictRequest request, IEnumerable<string> asked)
+    // Where a client speaks for itself, who may have what is known already; a person decides later (AuthorizeEndpoint).
+    private ValueTask Normalise(BaseValidatingContext context, OpenIddictRequest request, IEnumerable<string> asked, string? clientId)
     {
         var resource = resources.Get(request.GetResources().Single()) ?? throw new InvalidOperationException("NormaliseResources lets no other resource through.");
         if (options.Value.StrictScopes && resource.UnknownOf(asked).Any())
         {
             context.Reject(Errors.InvalidScope, resource.Unknown); // RFC 6749 §4.1.2.1, §5.2
         }
+        else if (resource.ScopesFor(asked, clientId is null ? null : holders.Withheld(resource, person: null, clientId)) is var scopes && resource.Opens(scopes))
+        {
+            request.Scope = string.Join(' ', scopes);
+        }
         else
         {
-            request.Scope = string.Join(' ', resource.ScopesFor(asked));
+            context.Reject(Errors.InvalidScope, $"No scope of {resource.Identifier} is for this client."); // RFC 6749 §5.2
         }
 
         return default;

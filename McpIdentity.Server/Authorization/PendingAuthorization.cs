@@ -38,6 +38,11 @@ internal sealed record PendingAuthorization(
     /// <summary>The request's <c>max_age</c>, where it made the person sign in.</summary>
     public long? MaxAge { get; init; }
 
+    /// <summary>The request's <c>ui_locales</c>: the languages that the person prefers, the best first (OpenID Connect Core §3.1.2.1).</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Languages =>
+        QueryHelpers.ParseQuery(Query).TryGetValue(Parameters.UiLocales, out var locales) ? locales.ToString().Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
+
     /// <summary>The request of somebody who says that they are not who is signed in: it asks which account, and expects nobody.</summary>
     public string QueryForAnotherAccount()
     {

@@ -8,7 +8,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace McpIdentity.Server.Clients;
 
 /// <summary>Refuses clients of the configuration that could not work.</summary>
-internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptions> mcp, IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
+internal sealed class StaticClientRules(OwnEndpoint own, IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     public const int MinimumSecretLength = 16;
 
@@ -94,18 +94,6 @@ internal sealed class StaticClientRules(PublicAddress address, IOptions<McpOptio
     }
 
     private bool IsServed(string resource, OAuthServerOptions options) => ResourceRules.IsResourceIdentifier(resource) &&
-        options.Resources.Select(entry => entry.Resource).Append(OwnEndpoint())
+        options.Resources.Select(entry => entry.Resource).Append(own.Identifier)
             .Any(served => ResourceRules.IsResourceIdentifier(served) && ProtectedResources.IsSame(new Uri(served!), new Uri(resource)));
-
-    private string? OwnEndpoint()
-    {
-        try
-        {
-            return mcp.Value.Enabled ? address.UrlOf(mcp.Value.Path) : null;
-        }
-        catch (OptionsValidationException)
-        {
-            return null; // said by the rules of those sections
-        }
-    }
 }

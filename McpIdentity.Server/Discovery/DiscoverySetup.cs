@@ -35,6 +35,9 @@ internal static class DiscoverySetup
                 .WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true });
         }
 
+        app.Map(Paths.Resources + "/{**resource}", OtherResourceMetadata.Serve)
+            .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true });
+
         // The paths of older set-ups, from the guide this product started from (LINK-03).
         app.Map(Paths.OldMetadata, (string document) => TypedResults.LocalRedirect($"{Paths.WellKnown}/{Uri.EscapeDataString(document)}", permanent: true))
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true });

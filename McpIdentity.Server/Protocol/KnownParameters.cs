@@ -44,7 +44,7 @@ internal static class KnownParameters
     [
         Parameters.ClientId, Parameters.ResponseType, Parameters.ResponseMode, Parameters.RedirectUri, Parameters.Scope, Parameters.State,
         Parameters.CodeChallenge, Parameters.CodeChallengeMethod, Parameters.Resource, Parameters.Nonce, Parameters.Prompt, Parameters.MaxAge,
-        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld,
+        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.UiLocales, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld,
     ];
 
     /// <summary><c>/oauth/introspect</c> and <c>/oauth/revoke</c>.</summary>

@@ -16,6 +16,9 @@ internal static class Paths
     public const string Introspect = "/oauth/introspect";
     public const string Revoke = "/oauth/revoke";
 
+    /// <summary>The metadata of MCP servers in other hosts, each by its identifier without the scheme.</summary>
+    public const string Resources = "/oauth/resources";
+
     public const string Register = "/register";
 
     /// <summary>The registration of set-ups that came before this server; not advertised.</summary>
@@ -59,7 +62,7 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 

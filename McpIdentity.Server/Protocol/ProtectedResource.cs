@@ -9,6 +9,9 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
     /// <summary>Exactly what stands in <c>aud</c>.</summary>
     public string Identifier => Url.OriginalString;
 
+    /// <summary>What it is called in its metadata; null where nobody has said.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Everything that can be granted at it, in the order of the consent page.</summary>
     public IEnumerable<Scope> Grantable => Scopes.Concat(ServerScopes.OfPeople);
 
@@ -17,16 +20,22 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
     /// helps nobody, so a request that names none of the resource's own is about the default too (RFC 6749 §3.3;
     /// docs/scopes.md). Scopes of other resources and systems are left out.
     /// </summary>
-    public IReadOnlyList<string> ScopesFor(IEnumerable<string> requested)
+    /// <param name="requested">By the client.</param>
+    /// <param name="withheld">Those that are not for who asks.</param>
+    public IReadOnlyList<string> ScopesFor(IEnumerable<string> requested, IEnumerable<string>? withheld = null)
     {
-        var set = requested.ToHashSet(StringComparer.Ordinal);
-        if (!Scopes.Any(scope => set.Contains(scope.Name)))
+        var kept = withheld?.ToHashSet(StringComparer.Ordinal) ?? [];
+        var set = requested.Where(scope => !kept.Contains(scope)).ToHashSet(StringComparer.Ordinal);
+        if (!Opens(set))
         {
-            set.UnionWith(DefaultScopes);
+            set.UnionWith(DefaultScopes.Where(scope => !kept.Contains(scope)));
         }
 
         return [.. Grantable.Select(scope => scope.Name).Where(set.Contains)];
     }
+
+    /// <summary>Whether any of them is one of its own: a token without opens nothing here.</summary>
+    public bool Opens(IEnumerable<string> scopes) => Scopes.Any(scope => scopes.Contains(scope.Name));
 
     /// <summary>Those of the requested that cannot be granted here.</summary>
     public IEnumerable<string> UnknownOf(IEnumerable<string> requested) =>
@@ -35,5 +44,10 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
     /// <summary>What a client is told that asked for one of those, where that is refused.</summary>
     public string Unknown => $"A scope that was asked for is not known at {Identifier}. It has {string.Join(", ", Grantable.Select(scope => scope.Name))}.";
 
-    public string MeaningOf(string scope) => Grantable.FirstOrDefault(known => known.Name == scope)?.Meaning ?? scope;
+    /// <summary>What a person reads on the consent page.</summary>
+    /// <param name="scope">One that is granted here.</param>
+    /// <param name="languages">The tags that they prefer, the best first (RFC 4647).</param>
+    /// <returns>The words, and the tag of their language.</returns>
+    public (string Words, string Language) MeaningOf(string scope, IEnumerable<string> languages) =>
+        Grantable.FirstOrDefault(known => known.Name == scope) is { } known ? known.MeaningIn(languages) : (scope, "");
 }

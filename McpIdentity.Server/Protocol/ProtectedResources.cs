@@ -7,6 +7,8 @@ namespace McpIdentity.Server.Protocol;
 /// <summary>The resources that tokens are minted for (RFC 8707): our own MCP endpoint, and those of <c>OAuth:Resources</c>.</summary>
 internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth)
 {
+    private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
+
     private readonly ProtectedResource[] _further = [.. oauth.Value.Resources.Select(Describe)];
     private ProtectedResource[]? _configured;
 
@@ -66,26 +68,40 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         }
 
         var entry = oauth.Value.Resources.FirstOrDefault(resource => IsSame(new Uri(resource.Resource!), own));
-        string[] usual = [ServerScopes.Mcp, ServerScopes.McpCall];
         var served = entry is null
-            ? new ProtectedResource(own, ServerScopes.OfOwnEndpoint, usual)
+            ? new ProtectedResource(own, ServerScopes.OfOwnEndpoint, Usual)
             : new ProtectedResource(
                 own,
-                [.. ServerScopes.OfOwnEndpoint.ExceptBy(entry.Scopes.Keys, scope => scope.Name).Concat(ScopesOf(entry))],
-                entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : usual);
+                [.. ServerScopes.OfOwnEndpoint.ExceptBy(entry.Scopes.Keys, scope => scope.Name).Select(scope => AsIn(entry, scope)).Concat(ScopesOf(entry))],
+                entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : Usual)
+            {
+                Name = entry.Name,
+            };
         return [served, .. _further.Where(resource => !IsSame(resource.Url, own))];
     }
 
     private static ProtectedResource Describe(ResourceOptions entry)
     {
-        IReadOnlyList<Scope> scopes = entry.Scopes.Count > 0 ? [.. ScopesOf(entry)] : ServerScopes.OfMcpServers;
+        Scope[] scopes = entry.Scopes.Count > 0 ? [.. ScopesOf(entry)] : [.. ServerScopes.OfMcpServers.Select(scope => AsIn(entry, scope))];
         return new ProtectedResource(
             new Uri(entry.Resource!),
             scopes,
-            entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : [.. scopes.Select(scope => scope.Name).Where(scope => scope != ServerScopes.McpAdmin)]);
+            entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : [.. scopes.Where(scope => scope.IsForEverybody).Select(scope => scope.Name)])
+        {
+            Name = entry.Name,
+        };
     }
 
-    private static IEnumerable<Scope> ScopesOf(ResourceOptions entry) => entry.Scopes.Select(scope => new Scope(scope.Key, scope.Value));
+    private static IEnumerable<Scope> ScopesOf(ResourceOptions entry) => entry.Scopes
+        .Select(scope => AsIn(entry, new Scope(scope.Key, scope.Value) { OnlyFor = scope.Key == ServerScopes.McpAdmin ? ServerScopes.ForAdministrators : null }));
+
+    // With what the entry says beside the scope itself.
+    private static Scope AsIn(ResourceOptions entry, Scope scope) => scope with
+    {
+        OnlyFor = entry.OnlyFor.TryGetValue(scope.Name, out var some) ? [.. some] : scope.OnlyFor,
+        Translations = entry.Translations.Where(language => language.Value.ContainsKey(scope.Name))
+            .ToDictionary(language => language.Key, language => language.Value[scope.Name], StringComparer.OrdinalIgnoreCase),
+    };
 
     // An origin alone means our endpoint, or the only resource there; among several it means none.
     private ProtectedResource? TheOne(ProtectedResource[] resources) =>

@@ -11,6 +11,7 @@ internal static class ProtocolSetup
         builder.Services.AddHttpContextAccessor();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<PublicAddress>();
+        builder.Services.AddSingleton<OwnEndpoint>();
         builder.Services.AddSingleton<ProtectedResources>();
         builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, ResourceRules>();
     }

@@ -1,3 +1,5 @@
+using System.Net.Mail;
+using System.Text.RegularExpressions;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -5,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>Refuses resources that no client could name (RFC 8707 §2: an absolute URI without a fragment), and scopes that nobody could ask for.</summary>
-internal sealed class ResourceRules : IValidateOptions<OAuthServerOptions>
+internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<OAuthServerOptions>
 {
     private const int MaxMeaning = 200;
 
@@ -22,8 +24,9 @@ internal sealed class ResourceRules : IValidateOptions<OAuthServerOptions>
     public static bool IsResourceIdentifier(string? value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { Query: "", Fragment: "", UserInfo: "" } && Loopback.IsSafe(url);
 
-    private static IEnumerable<string> Check(ResourceOptions resource, string setting)
+    private IEnumerable<string> Check(ResourceOptions resource, string setting)
     {
+        var isOwn = IsResourceIdentifier(resource.Resource) && own.Identifier is { } served && ProtectedResources.IsSame(new Uri(served), new Uri(resource.Resource!));
         if (!IsResourceIdentifier(resource.Resource))
         {
             yield return $"OAuth:Resources has '{resource.Resource}'; a resource identifier is an https URL (http on loopback) without query or fragment.";
@@ -40,25 +43,63 @@ internal sealed class ResourceRules : IValidateOptions<OAuthServerOptions>
                 yield return $"{setting}:Scopes has '{scope}', which this server grants at every resource.";
             }
 
-            if (meaning.Length is 0 or > MaxMeaning || meaning.Any(char.IsControl))
+            if (!AreWords(meaning))
             {
                 yield return $"{setting}:Scopes:{scope} must say in 1 to {MaxMeaning} characters what a person allows with it: the consent page shows it.";
             }
         }
 
-        string[] known = [.. resource.Scopes.Keys, .. ServerScopes.OfMcpServers.Select(scope => scope.Name).Where(_ => resource.Scopes.Count == 0)];
-        foreach (var scope in resource.DefaultScopes.Where(scope => !known.Contains(scope) || scope == ServerScopes.McpAdmin))
+        if (resource.Name is { } called && !AreWords(called))
         {
-            yield return scope == ServerScopes.McpAdmin
-                ? $"{setting}:DefaultScopes has '{scope}', which only administrators get, and only when it is asked for."
-                : $"{setting}:DefaultScopes has '{scope}', which is none of its scopes: {string.Join(", ", known)}.";
+            yield return $"{setting}:Name must have 1 to {MaxMeaning} characters.";
         }
 
-        if (resource.Scopes.Count > 0 && resource.Scopes.Keys.All(scope => scope == ServerScopes.McpAdmin))
+        string[] known = [.. resource.Scopes.Keys, .. ServerScopes.OfMcpServers.Select(scope => scope.Name).Where(scope => isOwn || resource.Scopes.Count == 0)];
+        foreach (var problem in CheckNames(nameof(ResourceOptions.DefaultScopes), resource.DefaultScopes)
+            .Concat(CheckNames(nameof(ResourceOptions.OnlyFor), resource.OnlyFor.Keys))
+            .Concat(resource.Translations.SelectMany(language => CheckNames($"{nameof(ResourceOptions.Translations)}:{language.Key}", language.Value.Keys))))
         {
-            yield return $"{setting}:Scopes has nothing that a person who is no administrator could allow.";
+            yield return problem;
         }
+
+        foreach (var (language, words) in resource.Translations)
+        {
+            if (!Language().IsMatch(language))
+            {
+                yield return $"{setting}:Translations has '{language}', which is no language: use a tag such as de or pt-BR (RFC 5646).";
+            }
+
+            foreach (var (scope, _) in words.Where(scope => !AreWords(scope.Value)))
+            {
+                yield return $"{setting}:Translations:{language}:{scope} must say in 1 to {MaxMeaning} characters what a person allows with it: the consent page shows it.";
+            }
+        }
+
+        foreach (var scope in resource.OnlyFor.Where(scope => scope.Value.Count == 0))
+        {
+            yield return $"{setting}:OnlyFor:{scope.Key} names nobody: leave the scope out of Scopes instead.";
+        }
+
+        foreach (var (scope, entry) in resource.OnlyFor.SelectMany(scope => scope.Value.Select(entry => (scope.Key, entry))).Where(some => !IsHolder(some.entry)))
+        {
+            yield return $"{setting}:OnlyFor:{scope} has '{entry}'; it is {Scope.Administrators}, an e-mail address, @ and a domain, {Scope.Subject} and a person's sub, or {Scope.Client} and a client's id.";
+        }
+
+        IEnumerable<string> CheckNames(string part, IEnumerable<string> scopes) => scopes.Except(known, StringComparer.Ordinal)
+            .Select(scope => $"{setting}:{part} has '{scope}', which is none of its scopes: {string.Join(", ", known)}.");
     }
 
+    private static bool AreWords(string text) => text.Length is > 0 and <= MaxMeaning && !text.Any(char.IsControl);
+
+    private static bool IsHolder(string entry) =>
+        entry == Scope.Administrators ||
+        (entry.StartsWith(Scope.Subject, StringComparison.Ordinal) && entry.Length > Scope.Subject.Length) ||
+        (entry.StartsWith(Scope.Client, StringComparison.Ordinal) && entry.Length > Scope.Client.Length) ||
+        (Scope.IsOfAddresses(entry) && MailAddress.TryCreate(entry[0] == '@' ? "somebody" + entry : entry, out var address) && address.Address.EndsWith(entry, StringComparison.OrdinalIgnoreCase));
+
     private static bool IsScope(string name) => name.Length > 0 && name.All(character => character is > ' ' and < (char)0x7f and not '"' and not '\\');
+
+    // RFC 5646 §2.1, without the tags of before that the registry keeps: the server has no list of languages.
+    [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+    private static partial Regex Language();
 }

@@ -1,23 +1,78 @@
+using System.Collections.ObjectModel;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>A scope, and what it means to a person.</summary>
-internal sealed record Scope(string Name, string Meaning);
+internal sealed record Scope(string Name, string Meaning)
+{
+    /// <summary>In <see cref="OnlyFor"/>: the people of <c>Mcp:AdminUsers</c>.</summary>
+    public const string Administrators = "administrators";
+
+    /// <summary>In <see cref="OnlyFor"/>, before a person's <c>sub</c>.</summary>
+    public const string Subject = "subject:";
+
+    /// <summary>In <see cref="OnlyFor"/>, before a client's identifier.</summary>
+    public const string Client = "client:";
+
+    /// <summary>Whether an entry of a list of people is an e-mail address, or a domain of them.</summary>
+    public static bool IsOfAddresses(string entry) =>
+        entry.Contains('@') && !entry.StartsWith(Subject, StringComparison.Ordinal) && !entry.StartsWith(Client, StringComparison.Ordinal);
+
+    /// <summary>Who may have it, as <c>OAuth:Resources:n:OnlyFor</c> says; null: everybody.</summary>
+    public IReadOnlyList<string>? OnlyFor { get; init; }
+
+    /// <summary>The meaning in other languages than that of the pages, by their tags.</summary>
+    public IReadOnlyDictionary<string, string> Translations { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>The meaning in the language that is preferred of those that there are (RFC 4647 §3.4), or as it stands.</summary>
+    /// <param name="languages">Tags, the best first.</param>
+    /// <returns>The words, and the tag of their language; empty for that of the page.</returns>
+    public (string Words, string Language) MeaningIn(IEnumerable<string> languages)
+    {
+        foreach (var preferred in languages)
+        {
+            for (var tag = preferred; tag.Length > 0; tag = tag[..Math.Max(tag.LastIndexOf('-'), 0)])
+            {
+                if (Translations.TryGetValue(tag, out var words))
+                {
+                    return (words, tag);
+                }
+
+                if (tag.Equals(ServerScopes.Language, StringComparison.OrdinalIgnoreCase))
+                {
+                    return (Meaning, "");
+                }
+            }
+        }
+
+        return (Meaning, "");
+    }
+
+    public bool IsForEverybody => OnlyFor is null;
+
+    public bool IsForAdministrators => OnlyFor?.Contains(Administrators) == true;
+}
 
 /// <summary>The scopes that this server has words for; a resource of <c>OAuth:Resources</c> may name its own (<see cref="ProtectedResource"/>).</summary>
 internal static class ServerScopes
 {
+    /// <summary>Of the words here, and of the pages.</summary>
+    public const string Language = "en";
+
     public const string Mcp = "mcp";
     public const string McpCall = "mcp:call";
     public const string McpAdmin = "mcp:admin";
+
+    /// <summary>Who may have <c>mcp:admin</c>, where nothing else is said.</summary>
+    public static readonly IReadOnlyList<string> ForAdministrators = [Scope.Administrators];
 
     /// <summary>Of an MCP server that names none, in the order of the consent page.</summary>
     public static readonly IReadOnlyList<Scope> OfMcpServers =
     [
         new(Mcp, "Connect to the MCP server and see what it offers"),
         new(McpCall, "Run the MCP server's tools in your name"),
-        new(McpAdmin, "Administer the MCP server"),
+        new(McpAdmin, "Administer the MCP server") { OnlyFor = ForAdministrators },
     ];
 
     /// <summary>The same of our own endpoint, whose tools look up who calls (<c>whoami</c>).</summary>

@@ -1,6 +1,7 @@
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Protocol;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -12,7 +13,7 @@ namespace McpIdentity.Server.Tokens;
 /// Turns a code or refresh token back into the claims of its grant. Whether it is good is decided when it is spent
 /// (<see cref="SpendGrantTokens"/>).
 /// </summary>
-internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, Administrators administrators, Admission admission)
+internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTokens tokens, ScopeHolders holders, ProtectedResources resources, Admission admission)
     : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public async ValueTask HandleAsync(ValidateTokenContext context)
@@ -57,7 +58,13 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
             return;
         }
 
-        administrators.TakeScopeFromOthers(principal);
+        if (principal.GetResources() is [var identifier] && resources.Get(identifier) is { } resource && !holders.TakeFromOthers(principal, resource, grant.ClientId) &&
+            context.EndpointType is OpenIddictServerEndpointType.Token or OpenIddictServerEndpointType.Introspection)
+        {
+            context.Reject(Errors.InvalidToken, "No scope of it is for this person and this client any more.");
+            return;
+        }
+
         context.Principal = principal.SetTokenType(type)
             .SetCreationDate(grant.RotatedAt)
             .SetExpirationDate(grant.ExpiresAt)

@@ -13,7 +13,7 @@ namespace McpIdentity.Server.Tokens;
 /// at the same resource, with the answer going to the same place. Clients meet a 403 with a refresh, and could otherwise never
 /// step up.
 /// </summary>
-internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims claims, ProtectedResources resources) : IOpenIddictServerHandler<ValidateTokenRequestContext>
+internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims claims, ProtectedResources resources, ScopeHolders holders) : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
     // A grant is made some moments after its own consent, perhaps by another node, and its date is cut to whole seconds.
     private static readonly TimeSpan OwnConsent = RevocationList.Skew + TimeSpan.FromSeconds(1);
@@ -27,9 +27,10 @@ internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims cl
 
         // Administering is never added behind somebody's back; offline_access adds nothing.
         var resource = resources.Get(granted.GetResources().Single())!;
-        var asked = context.Request.GetScopes().Except([ServerScopes.McpAdmin, Scopes.OfflineAccess]).ToList();
-        var candidates = (asked.Count > 0 ? asked.Except(resource.UnknownOf(asked)) : resource.Scopes.Select(scope => scope.Name).Where(scope => scope != ServerScopes.McpAdmin))
-            .Except(granted.GetScopes()).ToList();
+        var asked = context.Request.GetScopes().Remove(Scopes.OfflineAccess);
+        var candidates = (asked.Length > 0 ? resource.Grantable.Where(scope => asked.Contains(scope.Name)) : resource.Scopes)
+            .Where(scope => !scope.IsForAdministrators && !granted.HasScope(scope.Name) && holders.Include(scope, VouchedPerson.Of(granted), presented.Grant.ClientId))
+            .Select(scope => scope.Name).ToList();
         if (candidates.Count == 0)
         {
             return; // as of nearly every refresh: nothing is looked up

@@ -103,6 +103,7 @@ internal sealed class EndpointTests
             "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
             "/oauth/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
+            "/oauth/resources/{**resource} Programs GET, HEAD; CORS; http; any host",
             "/oauth/revoke Programs POST; CORS; revoke; forms; OpenIddict; lets GET through",
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",

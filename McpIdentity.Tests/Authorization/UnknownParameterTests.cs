@@ -17,7 +17,7 @@ internal sealed class UnknownParameterTests
     private static readonly (string Name, string Value)[] Foreign =
     [
         ("audience", "https://api.example/"), ("foo", "bar"), ("claims", """{"id_token":{"email":null}}"""), ("id_token", "x"), ("display", "popup"),
-        ("ui_locales", "de"), ("acr_values", "1"), ("registration", "{}"), ("username", "u"), ("password", "p"), ("device_code", "d"),
+        ("acr_values", "1"), ("registration", "{}"), ("username", "u"), ("password", "p"), ("device_code", "d"),
         ("user_code", "u"), ("subject_token", "t"), ("subject_token_type", "urn:x"), ("actor_token", "t"), ("actor_token_type", "urn:x"),
         ("requested_token_type", "urn:x"), ("assertion", "a"), ("post_logout_redirect_uri", "https://c.example/"), ("error", "e"), ("iss", "https://i.example"),
         ("dpop_jkt", "x"), ("authorization_details", "[]"), ("access_type", "offline"), ("client_metadata", "{}"), ("Scope2", "mcp:admin"),

@@ -32,6 +32,9 @@ internal sealed class NoScriptBrowser : IDisposable
     /// <summary>What it says of itself, if anything.</summary>
     public string? UserAgent { get; init; }
 
+    /// <summary>The languages that the person reads, as <c>Accept-Language</c> says them.</summary>
+    public string? Languages { get; set; }
+
     /// <summary>Every answer in order, the redirects among them.</summary>
     public List<BrowserPage> Visits { get; } = [];
 
@@ -64,6 +67,11 @@ internal sealed class NoScriptBrowser : IDisposable
             if (UserAgent is not null)
             {
                 request.Headers.TryAddWithoutValidation("User-Agent", UserAgent);
+            }
+
+            if (Languages is not null)
+            {
+                request.Headers.TryAddWithoutValidation("Accept-Language", Languages);
             }
 
             using var response = await _http.SendAsync(request);
