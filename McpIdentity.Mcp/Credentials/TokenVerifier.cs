@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Mcp.IssuerKeys;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -13,7 +14,7 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
     public async ValueTask<TokenOutcome> VerifyAsync(UnverifiedToken token, IssuerRules rules, CancellationToken cancellationToken)
     {
         // An algorithm outside the list cannot become right: no key is looked for, and nothing fetched.
-        var (known, key) = IsAllowed(token, rules) ? await FindKeyAsync(token, rules, cancellationToken) : (true, null);
+        var (known, key) = IsAllowed(token, rules) ? await FindKeyAsync(token, rules.Keys, cancellationToken) : (true, null);
         if (!known)
         {
             return TokenOutcome.KeysUnavailable;
@@ -42,10 +43,12 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
         CheckAudience(token, rules) ??
         CheckSubject(token, rules);
 
-    private static async ValueTask<(bool Known, SecurityKey? Key)> FindKeyAsync(
-        UnverifiedToken token, IssuerRules rules, CancellationToken cancellationToken)
+    /// <summary>Looks for the key that signed a JWT, whose algorithm the caller has allowed.</summary>
+    /// <returns>Whether there are keys to judge by, and that which signed it.</returns>
+    public static async ValueTask<(bool Known, SecurityKey? Key)> FindKeyAsync(
+        UnverifiedToken token, IKeySource source, CancellationToken cancellationToken)
     {
-        if (await rules.Keys.GetAsync(cancellationToken) is not { } keys)
+        if (await source.GetAsync(cancellationToken) is not { } keys)
         {
             return (false, null);
         }
@@ -55,7 +58,7 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
             return (true, key);
         }
 
-        return (true, await rules.Keys.GetNewerAsync(keys, cancellationToken) is { } newer ? await FindAmongAsync(newer, token) : null);
+        return (true, await source.GetNewerAsync(keys, cancellationToken) is { } newer ? await FindAmongAsync(newer, token) : null);
     }
 
     // The key is chosen from the issuer's own set by its id. jku, jwk, x5u and x5c of the header are not looked at (RFC 8725 §3.10).

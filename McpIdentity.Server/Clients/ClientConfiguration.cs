@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -52,12 +53,13 @@ internal sealed partial class ClientConfiguration(
     /// <summary>RFC 7592 §2.2: what the update leaves out is removed.</summary>
     /// <param name="client">The client, as <see cref="FindAsync"/> found it.</param>
     /// <param name="update">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
+    /// <param name="statement">Its software statement, if there is one.</param>
     /// <param name="token">The token of the request, which stays good until the new one is first used.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The registration as it is now, with a new token, and with a secret where the client had none and has one now.</returns>
     /// <exception cref="OpenIddictExceptions.ConcurrencyException">The registration has changed since it was read.</exception>
     public async Task<ClientInformation> ReplaceAsync(
-        OpenIddictEntityFrameworkCoreApplication client, ClientUpdate update, string token, CancellationToken cancellationToken)
+        OpenIddictEntityFrameworkCoreApplication client, ClientUpdate update, SoftwareStatement? statement, string token, CancellationToken cancellationToken)
     {
         var current = new ClientDescriptor();
         await clients.PopulateAsync(current, client, cancellationToken);
@@ -77,11 +79,13 @@ internal sealed partial class ClientConfiguration(
             InitialAccessTokens.Store(descriptor.Properties, vouched);
         }
 
+        statement?.Store(descriptor.Properties);
+        information.Statement = statement;
         information.RegistrationClientUri = registrar.AddressOf(client.ClientId!);
         information.RegistrationAccessToken = RegistrationAccessToken.Generate();
         RegistrationAccessToken.Store(descriptor.Properties, information.RegistrationAccessToken, token);
         // What an operator approved is what they saw.
-        var waits = options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && vouched is null &&
+        var waits = options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval && vouched is null && statement is not { Vouches: true } &&
             ClientApproval.IsNeededFor(information, ClientRegistrar.RegistrationOf(current));
         await rows.ReplaceAsync(client, descriptor, waits, cancellationToken);
         ClientReplaced(client.ClientId!);

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -12,8 +13,8 @@ namespace McpIdentity.Server.Clients;
 internal static class ClientConfigurationEndpoint
 {
     public static async Task<Results<JsonHttpResult<ClientInformation>, NoContent, OAuthError>> AnswerAsync(
-        string clientId, HttpRequest request, ClientConfiguration configuration, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
-        CancellationToken cancellationToken)
+        string clientId, HttpRequest request, ClientConfiguration configuration, SoftwareStatements statements, IOptions<OAuthServerOptions> options,
+        IHostEnvironment environment, CancellationToken cancellationToken)
     {
         if (BearerToken.Of(request) is not { } token || await configuration.FindAsync(clientId, token, cancellationToken) is not { } client)
         {
@@ -31,7 +32,7 @@ internal static class ClientConfigurationEndpoint
         {
             return request.Method switch
             {
-                "PUT" => await ReplaceAsync(request, client, token, configuration, options.Value.Registration, environment, cancellationToken),
+                "PUT" => await ReplaceAsync(request, client, token, configuration, statements, options.Value.Registration, environment, cancellationToken),
                 "DELETE" => await DeleteAsync(client, configuration),
                 _ => Json(request, await configuration.ReadAsync(client, token, cancellationToken)),
             };
@@ -46,8 +47,8 @@ internal static class ClientConfigurationEndpoint
     }
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, NoContent, OAuthError>> ReplaceAsync(
-        HttpRequest request, OpenIddictEntityFrameworkCoreApplication client, string token, ClientConfiguration configuration, RegistrationOptions policy,
-        IHostEnvironment environment, CancellationToken cancellationToken)
+        HttpRequest request, OpenIddictEntityFrameworkCoreApplication client, string token, ClientConfiguration configuration, SoftwareStatements statements,
+        RegistrationOptions policy, IHostEnvironment environment, CancellationToken cancellationToken)
     {
         var (update, problem) = await RegistrationBody.ReadAsync(request, ClientsJson.Default.ClientUpdate, cancellationToken);
         if (update is null)
@@ -61,10 +62,11 @@ internal static class ClientConfigurationEndpoint
             return new OAuthError(Errors.AccessDenied, "This client waits for the approval of an operator; it may be deleted meanwhile, not changed.") { StatusCode = StatusCodes.Status403Forbidden };
         }
 
-        var refusal = await CheckIdentityAsync(update, client, configuration, cancellationToken) ??
+        var (statement, unfit) = await statements.ApplyAsync(update, SoftwareStatement.In(client.Properties), cancellationToken);
+        var refusal = await CheckIdentityAsync(update, client, configuration, cancellationToken) ?? unfit ??
             ClientMetadataRules.Check(update, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
-            (InitialAccessTokens.NameIn(client.Properties) is null ? AllowedRedirectHosts.Check(update, policy) : null);
-        return refusal is not null ? refusal : Json(request, await configuration.ReplaceAsync(client, update, token, cancellationToken));
+            (InitialAccessTokens.NameIn(client.Properties) is null && statement is not { Vouches: true } ? AllowedRedirectHosts.Check(update, policy) : null);
+        return refusal is not null ? refusal : Json(request, await configuration.ReplaceAsync(client, update, statement, token, cancellationToken));
     }
 
     // RFC 7592 §2.2.

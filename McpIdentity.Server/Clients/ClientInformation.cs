@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using McpIdentity.Server.Clients.Statements;
 
 namespace McpIdentity.Server.Clients;
 
@@ -53,4 +55,10 @@ internal sealed class ClientInformation
     public JsonElement? Jwks { get; set; }
 
     public string? JwksUri { get; set; }
+
+    /// <summary>Unmodified, where one was used (RFC 7591 §3.2.1).</summary>
+    public string? SoftwareStatement => Statement?.Text;
+
+    [JsonIgnore]
+    public SoftwareStatement? Statement { get; set; }
 }

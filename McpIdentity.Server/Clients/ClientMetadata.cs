@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Clients.Assertions;
 
 namespace McpIdentity.Server.Clients;
 
@@ -37,4 +38,29 @@ internal class ClientMetadata
     public JsonElement? Jwks { get; set; }
 
     public string? JwksUri { get; set; }
+
+    /// <summary>RFC 7591 §2.3. An element: one that is no text has an error of its own.</summary>
+    public JsonElement? SoftwareStatement { get; set; }
+
+    /// <summary>RFC 7591 §2.3: what a statement says counts, whatever stands beside it.</summary>
+    /// <param name="claims">What it says of the client.</param>
+    public void Override(ClientMetadata claims)
+    {
+        RedirectUris = claims.RedirectUris ?? RedirectUris;
+        TokenEndpointAuthMethod = claims.TokenEndpointAuthMethod ?? TokenEndpointAuthMethod;
+        GrantTypes = claims.GrantTypes ?? GrantTypes;
+        ResponseTypes = claims.ResponseTypes ?? ResponseTypes;
+        ClientName = claims.ClientName ?? ClientName;
+        ClientUri = claims.ClientUri ?? ClientUri;
+        LogoUri = claims.LogoUri ?? LogoUri;
+        Scope = claims.Scope ?? Scope;
+        Contacts = claims.Contacts ?? Contacts;
+        TosUri = claims.TosUri ?? TosUri;
+        PolicyUri = claims.PolicyUri ?? PolicyUri;
+        SoftwareId = claims.SoftwareId ?? SoftwareId;
+        SoftwareVersion = claims.SoftwareVersion ?? SoftwareVersion;
+        ApplicationType = claims.ApplicationType ?? ApplicationType;
+        Jwks = RegisteredKeys.KeysOf(claims) ?? Jwks;
+        JwksUri = claims.JwksUri ?? JwksUri;
+    }
 }

@@ -79,7 +79,7 @@ internal static class ClientMetadataRules
     }
 
     // Half a surrogate pair, or a byte that is no UTF-8, is a string to JsonElement until it is read.
-    private static string? TextOf(JsonElement element)
+    public static string? TextOf(JsonElement element)
     {
         try
         {

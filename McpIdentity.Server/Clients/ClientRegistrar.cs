@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Clients.Assertions;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Protocol;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -15,19 +16,23 @@ internal sealed partial class ClientRegistrar(
 
     /// <param name="metadata">Metadata that passed <see cref="ClientMetadataRules"/>.</param>
     /// <param name="token">The initial access token of the request, if there was one.</param>
+    /// <param name="statement">Its software statement, if there was one.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The answer of RFC 7591 §3.2.1, whose secrets are never stored in the clear; null when the token has no use left.</returns>
-    public async Task<ClientInformation?> RegisterAsync(ClientMetadata metadata, InitialAccessTokens.Presented? token, CancellationToken cancellationToken)
+    public async Task<ClientInformation?> RegisterAsync(
+        ClientMetadata metadata, InitialAccessTokens.Presented? token, SoftwareStatement? statement, CancellationToken cancellationToken)
     {
         // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
         var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
         var client = Describe(metadata, clientId, time.GetUtcNow().ToUnixTimeSeconds());
-        if (signed.Make(client, token?.Name) is var (signedId, secret))
+        if (signed.Make(client, token?.Name, statement) is var (signedId, secret))
         {
             (client.ClientId, client.ClientSecret) = (signedId, secret);
         }
 
         var descriptor = ToDescriptor(client);
+        statement?.Store(descriptor.Properties);
+        client.Statement = statement;
         (client.RegistrationClientUri, client.RegistrationAccessToken) = (AddressOf(client.ClientId), RegistrationAccessToken.Generate());
         RegistrationAccessToken.Store(descriptor.Properties, client.RegistrationAccessToken);
         if (await rows.AddAsync(descriptor, client.ClientSecret, token, cancellationToken) is not { } waits)
@@ -35,7 +40,16 @@ internal sealed partial class ClientRegistrar(
             return null;
         }
 
-        ClientRegistered(client.ClientId, client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None);
+        var isPublic = client.TokenEndpointAuthMethod == ClientAuthenticationMethods.None;
+        if (statement is null)
+        {
+            ClientRegistered(client.ClientId, isPublic);
+        }
+        else
+        {
+            ClientRegisteredByStatement(client.ClientId, statement.Issuer, isPublic);
+        }
+
         if (waits)
         {
             ClientWaits(client.ClientId);
@@ -50,6 +64,7 @@ internal sealed partial class ClientRegistrar(
         var client = Describe(registration.ToMetadata(), clientId, registration.IssuedAt);
         client.ClientSecret = secret;
         var descriptor = ToDescriptor(client);
+        registration.ToStatement()?.Store(descriptor.Properties);
         await rows.AddAsync(descriptor, secret, registration.Token is { } name ? new InitialAccessTokens.Presented(name, Id: null) : null, cancellationToken);
     }
 
@@ -155,6 +170,7 @@ internal sealed partial class ClientRegistrar(
         // Of keys at an address, what was read there is ours to keep and not theirs to see.
         client.JwksUri = ClientKeys.UriOf(descriptor.Properties);
         client.Jwks = client.JwksUri is null && descriptor.WrittenKeySet is { } keys ? JsonElement.Parse(keys) : null;
+        client.Statement = SoftwareStatement.Of(descriptor.Properties);
         return client;
     }
 
@@ -172,6 +188,9 @@ internal sealed partial class ClientRegistrar(
 
     [LoggerMessage(1001, LogLevel.Information, "Client {ClientId} was registered; public: {IsPublic}.")]
     private partial void ClientRegistered(string clientId, bool isPublic);
+
+    [LoggerMessage(1009, LogLevel.Information, "Client {ClientId} was registered by a software statement of {Issuer}; public: {IsPublic}.")]
+    private partial void ClientRegisteredByStatement(string clientId, string issuer, bool isPublic);
 
     [LoggerMessage(1007, LogLevel.Information, "Client {ClientId} waits for approval: the verb 'clients approve' lets it in.")]
     private partial void ClientWaits(string clientId);

@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -28,8 +29,8 @@ internal sealed class ClientRows(
             return await AddCountedAsync(counted, descriptor, secret, cancellationToken) ? false : null;
         }
 
-        // Whom a token vouches for, the operator has let in.
-        var waits = token is null && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
+        // Whom a token vouches for, or a statement of somebody whom the operator trusts, the operator has let in.
+        var waits = token is null && SoftwareStatement.Of(descriptor.Properties) is not { Vouches: true } && options.Value.Registration.PolicyInForce() == RegistrationPolicy.Approval;
         await AddAsync(descriptor, secret, waits, cancellationToken);
         return waits;
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using McpIdentity.Server.Clients.Documents;
+using McpIdentity.Server.Clients.Statements;
 
 namespace McpIdentity.Server.Clients;
 
@@ -15,5 +16,6 @@ namespace McpIdentity.Server.Clients;
 [JsonSerializable(typeof(ClientDocument))]
 [JsonSerializable(typeof(DocumentTimes))]
 [JsonSerializable(typeof(SignedClientIds.Registration))]
+[JsonSerializable(typeof(SoftwareStatement))]
 [JsonSerializable(typeof(List<ClientPreset>))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Clients.Documents;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -38,6 +39,7 @@ internal static class ClientsSetup
         services.AddHostedService(provider => provider.GetRequiredService<ClientUse>());
         services.AddSingleton<ClientKeys>();
         services.AddSingleton<UsedAssertions>();
+        services.AddSingleton<SoftwareStatements>();
         services.AddSingleton<SignedClientIds>();
         services.AddSingleton<SignedClients>();
         services.AddScoped<InitialAccessTokens>();

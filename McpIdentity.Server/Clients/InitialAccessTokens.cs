@@ -46,12 +46,13 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
 
     /// <param name="request">A registration.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <returns>The token that it came with, or why it is refused; neither where it needs none.</returns>
+    /// <returns>The token that it came with, or why it is refused; neither where it needs none, or may have a software statement for it.</returns>
     public async Task<(Presented? Token, OAuthError? Refusal)> FindAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (BearerToken.Of(request) is not { } token)
         {
-            return (null, Policy == RegistrationPolicy.Token ? Refuse(request) : null);
+            // Where statements are taken, one may vouch for the client in its place.
+            return (null, Policy == RegistrationPolicy.Token && _options.SoftwareStatements.Count == 0 ? Refuse(request) : null);
         }
 
         if (_options.InitialAccessToken is { Length: > 0 } configured && IsSame(token, configured))

@@ -16,7 +16,7 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
                 log.Write(context.HttpContext, SecurityEvent.Success(HttpMethods.IsPut(context.HttpContext.Request.Method) ? "client_updated" : "client_registered") with
                 {
                     ClientId = client.ClientId,
-                    Reason = client.ClientName,
+                    Reason = client.Statement is null ? client.ClientName : $"{client.ClientName}, by a software statement of {client.Statement.Issuer}".TrimStart(',', ' '),
                     GrantType = string.Join(' ', client.GrantTypes),
                     Scope = client.Scope,
                 });

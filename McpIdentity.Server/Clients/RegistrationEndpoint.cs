@@ -1,3 +1,4 @@
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -27,8 +28,8 @@ internal static class RegistrationEndpoint
     private static OAuthError IsOff() => new("not_found", "Clients are registered by the operator of this server.") { StatusCode = StatusCodes.Status404NotFound };
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
-        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, IOptions<OAuthServerOptions> options, IHostEnvironment environment,
-        CancellationToken cancellationToken)
+        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, SoftwareStatements statements, IOptions<OAuthServerOptions> options,
+        IHostEnvironment environment, CancellationToken cancellationToken)
     {
         var (token, refusal) = await tokens.FindAsync(request, cancellationToken);
         if (refusal is not null)
@@ -42,14 +43,15 @@ internal static class RegistrationEndpoint
             return problem!;
         }
 
+        var (statement, unfit) = await statements.ApplyAsync(metadata, before: null, cancellationToken);
         var policy = options.Value.Registration;
-        if ((ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
-            (token is null ? AllowedRedirectHosts.Check(metadata, policy) : null)) is { } error)
+        if ((unfit ?? ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
+            (token is null && statement is not { Vouches: true } ? CheckStranger(request, metadata, statement, policy) : null)) is { } error)
         {
             return error;
         }
 
-        if (await registrar.RegisterAsync(metadata, token, cancellationToken) is not { } client)
+        if (await registrar.RegisterAsync(metadata, token, statement, cancellationToken) is not { } client)
         {
             return InitialAccessTokens.Refuse(request); // its last use was another's
         }
@@ -57,4 +59,10 @@ internal static class RegistrationEndpoint
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }
+
+    // For whom nobody vouches. One that has to wait for an operator is registered all the same.
+    private static OAuthError? CheckStranger(HttpRequest request, ClientMetadata metadata, SoftwareStatement? statement, RegistrationOptions policy) =>
+        policy.PolicyInForce() != RegistrationPolicy.Token ? AllowedRedirectHosts.Check(metadata, policy)
+        : statement is null ? BearerToken.Refuse(request, "Registration needs an initial access token of this server's operator, or a software statement of an issuer whom they trust.")
+        : SoftwareStatements.DoesNotVouch;
 }

@@ -8,4 +8,8 @@ internal static class RegistrationErrors
     public static OAuthError InvalidRedirectUri(string why) => new("invalid_redirect_uri", why);
 
     public static OAuthError InvalidClientMetadata(string why) => new("invalid_client_metadata", why);
+
+    public static OAuthError InvalidSoftwareStatement(string why) => new("invalid_software_statement", why);
+
+    public static OAuthError UnapprovedSoftwareStatement(string why) => new("unapproved_software_statement", why);
 }

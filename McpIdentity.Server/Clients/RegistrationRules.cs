@@ -1,10 +1,11 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Clients;
 
-/// <summary>Refuses an initial access token that protects nothing, and limits of unused registrations that would delete clients in use.</summary>
+/// <summary>Refuses an initial access token that protects nothing, statements that nobody could check, and limits of unused registrations that would delete clients in use.</summary>
 internal sealed class RegistrationRules(IHostEnvironment environment) : IValidateOptions<OAuthServerOptions>
 {
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
@@ -43,6 +44,7 @@ internal sealed class RegistrationRules(IHostEnvironment environment) : IValidat
         }
 
         problems.AddRange(CheckPolicy(policy));
+        problems.AddRange(SoftwareStatementRules.Check(policy.SoftwareStatements));
         return problems.Count > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
     }
 

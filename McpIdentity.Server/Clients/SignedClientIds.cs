@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -39,8 +40,9 @@ internal sealed class SignedClientIds(EncryptionKeys keys, IOptions<OAuthServerO
 
     /// <param name="client">A client that is about to be registered.</param>
     /// <param name="token">The name of the initial access token that vouches for it.</param>
+    /// <param name="statement">Its software statement, which does not fit in: where it vouches for the client its issuer is said.</param>
     /// <returns>Its identifier, and its secret if it is to have one; null where another kind of identifier has to do.</returns>
-    public (string ClientId, string? Secret)? Make(ClientInformation client, string? token)
+    public (string ClientId, string? Secret)? Make(ClientInformation client, string? token, SoftwareStatement? statement)
     {
         if (!IsOn || !HasSharedSecretOrNone(client.TokenEndpointAuthMethod))
         {
@@ -61,6 +63,7 @@ internal sealed class SignedClientIds(EncryptionKeys keys, IOptions<OAuthServerO
                     GrantTypes = client.GrantTypes,
                     Name = client.ClientName,
                     Token = token,
+                    StatementIssuer = statement is { Vouches: true } ? statement.Issuer : null,
                 },
                 ClientsJson.Default.Registration);
         }
@@ -137,6 +140,9 @@ internal sealed class SignedClientIds(EncryptionKeys keys, IOptions<OAuthServerO
         [JsonPropertyName("a")]
         public string? Token { get; set; }
 
+        [JsonPropertyName("s")]
+        public string? StatementIssuer { get; set; }
+
         public ClientMetadata ToMetadata() => new()
         {
             TokenEndpointAuthMethod = Method,
@@ -144,5 +150,7 @@ internal sealed class SignedClientIds(EncryptionKeys keys, IOptions<OAuthServerO
             GrantTypes = GrantTypes,
             ClientName = Name,
         };
+
+        public SoftwareStatement? ToStatement() => StatementIssuer is null ? null : new SoftwareStatement(StatementIssuer, Vouches: true, Text: null);
     }
 }

@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -12,7 +13,7 @@ namespace McpIdentity.Server.Clients;
 /// been used for long. One that was disabled or deleted still has a row, and gets no other.
 /// </summary>
 internal sealed partial class SignedClients(
-    SignedClientIds ids, IServiceScopeFactory scopes, IOptions<OAuthServerOptions> options, IHostEnvironment environment, ILogger<SignedClients> logger)
+    SignedClientIds ids, SoftwareStatements statements, IServiceScopeFactory scopes, IOptions<OAuthServerOptions> options, IHostEnvironment environment, ILogger<SignedClients> logger)
 {
     /// <param name="clientId">An identifier that is in no row of a client in use.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -47,13 +48,14 @@ internal sealed partial class SignedClients(
     // As it would have to register today: a policy that has become narrower counts for old identifiers too.
     private bool MayRegister(SignedClientIds.Registration registration)
     {
+        var isVouchedFor = registration.Token is not null || (registration.StatementIssuer is { } issuer && statements.AreTakenOf(issuer));
         var (policy, metadata) = (options.Value.Registration, registration.ToMetadata());
         return ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is null &&
             policy.PolicyInForce() switch
             {
                 RegistrationPolicy.Off => false,
-                RegistrationPolicy.Token => registration.Token is not null,
-                _ => registration.Token is not null || AllowedRedirectHosts.Check(metadata, policy) is null,
+                RegistrationPolicy.Token => isVouchedFor,
+                _ => isVouchedFor || AllowedRedirectHosts.Check(metadata, policy) is null,
             };
     }
 

@@ -134,7 +134,7 @@ internal sealed partial class StaticClients(
             TokenEndpointAuthMethod = ConfiguredClients.IsPublic(client) ? ClientAuthenticationMethods.None
                 : ConfiguredKeys.HasKeys(client) ? ClientAuthenticationMethods.PrivateKeyJwt
                 : ClientAuthenticationMethods.ClientSecretBasic,
-            Jwks = ConfiguredKeys.Read(client) is { } keys ? JsonElement.Parse(ClientKeySets.Write(keys)) : null,
+            Jwks = ConfiguredKeys.Read(client.Jwks) is { } keys ? JsonElement.Parse(ClientKeySets.Write(keys)) : null,
             JwksUri = string.IsNullOrEmpty(client.JwksUri) ? null : client.JwksUri,
             GrantTypes = grants,
             ResponseTypes = grants.Contains(GrantTypes.AuthorizationCode) ? [ResponseTypes.Code] : null,

@@ -3,6 +3,7 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Revocation;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -92,7 +93,7 @@ internal static class ClientsCommand
         await Table.WriteAsync(parsed, clients,
             new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
             new("state", client => ClientDeletion.IsDeleted(client.Properties) ? "deleted" : client.DisabledAt is not null ? "disabled" : client.WaitsSince is not null ? "waiting" : "enabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
-            new("registered with", client => InitialAccessTokens.NameIn(client.Properties)));
+            new("registered with", client => RegisteredWith(client.Properties)));
         return 0;
     }
 
@@ -105,7 +106,7 @@ internal static class ClientsCommand
             ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
             ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions), ("registered", Moment(ClientColumns.RegisteredAt)),
             ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("waiting since", Moment(ClientColumns.AwaitingApprovalSince)),
-            ("registered with", InitialAccessTokens.NameIn(client.Properties)), ("live grants", liveGrants),
+            ("registered with", RegisteredWith(client.Properties)), ("live grants", liveGrants),
         ];
         if (parsed.GetValue(Table.Output) == "json")
         {
@@ -120,6 +121,9 @@ internal static class ClientsCommand
 
         DateTimeOffset? Moment(string column) => db.Entry(client).Property<DateTimeOffset?>(column).CurrentValue;
     }
+
+    // A token that the operator made, or a statement of somebody whom they trust.
+    private static string? RegisteredWith(string? properties) => InitialAccessTokens.NameIn(properties) ?? SoftwareStatement.In(properties)?.Issuer;
 
     private static async Task<int> ApproveAsync(ParseResult parsed, IServiceProvider services, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
     {

@@ -9,7 +9,8 @@ internal sealed class RegistrationOptions
     /// Who may register clients: nobody (<c>Off</c>), whoever presents an initial access token (<c>Token</c>), clients of
     /// <see cref="AllowedRedirectHosts"/> (<c>Hosts</c>), anybody with an operator who lets each client in (<c>Approval</c>), anybody
     /// (<c>Open</c>). Unset: as <see cref="Enabled"/> and <see cref="RequireInitialAccessToken"/> say, and with neither <c>Open</c>.
-    /// A client that presents an initial access token needs neither a known host nor an approval.
+    /// A client that presents an initial access token needs neither a known host nor an approval; nor, with <see cref="SoftwareStatements"/>,
+    /// one whose statement names its redirect URIs, which needs no such token either.
     /// </summary>
     public RegistrationPolicy? Policy { get; set; }
 
@@ -61,6 +62,12 @@ internal sealed class RegistrationOptions
     /// (RFC 7591 A.5.2): the client goes on when the database was lost. Such identifiers have 150 to 1,000 characters.
     /// </summary>
     public bool SignedClientIds { get; set; }
+
+    /// <summary>
+    /// Whose software statements count (RFC 7591 §2.3). What such a statement says of a client takes the place of what the client says,
+    /// and where it names the redirect URIs it lets the client in as an initial access token does. Without any, statements are ignored.
+    /// </summary>
+    public IList<SoftwareStatementOptions> SoftwareStatements { get; } = [];
 
     /// <summary>What holds, whichever settings say it.</summary>
     public RegistrationPolicy PolicyInForce() =>

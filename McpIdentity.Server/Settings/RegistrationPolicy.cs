@@ -6,7 +6,7 @@ internal enum RegistrationPolicy
     /// <summary>Nobody: <c>/register</c> is not served.</summary>
     Off,
 
-    /// <summary>Whoever presents an initial access token.</summary>
+    /// <summary>Whoever presents an initial access token, or has a software statement that vouches for the client.</summary>
     Token,
 
     /// <summary>Clients whose answers go to known hosts alone.</summary>

@@ -292,10 +292,10 @@ internal sealed class ClientConfigurationTests
         var (id, token) = (registered.Text("client_id")!, registered.Text("registration_access_token")!);
         var (here, there) = (await one.FindAsync(id, token, CancellationToken.None), await other.FindAsync(id, token, CancellationToken.None));
 
-        await one.ReplaceAsync(here!, new ClientUpdate { ClientId = id, ClientName = "One" }, token, CancellationToken.None);
+        await one.ReplaceAsync(here!, new ClientUpdate { ClientId = id, ClientName = "One" }, statement: null, token, CancellationToken.None);
 
         Assert.That(
-            async () => await other.ReplaceAsync(there!, new ClientUpdate { ClientId = id, ClientName = "Other" }, token, CancellationToken.None),
+            async () => await other.ReplaceAsync(there!, new ClientUpdate { ClientId = id, ClientName = "Other" }, statement: null, token, CancellationToken.None),
             Throws.TypeOf<OpenIddict.Abstractions.OpenIddictExceptions.ConcurrencyException>());
     }
 

@@ -98,9 +98,9 @@ internal sealed class RegistrationTests
         static string[] Names(JsonElement client) => [.. client.EnumerateObject().Where(property => property.Name is not ("client_id" or "client_secret" or "registration_client_uri" or "registration_access_token")).Select(property => property.ToString())];
     }
 
-    // Every member that we read, so that a new one is tried too; and two that we do not keep.
+    // Every member that we read, so that a new one is tried too; and one that we do not keep.
     private static IEnumerable<string> Members => typeof(ClientMetadata).GetProperties()
-        .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)).Concat(["software_statement", "initiate_login_uri"]);
+        .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)).Append("initiate_login_uri");
 
     [TestCase("grant_types"), TestCase("response_types"), TestCase("contacts")]
     public async Task A_list_of_empty_texts_is_an_empty_list(string member)

@@ -84,15 +84,16 @@ internal sealed partial class JourneyTests
         await journey.TravelAsync(() => GreetAsync(client));
     }
 
-    [TestCase("legacy"), TestCase("modern")]
+    [TestCase("legacy", false), TestCase("modern", false), TestCase("modern", true)]
     [Category("Node")]
-    public async Task The_Inspector_gets_over_whatever_it_loses(string era)
+    public async Task The_Inspector_gets_over_whatever_it_loses(string era, bool hasDocument)
     {
-        await using var journey = await Journey.BeginAsync();
+        await using var journey = await BeginAsync(hasDocument);
         string[] arguments =
         [
             NodePackages.PathOf("@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js"), "--cli", journey.Server.McpUrl,
             "--transport", "http", "--protocol-era", era, "--method", "tools/call", "--tool-name", "greeting",
+            .. journey.DocumentArguments("--client-metadata-url"),
         ];
         var environment = Environment(
             journey, ("MCP_STORAGE_DIR", journey.Folder.Path), ("MCP_INSPECTOR_SECRET_STORE", "file"), ("MCP_AUTO_OPEN_ENABLED", "true"),

@@ -3,17 +3,18 @@ using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Clients.Assertions;
 
-/// <summary>The keys of a client of the configuration: <c>OAuth:StaticClients:{n}:Jwks</c> and <c>:JwksUri</c>.</summary>
+/// <summary>Keys of the configuration: <c>OAuth:StaticClients:{n}:Jwks</c> and <c>:JwksUri</c>, and those of who signs software statements.</summary>
 internal static class ConfiguredKeys
 {
     public static bool HasKeys(StaticClientOptions client) => !string.IsNullOrEmpty(client.Jwks) || !string.IsNullOrEmpty(client.JwksUri);
 
-    /// <returns>The key set that <c>Jwks</c> is, or is the file of; null where there is none.</returns>
+    /// <param name="jwks">The setting.</param>
+    /// <returns>The key set that it is, or is the file of; null where there is none.</returns>
     /// <exception cref="JsonException">It is no JSON.</exception>
     /// <exception cref="IOException">It is no file that can be read.</exception>
-    public static JsonElement? Read(StaticClientOptions client) =>
-        string.IsNullOrEmpty(client.Jwks) ? null
-        : JsonElement.Parse(client.Jwks.TrimStart().StartsWith('{') ? client.Jwks : File.ReadAllText(client.Jwks));
+    public static JsonElement? Read(string? jwks) =>
+        string.IsNullOrEmpty(jwks) ? null
+        : JsonElement.Parse(jwks.TrimStart().StartsWith('{') ? jwks : File.ReadAllText(jwks));
 
     /// <summary>What stops the start.</summary>
     public static IEnumerable<string> Check(string setting, StaticClientOptions client)
@@ -33,17 +34,18 @@ internal static class ConfiguredKeys
             yield return $"{setting}:JwksUri must be an https URL.";
         }
 
-        if (ProblemOf(client) is { } problem)
+        if (ProblemOf(client.Jwks) is { } problem)
         {
             yield return $"{setting}:Jwks {problem}.";
         }
     }
 
-    private static string? ProblemOf(StaticClientOptions client)
+    /// <returns>Why a set cannot be used, as the second half of a sentence; null for one that can, or is not there.</returns>
+    public static string? ProblemOf(string? jwks)
     {
         try
         {
-            return Read(client) is { } set ? ClientKeySets.Check(set) : null;
+            return Read(jwks) is { } set ? ClientKeySets.Check(set) : null;
         }
         catch (JsonException)
         {

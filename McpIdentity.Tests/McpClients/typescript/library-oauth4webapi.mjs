@@ -3,12 +3,13 @@ import * as oauth from 'oauth4webapi';
 
 const plain = { [oauth.allowInsecureRequests]: true }; // http, on loopback only
 
-export async function open(mcpUrl, metadata, redirectUri, leave) {
+/** @param {string|object} who the client's id, or what it registers with */
+export async function open(mcpUrl, who, redirectUri, leave, key) {
   const resource = await oauth.processResourceDiscoveryResponse(mcpUrl, await oauth.resourceDiscoveryRequest(mcpUrl, plain));
   const issuer = new URL(resource.authorization_servers[0]);
   const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...plain }));
-  const registered = await oauth.processDynamicClientRegistrationResponse(await oauth.dynamicClientRegistrationRequest(as, metadata, plain));
-  const client = { client_id: registered.client_id };
+  const client = { client_id: typeof who === 'string' ? who : await register(who) };
+  const authentication = key ? oauth.PrivateKeyJwt(key) : oauth.None();
 
   return {
     async signIn(scope) {
@@ -20,7 +21,7 @@ export async function open(mcpUrl, metadata, redirectUri, leave) {
         code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
       });
       const answer = oauth.validateAuthResponse(as, client, await leave(address), state);
-      const response = await oauth.authorizationCodeGrantRequest(as, client, oauth.None(), answer, redirectUri, verifier, {
+      const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, {
         additionalParameters: { resource: mcpUrl.href }, ...plain,
       });
       return await oauth.processAuthorizationCodeResponse(as, client, response);
@@ -29,14 +30,19 @@ export async function open(mcpUrl, metadata, redirectUri, leave) {
       const { sub } = oauth.getValidatedIdTokenClaims(tokens);
       return await oauth.processUserInfoResponse(as, client, sub, await oauth.userInfoRequest(as, client, tokens.access_token, plain));
     },
-    refresh: token => refresh(client, token),
-    refreshAs: (clientId, token) => refresh({ client_id: clientId }, token),
+    refresh: token => refresh(client, token, authentication),
+    refreshAs: (clientId, token) => refresh({ client_id: clientId }, token, oauth.None()),
     async revoke(token) {
-      await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, oauth.None(), token, plain));
+      await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, authentication, token, plain));
     },
   };
 
-  async function refresh(who, token) {
-    return await oauth.processRefreshTokenResponse(as, who, await oauth.refreshTokenGrantRequest(as, who, oauth.None(), token, plain));
+  async function register(metadata) {
+    const response = await oauth.dynamicClientRegistrationRequest(as, metadata, plain);
+    return (await oauth.processDynamicClientRegistrationResponse(response)).client_id;
+  }
+
+  async function refresh(client, token, authentication) {
+    return await oauth.processRefreshTokenResponse(as, client, await oauth.refreshTokenGrantRequest(as, client, authentication, token, plain));
   }
 }

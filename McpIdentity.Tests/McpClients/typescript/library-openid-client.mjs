@@ -3,8 +3,12 @@ import * as oidc from 'openid-client';
 
 const plain = { execute: [oidc.allowInsecureRequests] }; // http, on loopback only
 
-export async function open(mcpUrl, metadata, redirectUri, leave) {
-  const config = await oidc.dynamicClientRegistration(new URL(mcpUrl.origin), metadata, oidc.None(), plain);
+/** @param {string|object} who the client's id, or what it registers with */
+export async function open(mcpUrl, who, redirectUri, leave, key) {
+  const issuer = new URL(mcpUrl.origin);
+  const config = typeof who === 'string'
+    ? await oidc.discovery(issuer, who, undefined, key ? oidc.PrivateKeyJwt(key) : oidc.None(), plain)
+    : await oidc.dynamicClientRegistration(issuer, who, oidc.None(), plain);
 
   return {
     async signIn(scope) {

@@ -1,8 +1,9 @@
 // The whole flow by a general OAuth library, as programs without an MCP SDK use it: discover, register, sign in, call, refresh,
-// revoke, and begin again. Usage: library.mjs <oauth4webapi|openid-client> <mcpUrl>. The last line on stdout is one JSON object.
+// revoke, and begin again. The client registers, or is known by the URL of its document, with a private key if it signs.
+// Usage: library.mjs <oauth4webapi|openid-client> <mcpUrl> [clientId [privateJwk]]. The last line on stdout is one JSON object.
 import { PageWalker } from './pages.mjs';
 
-const [library, url] = process.argv.slice(2);
+const [library, url, clientId, jwk] = process.argv.slice(2);
 const redirectUri = 'http://127.0.0.1:4713/callback';
 const metadata = {
   client_name: library,
@@ -13,7 +14,7 @@ const metadata = {
 };
 const walker = new PageWalker(url, { fields: { username: 'alice' }, decision: 'allow' });
 const { open } = await import(`./library-${library}.mjs`);
-const client = await open(new URL(url), metadata, redirectUri, address => walker.leave(address));
+const client = await open(new URL(url), clientId ?? metadata, redirectUri, address => walker.leave(address), await privateKey());
 
 const first = await client.signIn('mcp mcp:call openid profile');
 const greeting = await call(first.access_token);
@@ -35,6 +36,14 @@ console.log(JSON.stringify({
   greetingAfterReturn: await call(third.access_token),
   unknownClient: await refusal(() => client.refreshAs('a-client-that-was-deleted', third.refresh_token)),
 }));
+
+async function privateKey() {
+  if (!jwk) {
+    return undefined;
+  }
+  const { kid, ...members } = JSON.parse(jwk);
+  return { kid, key: await crypto.subtle.importKey('jwk', members, { name: 'ECDSA', namedCurve: members.crv }, false, ['sign']) };
+}
 
 async function call(token) {
   const response = await send(token);

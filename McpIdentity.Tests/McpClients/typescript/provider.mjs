@@ -93,7 +93,7 @@ export class FileOAuthProvider {
     if (!left.href.startsWith(`${this.redirectUrl}?`)) {
       throw new Error(`sent to ${left.href} instead of the callback:\n${walker.steps.join('\n')}`);
     }
-    await fetch(left);
+    await this.#callback.deliver(left);
   }
 
   /** The parameters that the callback received, after the checks that the SDK leaves to its host. */
@@ -155,6 +155,11 @@ export class Callback {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
     this.url = `http://127.0.0.1:${this.#server.address().port}/callback`;
+  }
+
+  /** What the person's browser does with the answer. */
+  async deliver(answer) {
+    await fetch(answer);
   }
 
   close() {
