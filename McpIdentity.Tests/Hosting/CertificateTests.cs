@@ -49,8 +49,9 @@ internal sealed class CertificateTests
     private static async Task<string> ShownAsync(int port)
     {
         using var client = new TcpClient("localhost", port);
-        await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, _, _, _) => true);
+        var shown = "";
+        await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) => (shown = certificate!.GetCertHashString()).Length > 0);
         await tls.AuthenticateAsClientAsync("localhost");
-        return tls.RemoteCertificate!.GetCertHashString();
+        return shown;
     }
 }
