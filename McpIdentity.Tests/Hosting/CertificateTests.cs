@@ -28,8 +28,9 @@ internal sealed class CertificateTests
         async Task PublishAsync(TlsCertificate certificate, string name, Func<Task>? meanwhile = null)
         {
             var place = isMountedSecret ? Directory.CreateDirectory(folder.File(name)).FullName : folder.Path;
-            File.Copy(certificate.CertificateFile, Path.Combine(place, "new.crt"));
-            File.Copy(certificate.KeyFile, Path.Combine(place, "new.key"));
+            // Written now: a copy would keep the time of its original, and the two certificates were made at the same moment.
+            await File.WriteAllBytesAsync(Path.Combine(place, "new.crt"), await File.ReadAllBytesAsync(certificate.CertificateFile));
+            await File.WriteAllBytesAsync(Path.Combine(place, "new.key"), await File.ReadAllBytesAsync(certificate.KeyFile));
             File.Move(Path.Combine(place, "new.key"), Path.Combine(place, "tls.key"), overwrite: true);
             await (meanwhile?.Invoke() ?? Task.CompletedTask);
             File.Move(Path.Combine(place, "new.crt"), Path.Combine(place, "tls.crt"), overwrite: true);
