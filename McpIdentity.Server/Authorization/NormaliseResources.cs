@@ -8,7 +8,8 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// RFC 8707: what a client wrote for a resource becomes its canonical identifier, none becomes the default, and anything
-/// else is <c>invalid_target</c>, said before a code or a refresh token is spent. One token is for one resource.
+/// else is <c>invalid_target</c>. One token is for one resource. What is asked for with a code or a refresh token
+/// <c>RefuseOtherResource</c> judges, where its grant is known.
 /// docs/interoperability.md, "Spellings of the resource", "No resource".
 /// </summary>
 internal sealed class NormaliseResources(ProtectedResources resources) :
@@ -22,10 +23,9 @@ internal sealed class NormaliseResources(ProtectedResources resources) :
 
     private ValueTask Normalise(OpenIddictRequest request, BaseValidatingContext context, bool ofGrant)
     {
-        switch (request.GetResources().Select(indicator => resources.Find(indicator)?.Identifier).Distinct().ToArray())
+        switch (request.GetResources().Select(indicator => resources.Find(indicator)?.Identifier ?? (ofGrant && IsUri(indicator) ? indicator : null)).Distinct().ToArray())
         {
             case []:
-                // What was granted with a code stays as it is; RefuseOtherResource compares what was asked.
                 request.Resources = ofGrant ? null : [resources.Default.Identifier];
                 break;
             case [{ } one]:
@@ -41,4 +41,7 @@ internal sealed class NormaliseResources(ProtectedResources resources) :
 
         return default;
     }
+
+    // RFC 8707 §2. A path alone is a file to .NET.
+    private static bool IsUri(string indicator) => Uri.TryCreate(indicator, UriKind.Absolute, out var uri) && uri is { IsFile: false, Fragment: "" };
 }

@@ -1,8 +1,8 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -91,18 +91,15 @@ internal static class PeerChecks
     private static IEnumerable<CheckResult> Certificate(IServiceProvider services)
     {
         var configuration = services.GetRequiredService<IConfiguration>();
-        if (configuration["Kestrel:Certificates:Default:Path"] is not { Length: > 0 } path)
+        if (CertificateFile.In(configuration.GetSection("Kestrel:Certificates:Default"), services.GetRequiredService<IHostEnvironment>().ContentRootPath) is not { } file)
         {
             yield break;
         }
 
-        var full = Path.Combine(services.GetRequiredService<IHostEnvironment>().ContentRootPath, path);
-        using var certificate = X509Certificate2.GetCertContentType(full) == X509ContentType.Pkcs12
-            ? X509CertificateLoader.LoadPkcs12FromFile(full, configuration["Kestrel:Certificates:Default:Password"])
-            : X509CertificateLoader.LoadCertificateFromFile(full);
+        using var certificate = file.Load();
         var left = certificate.NotAfter.ToUniversalTime() - TimeProvider.System.GetUtcNow().UtcDateTime;
         yield return new("certificate", left < TimeSpan.Zero ? Verdict.Fail : left < TimeSpan.FromDays(14) ? Verdict.Warn : Verdict.Pass,
-            left < TimeSpan.Zero ? $"{path} has expired on {certificate.NotAfter:u}" : $"{path} is good for {left.TotalDays:0} days");
+            left < TimeSpan.Zero ? $"{file.Path} has expired on {certificate.NotAfter:u}" : $"{file.Path} is good for {left.TotalDays:0} days");
     }
 
     private static async Task<HttpStatusCode> AskAsync(HttpClient http, string address, List<(string, TimeSpan)> clocks, CancellationToken cancellationToken)

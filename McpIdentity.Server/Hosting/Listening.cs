@@ -1,5 +1,6 @@
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace McpIdentity.Server.Hosting;
@@ -22,6 +23,7 @@ internal static class Listening
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<ILogger<RenewedCertificate>>((kestrel, logger) => ShowRenewedCertificates(kestrel, builder, logger));
 
         if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
         {
@@ -29,6 +31,32 @@ internal static class Listening
             var host = builder.Environment.IsProduction() ? "*" : "localhost";
             builder.WebHost.UseUrls($"{Scheme(builder.Configuration)}://{host}:{server.Port}");
         }
+    }
+
+    private static void ShowRenewedCertificates(KestrelServerOptions kestrel, WebApplicationBuilder builder, ILogger<RenewedCertificate> logger)
+    {
+        var everyProtocol = builder.Configuration["Kestrel:EndpointDefaults:Protocols"];
+        if (OfFile(builder.Configuration.GetSection("Kestrel:Certificates:Default")) is { } certificate && !IsHttp3(everyProtocol))
+        {
+            kestrel.ConfigureHttpsDefaults(https => https.OnAuthenticate = (_, tls) => certificate.Show(tls));
+        }
+
+        foreach (var endpoint in builder.Configuration.GetSection("Kestrel:Endpoints").GetChildren())
+        {
+            // One with certificates by name, or of the system's store, shows those that were there at the start; and so does one for
+            // HTTP/3, which cannot ask.
+            var own = endpoint.GetSection("Certificate");
+            if (endpoint.GetSection("Sni").Exists() || own.Exists() || IsHttp3(endpoint["Protocols"] ?? everyProtocol))
+            {
+                var renewed = endpoint.GetSection("Sni").Exists() || IsHttp3(endpoint["Protocols"] ?? everyProtocol) ? null : OfFile(own);
+                kestrel.ConfigurationLoader!.Endpoint(endpoint.Key, configured => configured.HttpsOptions.OnAuthenticate = renewed is null ? null : (_, tls) => renewed.Show(tls));
+            }
+        }
+
+        RenewedCertificate? OfFile(IConfigurationSection section) =>
+            CertificateFile.In(section, builder.Environment.ContentRootPath) is { } file ? new RenewedCertificate(file, logger) : null;
+
+        static bool IsHttp3(string? protocols) => protocols?.Contains("Http3", StringComparison.OrdinalIgnoreCase) is true;
     }
 
     /// <summary>Whether Kestrel itself has a certificate, in ASP.NET Core's own section.</summary>

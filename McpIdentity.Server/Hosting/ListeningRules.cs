@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 
 namespace McpIdentity.Server.Hosting;
 
@@ -18,12 +17,9 @@ internal static class ListeningRules
 
         var certificates = configuration.GetSection("Kestrel:Endpoints").GetChildren().SelectMany(endpoint => endpoint.GetSection("Sni").GetChildren().Prepend(endpoint))
             .Select(endpoint => endpoint.GetSection("Certificate")).Append(configuration.GetSection("Kestrel:Certificates:Default"));
-        foreach (var certificate in certificates.Where(certificate => certificate["Path"] is { Length: > 0 }))
+        foreach (var problem in certificates.Select(certificate => CertificateFile.In(certificate, contentRoot)).OfType<CertificateFile>().Select(ProblemOf).OfType<string>())
         {
-            if (ProblemOf(certificate, contentRoot) is { } problem)
-            {
-                yield return problem;
-            }
+            yield return problem;
         }
     }
 
@@ -45,11 +41,10 @@ internal static class ListeningRules
         }
     }
 
-    // By the ways in which Kestrel reads them: PKCS#12 with a password, or PEM with a key beside it.
-    private static string? ProblemOf(IConfigurationSection certificate, string contentRoot)
+    private static string? ProblemOf(CertificateFile certificate)
     {
-        var (setting, path, key, password) = ($"{certificate.Path}:Path", Path.Combine(contentRoot, certificate["Path"]!), certificate["KeyPath"], certificate["Password"]);
-        foreach (var (named, file) in new[] { (setting, path), ($"{certificate.Path}:KeyPath", string.IsNullOrEmpty(key) ? path : Path.Combine(contentRoot, key)) })
+        var (setting, path) = ($"{certificate.Setting}:Path", certificate.Path);
+        foreach (var (named, file) in new[] { (setting, path), ($"{certificate.Setting}:KeyPath", certificate.KeyPath ?? path) })
         {
             if (!File.Exists(file))
             {
@@ -59,8 +54,8 @@ internal static class ListeningRules
 
         try
         {
-            using var loaded = string.IsNullOrEmpty(key) ? LoadPkcs12(path, password) : LoadPem(path, Path.Combine(contentRoot, key), password);
-            return loaded.HasPrivateKey ? null : $"{setting} names '{path}', which holds a certificate without its private key: set {certificate.Path}:KeyPath.";
+            using var loaded = certificate.Load();
+            return loaded.HasPrivateKey ? null : $"{setting} names '{path}', which holds a certificate without its private key: set {certificate.Setting}:KeyPath.";
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -68,14 +63,7 @@ internal static class ListeningRules
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)
         {
-            return $"{setting} names '{path}', which is no certificate, or {certificate.Path}:KeyPath or Password does not belong to it: {exception.Message}";
+            return $"{setting} names '{path}', which is no certificate, or {certificate.Setting}:KeyPath or Password does not belong to it: {exception.Message}";
         }
     }
-
-    private static X509Certificate2 LoadPkcs12(string path, string? password) => X509Certificate2.GetCertContentType(path) == X509ContentType.Pkcs12
-        ? X509CertificateLoader.LoadPkcs12FromFile(path, password)
-        : X509CertificateLoader.LoadCertificateFromFile(path);
-
-    private static X509Certificate2 LoadPem(string path, string key, string? password) =>
-        string.IsNullOrEmpty(password) ? X509Certificate2.CreateFromPemFile(path, key) : X509Certificate2.CreateFromEncryptedPemFile(path, password, key);
 }

@@ -22,14 +22,15 @@ internal sealed class RefuseOtherResource(ProtectedResources resources) : IOpenI
 
         if (granted.GetResources() is not [var identifier] || resources.Get(identifier) is not { } resource)
         {
-            // So that the client lets go of the token and asks the person anew (RFC 6749 §5.2).
+            // Whatever the request names: so that the client lets go of the token and asks the person anew (RFC 6749 §5.2;
+            // docs/interoperability.md, "A resource that moved"). SDKs do nothing of the kind on invalid_target.
             context.Reject(Errors.InvalidGrant, "The access was granted for a resource that is not served any more.");
             return default;
         }
 
         if (context.Request.GetResources().Except(granted.GetResources()).Any())
         {
-            context.Reject(Errors.InvalidTarget, "The access was granted for another resource.");
+            context.Reject(Errors.InvalidTarget, $"The access was granted for {identifier}, and for no other resource.");
             return default;
         }
 

@@ -53,6 +53,15 @@ internal sealed partial class CitationTests
         Assert.That(named.Except(tests), Is.Empty);
     }
 
+    [Test]
+    public void Each_heading_of_the_document_of_interoperability_names_its_proof()
+    {
+        var sections = File.ReadAllText(Repository.PathOf(Interoperability)).Split("\n### ")[1..];
+
+        Assert.That(sections, Has.Length.GreaterThan(50));
+        Assert.That(sections.Where(section => !Proof().IsMatch(section.Split("\n## ")[0])).Select(section => section.Split('\n')[0]), Is.Empty);
+    }
+
     private static IEnumerable<FileInfo> FilesIn(DirectoryInfo folder) => folder.EnumerateFiles().Where(file => Kinds.Contains(file.Extension))
         .Concat(folder.EnumerateDirectories().Where(inner => inner.Name[0] != '.' && !NotOurs.Contains(inner.Name)).SelectMany(FilesIn));
 

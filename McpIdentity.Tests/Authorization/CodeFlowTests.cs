@@ -105,6 +105,19 @@ internal sealed class CodeFlowTests
         Assert.That(answer, Does.Not.ContainKey("code"));
     }
 
+    [Test]
+    [Requirement("MCP-05")]
+    public async Task A_client_with_a_secret_needs_PKCE_too()   // OAuth 2.1 §7.5.1
+    {
+        var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri } });
+        Assert.That(client.Secret, Is.Not.Null);
+        using var alice = new Person(_server);
+
+        var answer = await alice.AuthorizeAsync(client.AuthorizeUrl(("code_challenge", null), ("code_challenge_method", null)));
+
+        Assert.That(answer["error"], Is.EqualTo("invalid_request"));
+    }
+
     [TestCase("client_id", null)]
     [TestCase("client_id", "nobody")]
     [TestCase("redirect_uri", "http://127.0.0.1:4711/other")]

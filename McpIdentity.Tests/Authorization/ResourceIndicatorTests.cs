@@ -153,7 +153,13 @@ internal sealed class ResourceIndicatorTests
             client = client.At(after.Http);
             using var redeemed = await client.RedeemAsync(code);
             Assert.That(await redeemed.OAuthErrorAsync(), Is.EqualTo("invalid_grant"), "the code too");
-            Assert.That(await RefreshAsync("files"), Is.EqualTo("invalid_grant"), "so that the client signs in anew");
+            // docs/interoperability.md, "A resource that moved": whatever the client names, the old address, the new one, one of neither, or none.
+            foreach (var named in new[] { Files, "https://files.example/", after.McpUrl, Notes, "https://elsewhere.example/mcp", null })
+            {
+                Assert.That(await RefreshAsync("files", named), Is.EqualTo("invalid_grant"), $"so that the client signs in anew: {named}");
+            }
+
+            Assert.That(await RefreshAsync("own", "https://elsewhere.example/mcp"), Is.EqualTo("invalid_target"), "what was granted is served: the request is wrong, and spends nothing");
             Assert.That(await RefreshAsync("delete"), Is.EqualTo("invalid_grant"), "nothing that its resource has is left of it");
             Assert.That(await RefreshAsync("own"), Is.EqualTo("mcp openid"));
             Assert.That(await RefreshAsync("read"), Is.EqualTo("read openid"));
@@ -167,9 +173,9 @@ internal sealed class ResourceIndicatorTests
         Assert.That(await RefreshAsync("delete"), Is.EqualTo("delete openid"), "nothing was spent");
         Assert.That(await RefreshAsync("files"), Is.EqualTo("invalid_grant"), "it was revoked meanwhile");
 
-        async Task<string?> RefreshAsync(string grant)
+        async Task<string?> RefreshAsync(string grant, string? named = null)
         {
-            using var response = await client.RefreshAsync(grants[grant]);
+            using var response = await client.RefreshAsync(grants[grant], ("resource", named));
             var answer = await response.JsonAsync();
             grants[grant] = answer.TryGetProperty("refresh_token", out var next) ? next.GetString()! : grants[grant];
             return answer.TryGetProperty("error", out var error) ? error.GetString() : answer.Text("scope");

@@ -101,6 +101,8 @@ internal sealed class UnknownParameterTests
     [TestCase("code", "redirect_uri", "http://127.0.0.1:4711/elsewhere", "invalid_grant")]
     [TestCase("code", "resource", "https://elsewhere.example/", "invalid_target")]
     [TestCase("refresh", "resource", "https://elsewhere.example/", "invalid_target")]
+    [TestCase("code", "resource", "no address", "invalid_target"), TestCase("code", "resource", "/mcp", "invalid_target")]
+    [TestCase("refresh", "resource", "https://elsewhere.example/#x", "invalid_target")]
     [TestCase("refresh", "scope", "mcp:admin", "invalid_scope")]
     [TestCase("code", "client_secret", "a secret", "invalid_client")]
     public async Task What_is_known_and_wrong_is_refused(string place, string name, string value, string error)

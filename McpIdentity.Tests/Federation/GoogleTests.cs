@@ -95,6 +95,24 @@ internal sealed class GoogleTests
     }
 
     [Test]
+    [Requirement("MCP-19")]
+    public async Task Another_app_is_never_let_in_on_what_was_said_to_google_for_the_first()
+    {
+        using var alice = Visitor();
+        await _client.ConnectAsync(alice);
+        var asked = _google.Requests.Count;
+        var other = await OAuthClient.RegisterPublicAsync(_server, "https://other.example/callback");
+
+        var signedIn = await alice.Browser.GetAsync(other.AuthorizeUrl());
+        alice.Cookies.GetCookies(new Uri(_server.BaseUrl)).ToList().ForEach(cookie => cookie.Expired = true);
+        var signedOut = await alice.Browser.GetAsync(other.AuthorizeUrl());
+
+        Assert.That((signedIn.Address.AbsolutePath, signedOut.Address.AbsolutePath), Is.EqualTo(("/consent", "/signin")), "Google would know her still");
+        Assert.That(new[] { signedIn, signedOut }.Select(page => page.Document!.Body!.TextContent), Is.All.Contain("other.example"));
+        Assert.That(_google.Requests, Has.Count.EqualTo(asked));
+    }
+
+    [Test]
     [Category("SEED-025"), Category("SEED-041"), Category("B-10")]
     public async Task Google_is_asked_with_state_pkce_and_our_own_address()   // SEED-041
     {

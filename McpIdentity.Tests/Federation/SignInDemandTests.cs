@@ -1,5 +1,7 @@
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Federation;
@@ -151,12 +153,14 @@ internal sealed class SignInDemandTests
 
     [Test]
     [Requirement("MCP-20")]
-    public async Task Google_is_not_asked_for_tokens_that_nobody_uses()
+    public async Task Google_is_not_asked_for_tokens_that_nobody_uses_and_none_is_kept()
     {
         using var alice = Visitor("google");
-        await _client.AuthorizeAsync(alice);
+        var token = new JsonWebToken((await _client.ConnectAsync(alice)).Text("access_token"));
 
         Assert.That(_google.Requests[0].Parameters.GetValueOrDefault("access_type"), Is.Not.EqualTo("offline"));
+        var kept = await _server.Services.GetRequiredService<SignInSessions>().FindUpstreamTokensAsync(token.GetClaim("sid").Value, CancellationToken.None);
+        Assert.That((kept?.AccessToken, kept?.RefreshToken), Is.EqualTo(((string?)null, (string?)null)));
     }
 
     private static long AuthTimeOf(System.Text.Json.JsonElement tokens) => new JsonWebToken(tokens.Text("id_token")).GetPayloadValue<long>("auth_time");

@@ -12,17 +12,22 @@ internal sealed class HttpsTests
     private TestServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await TestServer.StartAsync("Server:RequireHttps=true", "Server:TrustProxy=true", "Server:PublicBaseUrl=https://id.example");
+    public async Task StartAsync() => _server = await TestServer.StartAsync(
+        "environment=Production", "OAuth:EncryptionKey=8c1f2e9b7a6d5c4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c", "OAuth:GoogleClientId=id", "OAuth:GoogleClientSecret=s",
+        "Server:TrustProxy=true", "Server:PublicBaseUrl=https://id.example");
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _server.DisposeAsync();
 
     [TestCase("/oauth/token")]
     [TestCase("/oauth/revoke")]
+    [TestCase("/oauth/introspect")]
     [TestCase("/oauth/userinfo")]
     [TestCase("/register")]
     [TestCase("/oauth/authorize")]
     [TestCase("/signin")]
+    [TestCase("/consent")]
+    [TestCase("/oauth/callback")]
     [TestCase("/mcp")]
     [Category("SEED-076")]
     [Requirement("MCP-09")]

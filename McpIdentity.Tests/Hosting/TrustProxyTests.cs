@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Tests.Coverage;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -70,6 +71,7 @@ internal sealed class TrustProxyTests
 
     [Test, Category("SEED-036"), Category("SEED-037"), Category("SEED-087"), CancelAfter(120_000)]
     [Category("Nginx")]
+    [Requirement("MCP-09")]
     public async Task Through_nginx_with_TLS_a_person_signs_in_and_the_token_is_of_the_address_that_the_client_sees()
     {
         await using var server = await TestServer.StartAsync("Server:TrustProxy=true");

@@ -33,7 +33,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
     [TestCase("resources/list", null, true), TestCase("prompts/list", null, true), TestCase("completion/complete", null, true)]
     [TestCase("invented/method", null, true), TestCase("Tools/List", null, true), TestCase("INITIALIZE", null, true)]
     [Category("SEED-011"), Category("SEED-012"), Category("SEED-013"), Category("SEED-050"), Category("SEED-065")]
-    [Requirement("MCP-30"), Requirement("MCP-32")]
+    [Requirement("MCP-30"), Requirement("MCP-32"), Requirement("MCP-40")]
     public async Task Without_a_credential_only_what_is_public_is_answered(string method, string? tool, bool isProtected)
     {
         var answer = await _host.CallAsync(method, ParametersOf(method, tool));
@@ -49,7 +49,7 @@ internal sealed class AccessTableTests(McpAuthType authType)
             Assert.That(answer.Status, Is.EqualTo(401));
             Assert.That(answer.Challenge, Does.StartWith(
                 $"Bearer resource_metadata=\"{McpHost.PublicBaseUrl}/.well-known/oauth-protected-resource/mcp\", scope=\"mcp"));
-            Assert.That(answer.Challenge, Does.Not.Contain("error"));
+            Assert.That(answer.Challenge, Does.Not.Contain("error").And.Not.Contain("offline_access"));
             Assert.That(answer.Reason, Is.EqualTo("authentication_required"));
             Assert.That(answer.Json.GetProperty("id").GetInt32(), Is.EqualTo(7));
             Assert.That(answer.CacheControl, Is.EqualTo("no-store"));

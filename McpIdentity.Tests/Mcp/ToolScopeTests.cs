@@ -62,7 +62,7 @@ internal sealed class ToolScopeTests
     {
         var key = _mixed.Keys.Key;
         var with = await _mixed.CallToolAsync("write_note", TestTokens.Own(key, "notes:write"));
-        var without = await _mixed.CallToolAsync("write_note", TestTokens.Own(key, "mcp mcp:call"));
+        var without = await _mixed.CallToolAsync("write_note", TestTokens.Own(key, "mcp mcp:call offline_access"));
         var anonymous = await _mixed.CallToolAsync("write_note");
         var other = await _mixed.CallToolAsync("echo", TestTokens.Own(key, "notes:write"), new { message = "hi" });
 
@@ -70,7 +70,8 @@ internal sealed class ToolScopeTests
         {
             Assert.That(with.Status, Is.EqualTo(200), with.Body);
             Assert.That((without.Status, anonymous.Status, other.Status), Is.EqualTo((403, 401, 403)));
-            Assert.That(without.Challenge, Does.Contain("scope=\"notes:write mcp mcp:call\""));
+            Assert.That(without.Challenge, Does.Contain("scope=\"notes:write mcp mcp:call\"").And.Contain("error=\"insufficient_scope\"")
+                .And.Contain("resource_metadata=\"https://").And.Contain("/.well-known/oauth-protected-resource/mcp\""));
             Assert.That(anonymous.Challenge, Does.Contain("scope=\"mcp mcp:call notes:write\""));
             Assert.That(other.Challenge, Does.Contain("scope=\"mcp:call notes:write\""));
         }

@@ -8,53 +8,48 @@ namespace McpIdentity.Tests.Persistence;
 [Parallelizable(ParallelScope.All)]
 internal sealed class SlowStartTests
 {
-    [TestCase("127.0.0.1"), TestCase("not-there-yet.invalid")]
-    public async Task Without_its_database_a_start_ends_after_half_a_minute_and_says_once_what_it_waits_for(string host)
-    {
-        var start = new ServerStart { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = $"postgres://id:the-password@{host}:{Ports.Next()}/identity" } };
-        await using var server = ServerProcess.Launch(start);
+    private PostgresServer _postgres = null!;
+    private string _migrated = null!;
 
-        Assert.That(await server.WaitForExitAsync(), Is.EqualTo(1));
-        Assert.That(server.Output.Split("tried again for 30 seconds"), Has.Length.EqualTo(2), server.Output);
-        Assert.That(server.Output, Does.Contain("cannot be used").And.Contain("DATABASE_URL").And.Not.Contain("the-password").And.Not.Contain("   at "));
+    /// <summary>A database that has its tables already.</summary>
+    [OneTimeSetUp]
+    public async Task MigrateAsync()
+    {
+        _postgres = await PostgresServer.SharedAsync();
+        _migrated = await _postgres.CreateDatabaseAsync();
+        await using var server = await ServerProcess.StartAsync(StartAt(_migrated));
     }
 
-    // Each table belongs to another step of the start.
-    [TestCase("__EFMigrationsHistory"), TestCase("Nodes"), TestCase("SigningKeys"), TestCase("DataProtectionKeys"), TestCase("Revocations")]
-    public async Task A_start_waits_for_a_database_that_does_not_answer_in_time(string table)
+    [Test]
+    public async Task Without_its_database_a_start_ends_after_half_a_minute_and_says_once_what_it_waits_for()
     {
-        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
-        var start = new ServerStart { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) } };
-        await using (await ServerProcess.StartAsync(start))
+        string[] hosts = ["127.0.0.1", "not-there-yet.invalid"];
+
+        await Task.WhenAll(hosts.Select(async host =>
         {
-            // The tables are there.
-        }
+            var start = new ServerStart { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = $"postgres://id:the-password@{host}:{Ports.Next()}/identity" } };
+            await using var server = ServerProcess.Launch(start);
 
-        await using var busy = new NpgsqlConnection(database + ";Pooling=false");
-        await busy.OpenAsync();
-        await using var transaction = await busy.BeginTransactionAsync();
-        await using (var locking = new NpgsqlCommand($"LOCK TABLE \"{table}\" IN ACCESS EXCLUSIVE MODE", busy, transaction))
+            Assert.That(await server.WaitForExitAsync(), Is.EqualTo(1), host);
+            Assert.That(server.Output.Split("tried again for 30 seconds"), Has.Length.EqualTo(2), server.Output);
+            Assert.That(server.Output, Does.Contain("cannot be used").And.Contain("DATABASE_URL").And.Not.Contain("the-password").And.Not.Contain("   at "));
+        }));
+    }
+
+    [Test]
+    public async Task A_start_waits_for_a_database_that_does_not_answer_in_time()
+    {
+        // Each table belongs to another step of the start. Some are waited for at once, and not all: each server that starts is at work.
+        foreach (var tables in ((string[])["__EFMigrationsHistory", "Nodes", "SigningKeys", "DataProtectionKeys", "Revocations"]).Chunk(3))
         {
-            await locking.ExecuteNonQueryAsync();
+            await Task.WhenAll(tables.Select(WaitsForAsync));
         }
-
-        await using var server = ServerProcess.Launch(start);
-        await Until.TrueAsync(() => server.Output.Contains("This step of the start is tried again", StringComparison.Ordinal), "it says what it waits for");
-        await transaction.RollbackAsync();
-
-        await server.WaitUntilReadyAsync();
     }
 
     [Test]
     public async Task A_step_that_was_half_done_is_done_again()
     {
-        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
-        var start = new ServerStart { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) } };
-        await using (await ServerProcess.StartAsync(start))
-        {
-            // The tables are there.
-        }
-
+        var database = await _postgres.CreateDatabaseAsync(copyOf: _migrated);
         await using var operators = new NpgsqlConnection(database + ";Pooling=false");
         await operators.OpenAsync();
         // The server writes its row, and gets no answer when it says for the first time that it lives.
@@ -63,7 +58,7 @@ internal sealed class SlowStartTests
             CREATE TRIGGER slow BEFORE UPDATE ON "Nodes" FOR EACH ROW EXECUTE FUNCTION wait_long();
             """);
 
-        await using var server = ServerProcess.Launch(start);
+        await using var server = ServerProcess.Launch(StartAt(database));
         await Until.TrueAsync(() => server.Output.Contains("This step of the start is tried again", StringComparison.Ordinal), "it says what it waits for");
         await ExecuteAsync("DROP TRIGGER slow ON \"Nodes\"");
 
@@ -75,4 +70,24 @@ internal sealed class SlowStartTests
             await command.ExecuteNonQueryAsync();
         }
     }
+
+    private async Task WaitsForAsync(string table)
+    {
+        var database = await _postgres.CreateDatabaseAsync(copyOf: _migrated);
+        await using var busy = new NpgsqlConnection(database + ";Pooling=false");
+        await busy.OpenAsync();
+        await using var transaction = await busy.BeginTransactionAsync();
+        await using (var locking = new NpgsqlCommand($"LOCK TABLE \"{table}\" IN ACCESS EXCLUSIVE MODE", busy, transaction))
+        {
+            await locking.ExecuteNonQueryAsync();
+        }
+
+        await using var server = ServerProcess.Launch(StartAt(database));
+        await Until.TrueAsync(() => server.Output.Contains("This step of the start is tried again", StringComparison.Ordinal), $"it says that it waits for {table}");
+        await transaction.RollbackAsync();
+
+        await server.WaitUntilReadyAsync();
+    }
+
+    private static ServerStart StartAt(string database) => new() { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = PostgresServer.UrlOf(database) } };
 }

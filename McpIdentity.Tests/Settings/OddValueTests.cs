@@ -101,7 +101,8 @@ internal sealed class OddValueTests
     public async Task An_address_of_another_service_in_a_name_of_ours_is_ignored()
     {
         var names = EnvironmentNames.Keys.Keys.Where(name => name.EndsWith("PORT", StringComparison.Ordinal) || name.EndsWith("HOST", StringComparison.Ordinal)).ToList();
-        await using var file = new SettingsFile().Build(string.Join('\n', names.Select(name => $"{name}=tcp://10.96.0.5:6379")) + "\nMCP_PORT=tcp://10.96.0.6:80\nDATABASE_PORT=udp://10.96.0.7:53");
+        await using var file = new SettingsFile().Build(string.Join('\n', names.Select(name => $"{name}=tcp://10.96.0.5:6379")) +
+            "\nMCP_PORT=tcp://10.96.0.6:80\nDATABASE_PORT=udp://10.96.0.7:53\nREDIS_SERVICE_HOST=10.96.0.5\nREDIS_SERVICE_PORT=6379\nREDIS_PORT_6379_TCP=tcp://10.96.0.5:6379\nOAUTH_SERVICE_PORT_HTTP=80");
 
         Assert.That(names, Is.SupersetOf((string[])["PORT", "REDIS_PORT", "REDIS_HOST"]));
         Assert.That(file.Options<ServerOptions>().Port, Is.EqualTo(8082));

@@ -65,16 +65,16 @@ internal sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>A new, empty database.</summary>
+    /// <summary>A new database, empty or with what is in another one that nobody is connected to.</summary>
     /// <returns>Its connection string.</returns>
-    public async Task<string> CreateDatabaseAsync()
+    public async Task<string> CreateDatabaseAsync(string? copyOf = null)
     {
         var name = $"test_{Interlocked.Increment(ref _databases)}";
         await using var connection = new NpgsqlConnection(ConnectionString("postgres", pooling: false));
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         // FILE_COPY is the quicker way to copy the small template.
-        command.CommandText = $"CREATE DATABASE {name} STRATEGY file_copy";
+        command.CommandText = $"CREATE DATABASE {name} TEMPLATE {(copyOf is null ? "template1" : new NpgsqlConnectionStringBuilder(copyOf).Database)} STRATEGY file_copy";
         await command.ExecuteNonQueryAsync();
         return ConnectionString(name);
     }

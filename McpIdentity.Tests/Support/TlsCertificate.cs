@@ -19,11 +19,14 @@ internal sealed class TlsCertificate : IDisposable
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(2));
+        Thumbprint = certificate.GetCertHashString();
         File.WriteAllText(CertificateFile, certificate.ExportCertificatePem());
         File.WriteAllText(KeyFile, key.ExportPkcs8PrivateKeyPem());
     }
 
     public string CertificateFile => Path.Combine(_folder.FullName, "certificate.pem");
+
+    public string Thumbprint { get; }
 
     public string KeyFile => Path.Combine(_folder.FullName, "key.pem");
 
