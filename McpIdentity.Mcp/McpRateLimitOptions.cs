@@ -14,4 +14,10 @@ public sealed class McpRateLimitOptions
 
     /// <summary>Tool calls among them.</summary>
     public int MaxToolCalls { get; set; } = 50;
+
+    /// <summary>
+    /// Networks from which hosted clients send the requests of all their people, such as <c>192.0.2.0/24</c>: an address there may do
+    /// what a hundred others may. Limits of people and grants hold there as everywhere.
+    /// </summary>
+    public IList<string> SharedNetworks { get; } = [];
 }

@@ -62,9 +62,9 @@ internal sealed partial class CredentialCheck
         {
             return !caller.IsOwn || (IsInForce(caller.KeyId) && await IsAliveAsync(caller, cancellationToken));
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return true; // The store is the host's, and may throw what it likes.
+            return true; // The store is the host's, and may throw what it likes: a timeout of its own is a cancellation too.
         }
     }
 

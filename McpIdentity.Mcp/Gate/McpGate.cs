@@ -133,7 +133,7 @@ internal sealed class McpGate(
 
     private async Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
     {
-        if (await routing.FindAsync(context, call, access.Caller, next) is not { } route)
+        if (routing.Find(context, call, access.Caller, next) is not { } route)
         {
             // The same for a session of somebody else: who tries identifiers learns nothing (MCP 2025-11-25, transports: 404).
             await JsonRpcError.WriteAsync(context, StatusCodes.Status404NotFound, SessionNotFound, "Session not found", call.Id);

@@ -24,7 +24,7 @@ internal sealed class SessionRouting(OpenSessions sessions, Lazy<StatelessTransp
     /// <param name="call">The message.</param>
     /// <param name="caller">Null for who showed no credential.</param>
     /// <param name="sdk">The SDK's handler of this method.</param>
-    public async ValueTask<Route?> FindAsync(HttpContext context, McpCall call, VerifiedCaller? caller, RequestDelegate sdk)
+    public Route? Find(HttpContext context, McpCall call, VerifiedCaller? caller, RequestDelegate sdk)
     {
         var request = context.Request;
         if (!sessions.AreGiven)
@@ -46,7 +46,6 @@ internal sealed class SessionRouting(OpenSessions sessions, Lazy<StatelessTransp
                 return WithoutSession(request, stateless.Value.Endpoint);
             }
 
-            await sessions.MakeRoomAsync(caller);
             request.Headers.Remove(OpenSessions.Header);
             context.Features.Set(new SessionOpener(caller));
             sessions.NameNodeIn(context.Response);

@@ -14,29 +14,37 @@ internal static class SessionStream
 
     public static async Task RunAsync(HttpContext context, OpenSession session, CredentialCheck credentials, TimeProvider time, RequestDelegate sdk)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        context.RequestAborted = ended.Token;
+        var aborted = context.RequestAborted;
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         using var timer = new PeriodicTimer(CheckedEvery, time);
         var watching = WatchAsync();
+        context.RequestAborted = ended.Token;
         try
         {
             await sdk(context);
         }
         finally
         {
-            timer.Dispose();
+            context.RequestAborted = aborted;
+            await ended.CancelAsync(); // the watch too, in whatever it waits for
             await watching;
         }
 
         async Task WatchAsync()
         {
-            while (await timer.WaitForNextTickAsync(CancellationToken.None))
+            try
             {
-                if (session.Caller is { } caller && !await credentials.IsStillGoodAsync(caller, CancellationToken.None))
+                while (await timer.WaitForNextTickAsync(ended.Token))
                 {
-                    await ended.CancelAsync();
-                    return;
+                    if (session.Caller is { } caller && !await credentials.IsStillGoodAsync(caller, ended.Token))
+                    {
+                        await ended.CancelAsync();
+                    }
                 }
+            }
+            catch (Exception) when (ended.IsCancellationRequested)
+            {
+                // The stream has ended, and with it what was asked; a host's store says so as it likes.
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using McpIdentity.Mcp.Audit;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -17,11 +18,30 @@ internal readonly record struct RateLimit(string Bucket, string Who, int Max)
 /// <summary>Decides whether a request is one too many, and says so in headers and in the security log. The answer's body is the caller's.</summary>
 internal sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter counter, SecurityLog log, TimeProvider time)
 {
+    private const int PeopleOfSharedAddress = 100;
+
     private readonly TimeSpan _window = TimeSpan.FromMilliseconds(options.Value.RateLimiting.WindowMs);
     private readonly RefusedKeys _refused = new(time);
+    private readonly IPNetwork[] _shared = [.. options.Value.RateLimiting.SharedNetworks.Select(network => IPNetwork.Parse(network))];
 
     /// <summary>Whether anything is limited.</summary>
     public bool IsOn { get; } = options.Value.RateLimiting.Enabled == true;
+
+    /// <summary>The limit of the address that a request comes from.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="bucket">Its name.</param>
+    /// <param name="max">How many requests of an address that is not shared.</param>
+    public RateLimit OfPeer(HttpContext context, string bucket, int max) => new(bucket, RateKeys.OfPeer(context), MaxOfPeer(context, max));
+
+    /// <summary>How many requests of an address are answered, where it is known to be that of many people.</summary>
+    /// <inheritdoc cref="OfPeer" path="/param"/>
+    public int MaxOfPeer(HttpContext context, int max)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var address = context.Connection.RemoteIpAddress;
+        var isShared = address is not null && Array.Exists(_shared, network => network.Contains(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address));
+        return isShared ? (int)Math.Min((long)max * PeopleOfSharedAddress, int.MaxValue) : max;
+    }
 
     /// <summary>
     /// Whether a count has refused this caller already and its window goes on: asked before a request is read, parsed or

@@ -1,3 +1,4 @@
+using System.Net;
 using McpIdentity.Mcp.Audit;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -27,8 +28,13 @@ internal sealed class GuardRules(IHostEnvironment environment) : IPostConfigureO
             (nameof(limits.MaxRequests), limits.MaxRequests),
             (nameof(limits.MaxToolCalls), limits.MaxToolCalls),
         ];
-        return numbers.Where(number => number.Value <= 0).Select(number =>
-            $"Mcp:RateLimiting:{number.Name} is {number.Value}; it must be at least 1. To limit nothing, set Mcp:RateLimiting:Enabled=false.");
+        return
+        [
+            .. numbers.Where(number => number.Value <= 0).Select(number =>
+                $"Mcp:RateLimiting:{number.Name} is {number.Value}; it must be at least 1. To limit nothing, set Mcp:RateLimiting:Enabled=false."),
+            .. limits.SharedNetworks.Where(network => !IPNetwork.TryParse(network, out _)).Select(network =>
+                $"Mcp:RateLimiting:SharedNetworks has '{network}', which is no network such as 192.0.2.0/24."),
+        ];
     }
 
     private static IEnumerable<string> CheckLog(SecurityLoggingOptions log)

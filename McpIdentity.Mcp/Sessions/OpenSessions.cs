@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using McpIdentity.Mcp.Credentials;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using ModelContextProtocol.Server;
 
@@ -10,7 +11,7 @@ namespace McpIdentity.Mcp.Sessions;
 /// Which sessions of the SDK live, and whose they are. To anybody but its owner a session does not exist: an identifier that
 /// leaked is answered like one that was never given.
 /// </summary>
-internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvider services)
+internal sealed partial class OpenSessions(IOptions<McpOptions> options, IServiceProvider services, ILogger<OpenSessions> logger)
 {
     public const string Header = "Mcp-Session-Id";
 
@@ -58,22 +59,6 @@ internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvide
         }
     }
 
-    /// <summary>Before a caller is given a session: those beyond the limit end, so that nobody pushes out others.</summary>
-    public async Task MakeRoomAsync(VerifiedCaller? caller)
-    {
-        if (caller is null)
-        {
-            return; // McpAuthType.None: nobody is told from anybody else
-        }
-
-        var owner = SessionOwner.Of(caller);
-        foreach (var session in _sessions.Values.Where(session => session.Owner.IsSamePerson(owner))
-            .OrderByDescending(session => session.Used).Skip(options.Value.MaxSessionsPerCaller - 1).ToList())
-        {
-            await EndAsync(session.Id);
-        }
-    }
-
     /// <summary>As its owner would end it.</summary>
     public async Task EndAsync(string id)
     {
@@ -101,6 +86,7 @@ internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvide
 
         var session = _sessions[id] = new OpenSession(id, opener.Caller, context.User);
         session.Use(opener.Caller, Interlocked.Increment(ref _uses));
+        EndThoseBeyondLimit(session);
         try
         {
             await run();
@@ -110,6 +96,37 @@ internal sealed class OpenSessions(IOptions<McpOptions> options, IServiceProvide
             _sessions.TryRemove(id, out _);
         }
     }
+
+    // Nobody pushes out others. With McpAuthType.None nobody is told from anybody else, and the limit of all holds.
+    private void EndThoseBeyondLimit(OpenSession latest)
+    {
+        if (latest.Caller is null)
+        {
+            return;
+        }
+
+        foreach (var session in _sessions.Values.Where(session => session.Owner.IsSamePerson(latest.Owner))
+            .OrderByDescending(session => session.Used).Skip(options.Value.MaxSessionsPerCaller).ToList())
+        {
+            // The SDK waits for what runs in it; who opens the next session does not.
+            _ = EndAndLogAsync(session.Id);
+        }
+    }
+
+    private async Task EndAndLogAsync(string id)
+    {
+        try
+        {
+            await EndAsync(id);
+        }
+        catch (Exception exception)
+        {
+            CouldNotEnd(exception);
+        }
+    }
+
+    [LoggerMessage(3403, LogLevel.Warning, "A session that was one too many of its owner did not end as it should.")]
+    private partial void CouldNotEnd(Exception exception);
 }
 
 /// <summary>On a request that may open a session: for whom.</summary>

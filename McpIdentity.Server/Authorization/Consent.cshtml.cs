@@ -14,6 +14,8 @@ namespace McpIdentity.Server.Authorization;
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
 internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SignInProviders providers, SecurityLog log) : PageModel
 {
+    private const int MaxLanguages = 20;
+
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
 
@@ -34,7 +36,9 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     {
         get
         {
-            string[] languages = [.. Pending.Languages, .. Request.GetTypedHeaders().AcceptLanguage.OrderByDescending(language => language.Quality ?? 1).Select(language => language.Value.ToString())];
+            // RFC 9110 §12.4.2: zero is one that they do not read.
+            var ofBrowser = Request.GetTypedHeaders().AcceptLanguage.Where(language => language.Quality is not 0).OrderByDescending(language => language.Quality ?? 1);
+            string[] languages = [.. Pending.Languages.Concat(ofBrowser.Select(language => language.Value.ToString())).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
             return Pending.Scopes.Split(' ').Select(scope =>
             {
                 var (words, language) = resources.Get(Pending.Resource)?.MeaningOf(scope, languages) ?? (scope, "");

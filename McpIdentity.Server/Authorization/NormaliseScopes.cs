@@ -17,7 +17,7 @@ internal sealed class NormaliseScopes(ProtectedResources resources, ScopeHolders
     IOpenIddictServerHandler<ValidateAuthorizationRequestContext>,
     IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
-    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context, context.Request, context.Request.GetScopes(), clientId: null);
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Normalise(context, context.Request, context.Request.GetScopes(), _ => []);
 
     public ValueTask HandleAsync(ValidateTokenRequestContext context)
     {
@@ -25,21 +25,21 @@ internal sealed class NormaliseScopes(ProtectedResources resources, ScopeHolders
         if (request.IsClientCredentialsGrantType())
         {
             // There is no person to know or to stay connected to.
-            return Normalise(context, request, request.GetScopes().Except(ServerScopes.OfPeople.Select(scope => scope.Name)), context.ClientId);
+            return Normalise(context, request, request.GetScopes().Except(ServerScopes.OfPeople.Select(scope => scope.Name)), resource => holders.Withheld(resource, person: null, context.ClientId));
         }
 
         return default;
     }
 
     // Where a client speaks for itself, who may have what is known already; a person decides later (AuthorizeEndpoint).
-    private ValueTask Normalise(BaseValidatingContext context, OpenIddictRequest request, IEnumerable<string> asked, string? clientId)
+    private ValueTask Normalise(BaseValidatingContext context, OpenIddictRequest request, IEnumerable<string> asked, Func<ProtectedResource, IEnumerable<string>> withheld)
     {
         var resource = resources.Get(request.GetResources().Single()) ?? throw new InvalidOperationException("NormaliseResources lets no other resource through.");
         if (options.Value.StrictScopes && resource.UnknownOf(asked).Any())
         {
             context.Reject(Errors.InvalidScope, resource.Unknown); // RFC 6749 §4.1.2.1, §5.2
         }
-        else if (resource.ScopesFor(asked, clientId is null ? null : holders.Withheld(resource, person: null, clientId)) is var scopes && resource.Opens(scopes))
+        else if (resource.ScopesFor(asked, withheld(resource)) is var scopes && resource.Opens(scopes))
         {
             request.Scope = string.Join(' ', scopes);
         }

@@ -15,7 +15,7 @@ namespace McpIdentity.Server.Clients;
 /// </summary>
 internal sealed partial class ClientConfiguration(
     IOpenIddictApplicationManager clients, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store, ClientRegistrar registrar,
-    ClientRows rows, McpIdentityDbContext db, Revocations revocations, IOptions<OAuthServerOptions> options,
+    KnownClients known, ClientRows rows, McpIdentityDbContext db, Revocations revocations, IOptions<OAuthServerOptions> options,
     TimeProvider time, ILogger<ClientConfiguration> logger)
 {
     /// <returns>The client; null when there is none, or the token is not its own.</returns>
@@ -63,6 +63,7 @@ internal sealed partial class ClientConfiguration(
     {
         var current = new ClientDescriptor();
         await clients.PopulateAsync(current, client, cancellationToken);
+        known.GiveSecret(update);
         var information = registrar.Describe(update, client.ClientId!, ClientRegistrar.RegistrationOf(current).ClientIdIssuedAt);
         var descriptor = ClientRegistrar.ToDescriptor(information);
         if (descriptor.ClientSecret is not null && current.ClientSecret is { } hash)

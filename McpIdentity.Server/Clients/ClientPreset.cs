@@ -24,6 +24,9 @@ internal sealed class ClientPreset
     /// <summary>The redirect URIs that it uses. The port of a loopback address does not matter.</summary>
     public IReadOnlyList<string>? RedirectUris { get; set; }
 
+    /// <summary>It registers with the method <c>none</c>, and refuses an answer without a secret.</summary>
+    public bool NeedsSecret { get; set; }
+
     /// <summary>Those that this release knows, or those of the file that <c>OAuth:ClientPresets</c> names.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="problem">Why the file cannot be used, or null. Then the list is empty.</param>

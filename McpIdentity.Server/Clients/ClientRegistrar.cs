@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Turns checked metadata into a stored client.</summary>
 internal sealed partial class ClientRegistrar(
-    ClientRows rows, SignedClientIds signed, ProtectedResources resources, PublicAddress address, TimeProvider time, ILogger<ClientRegistrar> logger)
+    ClientRows rows, SignedClientIds signed, KnownClients known, ProtectedResources resources, PublicAddress address, TimeProvider time, ILogger<ClientRegistrar> logger)
 {
     private const string RegistrationProperty = "registration";
 
@@ -22,6 +22,7 @@ internal sealed partial class ClientRegistrar(
     public async Task<ClientInformation?> RegisterAsync(
         ClientMetadata metadata, InitialAccessTokens.Presented? token, SoftwareStatement? statement, CancellationToken cancellationToken)
     {
+        known.GiveSecret(metadata);
         // 142 random bits (RFC 7591 §3.2.1). Letters and digits only: a leading dash would be an option on a command line.
         var clientId = RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 24);
         var client = Describe(metadata, clientId, time.GetUtcNow().ToUnixTimeSeconds());
@@ -59,12 +60,12 @@ internal sealed partial class ClientRegistrar(
     }
 
     /// <summary>Registers a client again as its identifier says. What it may have registered besides is lost, and so is the token for its registration.</summary>
-    public async Task RestoreAsync(string clientId, SignedClientIds.Registration registration, string? secret, CancellationToken cancellationToken)
+    public async Task RestoreAsync(string clientId, SignedClientIds.Registration registration, SoftwareStatement? statement, string? secret, CancellationToken cancellationToken)
     {
         var client = Describe(registration.ToMetadata(), clientId, registration.IssuedAt);
         client.ClientSecret = secret;
         var descriptor = ToDescriptor(client);
-        registration.ToStatement()?.Store(descriptor.Properties);
+        statement?.Store(descriptor.Properties);
         await rows.AddAsync(descriptor, secret, registration.Token is { } name ? new InitialAccessTokens.Presented(name, Id: null) : null, cancellationToken);
     }
 
@@ -182,7 +183,7 @@ internal sealed partial class ClientRegistrar(
 
     // RFC 7591 §2: authorization_code. A public client is a person's own program, which would have them sign in every hour: it
     // may refresh as well, as §3.2.1 allows (docs/interoperability.md, "Refresh tokens without offline_access").
-    private static List<string> DefaultGrantTypes(string authenticationMethod) => authenticationMethod == ClientAuthenticationMethods.None
+    public static List<string> DefaultGrantTypes(string authenticationMethod) => authenticationMethod == ClientAuthenticationMethods.None
         ? [GrantTypes.AuthorizationCode, GrantTypes.RefreshToken]
         : [GrantTypes.AuthorizationCode];
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Clients;
 
@@ -14,6 +15,8 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
     // A name of a few letters would be found within other words.
     private const int MinimumLength = 5;
 
+    private readonly ClientPreset[] _needSecret = [.. ClientPreset.ListFrom(options.Value, out _).Where(preset => preset.NeedsSecret)];
+
     private readonly KnownClient[] _all =
     [
         .. ClientPreset.ListFrom(options.Value, out _).Where(preset => preset.Names is not null)
@@ -24,6 +27,21 @@ internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
             .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
             .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength)),
     ];
+
+    /// <summary>
+    /// Has a client registered with a secret that contradicts itself: it asks for none, and goes no further without one
+    /// (docs/interoperability.md, "A secret that was not asked for"). RFC 7591 §3.2.1 lets us replace the method. Whose all redirect
+    /// URIs are such a client's is that client, or gains nothing.
+    /// </summary>
+    public void GiveSecret(ClientMetadata metadata)
+    {
+        if (metadata is { TokenEndpointAuthMethod: ClientAuthenticationMethods.None, RedirectUris: { Count: > 0 } uris } &&
+            Array.Exists(_needSecret, preset => uris.All(uri => preset.RedirectUris?.Contains(uri.GetString()) == true)))
+        {
+            metadata.TokenEndpointAuthMethod = ClientAuthenticationMethods.ClientSecretPost;
+            metadata.GrantTypes ??= ClientRegistrar.DefaultGrantTypes(ClientAuthenticationMethods.None);
+        }
+    }
 
     /// <param name="name">What a client calls itself.</param>
     /// <param name="redirectUri">Where the answer goes.</param>

@@ -14,6 +14,7 @@ internal static class RegistrationEndpoint
 
     public static void MapRegistrationEndpoint(this WebApplication app)
     {
+        app.Services.GetRequiredService<SoftwareStatements>(); // reads the files that the settings name now, and not with the first client
         var address = new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket };
         var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.PolicyInForce() != RegistrationPolicy.Off;
         foreach (var path in (string[])[Paths.Register, Paths.OldRegister])

@@ -34,7 +34,7 @@ internal sealed partial class SignedClients(
 
         try
         {
-            await scope.ServiceProvider.GetRequiredService<ClientRegistrar>().RestoreAsync(clientId, registration, secret, cancellationToken);
+            await scope.ServiceProvider.GetRequiredService<ClientRegistrar>().RestoreAsync(clientId, registration, StatementOf(registration), secret, cancellationToken);
             ClientRestored(clientId);
         }
         catch (Exception exception) when (exception is DbUpdateException or OpenIddictExceptions.ValidationException && !StorageFaults.IsOne(exception))
@@ -48,7 +48,7 @@ internal sealed partial class SignedClients(
     // As it would have to register today: a policy that has become narrower counts for old identifiers too.
     private bool MayRegister(SignedClientIds.Registration registration)
     {
-        var isVouchedFor = registration.Token is not null || (registration.StatementIssuer is { } issuer && statements.AreTakenOf(issuer));
+        var isVouchedFor = registration.Token is not null || StatementOf(registration) is not null;
         var (policy, metadata) = (options.Value.Registration, registration.ToMetadata());
         return ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) is null &&
             policy.PolicyInForce() switch
@@ -58,6 +58,10 @@ internal sealed partial class SignedClients(
                 _ => isVouchedFor || AllowedRedirectHosts.Check(metadata, policy) is null,
             };
     }
+
+    // An issuer that the operator does not trust any more vouches for nobody.
+    private SoftwareStatement? StatementOf(SignedClientIds.Registration registration) =>
+        registration.ToStatement() is { } statement && statements.AreTakenOf(statement.Issuer) ? statement : null;
 
     [LoggerMessage(1008, LogLevel.Information, "Client {ClientId} is not in the database, and its identifier says what it registered: it is registered again.")]
     private partial void ClientRestored(string clientId);

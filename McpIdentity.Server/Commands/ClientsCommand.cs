@@ -123,7 +123,7 @@ internal static class ClientsCommand
     }
 
     // A token that the operator made, or a statement of somebody whom they trust.
-    private static string? RegisteredWith(string? properties) => InitialAccessTokens.NameIn(properties) ?? SoftwareStatement.In(properties)?.Issuer;
+    private static string? RegisteredWith(string? properties) => string.Join(", ", ((string?[])[InitialAccessTokens.NameIn(properties), SoftwareStatement.In(properties)?.Issuer]).OfType<string>()) is { Length: > 0 } all ? all : null;
 
     private static async Task<int> ApproveAsync(ParseResult parsed, IServiceProvider services, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
     {

@@ -18,8 +18,9 @@ internal sealed record OtherResourceMetadata(string Resource, string? ResourceNa
     public static IResult Serve(HttpContext http, string? resource, ProtectedResources resources, PublicAddress address)
     {
         // The identifier without its scheme: a whole URL is no path, and proxies fold its slashes.
+        var own = resources.Own?.Identifier;
         var known = resources.All.FirstOrDefault(known =>
-            known != resources.Own && Uri.TryCreate($"{known.Url.Scheme}://{resource}", UriKind.Absolute, out var named) && ProtectedResources.IsSame(known.Url, named));
+            known.Identifier != own && Uri.TryCreate($"{known.Url.Scheme}://{resource}", UriKind.Absolute, out var named) && ProtectedResources.IsSame(known.Url, named));
         if (known is null)
         {
             return new OAuthError("not_found", "OAuth:Resources has no such MCP server in another host.") { StatusCode = StatusCodes.Status404NotFound };

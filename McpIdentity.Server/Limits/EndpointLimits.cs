@@ -76,17 +76,17 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
     private static bool IsByForm(string bucket) => bucket is "token" or "revoke" or "introspect";
 
     private RateLimit ByPeer(HttpContext context, string bucket) =>
-        new(bucket, RateKeys.OfPeer(context), bucket == RegistrationEndpoint.Bucket ? _options.RegistrationMaxRequests : _options.AuthEndpointMaxRequests);
+        limiter.OfPeer(context, bucket, bucket == RegistrationEndpoint.Bucket ? _options.RegistrationMaxRequests : _options.AuthEndpointMaxRequests);
 
     // In force whatever the form says: somebody's own token must not take them out of it.
-    private RateLimit CapOf(HttpContext context, string bucket) => new($"{bucket} of one address", RateKeys.OfPeer(context), _options.AuthEndpointMaxRequests * IdentitiesOfPeer);
+    private RateLimit CapOf(HttpContext context, string bucket) => limiter.OfPeer(context, $"{bucket} of one address", _options.AuthEndpointMaxRequests * IdentitiesOfPeer);
 
     // Hosted clients send the requests of all their people from a few addresses (docs/rate-limiting.md). A code or refresh token
     // that we wrote names its grant, and nobody can invent one. A client_id is anybody's word: counted together with the address, so
     // that nobody locks a client out by its name.
     private RateLimit OfForm(HttpContext context, string bucket, string? clientId) =>
         GrantOf(context.Request, bucket) is { } grant ? new RateLimit(bucket, RateKeys.ForName("grant", grant), _options.AuthEndpointMaxRequests)
-        : clientId is not null ? new RateLimit(bucket, RateKeys.ForName("client", $"{clientId} {RateKeys.OfPeer(context)}"), _options.AuthEndpointMaxRequests)
+        : clientId is not null ? new RateLimit(bucket, RateKeys.ForName("client", $"{clientId} {RateKeys.OfPeer(context)}"), limiter.MaxOfPeer(context, _options.AuthEndpointMaxRequests))
         : ByPeer(context, bucket);
 
     // Of the one token that this request is about: another beside it says nothing.

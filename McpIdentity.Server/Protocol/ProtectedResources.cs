@@ -86,11 +86,16 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         return new ProtectedResource(
             new Uri(entry.Resource!),
             scopes,
-            entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : [.. scopes.Where(scope => scope.IsForEverybody).Select(scope => scope.Name)])
+            entry.DefaultScopes.Count > 0 ? [.. entry.DefaultScopes] : DefaultsOf(scopes))
         {
             Name = entry.Name,
         };
     }
+
+    // What everybody may have; where there is nothing of the kind, what is for some, of which nobody gets more than is theirs.
+    private static string[] DefaultsOf(Scope[] scopes) =>
+        ((Scope[][])[[.. scopes.Where(scope => scope.IsForEverybody)], [.. scopes.Where(scope => !scope.IsForAdministrators)], scopes])
+            .First(some => some.Length > 0).Select(scope => scope.Name).ToArray();
 
     private static IEnumerable<Scope> ScopesOf(ResourceOptions entry) => entry.Scopes
         .Select(scope => AsIn(entry, new Scope(scope.Key, scope.Value) { OnlyFor = scope.Key == ServerScopes.McpAdmin ? ServerScopes.ForAdministrators : null }));

@@ -75,6 +75,11 @@ internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<
             }
         }
 
+        foreach (var scope in resource.SaidTwice)
+        {
+            yield return $"{setting}:OnlyFor:{scope} is a text in one place and a list in another: say it once.";
+        }
+
         foreach (var scope in resource.OnlyFor.Where(scope => scope.Value.Count == 0))
         {
             yield return $"{setting}:OnlyFor:{scope.Key} names nobody: leave the scope out of Scopes instead.";

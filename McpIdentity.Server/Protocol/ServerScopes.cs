@@ -6,6 +6,9 @@ namespace McpIdentity.Server.Protocol;
 /// <summary>A scope, and what it means to a person.</summary>
 internal sealed record Scope(string Name, string Meaning)
 {
+    /// <summary>No tag of a language is longer (RFC 5646 §4.4.1).</summary>
+    public const int MaxTagLength = 35;
+
     /// <summary>In <see cref="OnlyFor"/>: the people of <c>Mcp:AdminUsers</c>.</summary>
     public const string Administrators = "administrators";
 

@@ -35,6 +35,9 @@ internal sealed class ResourceOptions
     /// </summary>
     public IDictionary<string, IList<string>> OnlyFor { get; } = new Dictionary<string, IList<string>>(StringComparer.Ordinal);
 
+    /// <summary>The scopes of <see cref="OnlyFor"/> that one source has as a text and another as a list: which should count, nobody can say.</summary>
+    internal IReadOnlyList<string> SaidTwice { get; private set; } = [];
+
     /// <param name="section">One entry.</param>
     // A colon of a scope's name is a level to .NET's configuration, so that the binder knows no such key.
     public static ResourceOptions ReadFrom(IConfigurationSection section)
@@ -53,18 +56,32 @@ internal sealed class ResourceOptions
             resource.Translations[language.Key] = ValuesOf(language).ToDictionary(StringComparer.Ordinal);
         }
 
-        resource.OnlyFor.Clear();
-        foreach (var (path, entries) in ValuesOf(section.GetSection(nameof(OnlyFor))))
+        resource.ReadHolders(section.GetSection(nameof(OnlyFor)));
+        return resource;
+    }
+
+    // A list, or one text. What says nothing at all stays as an empty list, which is refused: it must not mean everybody.
+    private void ReadHolders(IConfigurationSection section)
+    {
+        OnlyFor.Clear();
+        var (texts, items) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        if (section.Value is { Length: > 0 } ofNoScope)
         {
-            // The last level of a list is its index; a list may also be one text.
-            var index = path.LastIndexOf(':');
-            var isItem = index > 0 && path[(index + 1)..].All(char.IsAsciiDigit);
-            var scope = isItem ? path[..index] : path;
-            string[] found = isItem ? [entries] : entries.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            resource.OnlyFor[scope] = [.. resource.OnlyFor.TryGetValue(scope, out var earlier) ? earlier : [], .. found];
+            OnlyFor[""] = [ofNoScope];
         }
 
-        return resource;
+        foreach (var (path, value) in section.AsEnumerable(makePathsRelative: true).Where(pair => pair.Key.Length > 0 && (pair.Value is { Length: > 0 } || !section.GetSection(pair.Key).GetChildren().Any())))
+        {
+            // The last level of a list is its index, but for a scope of that name.
+            var index = path.LastIndexOf(':');
+            var isItem = index > 0 && path[(index + 1)..].All(char.IsAsciiDigit) && !Scopes.ContainsKey(path);
+            var scope = isItem ? path[..index] : path;
+            string[] found = isItem ? [value ?? ""] : (value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            OnlyFor[scope] = [.. OnlyFor.TryGetValue(scope, out var earlier) ? earlier : [], .. found];
+            (isItem ? items : texts).Add(scope);
+        }
+
+        SaidTwice = [.. texts.Intersect(items)];
     }
 
     private static IEnumerable<KeyValuePair<string, string>> ValuesOf(IConfigurationSection section) =>

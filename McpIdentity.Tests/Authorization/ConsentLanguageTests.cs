@@ -31,6 +31,8 @@ internal sealed class ConsentLanguageTests
     [TestCase("fr, en;q=0.3, ar;q=0.8", null, "قراءة ملاحظاتك", "ar")]
     [TestCase("en-GB, de;q=0.9", null, "Read your notes", null)]
     [TestCase("pt-br", null, "Ler as suas notas", "pt-br")]
+    [TestCase("fr, de;q=0", null, "Read your notes", null)]
+    [TestCase("de-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a, ar", null, "قراءة ملاحظاتك", "ar")]
     [TestCase("pt, *", null, "Read your notes", null)]
     [TestCase("en", "de-CH-1996 fr", "Ihre Notizen lesen", "de")]
     [TestCase("de", "en", "Read your notes", null)]

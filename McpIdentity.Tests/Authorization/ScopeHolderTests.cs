@@ -11,6 +11,7 @@ internal sealed class ScopeHolderTests
 {
     private const string Notes = "https://notes.example/mcp";
     private const string Staff = "https://staff.example/mcp";
+    private const string Team = "https://team.example/mcp";
     private const string Secret = "a secret of this test that is long enough";
     private const string Everything = "notes:all notes:address notes:domain notes:others notes:admins notes:backup notes:either notes:app openid";
 
@@ -28,6 +29,9 @@ internal sealed class ScopeHolderTests
         "OAuth:Resources:0:OnlyFor:notes:app:0=client:desktop",
         $"OAuth:Resources:1:Resource={Staff}",
         "OAuth:Resources:1:Scopes:staff:use=Use what is for staff", "OAuth:Resources:1:OnlyFor:staff:use=bob@example.com", "OAuth:Resources:1:DefaultScopes=staff:use",
+        $"OAuth:Resources:2:Resource={Team}",
+        "OAuth:Resources:2:Scopes:read=Read", "OAuth:Resources:2:Scopes:read:1=Read the first", "OAuth:Resources:2:Scopes:mcp:admin=Administer",
+        "OAuth:Resources:2:OnlyFor:read=bob@example.com,alice@example.com", "OAuth:Resources:2:OnlyFor:read:1=bob@example.com",
         "OAuth:StaticClients:0:ClientId=backup", $"OAuth:StaticClients:0:ClientSecret={Secret}",
         "OAuth:StaticClients:1:ClientId=restore", $"OAuth:StaticClients:1:ClientSecret={Secret}",
         "OAuth:StaticClients:2:ClientId=desktop", $"OAuth:StaticClients:2:RedirectUris={OAuthClient.DefaultRedirectUri}",
@@ -75,6 +79,16 @@ internal sealed class ScopeHolderTests
     {
         using var person = new Person(_server, username);
         var tokens = await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(person, ("resource", Notes), ("scope", asked));
+
+        Assert.That(tokens.Text("scope"), Is.EqualTo(granted));
+    }
+
+    /// <summary>Nothing of it is for everybody, and one of its scopes ends like an entry of a list.</summary>
+    [TestCase("alice", null, "read"), TestCase("alice", "read:1", "read"), TestCase("bob", null, "read read:1"), TestCase("bob", "openid", "read read:1 openid"), TestCase("bob", "mcp:admin", "mcp:admin")]
+    public async Task Where_nothing_is_for_everybody_the_defaults_are_what_is_for_who_asks(string username, string? asked, string granted)
+    {
+        using var person = new Person(_server, username);
+        var tokens = await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(person, ("resource", Team), ("scope", asked));
 
         Assert.That(tokens.Text("scope"), Is.EqualTo(granted));
     }

@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
@@ -23,7 +25,7 @@ internal sealed class ClientPresetTests
 
     [Test]
     public void The_documented_presets_are_there() => Assert.That(
-        Shipped.Select(preset => preset.Id), Is.EquivalentTo((string[])["claude", "chatgpt", "vscode", "copilot-cli", "cursor", "gemini-cli", "inspector", "zed", "codex"]));
+        Shipped.Select(preset => preset.Id), Is.EquivalentTo((string[])["claude", "chatgpt", "vscode", "copilot-cli", "cursor", "perplexity", "gemini-cli", "inspector", "zed", "codex"]));
 
     [TestCaseSource(nameof(Addresses))]
     public async Task Each_signs_in_at_each_of_its_addresses_and_on_this_computer_at_any_port(string id, string redirectUri)
@@ -34,6 +36,37 @@ internal sealed class ClientPresetTests
         var client = OAuthClient.Of(_server, id, null, used);
 
         Assert.That((await client.ConnectAsync(alice)).Text("access_token"), Is.Not.Null);
+    }
+
+    [TestCase("https://www.perplexity.ai/rest/connections/oauth_callback", true), TestCase("https://enterprise.perplexity.ai/rest/connections/oauth_callback", true)]
+    [TestCase("https://www.perplexity.ai/rest/connections/oauth_callback https://enterprise.perplexity.ai/rest/connections/oauth_callback", true)]
+    [TestCase("https://www.perplexity.ai/rest/connections/oauth_callback https://evil.example/cb", false), TestCase("https://www.perplexity.ai/rest/connections/other", false)]
+    [TestCase("https://claude.ai/api/mcp/auth_callback", false)]
+    [Category("RFC 7591")]
+    public async Task Who_registers_without_a_secret_and_needs_one_gets_one(string redirectUris, bool needsOne)
+    {
+        using var alice = new Person(_server);
+        var metadata = new Dictionary<string, object> { ["redirect_uris"] = redirectUris.Split(' '), ["token_endpoint_auth_method"] = "none" };
+        using var response = await _server.Http.PostAsync("/register", JsonContent.Create(metadata));
+        var registered = await response.JsonAsync();
+        var secret = registered.TryGetProperty("client_secret", out var given) ? given.GetString() : null;
+        var client = OAuthClient.Of(_server, registered.Text("client_id")!, secret, redirectUris.Split(' ')[0]);
+
+        var tokens = await client.ConnectAsync(alice);
+        using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
+        using var update = new HttpRequestMessage(HttpMethod.Put, registered.Text("registration_client_uri"))
+        {
+            Content = JsonContent.Create(new Dictionary<string, object>(metadata) { ["client_id"] = client.ClientId }),
+            Headers = { Authorization = new AuthenticationHeaderValue("Bearer", registered.Text("registration_access_token")) },
+        };
+        using var updated = await _server.Http.SendAsync(update);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((registered.Text("token_endpoint_auth_method"), secret is not null), Is.EqualTo((needsOne ? "client_secret_post" : "none", needsOne)));
+            Assert.That((int)refresh.StatusCode, Is.EqualTo(200), "as the grants of a client without a secret");
+            Assert.That((await updated.JsonAsync()).Text("token_endpoint_auth_method"), Is.EqualTo(registered.Text("token_endpoint_auth_method")), "RFC 7592 §2.2");
+        }
     }
 
     [Test]

@@ -53,9 +53,14 @@ internal sealed class OtherResourceMetadataTests
     [Test]
     public async Task Our_own_endpoint_has_its_metadata_at_its_own_address_alone()
     {
-        using var response = await _server.Http.GetAsync($"/oauth/resources/{new Uri(_server.McpUrl).Authority}/mcp");
+        var port = Ports.Next();
+        await using var server = await TestServer.StartAsync($"Server:Port={port}", $"OAuth:Resources:0:Resource=http://localhost:{port}/mcp", "OAuth:Resources:0:Scopes:extra=More");
+        foreach (var other in new[] { _server, server })
+        {
+            using var response = await other.Http.GetAsync($"/oauth/resources/{new Uri(other.McpUrl).Authority}/mcp");
 
-        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+            Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        }
     }
 
     [Test]

@@ -145,9 +145,17 @@ internal sealed class TestSessions : IMcpSessionStore
 
     public int Asked { get; private set; }
 
+    /// <summary>What happens in place of an answer.</summary>
+    public Exception? Failure { get; set; }
+
     public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct)
     {
         Asked++;
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+
         return new(token.SessionId is null || !Ended.Contains(token.SessionId));
     }
 }

@@ -42,6 +42,26 @@ internal sealed class SessionLifetimeTests
         Assert.That((await host.Client.ExchangeAsync("POST", refreshed, third, Echo)).Status, Is.EqualTo(200), "the session remains for who signs in again");
     }
 
+    /// <summary>A store that asks over the network times out as a cancellation.</summary>
+    [Test]
+    public async Task A_stream_whose_sign_in_could_not_be_asked_about_is_looked_at_again([Values] bool timesOut)
+    {
+        await using var host = await SessionHosts.StartAsync();
+        var token = TestTokens.Own(host.Keys.Key);
+        var session = await host.Client.OpenSessionAsync(token);
+        using var stream = await host.Client.SendAsync("GET", session, token);
+        using var reader = new StreamReader(await stream.Content.ReadAsStreamAsync());
+
+        host.Sessions.Failure = timesOut ? new TaskCanceledException("The store did not answer in time.") : new InvalidOperationException("The store is away.");
+        var asked = host.Sessions.Asked;
+        host.Time.Advance(TimeSpan.FromSeconds(5));
+        await Until.TrueAsync(() => host.Sessions.Asked > asked, "the store was asked, in vain");
+        host.Sessions.Failure = null;
+        host.Time.Advance(TimeSpan.FromHours(1));
+
+        await EndsAsync(reader, "its token has expired");
+    }
+
     [Test]
     [Requirement("MCP-57")]
     public async Task A_session_that_nobody_uses_ends()

@@ -19,7 +19,8 @@ internal sealed partial class SessionNodeTests
         await using var proxy = await NginxServer.StartAsync(
             [AddressOf(a), AddressOf(b)],
             besideUpstream: lines[0].Replace("server-a:8082", new Uri(AddressOf(a)).Authority, StringComparison.Ordinal)
-                .Replace("server-b:8082", new Uri(AddressOf(b)).Authority, StringComparison.Ordinal).Replace("default  mcpidentity;", "default  servers;", StringComparison.Ordinal),
+                .Replace("server-b:8082", new Uri(AddressOf(b)).Authority, StringComparison.Ordinal).Replace("default  mcpidentity;", "default  servers;", StringComparison.Ordinal)
+                .Replace(" resolve;", ";", StringComparison.Ordinal), // addresses need no resolver
             besideLocation: lines[1]);
         using var client = new HttpClient { BaseAddress = new Uri(proxy.BaseUrl) };
 

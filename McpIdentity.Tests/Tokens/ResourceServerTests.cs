@@ -2,8 +2,11 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Tokens;
@@ -161,12 +164,25 @@ internal sealed partial class ResourceServerTests
     [TestCase("OAuth:Resources:0:Resource=https://n.example/mcp;OAuth:Resources:0:OnlyFor:mcp:call=client:", "has 'client:'")]
     [TestCase("OAuth:Resources:0:Resource=https://n.example/mcp;OAuth:Resources:0:OnlyFor:mcp:call=Alice <alice@example.com>", "has 'Alice <alice@example.com>'")]
     [TestCase("OAuth:Resources:0:Resource=https://n.example/mcp;OAuth:Resources:0:OnlyFor:mcp:call=", "OAuth:Resources:0:OnlyFor:mcp:call names nobody")]
+    [TestCase("OAuth:Resources:0:Resource=https://n.example/mcp;OAuth:Resources:0:OnlyFor:mcp:call=a@example.com;OAuth:Resources:0:OnlyFor:mcp:call:0=@example.com", "OAuth:Resources:0:OnlyFor:mcp:call is a text in one place and a list in another")]
+    [TestCase("OAuth:Resources:0:Resource=https://n.example/mcp;OAuth:Resources:0:OnlyFor=administrators", "OAuth:Resources:0:OnlyFor has ''")]
     [TestCase("OAuth:Resources=https://n.example/mcp,https://N.example/mcp/", "twice")]
     [TestCase("OAuth:Resources:0:Ressource=https://n.example/mcp", "OAuth:Resources:0:Ressource is not a setting")]
     [TestCase("OAuth:StaticClients:0:ClientId=a;OAuth:StaticClients:0:ClientSecret=0123456789abcdef;OAuth:StaticClients:0:Resources=https://n.example/mcp", "neither in OAuth:Resources")]
     [TestCase("OAuth:Resources=https://n.example/mcp;OAuth:StaticClients:0:ClientId=a;OAuth:StaticClients:0:RedirectUris=https://a.example/cb;OAuth:StaticClients:0:Resources=https://n.example/mcp", "needs a client secret")]
     public void What_could_not_work_stops_the_start_and_is_named(string settings, string problem) =>
         Assert.That(() => TestServer.StartAsync(settings.Split(';')), Throws.Exception.With.Message.Contains(problem));
+
+    [TestCase("null"), TestCase("{}"), TestCase("[]"), TestCase("\"\""), TestCase("[null]"), TestCase("[\"\"]")]
+    public void A_scope_that_is_for_nobody_is_not_taken_for_one_that_is_for_everybody(string entry)
+    {
+        var json = """{"Entry":{"Resource":"https://n.example/mcp","OnlyFor":{"mcp:call":ENTRY}}}""".Replace("ENTRY", entry, StringComparison.Ordinal);
+        var resource = ResourceOptions.ReadFrom(new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build().GetSection("Entry"));
+
+        var failure = new ResourceRules(_server.Services.GetRequiredService<OwnEndpoint>()).Validate(null, new OAuthServerOptions { Resources = { resource } });
+
+        Assert.That(failure.FailureMessage, Does.Contain("OAuth:Resources:0:OnlyFor:mcp:call"));
+    }
 
     private async Task<JsonElement> ConnectAsync(Person person, string? resource) => await _client.ConnectAsync(person, ("resource", resource));
 
