@@ -10,23 +10,29 @@ namespace McpIdentity.Server.Clients;
 /// Names that people trust, and where answers for them go: of clients that are in wide use, and of the operator's own.
 /// Whoever looks like one of them and is sent the answer elsewhere is marked on our pages.
 /// </summary>
-internal sealed class KnownClients(IOptions<OAuthServerOptions> options)
+internal sealed class KnownClients
 {
     // A name of a few letters would be found within other words.
     private const int MinimumLength = 5;
 
-    private readonly ClientPreset[] _needSecret = [.. ClientPreset.ListFrom(options.Value, out _).Where(preset => preset.NeedsSecret)];
+    private readonly ClientPreset[] _needSecret;
+    private readonly KnownClient[] _all;
 
-    private readonly KnownClient[] _all =
-    [
-        .. ClientPreset.ListFrom(options.Value, out _).Where(preset => preset.Names is not null)
-            .Select(preset => new KnownClient(preset.Name, [.. preset.Names!], [.. preset.Hosts ?? []], [.. preset.Schemes ?? []])),
-        // One that is made from a preset is known as that.
-        .. ConfiguredClients.ListFrom(options.Value).Select(client => client.Options)
-            .Where(client => client is { Name.Length: > 0, Preset: null })
-            .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
-            .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength)),
-    ];
+    public KnownClients(IOptions<OAuthServerOptions> options)
+    {
+        var presets = ClientPreset.ListFrom(options.Value, out _);
+        _needSecret = [.. presets.Where(preset => preset.NeedsSecret)];
+        _all =
+        [
+            .. presets.Where(preset => preset.Names is not null)
+                .Select(preset => new KnownClient(preset.Name, [.. preset.Names!], [.. preset.Hosts ?? []], [.. preset.Schemes ?? []])),
+            // One that is made from a preset is known as that.
+            .. ConfiguredClients.ListFrom(options.Value).Select(client => client.Options)
+                .Where(client => client is { Name.Length: > 0, Preset: null })
+                .Select(client => KnownClient.OfOperator(client.Name!, client.RedirectUris))
+                .Where(client => client.Skeletons.All(skeleton => skeleton.Length >= MinimumLength)),
+        ];
+    }
 
     /// <summary>
     /// Has a client registered with a secret that contradicts itself: it asks for none, and goes no further without one
