@@ -87,6 +87,7 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             session.Property(s => s.UserId).HasMaxLength(Lengths.Id);
             session.Property(s => s.Provider).HasMaxLength(Lengths.Name);
             session.Property(s => s.DeviceHint).HasMaxLength(Lengths.Text);
+            session.Property(s => s.Network).HasMaxLength(Lengths.Id);
             session.HasOne<User>().WithMany().HasForeignKey(s => s.UserId);
             session.HasIndex(s => s.KeptUntil);
         });

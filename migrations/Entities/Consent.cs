@@ -28,4 +28,10 @@ public sealed class Consent
 
     /// <summary>What they allowed then: of <see cref="Scopes"/>, those that are as new as <see cref="GrantedAt"/>.</summary>
     public string LastScopes { get; set; } = "";
+
+    /// <summary>
+    /// The names of the tools that the person left to the client, each on a line of its own, where they took some away; null: every
+    /// tool that its scopes open, those of tomorrow too.
+    /// </summary>
+    public string? Tools { get; set; }
 }

@@ -35,6 +35,12 @@ public sealed record SignInSession
     public string? DeviceHint { get; init; }
 
     /// <summary>
+    /// The network that the browser was in when it signed in, not its address: <c>203.0.113.0/24</c>, <c>2001:db8:1::/48</c>. Lets a
+    /// person recognise a session; null in one of an earlier release.
+    /// </summary>
+    public string? Network { get; init; }
+
+    /// <summary>
     /// The provider's own tokens, encrypted under the encryption key. Written even when there are none: a session whose
     /// key is gone is known by it.
     /// </summary>
