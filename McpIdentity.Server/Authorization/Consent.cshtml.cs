@@ -12,10 +12,9 @@ namespace McpIdentity.Server.Authorization;
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SignInProviders providers, SecurityLog log) : PageModel
+internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
+    SignInProviders providers, SecurityLog log) : PageModel
 {
-    private const int MaxLanguages = 20;
-
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
 
@@ -31,21 +30,17 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
 
-    /// <summary>Name and plain words of what is asked for, in the language that the person reads where there are words in it.</summary>
-    public IEnumerable<(string Name, string Words, string Language)> Scopes
-    {
-        get
-        {
-            // RFC 9110 §12.4.2: zero is one that they do not read.
-            var ofBrowser = Request.GetTypedHeaders().AcceptLanguage.Where(language => language.Quality is not 0).OrderByDescending(language => language.Quality ?? 1);
-            string[] languages = [.. Pending.Languages.Concat(ofBrowser.Select(language => language.Value.ToString())).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
-            return Pending.Scopes.Split(' ').Select(scope =>
-            {
-                var (words, language) = resources.Get(Pending.Resource)?.MeaningOf(scope, languages) ?? (scope, "");
-                return (scope, words, language);
-            });
-        }
-    }
+    /// <summary>What there is to choose among.</summary>
+    public ConsentOffer Offer { get; private set; } = null!;
+
+    /// <summary>Allow was pressed with nothing left that opens the resource.</summary>
+    public bool NothingLeft { get; private set; }
+
+    /// <summary>What is ticked: at first everything, but for tools that were taken away before.</summary>
+    public ConsentChoice Ticked { get; private set; } = null!;
+
+    /// <summary>The scopes of the request that the person has allowed this client before.</summary>
+    public IReadOnlyCollection<string> AllowedBefore { get; private set; } = [];
 
     public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
 
@@ -64,10 +59,17 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         switch (decision)
         {
             case "allow":
-                await consents.GrantAsync(Person.UserId, Pending, HttpContext.RequestAborted);
-                return Decide(allow: true);
+                // Not bound as parameters: a form may repeat a name more often than MVC puts up with.
+                var chosen = Offer.Choose(Request.Form["scope"], Request.Form["tool"]);
+                if (resources.Get(Pending.Resource)?.Opens(chosen.Scopes) != true)
+                {
+                    (NothingLeft, Ticked) = (true, chosen);
+                    return Page();
+                }
+
+                return Decide(await consents.GrantAsync(Person.UserId, Pending, Offer, chosen, HttpContext.RequestAborted));
             case "deny":
-                return Decide(allow: false);
+                return Decide(ConsentChoice.Nothing);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
                 return ContinuePage.To(Paths.Authorize + Pending.QueryForAnotherAccount(), "the next step");
@@ -76,16 +78,18 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
     }
 
-    private ContinuePage Decide(bool allow)
+    private ContinuePage Decide(ConsentChoice choice)
     {
+        var allow = choice.Scopes.Count > 0;
         log.Write(HttpContext, (allow ? SecurityEvent.Success("consent_granted") : SecurityEvent.Failure("consent_denied", null)) with
         {
             ClientId = Pending.ClientId,
             Subject = Person.UserId,
-            Scope = Pending.Scopes,
+            Scope = allow ? string.Join(' ', choice.Scopes) : Pending.Scopes,
+            Reason = choice.Tools is { } tools ? $"only these tools: {string.Join(' ', tools)}" : null,
             SessionId = Person.SessionId,
         });
-        var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
+        var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource));
         var (url, target) = (AuthorizeEndpoint.AddressFor(Pending.Query, ticket), RedirectTarget.Of(Pending.RedirectUri));
         if (!target.LeavesPage)
         {
@@ -118,6 +122,12 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
 
         Person = person;
+        Offer = offers.For(pending);
+        var before = pending.Approval == Approval.Remembered
+            ? await remembered.FindAsync(person.UserId, pending.ClientId, pending.RedirectUri, pending.Resource, HttpContext.RequestAborted)
+            : null;
+        AllowedBefore = [.. Offer.Scopes.Where(scope => before?.Scopes.Contains(scope) == true)];
+        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) != false)], StaysConnected: true);
         return null;
     }
 

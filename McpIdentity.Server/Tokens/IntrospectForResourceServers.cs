@@ -1,3 +1,4 @@
+using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Sessions;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
@@ -24,6 +25,12 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
         }
 
         context.Scopes.UnionWith(token.GetScopes());
+        if (TokenPrincipal.ToolsOf(token) is { } tools)
+        {
+            // RFC 7662 §2.2 lets us say more: whoever serves the tools has to know.
+            context.Claims[TokenPrincipal.ToolsClaim] = new OpenIddictParameter([.. tools]);
+        }
+
         if (token.HasScope(Scopes.Email) && await people.FindAsync(token.GetClaim(Claims.Subject)!, context.CancellationToken) is { Email: { } email })
         {
             context.Username = email;
