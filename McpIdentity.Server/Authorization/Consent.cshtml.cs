@@ -3,17 +3,22 @@ using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.Extensions.Localization;
+using Microsoft.Extensions.Options;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
-[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
-    SignInProviders providers, SecurityLog log) : PageModel
+[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, Repeats = $"{ConsentOffer.ScopeBox} {ConsentOffer.ToolBox}", KeepsOpener = true)]
+internal sealed class ConsentModel(
+    AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
+    SignInProviders providers, IStringLocalizer<Words> words, IOptions<OAuthServerOptions> options, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
@@ -23,9 +28,10 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     public SignedInPerson Person { get; private set; } = null!;
 
     /// <summary>Which of their accounts it is: people have several, with one name.</summary>
-    public string Account => Person.Name is not null && Person.Email is not null
-        ? $" ({Person.Email}), with {providers.NameOf(Person.Provider)}"
-        : $", with {providers.NameOf(Person.Provider)}";
+    public string Account => Person.Name is not null && Person.Email is not null ? $"{Person.Name} ({Person.Email})" : Person.DisplayName;
+
+    /// <summary>What the provider is called that they signed in with.</summary>
+    public string Provider => providers.NameOf(Person.Provider);
 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
@@ -33,14 +39,23 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     /// <summary>What there is to choose among.</summary>
     public ConsentOffer Offer { get; private set; } = null!;
 
-    /// <summary>Allow was pressed with nothing left that opens the resource.</summary>
-    public bool NothingLeft { get; private set; }
-
     /// <summary>What is ticked: at first everything, but for tools that were taken away before.</summary>
     public ConsentChoice Ticked { get; private set; } = null!;
 
-    /// <summary>The scopes of the request that the person has allowed this client before.</summary>
-    public IReadOnlyCollection<string> AllowedBefore { get; private set; } = [];
+    /// <summary>Allow was pressed with nothing left that opens the resource.</summary>
+    public bool NothingLeft { get; private set; }
+
+    /// <summary>What the person has not allowed this client before.</summary>
+    public IReadOnlyList<ScopeRow> New { get; private set; } = [];
+
+    /// <summary>What they have, and may take back.</summary>
+    public IReadOnlyList<ScopeRow> AllowedBefore { get; private set; } = [];
+
+    /// <summary>What the resource is called; its identifier where nobody has said.</summary>
+    public string ResourceName => resources.Get(Pending.Resource)?.Name ?? Pending.Resource;
+
+    /// <summary>How long a client has access that does not stay connected.</summary>
+    public int Minutes => (int)Math.Ceiling(options.Value.AccessTokenLifetime.TotalMinutes);
 
     public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
 
@@ -60,7 +75,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         {
             case "allow":
                 // Not bound as parameters: a form may repeat a name more often than MVC puts up with.
-                var chosen = Offer.Choose(Request.Form["scope"], Request.Form["tool"]);
+                var chosen = Offer.Choose(Request.Form[ConsentOffer.ScopeBox], Request.Form[ConsentOffer.ToolBox]);
                 if (resources.Get(Pending.Resource)?.Opens(chosen.Scopes) != true)
                 {
                     (NothingLeft, Ticked) = (true, chosen);
@@ -72,7 +87,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(ConsentChoice.Nothing);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return ContinuePage.To(Paths.Authorize + Pending.QueryForAnotherAccount(), "the next step");
+                return ContinuePage.ToNextStep(Paths.Authorize + Pending.QueryForAnotherAccount());
             default:
                 return Page();
         }
@@ -93,13 +108,13 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         var (url, target) = (AuthorizeEndpoint.AddressFor(Pending.Query, ticket), RedirectTarget.Of(Pending.RedirectUri));
         if (!target.LeavesPage)
         {
-            return ContinuePage.To(url, target.FullName);
+            return new ContinuePage(url) { Text = $"You are being sent on to {target.FullName}." };
         }
 
         // The last page of ours that the person sees, if a program takes the answer from here.
         return allow
-            ? new ContinuePage(url) { Heading = "Connected", Text = "You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
-            : new ContinuePage(url) { Heading = "You declined", Text = "Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
+            ? new ContinuePage(url) { Heading = $"Connected", Text = $"You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
+            : new ContinuePage(url) { Heading = $"You declined", Text = $"Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
     }
 
     private async Task<IActionResult?> OpenAsync()
@@ -122,14 +137,24 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
 
         Person = person;
-        Offer = offers.For(pending);
-        var before = pending.Approval == Approval.Remembered
-            ? await remembered.FindAsync(person.UserId, pending.ClientId, pending.RedirectUri, pending.Resource, HttpContext.RequestAborted)
-            : null;
-        AllowedBefore = [.. Offer.Scopes.Where(scope => before?.Scopes.Contains(scope) == true)];
-        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) != false)], StaysConnected: true);
+        await LookAsync(HttpContext.RequestAborted);
         return null;
     }
 
-    private ContinuePage GoOn() => ContinuePage.To(Paths.Authorize + Pending.Asked, "the next step");
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        Offer = offers.For(Pending);
+        var before = Pending.Approval == Approval.Remembered
+            ? await remembered.FindAsync(Person.UserId, Pending.ClientId, Pending.RedirectUri, Pending.Resource, cancellationToken)
+            : null;
+        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) != false)], StaysConnected: true);
+        string[] languages = [.. Pending.Languages, .. PageLanguage.OfBrowser(Request)];
+        var rows = (resources.Get(Pending.Resource)?.Grantable ?? [])
+            .Where(scope => Offer.Scopes.Contains(scope.Name) && scope.Name != Scopes.OfflineAccess)
+            .Select(scope => ScopeRow.Of(scope, Offer.Locked.Contains(scope.Name), Person, languages, words))
+            .ToLookup(row => before?.Scopes.Contains(row.Name) == true);
+        (New, AllowedBefore) = ([.. rows[false]], [.. rows[true]]);
+    }
+
+    private ContinuePage GoOn() => ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked);
 }

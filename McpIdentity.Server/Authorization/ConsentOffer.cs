@@ -12,6 +12,12 @@ namespace McpIdentity.Server.Authorization;
 /// <param name="CanStay">The client is given a refresh token unless the person objects, whether or not it asked for one.</param>
 internal sealed record ConsentOffer(IReadOnlyList<string> Scopes, IReadOnlyList<string> Locked, IReadOnlyList<Tool> Tools, bool CanStay)
 {
+    /// <summary>The name of the boxes of scopes; that of <c>offline_access</c> stands for <see cref="ConsentChoice.StaysConnected"/>.</summary>
+    public const string ScopeBox = "scope";
+
+    /// <summary>The name of the boxes of tools.</summary>
+    public const string ToolBox = "tool";
+
     /// <summary>The operator has answered for everybody: there is nothing to choose.</summary>
     public bool IsFixed { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.ObjectModel;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -92,4 +93,9 @@ internal static class ServerScopes
         new(Scopes.Email, "See your e-mail address"),
         new(Scopes.OfflineAccess, "Stay connected until you disconnect it"),
     ];
+
+    private static readonly FrozenSet<string> Meanings = OfMcpServers.Concat(OfOwnEndpoint).Concat(OfPeople).Select(scope => scope.Meaning).ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>Whether the words are ours, and said in every language of the pages.</summary>
+    public static bool Explain(string meaning) => Meanings.Contains(meaning);
 }

@@ -1,5 +1,6 @@
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Sessions;
+using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -25,7 +26,7 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
         }
 
         context.Scopes.UnionWith(token.GetScopes());
-        if (TokenPrincipal.ToolsOf(token) is { } tools)
+        if (ToolsOf(token, context.Request.Token!) is { } tools)
         {
             // RFC 7662 §2.2 lets us say more: whoever serves the tools has to know.
             context.Claims[TokenPrincipal.ToolsClaim] = new OpenIddictParameter([.. tools]);
@@ -36,6 +37,12 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
             context.Username = email;
         }
     }
+
+    // Of a JWT's array IdentityModel makes a claim an element, and of an empty one, which leaves no tool, none at all.
+    private static IReadOnlyList<string>? ToolsOf(System.Security.Claims.ClaimsPrincipal token, string raw) =>
+        !token.HasTokenType(TokenTypeIdentifiers.AccessToken) ? TokenPrincipal.ToolsOf(token)
+        : new JsonWebToken(raw).TryGetPayloadValue<string[]>(TokenPrincipal.ToolsClaim, out var tools) ? tools
+        : null;
 
     private async ValueTask<bool> MayReadAsync(string? caller, System.Security.Claims.ClaimsPrincipal token, CancellationToken cancellationToken)
     {
