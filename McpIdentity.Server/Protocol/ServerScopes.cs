@@ -82,7 +82,9 @@ internal static class ServerScopes
     /// <summary>The same of our own endpoint, whose tools look up who calls (<c>whoami</c>).</summary>
     public static readonly IReadOnlyList<Scope> OfOwnEndpoint =
     [
-        .. OfMcpServers.Select(scope => scope.Name == McpCall ? scope with { Meaning = scope.Meaning + ". They see your name and e-mail address" } : scope),
+        .. OfMcpServers.Select(scope => scope.Name == McpCall
+            ? scope with { Meaning = "Run the MCP server's tools in your name. They see your name and e-mail address" }
+            : scope),
     ];
 
     /// <summary>About the person and the grant, at every resource. A client that speaks for itself is not granted them (RFC 6749 §4.4).</summary>

@@ -28,8 +28,9 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
         context.Scopes.UnionWith(token.GetScopes());
         if (ToolsOf(token, context.Request.Token!) is { } tools)
         {
-            // RFC 7662 §2.2 lets us say more: whoever serves the tools has to know.
-            context.Claims[TokenPrincipal.ToolsClaim] = new OpenIddictParameter([.. tools]);
+            // RFC 7662 §2.2 lets us say more: whoever serves the tools has to know. OpenIddict leaves an empty array out, which would
+            // allow everything; no tool has an empty name.
+            context.Claims[TokenPrincipal.ToolsClaim] = new OpenIddictParameter([.. tools.DefaultIfEmpty("")]);
         }
 
         if (token.HasScope(Scopes.Email) && await people.FindAsync(token.GetClaim(Claims.Subject)!, context.CancellationToken) is { Email: { } email })
