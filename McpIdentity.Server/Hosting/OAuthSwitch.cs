@@ -18,8 +18,5 @@ internal static class OAuthSwitch
     }
 
     private static Task NotHereAsync(HttpContext context) =>
-        new OAuthError("not_found", "This server is no authorization server: OAuth:Enabled is false.")
-        {
-            StatusCode = StatusCodes.Status404NotFound,
-        }.ExecuteAsync(context);
+        OAuthError.NotFound("This server is no authorization server: OAuth:Enabled is false.").ExecuteAsync(context);
 }

@@ -13,17 +13,21 @@ namespace McpIdentity.Server.Pages;
 /// </summary>
 internal static class PagesSetup
 {
-    public static void AddPages(this WebApplicationBuilder builder) =>
+    public static void AddPages(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ServedImages>();
         builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddMvcOptions(mvc =>
         {
             // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
             mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
             mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
         });
+    }
 
     public static void MapPages(this WebApplication app)
     {
         app.MapRazorPages(); // each says its address on its model
+        app.MapImages();
 
         using var stream = typeof(PagesSetup).Assembly.GetManifestResourceStream("site.css")!;
         using var buffer = new MemoryStream();

@@ -40,6 +40,9 @@ internal static class Paths
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
 
+    /// <summary>The operator's own images, each by a name made of its bytes.</summary>
+    public const string Images = "/images";
+
     public const string Health = "/health";
     public const string Live = "/health/live";
     public const string Ready = "/health/ready";
@@ -62,7 +65,7 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, Images, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 

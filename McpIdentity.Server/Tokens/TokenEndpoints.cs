@@ -43,5 +43,5 @@ internal static class TokenEndpoints
         app.Map(Paths.OAuth + "/{**rest}", NotFound).WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Bucket = "oauth" });
     }
 
-    private static OAuthError NotFound() => new("not_found", "There is nothing at this address.") { StatusCode = StatusCodes.Status404NotFound };
+    private static OAuthError NotFound() => OAuthError.NotFound("There is nothing at this address.");
 }

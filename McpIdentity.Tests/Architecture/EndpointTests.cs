@@ -91,6 +91,7 @@ internal sealed class EndpointTests
             "/health Programs GET, HEAD; http; any host; without OAuth",
             "/health/live Programs GET, HEAD; http; any host; without OAuth",
             "/health/ready Programs GET, HEAD; http; any host; without OAuth",
+            "/images/{name} Programs GET, HEAD; http; without OAuth",
             "/login People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/mcp Programs *; CORS; compares origins; any host; without OAuth",
             "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
