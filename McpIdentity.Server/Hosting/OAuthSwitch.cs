@@ -17,6 +17,15 @@ internal static class OAuthSwitch
         }
     }
 
-    private static Task NotHereAsync(HttpContext context) =>
-        OAuthError.NotFound("This server is no authorization server: OAuth:Enabled is false.").ExecuteAsync(context);
+    private static Task NotHereAsync(HttpContext context)
+    {
+        context.Response.Headers.Vary = "Accept";
+        if (!context.IsForPeople() || !context.Request.WantsPage())
+        {
+            return OAuthError.NotFound("This server is no authorization server: OAuth:Enabled is false.").ExecuteAsync(context);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
 }

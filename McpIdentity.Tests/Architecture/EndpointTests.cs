@@ -109,7 +109,7 @@ internal sealed class EndpointTests
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
             "/oauth/userinfo Programs GET, POST; CORS; userinfo; forms; OpenIddict",
-            "/oauth/{**rest} Programs *; oauth",
+            "/oauth/{**rest} Anyone *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
             "/register/{clientId} Programs GET, PUT, DELETE; CORS; register",
