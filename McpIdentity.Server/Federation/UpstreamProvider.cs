@@ -1,3 +1,4 @@
+using System.Globalization;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using OpenIddict.Client.WebIntegration;
@@ -18,6 +19,9 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
     private const string Entra = "Entra";
 
     public string DisplayName => Options.DisplayName ?? (Type == Oidc ? Id : Type);
+
+    /// <summary>What its button carries without an image.</summary>
+    public string Initial => StringInfo.GetNextTextElement(DisplayName).ToUpperInvariant();
 
     /// <summary>Which setting names the image of its button, for messages.</summary>
     public string IconSetting => $"OAuth:Providers:{Id}:Icon";
