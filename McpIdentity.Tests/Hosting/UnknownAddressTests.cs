@@ -56,7 +56,7 @@ internal sealed class UnknownAddressTests
     }
 
     [TestCase("/.well-known/nothing"), TestCase("/mcp/.well-known/nothing"), TestCase("/images/nothing.png")]
-    [TestCase("/register/nothing"), TestCase("/oauth/token"), TestCase("/mcp")]
+    [TestCase("/register/nothing"), TestCase("/oauth/token")]
     public async Task Where_programs_ask_a_browser_reads_json_too(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Accept", Chromium }, { "Origin", "https://app.example" } } };
