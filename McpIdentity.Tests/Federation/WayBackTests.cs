@@ -1,7 +1,10 @@
 using System.Net;
+using McpIdentity.Migrations;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Federation;
 
@@ -151,7 +154,7 @@ internal sealed class WayBackTests
     }
 
     [Test]
-    public async Task Who_was_too_fast_or_came_while_the_database_was_away_has_both_ways_too()
+    public async Task Who_was_too_fast_has_both_ways_too_in_the_language_of_the_page()
     {
         await using var server = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=true", "Mcp:RateLimiting:AuthEndpointMaxRequests=2");
         var client = await OAuthClient.RegisterPublicAsync(server);
@@ -165,6 +168,25 @@ internal sealed class WayBackTests
         Assert.That(LinkOf(refused, "Noch einmal versuchen"), Is.EqualTo(signIn.Address.PathAndQuery));
         server.Clock.Advance(TimeSpan.FromMinutes(2));
         Assert.That((await FollowAsync(alice, refused, "Zurück zur App")).Query["error"], Is.EqualTo("temporarily_unavailable"));
+    }
+
+    [Test]
+    public async Task Where_the_server_itself_fails_both_ways_are_there_too()
+    {
+        await using var server = await TestServer.StartAsync(_upstream.SettingsOf("staff"));
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var signIn = await alice.Browser.GetAsync(client.AuthorizeUrl());
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.ExecuteSqlAsync($"""DROP TABLE "UpstreamStates" """);
+        }
+
+        var page = await alice.Browser.SubmitAsync(signIn, button: "staff");
+
+        Assert.That(page.Status, Is.EqualTo(HttpStatusCode.InternalServerError));
+        Assert.That((await FollowAsync(alice, page, "Try again")).Address.PathAndQuery, Is.EqualTo(signIn.Address.PathAndQuery + "&again=1"));
+        Assert.That((await FollowAsync(alice, page, "Return to the app")).Query["error"], Is.EqualTo("temporarily_unavailable"));
     }
 
     // Nobody makes our server send an error of their choice, or to a place of their choice.
