@@ -37,7 +37,7 @@ internal static class McpResource
         var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
         if (!mcp.Enabled)
         {
-            app.Map(mcp.Path, () => new OAuthError("not_found", "This server has no MCP endpoint: Mcp:Enabled is false.") { StatusCode = StatusCodes.Status404NotFound })
+            app.Map(mcp.Path, () => OAuthError.NotFound("This server has no MCP endpoint: Mcp:Enabled is false."))
                 .WithAddress(endpoint);
         }
 

@@ -70,6 +70,7 @@ internal static class Program
         app.UseRequiredHttps();
         app.UsePreparedMetadata();
         app.UseSecurityHeaders();
+        app.UseUnknownAddresses();
         app.UseAllowedMethods();
         app.UseSignInAudit();
         app.UseRateLimits();

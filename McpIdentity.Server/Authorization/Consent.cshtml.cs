@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
@@ -18,7 +19,7 @@ namespace McpIdentity.Server.Authorization;
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, Repeats = $"{ConsentOffer.ScopeBox} {ConsentOffer.ToolBox}", KeepsOpener = true)]
 internal sealed class ConsentModel(
     AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
-    SignInProviders providers, IStringLocalizer<Words> words, IOptions<OAuthServerOptions> options, SecurityLog log) : PageModel
+    SignInProviders providers, KnownClients known, IStringLocalizer<Words> words, IOptions<OAuthServerOptions> options, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
@@ -105,16 +106,8 @@ internal sealed class ConsentModel(
             SessionId = Person.SessionId,
         });
         var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource));
-        var (url, target) = (AuthorizeEndpoint.AddressFor(Pending.Query, ticket), RedirectTarget.Of(Pending.RedirectUri));
-        if (!target.LeavesPage)
-        {
-            return new ContinuePage(url) { Text = $"You are being sent on to {target.FullName}." };
-        }
-
-        // The last page of ours that the person sees, if a program takes the answer from here.
-        return allow
-            ? new ContinuePage(url) { Heading = $"Connected", Text = $"You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
-            : new ContinuePage(url) { Heading = $"You declined", Text = $"Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
+        var url = AuthorizeEndpoint.AddressFor(Pending.Query, ticket);
+        return allow ? Ending.Allowed(url, Pending.RedirectUri, known) : Ending.Declined(url, Pending.RedirectUri);
     }
 
     private async Task<IActionResult?> OpenAsync()

@@ -12,6 +12,13 @@ internal sealed record RedirectTarget(RedirectTargetKind Kind, string Name, Form
     /// <summary>The answer may go to a program while our last page stays in the browser: it has to be one that is finished.</summary>
     public bool LeavesPage => Kind is not RedirectTargetKind.Site;
 
+    /// <summary>The host and port, or the scheme of the links.</summary>
+    public static string HostOf(string redirectUri)
+    {
+        var uri = new Uri(redirectUri);
+        return uri.Scheme is "http" or "https" ? Loopback.AuthorityOf(uri) : uri.Scheme + ":";
+    }
+
     public static RedirectTarget Of(string redirectUri)
     {
         var uri = new Uri(redirectUri);

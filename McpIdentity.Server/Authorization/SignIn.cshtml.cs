@@ -5,16 +5,15 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
-using OpenIddict.Abstractions;
-using OpenIddict.Client;
-using OpenIddict.Client.AspNetCore;
+using Microsoft.AspNetCore.WebUtilities;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// Says which client asks and where the answer will be sent, before anything goes upstream (MCP security best
-/// practices: confused deputy). The upstream <c>state</c> and its cookie are made only by the POST.
+/// practices: confused deputy); or signs somebody in for a page of our own. The upstream <c>state</c> and its cookie are made only
+/// when the person has chosen, but where <see cref="OnlyWay"/> says otherwise.
 /// </summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST", KeepsOpener = true)]
@@ -23,15 +22,37 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => Paths.SignInFor(ticket);
 
-    public PendingAuthorization Pending { get; private set; } = null!;
+    /// <summary>The app's request that somebody signs in for; null where they sign in for a page of ours.</summary>
+    public PendingAuthorization? Pending { get; private set; }
 
     public SignInProviders Providers => providers;
+
+    /// <summary>Which of the providers it was the last time; null where this browser does not know.</summary>
+    public string? ProviderOfLastTime => LastProvider.Of(HttpContext);
 
     /// <summary>What was wrong with the last attempt.</summary>
     public FormattableString? Problem { get; private set; }
 
+    /// <summary>A protected ticket, or a name of <see cref="Paths.OwnPages"/>.</summary>
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
+
+    /// <summary>Set where the person means another account than the one that the provider would take by itself.</summary>
+    [BindProperty(Name = KnownParameters.Other, SupportsGet = true)]
+    public string? Other { get; set; }
+
+    // Where it goes on once somebody has signed in.
+    private string Onward => Pending is null ? Paths.OwnPages[Ticket!] : Paths.Authorize + Pending.Query;
+
+    /// <summary>
+    /// The only provider, where the browser goes on to it at once: for a page of ours, and for an app that the operator answers for. Every
+    /// other app is shown first, and so is the page to whoever may mean another account, or has just been at the provider for this.
+    /// </summary>
+    private UpstreamProvider? OnlyWay =>
+        HttpMethods.IsGet(Request.Method) && Other is null && !Request.Query.ContainsKey(KnownParameters.Again) && providers.All is [var only] &&
+        (Pending is null || (Pending is { Approval: Approval.ByOperator, SignInPrompt: null } && !QueryHelpers.ParseQuery(Pending.Asked).ContainsKey(KnownParameters.SignedIn)))
+            ? only
+            : null;
 
     /// <param name="answer">The person does not want to try again: the error that the app is told.</param>
     /// <param name="done">The person has signed in, and a program that the browser shows nothing of may be next.</param>
@@ -43,7 +64,10 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return Redirect(AuthorizeEndpoint.AddressFor(Pending.Asked, tickets.ProtectRefusal(answer, Pending)));
         }
 
-        return elsewhere ?? (done is not null ? GoOn(Request.Query.ContainsKey(KnownParameters.SignInTooOld) ? SignInDemand.NotMet : "") : Page());
+        return elsewhere ??
+            (done is not null && Pending is not null ? GoOn(Request.Query.ContainsKey(KnownParameters.SignInTooOld) ? SignInDemand.NotMet : "")
+            : OnlyWay is { } only ? GoTo(only)
+            : Page());
     }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? provider, [FromForm] string? username)
@@ -57,21 +81,16 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         {
             if (SignedInPerson.From(User) is not null)
             {
-                return ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked);
+                return ContinuePage.ToNextStep(Pending is null ? Onward : Paths.Authorize + Pending.Asked);
             }
 
             Problem = $"Something has changed in this browser since the page was opened. Please choose again. If you read this a second time, the browser does not keep the cookies of this server: allow them.";
             return Page();
         }
 
-        HttpContext.Features.Set(new SignInRequest(Ticket!));
-        var back = RedirectTarget.Of(Pending.RedirectUri).Kind == RedirectTargetKind.Links ? $"{Paths.SignInFor(Ticket!)}&done=1" : Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
-            var demand = new SignInDemand(Pending.SignInPrompt, Pending.MaxAge, Pending.LoginHint);
-            return chosen.Id == GoogleSignIn.Scheme
-                ? Challenge(GoogleSignIn.Start(chosen, back, demand, time.GetUtcNow()), GoogleSignIn.Scheme)
-                : await ChallengeAsync(chosen, back, demand);
+            return GoTo(chosen);
         }
 
         if (!providers.Demo || DemoProvider.Find(username) is not { } person)
@@ -81,15 +100,16 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             return Page();
         }
 
+        HttpContext.Features.Set(AsRequest());
         if (admission.Check(person, "The demo provider") is { } notAdmitted)
         {
-            SignInFailure.Show(HttpContext, provider: null, notAdmitted);
+            SignInFailure.Show(HttpContext, provider: null, notAdmitted, who: person);
             return new EmptyResult();
         }
 
         if (await users.RecogniseAsync(person with { AuthenticatedAt = time.GetUtcNow() }, HttpContext.RequestAborted) is not { } principal)
         {
-            SignInFailure.Show(HttpContext, provider: null, SignInFailure.Disabled);
+            SignInFailure.Show(HttpContext, provider: null, SignInFailure.Disabled, who: person);
             return new EmptyResult();
         }
 
@@ -97,34 +117,13 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return GoOn();
     }
 
-    private async Task<IActionResult> ChallengeAsync(UpstreamProvider provider, string back, SignInDemand demand)
-    {
-        OpenIddictConfiguration configuration;
-        try
-        {
-            // Cached; asked for here because a challenge has no other way to say that the provider does not answer.
-            configuration = await HttpContext.RequestServices.GetRequiredService<OpenIddictClientService>()
-                .GetServerConfigurationByRegistrationIdAsync(provider.Id, HttpContext.RequestAborted);
-        }
-        catch (Exception exception) when (!HttpContext.RequestAborted.IsCancellationRequested)
-        {
-            SignInFailure.Show(HttpContext, provider, SignInFailure.NoDiscovery(provider), exception.GetBaseException().Message);
-            return new EmptyResult();
-        }
-
-        var properties = new AuthenticationProperties { RedirectUri = back };
-        properties.Items[OpenIddictClientAspNetCoreConstants.Properties.RegistrationId] = provider.Id;
-        demand.KeepIn(properties.Items, time.GetUtcNow());
-        foreach (var (name, value) in demand.ParametersFor(provider, configuration))
-        {
-            properties.SetParameter(name, value);
-        }
-
-        return Challenge(properties, OpenIddictClientAspNetCoreDefaults.AuthenticationScheme);
-    }
-
     private IActionResult? Open()
     {
+        if (Ticket is not null && Paths.OwnPages.ContainsKey(Ticket))
+        {
+            return null;
+        }
+
         if (tickets.Read(Ticket) is not { } pending)
         {
             return new ErrorResult(PersonError.Expired);
@@ -134,11 +133,23 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return pending.IsFresh ? null : ContinuePage.ToNextStep(Paths.Authorize + pending.Asked);
     }
 
-    private ContinuePage GoOn(string more = "")
+    private GoToProvider GoTo(UpstreamProvider provider)
     {
-        var (url, target) = (Paths.Authorize + Pending.Query + more, RedirectTarget.Of(Pending.RedirectUri));
-        return target.LeavesPage
-            ? new ContinuePage(url) { Heading = $"You are signed in", Text = $"If no other page opens here, {target.FullName} has taken over, and you can close this window." }
-            : new ContinuePage(url) { Text = $"You are being sent on to {target.FullName}." };
+        var prompt = Pending?.SignInPrompt ?? (Other is null ? null : PromptValues.SelectAccount);
+        return new GoToProvider(
+            provider,
+            AsRequest(),
+            // A private scheme shows nothing in the browser: our own page has to be the last one there, and not the provider's.
+            Pending is not null && RedirectTarget.Of(Pending.RedirectUri).Kind == RedirectTargetKind.Links ? $"{Paths.SignInFor(Ticket!)}&done=1" : Onward,
+            new SignInDemand(prompt, Pending?.MaxAge, Other is null ? Pending?.LoginHint : null)); // a hint would lead back to the same account
     }
+
+    private SignInRequest AsRequest() => new(Ticket!)
+    {
+        Host = Pending is null ? null : RedirectTarget.HostOf(Pending.RedirectUri),
+        Language = PageLanguage.Current,
+    };
+
+    private ContinuePage GoOn(string more = "") =>
+        Pending is null ? ContinuePage.ToNextStep(Onward) : Ending.SignedIn(Onward + more, RedirectTarget.Of(Pending.RedirectUri));
 }

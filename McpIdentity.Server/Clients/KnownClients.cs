@@ -64,6 +64,13 @@ internal sealed class KnownClients
             known.IsMisspelledBy(name, skeleton))?.Name;
     }
 
+    /// <summary>Whose links those of a private scheme are; null for every other address, and for a scheme that nobody is known by.</summary>
+    public string? OwnerOf(string redirectUri)
+    {
+        var target = new Uri(redirectUri);
+        return target.Scheme is "http" or "https" ? null : _all.FirstOrDefault(known => known.Receives(target, isWeb: false))?.Name;
+    }
+
     // As a person would read it: a host name of other letters arrives as punycode (RFC 5890 §2.3.2.1).
     private static string ReadableHost(Uri target)
     {

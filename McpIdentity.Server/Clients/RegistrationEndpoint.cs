@@ -26,7 +26,7 @@ internal static class RegistrationEndpoint
         }
     }
 
-    private static OAuthError IsOff() => new("not_found", "Clients are registered by the operator of this server.") { StatusCode = StatusCodes.Status404NotFound };
+    private static OAuthError IsOff() => OAuthError.NotFound("Clients are registered by the operator of this server.");
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
         HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, SoftwareStatements statements, IOptions<OAuthServerOptions> options,

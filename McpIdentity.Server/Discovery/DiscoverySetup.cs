@@ -43,5 +43,5 @@ internal static class DiscoverySetup
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true });
     }
 
-    private static OAuthError NotFound() => new("not_found", "There is no such metadata document on this server.") { StatusCode = StatusCodes.Status404NotFound };
+    private static OAuthError NotFound() => OAuthError.NotFound("There is no such metadata document on this server.");
 }

@@ -23,7 +23,7 @@ internal sealed record OtherResourceMetadata(string Resource, string? ResourceNa
             known.Identifier != own && Uri.TryCreate($"{known.Url.Scheme}://{resource}", UriKind.Absolute, out var named) && ProtectedResources.IsSame(known.Url, named));
         if (known is null)
         {
-            return new OAuthError("not_found", "OAuth:Resources has no such MCP server in another host.") { StatusCode = StatusCodes.Status404NotFound };
+            return OAuthError.NotFound("OAuth:Resources has no such MCP server in another host.");
         }
 
         http.Response.Headers.CacheControl = "public, max-age=300";

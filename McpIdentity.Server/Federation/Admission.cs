@@ -54,7 +54,7 @@ internal sealed class Admission(IOptions<OAuthServerOptions> options, SignInProv
         identity.Provider != GoogleSignIn.Scheme || options.Value.GoogleHostedDomain is not { Length: > 0 } only ||
         string.Equals(identity.HostedDomain, only, StringComparison.OrdinalIgnoreCase)
             ? null
-            : SignInFailure.DomainNotAllowed(only);
+            : SignInFailure.NotOfHostedDomain(only);
 
     private static bool IsIn(IEnumerable<string> domains, string? email) =>
         email?.LastIndexOf('@') is >= 0 and var at && domains.Contains(email[(at + 1)..], StringComparer.OrdinalIgnoreCase);

@@ -68,14 +68,14 @@ internal static class CallbackEndpoint
 
         if (admission.Check(identity, provider.DisplayName) is { } problem)
         {
-            SignInFailure.Show(http, provider, problem);
+            SignInFailure.Show(http, provider, problem, who: identity);
             return Results.Empty;
         }
 
         // Nothing of the provider's tokens is kept: the session is ours, and ends when ours ends.
         if (await users.RecogniseAsync(identity, cancellationToken) is not { } person)
         {
-            SignInFailure.Show(http, provider, SignInFailure.Disabled);
+            SignInFailure.Show(http, provider, SignInFailure.Disabled, who: identity);
             return Results.Empty;
         }
 

@@ -91,7 +91,8 @@ internal static class GoogleSignIn
             uri["hd"] = hostedDomain;
         }
 
-        await ContinuePage.ToProvider(context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google").WriteAsync(context.HttpContext);
+        await ContinuePage.ToProvider(
+            context.Options.AuthorizationEndpoint + QueryString.Create(uri), context.HttpContext.RequestServices.GetRequiredService<SignInProviders>().Find(Scheme)!.DisplayName).WriteAsync(context.HttpContext);
     }
 
     private static async Task CheckIdTokenAsync(OAuthCreatingTicketContext context)
@@ -127,7 +128,7 @@ internal static class GoogleSignIn
         var problem = identity is null ? SignInFailure.Unreachable(provider) : admission.Check(identity, provider.DisplayName);
         if (problem is not null)
         {
-            SignInFailure.Show(context.HttpContext, provider, problem);
+            SignInFailure.Show(context.HttpContext, provider, problem, who: identity);
             context.HandleResponse();
             return;
         }
@@ -135,7 +136,7 @@ internal static class GoogleSignIn
         var person = await services.GetRequiredService<UserDirectory>().RecogniseAsync(identity!, context.HttpContext.RequestAborted);
         if (person is null)
         {
-            SignInFailure.Show(context.HttpContext, provider, SignInFailure.Disabled);
+            SignInFailure.Show(context.HttpContext, provider, SignInFailure.Disabled, who: identity);
             context.HandleResponse();
             return;
         }

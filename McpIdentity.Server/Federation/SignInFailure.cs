@@ -1,6 +1,6 @@
 using System.Text.Json;
 using McpIdentity.Server.Pages;
-using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Html;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
@@ -10,15 +10,18 @@ internal static partial class SignInFailure
 {
     public static readonly PersonError Disabled = new(
         "account_disabled", $"Your account is disabled",
-        $"The operator of this server has disabled your account.", $"Ask whoever runs this server, or sign in with another account.");
+        $"The operator of this server has disabled your account.", $"Ask whoever runs this server, or sign in with another account.")
+    {
+        OffersOtherAccount = true,
+    };
 
     public static readonly PersonError NoState = new(
         "invalid_state", $"This sign-in does not belong to this browser",
-        $"The answer carries no state of ours, or was started in another browser, too long ago, or used before.", $"Go back to the app and start again.");
+        $"The answer carries no state of ours, or was started in another browser, too long ago, or used before.", $"Go back to where you came from and start again.");
 
     public static PersonError Denied(UpstreamProvider provider) => new(
         "access_denied", $"You did not sign in",
-        $"{provider.DisplayName} reports that the sign-in was cancelled.", $"Go back to the app and start again if that was not your intention.");
+        $"{provider.DisplayName} reports that the sign-in was cancelled.", $"Try again if that was not your intention.");
 
     public static PersonError BadClient(UpstreamProvider provider) => new(
         "invalid_client", $"{provider.DisplayName} does not accept this server",
@@ -34,12 +37,12 @@ internal static partial class SignInFailure
     /// <param name="error">Its own error code, already reduced to harmless characters.</param>
     public static PersonError Refused(UpstreamProvider provider, string error) => new(
         "provider_refused", $"{provider.DisplayName} refused the sign-in",
-        $"{provider.DisplayName} answered '{error}'.", $"Go back to the app and start again. If it stays so, give the reference below to the operator.");
+        $"{provider.DisplayName} answered '{error}'.", $"Try again. If it stays so, give the reference below to the operator.");
 
     public static PersonError BadToken(UpstreamProvider provider) => new(
         "invalid_id_token", $"{provider.DisplayName}'s answer cannot be trusted",
         $"The identity token is not meant for this sign-in: its signature, issuer, audience, nonce or time is wrong.",
-        $"Go back to the app and start again. If it stays so, the operator should compare the issuer and the client id, and this server's clock.");
+        $"Try again. If it stays so, the operator should compare the issuer and the client id, and this server's clock.");
 
     /// <summary>Also for an answer without a subject: nobody can be recognised by it.</summary>
     // What the provider did is not a fault of the browser's request (RFC 9110 §15.6.3, §15.6.4).
@@ -48,6 +51,7 @@ internal static partial class SignInFailure
         $"Signing in with {provider.DisplayName} failed.", $"Try again in a minute; if it stays so, give the reference below to the operator.")
     {
         Status = StatusCodes.Status502BadGateway,
+        IsPassing = true,
     };
 
     /// <summary>It was asked, and nothing came: a connection that broke, or that took too long.</summary>
@@ -56,6 +60,7 @@ internal static partial class SignInFailure
         $"{provider.DisplayName} did not answer this server in time, or broke off.", $"Try again in a minute; if it stays so, give the reference below to the operator.")
     {
         Status = StatusCodes.Status503ServiceUnavailable,
+        IsPassing = true,
     };
 
     public static PersonError NoDiscovery(UpstreamProvider provider) => new(
@@ -64,6 +69,7 @@ internal static partial class SignInFailure
         $"Try again in a minute; if it stays so, the operator should check OAuth:Providers:{provider.Id}:Issuer and the way there.")
     {
         Status = StatusCodes.Status503ServiceUnavailable,
+        IsPassing = true,
     };
 
     public static PersonError UnverifiedEmail(string provider, bool hasEmail) => new(
@@ -71,21 +77,35 @@ internal static partial class SignInFailure
         hasEmail
             ? (FormattableString)$"{provider} has not verified the e-mail address of this account, and this server admits verified addresses only."
             : $"{provider} named no e-mail address of this account, and this server admits verified addresses only.",
-        $"Verify the address with {provider}, or sign in with another account.");
+        $"Verify the address with {provider}, or sign in with another account.")
+    {
+        OffersOtherAccount = true,
+    };
 
     public static PersonError DomainNotAllowed(string domains) => new(
         "domain_not_allowed", $"This account may not sign in here",
-        $"This server admits people with a verified address at {domains} only.", $"Sign in with an account of that organisation.");
+        $"This server admits people with a verified address at {domains} only.", $"Sign in with an account of that organisation.")
+    {
+        OffersOtherAccount = true,
+    };
+
+    /// <param name="domain">The Google Workspace domain whose accounts alone are let in.</param>
+    public static PersonError NotOfHostedDomain(string domain) => new(
+        "domain_not_allowed", $"This account may not sign in here",
+        $"This server admits Google accounts only that the organisation {domain} manages.", $"Sign in with an account of that organisation.")
+    {
+        OffersOtherAccount = true,
+    };
 
     /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
-    public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null)
+    /// <param name="context">The request's.</param>
+    /// <param name="provider">Where somebody tried; null for a demo user.</param>
+    /// <param name="error">What to show.</param>
+    /// <param name="upstream">The provider's own words, for the log.</param>
+    /// <param name="who">As whom the person signed in, for the page alone.</param>
+    public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null, UpstreamIdentity? who = null)
     {
-        if (context.Features.Get<SignInRequest>() is { } request)
-        {
-            error = error with { TryAgain = Paths.SignInFor(request.Ticket), ReturnToApp = Paths.ReturnFrom(request.Ticket, AnswerFor(error)) };
-        }
-
-        context.Features.Set(error);
+        context.Features.Set(error with { SignedInAs = Describe(who, provider) });
         ReferenceId.IsInLog(context);
         context.Response.StatusCode = error.Status;
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
@@ -93,9 +113,21 @@ internal static partial class SignInFailure
         SignInFailed(logger, provider?.Id ?? "unknown", error.Code, FormattableString.Invariant(error.WhatHappened), FormattableString.Invariant(error.WhatToDo), Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
     }
 
-    // RFC 6749 §4.1.2.1 has a word for what may work in a minute; all else is a refusal to the client.
-    private static string AnswerFor(PersonError error) =>
-        error.Code is "provider_unavailable" or "provider_discovery_failed" ? Errors.TemporarilyUnavailable : Errors.AccessDenied;
+    private static FormattableString? Describe(UpstreamIdentity? who, UpstreamProvider? provider)
+    {
+        if (who is not { Name: not null } and not { Email: not null })
+        {
+            return null;
+        }
+
+        var name = new HtmlContentBuilder().AppendHtml(Inline.Strong(who.Name ?? who.Email));
+        if (who is { Name: not null, Email: not null })
+        {
+            name.AppendHtml(" (").AppendHtml(Inline.Foreign(who.Email)).AppendHtml(")");
+        }
+
+        return provider is null ? (FormattableString)$"You signed in as {name}." : $"You signed in with {provider.DisplayName} as {name}.";
+    }
 
     /// <summary>The cause behind a provider's own error code.</summary>
     public static PersonError Explain(UpstreamProvider provider, string error, string redirectUri) => error switch

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -6,8 +7,11 @@ namespace McpIdentity.Server.Federation;
 
 /// <summary>Who may vouch for people here, as configured.</summary>
 internal sealed partial class SignInProviders(
-    IOptions<OAuthServerOptions> options, IHostEnvironment environment, PublicAddress address, ILogger<SignInProviders> logger)
+    IOptions<OAuthServerOptions> options, IHostEnvironment environment, PublicAddress address, ServedImages images, ILogger<SignInProviders> logger)
 {
+    private readonly Dictionary<string, string?> _icons = UpstreamProvider.ListFrom(options.Value)
+        .ToDictionary(provider => provider.Id, provider => images.Serve(provider.IconSetting, provider.Options.Icon));
+
     /// <summary>In the order of the sign-in page.</summary>
     public IReadOnlyList<UpstreamProvider> All { get; } = [.. UpstreamProvider.ListFrom(options.Value).Where(provider => provider.IsUsable)];
 
@@ -21,6 +25,9 @@ internal sealed partial class SignInProviders(
     public string NameOf(string id) => Find(id)?.DisplayName ?? (id == DemoProvider.Name ? "the demo sign-in" : id);
 
     public UpstreamProvider? Find(string? id) => All.FirstOrDefault(provider => provider.Id == id);
+
+    /// <summary>The address of the image that its button carries; null where none is configured.</summary>
+    public string? IconOf(UpstreamProvider provider) => _icons[provider.Id];
 
     /// <summary>The address that the operator registers at the provider, byte by byte.</summary>
     public string CallbackOf(UpstreamProvider provider) => address.UrlOf(provider.CallbackPath);

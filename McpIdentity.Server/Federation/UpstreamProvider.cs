@@ -1,3 +1,4 @@
+using System.Globalization;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using OpenIddict.Client.WebIntegration;
@@ -19,6 +20,12 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
 
     public string DisplayName => Options.DisplayName ?? (Type == Oidc ? Id : Type);
 
+    /// <summary>What its button carries without an image.</summary>
+    public string Initial => StringInfo.GetNextTextElement(DisplayName).ToUpperInvariant();
+
+    /// <summary>Which setting names the image of its button, for messages.</summary>
+    public string IconSetting => $"OAuth:Providers:{Id}:Icon";
+
     /// <summary>Where the provider sends the browser back to: what the operator registers there, after our public address.</summary>
     public string CallbackPath => Options.CallbackPath ?? $"{Paths.Callback}/{Id}";
 
@@ -34,7 +41,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
         _ => $"OAuth:Providers:{Id}:ClientId and ClientSecret",
     };
 
-    /// <summary>Everything that somebody has begun to configure, Google first; see <see cref="IsUsable"/>.</summary>
+    /// <summary>Everything that somebody has begun to configure, in the order of the sign-in page; see <see cref="IsUsable"/>.</summary>
     public static IReadOnlyList<UpstreamProvider> ListFrom(OAuthServerOptions oauth)
     {
         if (!oauth.Enabled)
@@ -43,17 +50,19 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
         }
 
         var providers = new List<UpstreamProvider>();
-        if (!string.IsNullOrEmpty(oauth.GoogleClientId) || !string.IsNullOrEmpty(oauth.GoogleClientSecret))
+        var sections = new SortedDictionary<string, UpstreamProviderOptions>(oauth.Providers, StringComparer.OrdinalIgnoreCase);
+        if (sections.Remove(GoogleSignIn.Scheme, out var shown) || !string.IsNullOrEmpty(oauth.GoogleClientId) || !string.IsNullOrEmpty(oauth.GoogleClientSecret))
         {
             providers.Add(new UpstreamProvider(GoogleSignIn.Scheme, "Google", new UpstreamProviderOptions
             {
                 ClientId = oauth.GoogleClientId,
                 ClientSecret = oauth.GoogleClientSecret,
                 CallbackPath = oauth.CallbackPath,
+                DisplayName = shown?.DisplayName,
+                Icon = shown?.Icon,
             }));
         }
 
-        var sections = new SortedDictionary<string, UpstreamProviderOptions>(oauth.Providers, StringComparer.OrdinalIgnoreCase);
         Fold(sections, "github", oauth.GitHubClientId, oauth.GitHubClientSecret);
         Fold(sections, "microsoft", oauth.MicrosoftClientId, oauth.MicrosoftClientSecret);
         foreach (var (id, options) in sections)
@@ -67,7 +76,7 @@ internal sealed record UpstreamProvider(string Id, string Type, UpstreamProvider
             providers.Add(new UpstreamProvider(id.ToLowerInvariant(), type, options));
         }
 
-        return providers;
+        return [.. providers.OrderBy(provider => oauth.ProviderOrder.TakeWhile(id => !string.Equals(id, provider.Id, StringComparison.OrdinalIgnoreCase)).Count())];
     }
 
     /// <returns>The exact spelling of a type that we can serve, or null.</returns>

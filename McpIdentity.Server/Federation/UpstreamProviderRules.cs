@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using McpIdentity.Mcp;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,14 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
         var providers = UpstreamProvider.ListFrom(options);
-        var problems = providers.Where(provider => options.Providers.ContainsKey(provider.Id)).SelectMany(provider => Check(provider, environment)).ToList();
+        var problems = providers.Where(provider => provider.Id != GoogleSignIn.Scheme && options.Providers.ContainsKey(provider.Id))
+            .SelectMany(provider => Check(provider, environment)).ToList();
+        if (options.Providers.TryGetValue(GoogleSignIn.Scheme, out var google) && !SaysOnlyHowItIsShown(google))
+        {
+            problems.Add("OAuth:Providers:google says how Google is shown, by DisplayName and Icon; for the rest set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET.");
+        }
+
+
         if (problems.Count == 0)
         {
             // Each type has rules of its own, which OpenIddict says when it is built: at the first request, if nobody asks before.
@@ -23,6 +31,10 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
 
         problems.AddRange(providers.GroupBy(provider => provider.CallbackPath, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1)
             .Select(group => $"The providers {string.Join(", ", group.Select(provider => provider.Id))} share the callback {group.Key}: each needs its own."));
+        problems.AddRange(options.ProviderOrder.Where(id => !providers.Any(provider => string.Equals(provider.Id, id, StringComparison.OrdinalIgnoreCase)))
+            .Select(id => $"OAuth:ProviderOrder names '{id}', which is no provider that is configured: {(providers.Count > 0 ? string.Join(", ", providers.Select(provider => provider.Id)) : "there is none")}."));
+        problems.AddRange(providers.Where(provider => !string.IsNullOrEmpty(provider.Options.Icon))
+            .Select(provider => ServedImage.Read(provider.IconSetting, provider.Options.Icon!, out _)).OfType<string>());
         problems.AddRange(options.AllowedEmailDomains.Where(domain => !Domain.IsMatch(domain))
             .Select(domain => $"OAuth:AllowedEmailDomains holds '{domain}', which is not a domain such as example.com."));
 
@@ -54,9 +66,9 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
     {
         var (id, options) = (provider.Id, provider.Options);
         var section = $"OAuth:Providers:{id}";
-        if (!Identifier.IsMatch(id) || id is DemoProvider.Name or GoogleSignIn.Scheme)
+        if (!Identifier.IsMatch(id) || id is DemoProvider.Name)
         {
-            yield return $"{section}: an id is up to 32 small letters, digits and dashes, and neither demo nor google (for Google set GOOGLE_CLIENT_ID).";
+            yield return $"{section}: an id is up to 32 small letters, digits and dashes, and not demo.";
         }
 
         if (UpstreamProvider.KnownType(provider.Type) is null)
@@ -97,6 +109,12 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             yield return $"{section}: '{url}' must be an https address (http is for this machine, outside Production).";
         }
     }
+
+    private static bool SaysOnlyHowItIsShown(UpstreamProviderOptions google) => google is
+    {
+        Type: null, ClientId: null, ClientSecret: null, Issuer: null, Scopes.Count: 0, Settings.Count: 0, CallbackPath: null, TrustEmail: false,
+        AuthorizationEndpoint: null, TokenEndpoint: null, UserInfoEndpoint: null,
+    };
 
     // Over plain http anyone on the way can answer in the provider's place, and sign in as anybody.
     private static bool IsSafe(string url, IHostEnvironment environment) =>

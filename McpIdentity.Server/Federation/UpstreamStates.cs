@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;
@@ -26,7 +27,7 @@ internal sealed class UpstreamStates(McpIdentityDbContext db, TimeProvider time)
     public async Task<string> KeepAsync(string state, SignInRequest request, CancellationToken cancellationToken)
     {
         var handle = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
-        db.UpstreamStates.Add(new UpstreamState { Id = IdOf(handle), State = state, Request = request.Ticket, ExpiresAt = time.GetUtcNow() + Lifetime });
+        db.UpstreamStates.Add(new UpstreamState { Id = IdOf(handle), State = state, Request = request.Write(), ExpiresAt = time.GetUtcNow() + Lifetime });
         await db.SaveChangesAsync(cancellationToken);
         return handle;
     }
@@ -45,7 +46,9 @@ internal sealed class UpstreamStates(McpIdentityDbContext db, TimeProvider time)
             var query = QueryHelpers.ParseQuery(context.Request.QueryString.Value);
             query[Parameters.State] = kept.State;
             context.Request.QueryString = QueryString.Create(query);
-            context.Features.Set(new SignInRequest(kept.Request));
+            var request = SignInRequest.Read(kept.Request);
+            context.Features.Set(request);
+            PageLanguage.Speak(context, request.Language);
         }
     }
 

@@ -24,7 +24,7 @@ internal static class AllowedMethods
         }
 
         context.Response.Headers.Allow = address.Allow;
-        if (address.Reader != Reader.People)
+        if (!context.IsForPeople())
         {
             return new OAuthError(Errors.InvalidRequest, $"This address takes {address.Allow}.") { StatusCode = StatusCodes.Status405MethodNotAllowed }.ExecuteAsync(context);
         }

@@ -17,9 +17,15 @@ internal static class OAuthSwitch
         }
     }
 
-    private static Task NotHereAsync(HttpContext context) =>
-        new OAuthError("not_found", "This server is no authorization server: OAuth:Enabled is false.")
+    private static Task NotHereAsync(HttpContext context)
+    {
+        context.Response.Headers.Vary = "Accept";
+        if (!context.IsForPeople() || !context.Request.WantsPage())
         {
-            StatusCode = StatusCodes.Status404NotFound,
-        }.ExecuteAsync(context);
+            return OAuthError.NotFound("This server is no authorization server: OAuth:Enabled is false.").ExecuteAsync(context);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
 }

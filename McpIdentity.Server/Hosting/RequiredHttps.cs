@@ -29,12 +29,12 @@ internal static class RequiredHttps
                 return next(context);
             }
 
-            if (context.GetAddress() is not { AllowsHttp: false } address)
+            if (context.GetAddress() is not { AllowsHttp: false })
             {
                 return next(context);
             }
 
-            if (address.Reader == Reader.Programs)
+            if (!context.IsForPeople())
             {
                 return new OAuthError(Errors.InvalidRequest, Why).ExecuteAsync(context);
             }

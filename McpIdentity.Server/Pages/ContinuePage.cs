@@ -21,6 +21,9 @@ internal sealed class ContinuePage(string url) : IActionResult
     /// <summary>What the link to the address says.</summary>
     public FormattableString Link { get; init; } = $"Continue";
 
+    /// <summary>An app was connected, which can be disconnected again.</summary>
+    public bool IsConnected { get; init; }
+
     /// <summary>On the way to another page of ours, which may lead further.</summary>
     public static ContinuePage ToNextStep(string url) => new(url) { Text = $"You are being sent on to the next step." };
 

@@ -1,8 +1,6 @@
 using System.Globalization;
 using McpIdentity.Server.Protocol;
-using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Localization;
-using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -78,9 +76,7 @@ internal static class PageLanguage
 
     private static Task<ProviderCultureResult?> Asked(HttpContext context)
     {
-        var asked = context.Features.Get<IStatusCodeReExecuteFeature>()?.OriginalQueryString is { } query
-            ? QueryHelpers.ParseQuery(query).GetValueOrDefault(Parameters.UiLocales)
-            : context.Request.Query[Parameters.UiLocales];
+        var asked = AskedAddress.QueryOf(context)[Parameters.UiLocales];
         if (asked.Count == 0 && HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType)
         {
             asked = context.Request.Form[Parameters.UiLocales];

@@ -18,6 +18,7 @@ internal static class PagesSetup
         builder.AddPageLanguage();
         builder.Services.AddSingleton<IValidateOptions<BrandingOptions>, BrandingRules>();
         builder.Services.AddSingleton<StyleSheet>();
+        builder.Services.AddSingleton<ServedImages>();
         builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddViewLocalization().AddMvcOptions(mvc =>
         {
             // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
@@ -29,14 +30,12 @@ internal static class PagesSetup
     public static void MapPages(this WebApplication app)
     {
         app.MapRazorPages(); // each says its address on its model
+        app.MapImages();
 
         app.Map(Paths.StyleSheet, (HttpContext http, StyleSheet style) =>
         {
             http.Response.Headers.CacheControl = http.Request.QueryString.Value == "?" + style.Tag ? "public, max-age=31536000, immutable" : "public, max-age=3600";
             return TypedResults.Bytes(style.Bytes, "text/css; charset=utf-8", entityTag: new EntityTagHeaderValue($"\"{style.Tag}\""));
         }).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, WithoutOAuth = true });
-        app.Map(Paths.Home, (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
-            $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.UrlOf(mcp.Value.Path)}" : "")}\n"))
-            .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, WithoutOAuth = true });
     }
 }

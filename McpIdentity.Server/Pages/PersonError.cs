@@ -6,11 +6,14 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
     /// <summary>Of the answer, where the page that shows it does not know better.</summary>
     public int Status { get; init; } = StatusCodes.Status400BadRequest;
 
-    /// <summary>Where a failed sign-in can be tried once more.</summary>
-    public string? TryAgain { get; init; }
+    /// <summary>As whom somebody signed in who is not let in: they may have several accounts, and expect another one.</summary>
+    public FormattableString? SignedInAs { get; init; }
 
-    /// <summary>Where the person gives up, and the app is told (RFC 6749 §4.1.2.1).</summary>
-    public string? ReturnToApp { get; init; }
+    /// <summary>Another account of theirs may be let in.</summary>
+    public bool OffersOtherAccount { get; init; }
+
+    /// <summary>What failed may work in a minute: the word for it is <c>temporarily_unavailable</c> (RFC 6749 §4.1.2.1).</summary>
+    public bool IsPassing { get; init; }
 
     /// <summary>
     /// Nothing to look up in the log: any stranger can ask for such a page as often as they like, and what they asked is all that there is to say.
@@ -19,11 +22,17 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
 
     public static readonly PersonError Unexpected = new(
         "server_error", $"Something went wrong here", $"The server could not finish what you asked for. It is not your fault.",
-        $"Try again in a minute; if it stays so, give the reference below to whoever runs this server.");
+        $"Try again in a minute; if it stays so, give the reference below to whoever runs this server.")
+    {
+        IsPassing = true,
+    };
 
     public static readonly PersonError Unavailable = new(
         "temporarily_unavailable", $"The server is busy with itself", $"It cannot reach its database at the moment. It is not your fault, and nothing of yours is lost.",
-        $"Wait a few seconds and load this page again.");
+        $"Wait a few seconds and try again.")
+    {
+        IsPassing = true,
+    };
 
     public static readonly PersonError Expired = new(
         "expired", $"This page is too old", $"You took longer than a day, or the page was not opened from an app.",
@@ -39,6 +48,7 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
         "temporarily_unavailable", $"That was too fast", $"Too many requests have come from your network within a short time.",
         $"Wait {seconds} seconds and try again.")
     {
+        IsPassing = true,
         IsWithoutReference = true,
     };
 

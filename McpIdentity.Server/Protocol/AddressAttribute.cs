@@ -1,3 +1,5 @@
+using Microsoft.Net.Http.Headers;
+
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>Who reads what an address answers, errors included.</summary>
@@ -8,6 +10,9 @@ internal enum Reader
 
     /// <summary>A person's browser: errors are a page, and nothing is kept in a cache.</summary>
     People,
+
+    /// <summary>Either, as the request's <c>Accept</c> says; so is an address that nobody serves.</summary>
+    Anyone,
 }
 
 /// <summary>
@@ -84,7 +89,19 @@ internal static class AddressExtensions
     public static AddressAttribute? GetAddress(this HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<AddressAttribute>();
 
     /// <summary>Whether a person's browser is at this address, and an error is a page.</summary>
-    public static bool IsForPeople(this HttpContext context) => context.GetAddress() is { Reader: Reader.People };
+    public static bool IsForPeople(this HttpContext context) => context.GetAddress() is { Reader: not Reader.Anyone } address
+        ? address.Reader == Reader.People
+        : context.Request.WantsPage();
+
+    /// <summary>Whether a page is asked for by name, and not as one of all types: browsers do, programs do not (RFC 9110 §12.5.1).</summary>
+    public static bool WantsPage(this HttpRequest request)
+    {
+        var accept = request.GetTypedHeaders().Accept;
+        return QualityOf(accept, "text/html") is > 0 and var page && page >= QualityOf(accept, "application/json");
+    }
+
+    private static double QualityOf(IEnumerable<MediaTypeHeaderValue> accept, string type) =>
+        accept.Where(range => range.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase)).Select(range => range.Quality ?? 1).DefaultIfEmpty(0).Max();
 
     /// <summary>Says what the endpoint needs.</summary>
     public static TBuilder WithAddress<TBuilder>(this TBuilder endpoint, AddressAttribute address)

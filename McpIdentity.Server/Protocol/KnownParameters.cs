@@ -21,6 +21,12 @@ internal static class KnownParameters
     /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
     public const string SignInTooOld = "sign_in_too_old";
 
+    /// <summary>Of the sign-in page: the person chooses, however few providers there are.</summary>
+    public const string Again = "again";
+
+    /// <summary>Of the sign-in page: the person means another account than the one that the provider would take by itself.</summary>
+    public const string Other = "other";
+
     /// <summary>
     /// By how many characters our pages make a query longer, with "another account" too: a request that was not too long stays so
     /// on its way back.

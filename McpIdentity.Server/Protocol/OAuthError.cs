@@ -10,6 +10,9 @@ internal sealed record OAuthError(string Error, string Description) : IResult
     [JsonIgnore]
     public int StatusCode { get; init; } = StatusCodes.Status400BadRequest;
 
+    /// <summary>There is nothing at the address, or it is switched off.</summary>
+    public static OAuthError NotFound(string description) => new("not_found", description) { StatusCode = StatusCodes.Status404NotFound };
+
     public Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Response.StatusCode = StatusCode;

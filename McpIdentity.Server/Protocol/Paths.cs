@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>
@@ -37,8 +39,12 @@ internal static class Paths
     public const string Waiting = "/waiting";
     public const string SignOut = "/oauth/signout";
     public const string Error = "/error";
+    public const string Account = "/account";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
+
+    /// <summary>The operator's own images, each by a name made of its bytes.</summary>
+    public const string Images = "/images";
 
     public const string Health = "/health";
     public const string Live = "/health/live";
@@ -51,9 +57,26 @@ internal static class Paths
     /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
     public const string OldMetadata = "/oidc/.well-known/{document}";
 
-    /// <summary>The sign-in page for one authorization request.</summary>
-    /// <param name="ticket">Its protected ticket.</param>
-    public static string SignInFor(string ticket) => $"{SignIn}?request={ticket}";
+    /// <summary>Signs somebody in for <see cref="Account"/>, without an app.</summary>
+    public const string OwnAccount = "account";
+
+    /// <summary>
+    /// The pages of ours that somebody signs in for without an app, by the name that the sign-in page is given: a closed list, so that
+    /// nobody is sent to an address that came from outside.
+    /// </summary>
+    public static readonly FrozenDictionary<string, string> OwnPages = new Dictionary<string, string> { [OwnAccount] = Account }.ToFrozenDictionary();
+
+    /// <summary>The sign-in page.</summary>
+    /// <param name="request">The protected ticket of an app's request, or a name of <see cref="OwnPages"/>.</param>
+    public static string SignInFor(string request) => $"{SignIn}?request={request}";
+
+    /// <summary>The same for somebody who could not sign in or has just signed out: it does not go on to the only provider by itself.</summary>
+    /// <inheritdoc cref="SignInFor"/>
+    public static string SignInAgainFor(string request) => $"{SignInFor(request)}&{KnownParameters.Again}=1";
+
+    /// <summary>The same for somebody who means another account: the provider shows which there are.</summary>
+    /// <inheritdoc cref="SignInFor"/>
+    public static string SignInAsAnotherFor(string request) => $"{SignInFor(request)}&{KnownParameters.Other}=1";
 
     /// <summary>Goes back to the app that asked, with an error, because nobody could sign in.</summary>
     /// <param name="ticket">The ticket of the sign-in page.</param>
@@ -62,7 +85,7 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, Images, Account, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 

@@ -71,6 +71,7 @@ internal sealed class SessionCookie(
             ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 
+        LastProvider.Remember(context.HttpContext, context.Principal!.FindFirstValue(ProviderClaim) ?? "");
         // The provider's tokens stay here, and where the sign-in leads on to: the cookie's own properties travel in it.
         context.Properties.RedirectUri = null;
         context.Properties.StoreTokens([]);

@@ -65,6 +65,12 @@ internal sealed class OAuthServerOptions
     public IDictionary<string, UpstreamProviderOptions> Providers { get; } =
         new Dictionary<string, UpstreamProviderOptions>(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>
+    /// The ids of sign-in providers in the order in which the sign-in page offers them: <c>staff</c>, <c>google</c>. Those that are not named
+    /// follow, Google first and the others by their ids.
+    /// </summary>
+    public IList<string> ProviderOrder { get; } = [];
+
     /// <summary>Admits people with a verified e-mail address of these domains only. Empty, everyone that a provider vouches for.</summary>
     public IList<string> AllowedEmailDomains { get; } = [];
 

@@ -30,6 +30,12 @@ internal sealed class UpstreamProviderOptions
     /// <summary>What the button says: "Continue with …".</summary>
     public string? DisplayName { get; set; }
 
+    /// <summary>
+    /// A file with the image that the button carries: PNG, SVG, JPEG, WebP or GIF, of 64 KiB at most. It is read at the start. Absent, the
+    /// button carries the first letter of the name.
+    /// </summary>
+    public string? Icon { get; set; }
+
     /// <summary>The settings of OpenIddict's integration, by their own names: <c>Tenant</c> of Microsoft, <c>Domain</c> of Okta.</summary>
     [Secret]
     public IDictionary<string, string?> Settings { get; } = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);

@@ -40,8 +40,8 @@ internal static class TokenEndpoints
             IsOpenIddicts = true,
         });
         // Guesses beside them count too.
-        app.Map(Paths.OAuth + "/{**rest}", NotFound).WithAddress(new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Bucket = "oauth" });
+        app.Map(Paths.OAuth + "/{**rest}", NotFound).WithAddress(new AddressAttribute(Reader.Anyone, AddressAttribute.AnyMethod) { Bucket = "oauth" });
     }
 
-    private static OAuthError NotFound() => new("not_found", "There is nothing at this address.") { StatusCode = StatusCodes.Status404NotFound };
+    private static UnknownAddress NotFound() => UnknownAddress.Answer;
 }

@@ -37,7 +37,7 @@ internal sealed class EndpointTests
     public void The_pages_are_where_the_table_of_addresses_says() => Assert.That(
         _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
-        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error }));
+        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error, Paths.Home }));
 
     // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
     [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
@@ -73,7 +73,7 @@ internal sealed class EndpointTests
 
         Assert.That(rows, Is.EqualTo(new[]
         {
-            "/ Programs GET, HEAD; http; without OAuth",
+            "/ Anyone GET, HEAD; http; without OAuth",
             "/.well-known/jwks.json Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/oauth-authorization-server/mcp Programs GET, HEAD; CORS; http; any host; OpenIddict",
@@ -91,6 +91,7 @@ internal sealed class EndpointTests
             "/health Programs GET, HEAD; http; any host; without OAuth",
             "/health/live Programs GET, HEAD; http; any host; without OAuth",
             "/health/ready Programs GET, HEAD; http; any host; without OAuth",
+            "/images/{name} Programs GET, HEAD; http; without OAuth",
             "/login People GET, HEAD, POST; sign-in; forms; signs in by POST",
             "/mcp Programs *; CORS; compares origins; any host; without OAuth",
             "/mcp/.well-known/oauth-authorization-server Programs GET, HEAD; CORS; http; any host; OpenIddict",
@@ -108,7 +109,7 @@ internal sealed class EndpointTests
             "/oauth/signout People GET, HEAD, POST; oauth; forms",
             "/oauth/token Programs POST; CORS; token; forms; OpenIddict; lets GET through",
             "/oauth/userinfo Programs GET, POST; CORS; userinfo; forms; OpenIddict",
-            "/oauth/{**rest} Programs *; oauth",
+            "/oauth/{**rest} Anyone *; oauth",
             "/oidc/.well-known/{document} Programs GET, HEAD; http",
             "/register Programs POST; CORS; register",
             "/register/{clientId} Programs GET, PUT, DELETE; CORS; register",

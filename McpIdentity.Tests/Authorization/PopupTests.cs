@@ -73,7 +73,7 @@ internal sealed class PopupTests
         await Assertions.Expect(chromium.Page.Locator("output")).ToContainTextAsync("error=access_denied");
     }
 
-    [TestCase("Allow", "Connected")]
+    [TestCase("Allow", "Connected to Cursor")]
     [TestCase("Deny", "You declined")]
     public async Task The_last_page_before_a_program_takes_over_is_finished(string button, string heading)
     {
@@ -88,6 +88,12 @@ internal sealed class PopupTests
 
         await Assertions.Expect(chromium.Page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(heading);
         await Assertions.Expect(chromium.Page.GetByText("You can close this window")).ToBeVisibleAsync();
+
+        // Where the app was not there to open, the link asks once more.
+        sent = chromium.Page.WaitForRequestAsync(request => request.Url.Contains("decision=", StringComparison.Ordinal));
+        await chromium.Page.GetByRole(AriaRole.Link, new() { Name = "If nothing has happened" }).ClickAsync();
+        await sent;
+        Assert.That(chromium.CspViolations, Is.Empty);
     }
 
     [Test]

@@ -32,7 +32,7 @@ internal sealed class ProviderConfigurationTests
         Assert.That(log.Lines.Any(line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains($"Sign-in with {provider} is off", StringComparison.Ordinal) && line.Contains(advice, StringComparison.Ordinal)), Is.True, string.Join('\n', log.Lines));
     }
 
-    [TestCase("OAuth:Providers:Demo:ClientId=x", "neither demo nor google")]
+    [TestCase("OAuth:Providers:Demo:ClientId=x", "and not demo")]
     [TestCase("OAuth:Providers:google:ClientId=x", "GOOGLE_CLIENT_ID")]
     [TestCase("OAuth:Providers:our idp:ClientId=x", "small letters, digits and dashes")]
     [TestCase("OAuth:Providers:acme:Type=Fasebook", "use oidc with an Issuer")]

@@ -78,7 +78,7 @@ internal sealed class ProviderTests
 
         var page = await alice.Browser.GetAsync(_client.AuthorizeUrl());
 
-        Assert.That(page.Document!.QuerySelectorAll("button").Select(button => button.TextContent),
+        Assert.That(page.Document!.QuerySelectorAll("button").Select(button => button.TextContent.Trim()),
             Is.EqualTo(["Continue with GitHub", "Continue with GitLab", "Continue with Example staff", "Continue with Microsoft"]));
         Assert.That(page.Document.QuerySelector("[name=username]"), Is.Null, "the demo users are gone");
         Assert.That(_upstream.Asked, Is.Empty);

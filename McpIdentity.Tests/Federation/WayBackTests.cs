@@ -1,7 +1,10 @@
 using System.Net;
+using McpIdentity.Migrations;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Federation;
 
@@ -116,6 +119,74 @@ internal sealed class WayBackTests
         Assert.That(page.Body, Does.Contain("invalid_state"));
         Assert.That((await FollowAsync(alice, page, "Try again")).Address.AbsolutePath, Is.EqualTo("/signin"));
         Assert.That((await FollowAsync(alice, page, "Return to the app")).Query["error"], Is.EqualTo("access_denied"));
+    }
+
+    // Who has several accounts expects to be another one; the provider would take the same again (OpenID Connect Core §3.1.2.1).
+    [TestCase("staff", "email", "alice@elsewhere.example", "example.com only"), TestCase("staff", "email_verified", false, "verified addresses only")]
+    public async Task Who_is_not_admitted_reads_by_which_rule_and_as_whom_and_signs_in_with_another_account(string provider, string claim, object value, string rule)
+    {
+        _upstream.Claims[claim] = value;
+        _upstream.OtherAccount = "bob";
+        using var alice = new Person(_server, provider: _upstream.Origin) { ProviderId = provider };
+        var page = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(_client.AuthorizeUrl(("login_hint", "alice@elsewhere.example"))), button: provider);
+        var text = page.Document!.QuerySelector("main")!.TextContent;
+
+        Assert.That(text, Does.Contain(rule).And.Contain("You signed in with staff as Alice Liddell (" + _upstream.Claims["email"]));
+        Assert.That(text, Does.Contain("client.example"), "whose developer may be asked");
+        var signIn = await FollowAsync(alice, page, "Sign in with another account");
+        _upstream.Claims["email_verified"] = true;
+        await alice.Browser.SubmitAsync(signIn, button: provider);
+
+        Assert.That(_upstream.Asked[1]["prompt"], Is.EqualTo("select_account"));
+        Assert.That(_upstream.Asked[1], Does.Not.ContainKey("login_hint"), "it would lead back to the same account");
+    }
+
+    [Test]
+    public async Task A_failure_at_the_callback_speaks_the_language_of_the_sign_in_page()
+    {
+        using var alice = new Person(_server, provider: _upstream.Origin) { ProviderId = "staff" };
+        _upstream.AuthorizationError = "access_denied";
+
+        var page = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(_client.AuthorizeUrl(("ui_locales", "ar de"))), button: "staff");
+
+        Assert.That(page.Document!.DocumentElement.GetAttribute("lang"), Is.EqualTo("ar"));
+        Assert.That(page.Document.QuerySelector("dd[lang=en]")!.TextContent, Does.Contain("reports that the sign-in was cancelled"), "for whoever helps");
+    }
+
+    [Test]
+    public async Task Who_was_too_fast_has_both_ways_too_in_the_language_of_the_page()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=true", "Mcp:RateLimiting:AuthEndpointMaxRequests=2");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var signIn = await alice.Browser.GetAsync(client.AuthorizeUrl(("ui_locales", "de")));
+        await alice.Browser.GetAsync(signIn.Address.AbsoluteUri);
+
+        var refused = await alice.Browser.SubmitAsync(signIn);
+
+        Assert.That((refused.Status, refused.Document!.DocumentElement.GetAttribute("lang")), Is.EqualTo((HttpStatusCode.TooManyRequests, "de")));
+        Assert.That(LinkOf(refused, "Noch einmal versuchen"), Is.EqualTo(signIn.Address.PathAndQuery));
+        server.Clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.That((await FollowAsync(alice, refused, "Zurück zur App")).Query["error"], Is.EqualTo("temporarily_unavailable"));
+    }
+
+    [Test]
+    public async Task Where_the_server_itself_fails_both_ways_are_there_too()
+    {
+        await using var server = await TestServer.StartAsync(_upstream.SettingsOf("staff"));
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var signIn = await alice.Browser.GetAsync(client.AuthorizeUrl());
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database.ExecuteSqlAsync($"""DROP TABLE "UpstreamStates" """);
+        }
+
+        var page = await alice.Browser.SubmitAsync(signIn, button: "staff");
+
+        Assert.That(page.Status, Is.EqualTo(HttpStatusCode.InternalServerError));
+        Assert.That((await FollowAsync(alice, page, "Try again")).Address.PathAndQuery, Is.EqualTo(signIn.Address.PathAndQuery + "&again=1"));
+        Assert.That((await FollowAsync(alice, page, "Return to the app")).Query["error"], Is.EqualTo("temporarily_unavailable"));
     }
 
     // Nobody makes our server send an error of their choice, or to a place of their choice.

@@ -26,9 +26,11 @@ internal sealed class SessionCookieTests
         var cookies = CookiesOf(alice);
         var session = cookies.Where(cookie => cookie.Name == "__Host-mcpidentity").ToList();
         var form = cookies.Where(cookie => cookie.Name == "__Host-mcpidentity-form").ToList();
-        Assert.That(cookies, Has.Count.EqualTo(session.Count + form.Count), $"no other cookie: {string.Join('\n', cookies)}");
+        var provider = cookies.Where(cookie => cookie.Name == "__Host-mcpidentity-provider").ToList(); // which it was the last time
+        Assert.That(cookies, Has.Count.EqualTo(session.Count + form.Count + provider.Count), $"no other cookie: {string.Join('\n', cookies)}");
         Assert.That(session, Is.Not.Empty);
         Assert.That(form, Is.Not.Empty);
+        Assert.That(provider, Has.Count.EqualTo(session.Count));
         using (Assert.EnterMultipleScope())
         {
             // RFC 6265bis §4.1.3.2: Secure, of the path /, without a domain; a browser drops a __Host- cookie that is not.
@@ -41,7 +43,7 @@ internal sealed class SessionCookieTests
             }
 
             // Lax, because a browser comes to the authorization endpoint from the client's site and is to be known there.
-            Assert.That(session, Is.All.Property(nameof(SetCookieHeaderValue.SameSite)).EqualTo(SameSiteMode.Lax));
+            Assert.That(session.Concat(provider), Is.All.Property(nameof(SetCookieHeaderValue.SameSite)).EqualTo(SameSiteMode.Lax));
             Assert.That(form, Is.All.Property(nameof(SetCookieHeaderValue.SameSite)).EqualTo(SameSiteMode.Strict));
         }
     }
@@ -56,7 +58,7 @@ internal sealed class SessionCookieTests
         await client.AuthorizeAsync(alice);
 
         var cookies = CookiesOf(alice);
-        Assert.That(cookies.Select(cookie => cookie.Name.ToString()).Distinct(), Is.EquivalentTo(["mcpidentity", "mcpidentity-form"]),
+        Assert.That(cookies.Select(cookie => cookie.Name.ToString()).Distinct(), Is.EquivalentTo(["mcpidentity", "mcpidentity-form", "mcpidentity-provider"]),
             "without the prefix, which a browser believes over https alone");
         Assert.That(cookies, Is.All.Property(nameof(SetCookieHeaderValue.HttpOnly)).True.And.Property(nameof(SetCookieHeaderValue.Path)).Property("Value").EqualTo("/"));
     }

@@ -1,0 +1,36 @@
+using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.WebUtilities;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Pages;
+
+/// <summary>
+/// What somebody signs in for: a feature of the HTTP request, so that a page about a failure leads on, to another try or back to
+/// the app.
+/// </summary>
+/// <param name="Name">The protected ticket of an app's request, or a name of <see cref="Paths.OwnPages"/>.</param>
+internal sealed record SignInRequest(string Name)
+{
+    private const string App = "app";
+
+    /// <summary>The host that receives the answer, for whoever helps; null where there is none.</summary>
+    public string? Host { get; init; }
+
+    /// <summary>The language of the sign-in page.</summary>
+    public string? Language { get; init; }
+
+    /// <summary>As it is kept while the person is at the provider.</summary>
+    public string Write() => Name + string.Concat(new[] { (Parameters.UiLocales, Language), (App, Host) }
+        .Where(part => part.Item2 is not null).Select(part => $"&{part.Item1}={Uri.EscapeDataString(part.Item2!)}"));
+
+    /// <summary>The same, read; a server of an earlier release has written the name alone.</summary>
+    public static SignInRequest Read(string text)
+    {
+        var (name, more) = text.IndexOf('&', StringComparison.Ordinal) is >= 0 and var end ? (text[..end], QueryHelpers.ParseQuery(text[end..].TrimStart('&'))) : (text, []);
+        return new SignInRequest(name)
+        {
+            Language = more.GetValueOrDefault(Parameters.UiLocales),
+            Host = more.GetValueOrDefault(App),
+        };
+    }
+}
