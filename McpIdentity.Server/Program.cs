@@ -77,6 +77,7 @@ internal static class Program
         app.UseRateLimits();
         app.UseProtocolRequestChecks();
         app.UseRateLimitsByForm();
+        app.UsePageLanguage();
         app.UseUpstreamStates();
         app.UseAuthentication();
         app.UseAntiforgery();

@@ -1,5 +1,7 @@
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
+using Microsoft.AspNetCore.Localization;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using Microsoft.Extensions.Options;
 
@@ -20,5 +22,15 @@ internal static class AuthorizationSetup
         builder.Services.AddSingleton<ScopeHolders>();
         builder.Services.AddSingleton<IValidateOptions<McpHostOptions>, AdministratorRules>();
         builder.Services.Configure<RazorPagesOptions>(pages => pages.Conventions.AddPageRoute("/Authorization/SignIn", Paths.Login));
+        builder.Services.PostConfigure<RequestLocalizationOptions>(languages => languages.RequestCultureProviders.Insert(1, new CustomRequestCultureProvider(LanguagesOfTicket)));
+    }
+
+    // What the client asked for travels within the ticket of the pages in between.
+    private static Task<ProviderCultureResult?> LanguagesOfTicket(HttpContext context)
+    {
+        var ticket = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType ? context.Request.Form["request"] : context.Request.Query["request"];
+        return Task.FromResult(context.RequestServices.GetRequiredService<AuthorizationTickets>().Read(ticket) is { } pending
+            ? PageLanguage.Prefer(pending.Languages)
+            : null);
     }
 }

@@ -36,9 +36,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     {
         get
         {
-            // RFC 9110 §12.4.2: zero is one that they do not read.
-            var ofBrowser = Request.GetTypedHeaders().AcceptLanguage.Where(language => language.Quality is not 0).OrderByDescending(language => language.Quality ?? 1);
-            string[] languages = [.. Pending.Languages.Concat(ofBrowser.Select(language => language.Value.ToString())).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
+            string[] languages = [.. Pending.Languages.Concat(PageLanguage.OfBrowser(Request)).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
             return Pending.Scopes.Split(' ').Select(scope =>
             {
                 var (words, language) = resources.Get(Pending.Resource)?.MeaningOf(scope, languages) ?? (scope, "");
@@ -70,7 +68,7 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
                 return Decide(allow: false);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
-                return ContinuePage.To(Paths.Authorize + Pending.QueryForAnotherAccount(), "the next step");
+                return ContinuePage.ToNextStep(Paths.Authorize + Pending.QueryForAnotherAccount());
             default:
                 return Page();
         }
@@ -89,13 +87,13 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         var (url, target) = (AuthorizeEndpoint.AddressFor(Pending.Query, ticket), RedirectTarget.Of(Pending.RedirectUri));
         if (!target.LeavesPage)
         {
-            return ContinuePage.To(url, target.FullName);
+            return new ContinuePage(url) { Text = $"You are being sent on to {target.FullName}." };
         }
 
         // The last page of ours that the person sees, if a program takes the answer from here.
         return allow
-            ? new ContinuePage(url) { Heading = "Connected", Text = "You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
-            : new ContinuePage(url) { Heading = "You declined", Text = "Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
+            ? new ContinuePage(url) { Heading = $"Connected", Text = $"You can close this window.", Link = $"If nothing has happened, open {target.FullName}" }
+            : new ContinuePage(url) { Heading = $"You declined", Text = $"Nothing was allowed. You can close this window.", Link = $"If nothing has happened, tell {target.FullName}" };
     }
 
     private async Task<IActionResult?> OpenAsync()
@@ -121,5 +119,5 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         return null;
     }
 
-    private ContinuePage GoOn() => ContinuePage.To(Paths.Authorize + Pending.Asked, "the next step");
+    private ContinuePage GoOn() => ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked);
 }

@@ -28,7 +28,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     public SignInProviders Providers => providers;
 
     /// <summary>What was wrong with the last attempt.</summary>
-    public string? Problem { get; private set; }
+    public FormattableString? Problem { get; private set; }
 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
@@ -57,16 +57,15 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         {
             if (SignedInPerson.From(User) is not null)
             {
-                return ContinuePage.To(Paths.Authorize + Pending.Asked, "the next step");
+                return ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked);
             }
 
-            Problem = "Something has changed in this browser since the page was opened. Please choose again. " +
-                "If you read this a second time, the browser does not keep the cookies of this server: allow them.";
+            Problem = $"Something has changed in this browser since the page was opened. Please choose again. If you read this a second time, the browser does not keep the cookies of this server: allow them.";
             return Page();
         }
 
         HttpContext.Features.Set(new SignInRequest(Ticket!));
-        var back = RedirectTarget.Of(Pending.RedirectUri).IsPrivateScheme ? $"{Paths.SignInFor(Ticket!)}&done=1" : Paths.Authorize + Pending.Query;
+        var back = RedirectTarget.Of(Pending.RedirectUri).Kind == RedirectTargetKind.Links ? $"{Paths.SignInFor(Ticket!)}&done=1" : Paths.Authorize + Pending.Query;
         if (providers.Find(provider) is { } chosen)
         {
             var demand = new SignInDemand(Pending.SignInPrompt, Pending.MaxAge, Pending.LoginHint);
@@ -77,7 +76,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
 
         if (!providers.Demo || DemoProvider.Find(username) is not { } person)
         {
-            Problem = providers.Demo ? "The demo users are alice and bob." : "Choose how to sign in.";
+            Problem = providers.Demo ? (FormattableString)$"The demo users are alice and bob." : $"Choose how to sign in.";
             Response.StatusCode = StatusCodes.Status400BadRequest;
             return Page();
         }
@@ -132,14 +131,14 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         Pending = pending;
-        return pending.IsFresh ? null : ContinuePage.To(Paths.Authorize + pending.Asked, "the next step");
+        return pending.IsFresh ? null : ContinuePage.ToNextStep(Paths.Authorize + pending.Asked);
     }
 
     private ContinuePage GoOn(string more = "")
     {
         var (url, target) = (Paths.Authorize + Pending.Query + more, RedirectTarget.Of(Pending.RedirectUri));
         return target.LeavesPage
-            ? new ContinuePage(url) { Heading = "You are signed in", Text = $"If no other page opens here, {target.FullName} has taken over, and you can close this window." }
-            : ContinuePage.To(url, target.FullName);
+            ? new ContinuePage(url) { Heading = $"You are signed in", Text = $"If no other page opens here, {target.FullName} has taken over, and you can close this window." }
+            : new ContinuePage(url) { Text = $"You are being sent on to {target.FullName}." };
     }
 }

@@ -28,7 +28,7 @@ internal sealed class ContinueToProvider(SignInProviders providers) : IOpenIddic
             context.AuthorizationEndpoint,
             context.Request.GetParameters().Select(parameter => KeyValuePair.Create(parameter.Key, (string?)parameter.Value))
                 .Where(parameter => !string.IsNullOrEmpty(parameter.Value)));
-        await ContinuePage.To(url, providers.Find(context.Registration.RegistrationId)!.DisplayName).WriteAsync(http);
+        await ContinuePage.ToProvider(url, providers.Find(context.Registration.RegistrationId)!.DisplayName).WriteAsync(http);
         context.HandleRequest();
     }
 }

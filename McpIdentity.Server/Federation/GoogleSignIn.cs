@@ -91,7 +91,7 @@ internal static class GoogleSignIn
             uri["hd"] = hostedDomain;
         }
 
-        await ContinuePage.To(context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google").WriteAsync(context.HttpContext);
+        await ContinuePage.ToProvider(context.Options.AuthorizationEndpoint + QueryString.Create(uri), "Google").WriteAsync(context.HttpContext);
     }
 
     private static async Task CheckIdTokenAsync(OAuthCreatingTicketContext context)

@@ -8,19 +8,17 @@ namespace McpIdentity.Server.Federation;
 /// <summary>Why signing in did not work: a code for each cause, in words that say what to do (SEED-088).</summary>
 internal static partial class SignInFailure
 {
-    private const string StartAgain = "Go back to the app and start again.";
-
     public static readonly PersonError Disabled = new(
-        "account_disabled", "Your account is disabled",
-        "The operator of this server has disabled your account.", "Ask whoever runs this server, or sign in with another account.");
+        "account_disabled", $"Your account is disabled",
+        $"The operator of this server has disabled your account.", $"Ask whoever runs this server, or sign in with another account.");
 
     public static readonly PersonError NoState = new(
-        "invalid_state", "This sign-in does not belong to this browser",
-        "The answer carries no state of ours, or was started in another browser, too long ago, or used before.", StartAgain);
+        "invalid_state", $"This sign-in does not belong to this browser",
+        $"The answer carries no state of ours, or was started in another browser, too long ago, or used before.", $"Go back to the app and start again.");
 
     public static PersonError Denied(UpstreamProvider provider) => new(
-        "access_denied", "You did not sign in",
-        $"{provider.DisplayName} reports that the sign-in was cancelled.", "Go back to the app and start again if that was not your intention.");
+        "access_denied", $"You did not sign in",
+        $"{provider.DisplayName} reports that the sign-in was cancelled.", $"Go back to the app and start again if that was not your intention.");
 
     public static PersonError BadClient(UpstreamProvider provider) => new(
         "invalid_client", $"{provider.DisplayName} does not accept this server",
@@ -29,45 +27,55 @@ internal static partial class SignInFailure
 
     public static PersonError BadRedirect(UpstreamProvider provider, string redirectUri) => new(
         "redirect_uri_mismatch", $"{provider.DisplayName} does not know this server's address",
-        "The address that the provider should send you back to is not registered there.",
+        $"The address that the provider should send you back to is not registered there.",
         $"The operator should register exactly {redirectUri} at {provider.DisplayName}, and set OAUTH_BASE_URL where that is not the address that people use.");
 
     /// <param name="provider">Who refused.</param>
     /// <param name="error">Its own error code, already reduced to harmless characters.</param>
     public static PersonError Refused(UpstreamProvider provider, string error) => new(
         "provider_refused", $"{provider.DisplayName} refused the sign-in",
-        $"{provider.DisplayName} answered '{error}'.", StartAgain + " If it stays so, give the reference below to the operator.");
+        $"{provider.DisplayName} answered '{error}'.", $"Go back to the app and start again. If it stays so, give the reference below to the operator.");
 
     public static PersonError BadToken(UpstreamProvider provider) => new(
         "invalid_id_token", $"{provider.DisplayName}'s answer cannot be trusted",
-        "The identity token is not meant for this sign-in: its signature, issuer, audience, nonce or time is wrong.",
-        StartAgain + " If it stays so, the operator should compare the issuer and the client id, and this server's clock.");
+        $"The identity token is not meant for this sign-in: its signature, issuer, audience, nonce or time is wrong.",
+        $"Go back to the app and start again. If it stays so, the operator should compare the issuer and the client id, and this server's clock.");
 
     /// <summary>Also for an answer without a subject: nobody can be recognised by it.</summary>
+    // What the provider did is not a fault of the browser's request (RFC 9110 §15.6.3, §15.6.4).
     public static PersonError Unreachable(UpstreamProvider provider) => new(
         "provider_unavailable", $"{provider.DisplayName} did not answer as expected",
-        $"Signing in with {provider.DisplayName} failed.", "Try again in a minute; if it stays so, give the reference below to the operator.");
+        $"Signing in with {provider.DisplayName} failed.", $"Try again in a minute; if it stays so, give the reference below to the operator.")
+    {
+        Status = StatusCodes.Status502BadGateway,
+    };
 
     /// <summary>It was asked, and nothing came: a connection that broke, or that took too long.</summary>
     public static PersonError Silent(UpstreamProvider provider) => new(
         "provider_unavailable", $"{provider.DisplayName} does not answer",
-        $"{provider.DisplayName} did not answer this server in time, or broke off.", "Try again in a minute; if it stays so, give the reference below to the operator.");
+        $"{provider.DisplayName} did not answer this server in time, or broke off.", $"Try again in a minute; if it stays so, give the reference below to the operator.")
+    {
+        Status = StatusCodes.Status503ServiceUnavailable,
+    };
 
     public static PersonError NoDiscovery(UpstreamProvider provider) => new(
         "provider_discovery_failed", $"{provider.DisplayName} cannot be reached",
         $"This server could not read the sign-in addresses of {provider.DisplayName}.",
-        $"Try again in a minute; if it stays so, the operator should check OAuth:Providers:{provider.Id}:Issuer and the way there.");
+        $"Try again in a minute; if it stays so, the operator should check OAuth:Providers:{provider.Id}:Issuer and the way there.")
+    {
+        Status = StatusCodes.Status503ServiceUnavailable,
+    };
 
     public static PersonError UnverifiedEmail(string provider, bool hasEmail) => new(
-        "email_not_verified", "Your e-mail address is not verified",
+        "email_not_verified", $"Your e-mail address is not verified",
         hasEmail
-            ? $"{provider} has not verified the e-mail address of this account, and this server admits verified addresses only."
+            ? (FormattableString)$"{provider} has not verified the e-mail address of this account, and this server admits verified addresses only."
             : $"{provider} named no e-mail address of this account, and this server admits verified addresses only.",
         $"Verify the address with {provider}, or sign in with another account.");
 
     public static PersonError DomainNotAllowed(string domains) => new(
-        "domain_not_allowed", "This account may not sign in here",
-        $"This server admits people with a verified address at {domains} only.", "Sign in with an account of that organisation.");
+        "domain_not_allowed", $"This account may not sign in here",
+        $"This server admits people with a verified address at {domains} only.", $"Sign in with an account of that organisation.");
 
     /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
     public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null)
@@ -79,10 +87,10 @@ internal static partial class SignInFailure
 
         context.Features.Set(error);
         ReferenceId.IsInLog(context);
-        context.Response.StatusCode = StatusOf(error);
+        context.Response.StatusCode = error.Status;
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);
         var redirectUri = provider is null ? "none" : context.RequestServices.GetRequiredService<SignInProviders>().CallbackOf(provider);
-        SignInFailed(logger, provider?.Id ?? "unknown", error.Code, error.WhatHappened, error.WhatToDo, Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
+        SignInFailed(logger, provider?.Id ?? "unknown", error.Code, FormattableString.Invariant(error.WhatHappened), FormattableString.Invariant(error.WhatToDo), Harmless(upstream) ?? "nothing", redirectUri, ReferenceId.For(context));
     }
 
     // RFC 6749 §4.1.2.1 has a word for what may work in a minute; all else is a refusal to the client.
@@ -98,16 +106,6 @@ internal static partial class SignInFailure
         "redirect_uri_mismatch" or "invalid_redirect_uri" => BadRedirect(provider, redirectUri),
         "server_error" or "temporarily_unavailable" => Unreachable(provider),
         _ => Refused(provider, Harmless(error)!),
-    };
-
-    // What the provider did is not a fault of the browser's request (RFC 9110 §15.6.3, §15.6.4).
-    private static int StatusOf(PersonError error) => error switch
-    {
-        { Code: "provider_discovery_failed" } => StatusCodes.Status503ServiceUnavailable,
-        { Code: "provider_unavailable", Title: var title } => title.EndsWith("does not answer", StringComparison.Ordinal)
-            ? StatusCodes.Status503ServiceUnavailable
-            : StatusCodes.Status502BadGateway,
-        _ => StatusCodes.Status400BadRequest,
     };
 
     /// <summary>The same for Google, whose handler tells its failures apart only by the text of the exception.</summary>

@@ -1,6 +1,7 @@
-using System.Text.Encodings.Web;
-using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Abstractions;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
+using Microsoft.AspNetCore.Mvc.ViewFeatures;
 
 namespace McpIdentity.Server.Pages;
 
@@ -11,36 +12,28 @@ namespace McpIdentity.Server.Pages;
 /// <param name="url">Where to go on; ours or a configured provider's, never a client's word.</param>
 internal sealed class ContinuePage(string url) : IActionResult
 {
-    public string Heading { get; init; } = "One moment";
+    public string Url => url;
 
-    public required string Text { get; init; }
+    public FormattableString Heading { get; init; } = $"One moment";
+
+    public required FormattableString Text { get; init; }
 
     /// <summary>What the link to the address says.</summary>
-    public string Link { get; init; } = "Continue";
+    public FormattableString Link { get; init; } = $"Continue";
 
-    /// <summary>On the way to something that replaces the page.</summary>
-    public static ContinuePage To(string url, string destination) => new(url) { Text = $"You are being sent on to {destination}." };
+    /// <summary>On the way to another page of ours, which may lead further.</summary>
+    public static ContinuePage ToNextStep(string url) => new(url) { Text = $"You are being sent on to the next step." };
 
-    public Task ExecuteResultAsync(ActionContext context) => WriteAsync(context.HttpContext);
+    /// <summary>On the way to a sign-in provider.</summary>
+    public static ContinuePage ToProvider(string url, string name) => new(url) { Text = $"You are being sent on to {name}." };
 
-    public Task WriteAsync(HttpContext context)
+    public Task ExecuteResultAsync(ActionContext context) => new ViewResult
     {
-        var link = HtmlEncoder.Default.Encode(url);
-        context.Response.StatusCode = StatusCodes.Status200OK;
-        context.Response.ContentType = "text/html; charset=utf-8";
-        return context.Response.WriteAsync($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="refresh" content="0;url={link}">
-            <title>{HtmlEncoder.Default.Encode(Heading)} - McpIdentity</title>
-            <link rel="icon" href="data:,">
-            <link rel="stylesheet" href="{Paths.StyleSheet}">
-            </head>
-            <body><main><h1>{HtmlEncoder.Default.Encode(Heading)}</h1><p><bdi>{HtmlEncoder.Default.Encode(Text)}</bdi> <a href="{link}">{HtmlEncoder.Default.Encode(Link)}</a></p></main></body>
-            </html>
-            """);
-    }
+        ViewName = "/Pages/Continue.cshtml",
+        StatusCode = StatusCodes.Status200OK,
+        ViewData = new ViewDataDictionary<ContinuePage>(new EmptyModelMetadataProvider(), new ModelStateDictionary()) { Model = this },
+    }.ExecuteResultAsync(context);
+
+    /// <summary>The same where no page of ours was asked for.</summary>
+    public Task WriteAsync(HttpContext context) => ExecuteResultAsync(new ActionContext(context, context.GetRouteData(), new ActionDescriptor()));
 }

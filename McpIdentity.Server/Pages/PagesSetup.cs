@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -13,27 +13,27 @@ namespace McpIdentity.Server.Pages;
 /// </summary>
 internal static class PagesSetup
 {
-    public static void AddPages(this WebApplicationBuilder builder) =>
-        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddMvcOptions(mvc =>
+    public static void AddPages(this WebApplicationBuilder builder)
+    {
+        builder.AddPageLanguage();
+        builder.Services.AddSingleton<IValidateOptions<BrandingOptions>, BrandingRules>();
+        builder.Services.AddSingleton<StyleSheet>();
+        builder.Services.AddRazorPages(pages => pages.RootDirectory = "/").AddViewLocalization().AddMvcOptions(mvc =>
         {
             // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
             mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
             mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
         });
+    }
 
     public static void MapPages(this WebApplication app)
     {
         app.MapRazorPages(); // each says its address on its model
 
-        using var stream = typeof(PagesSetup).Assembly.GetManifestResourceStream("site.css")!;
-        using var buffer = new MemoryStream();
-        stream.CopyTo(buffer);
-        var css = buffer.ToArray();
-        var tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(css))[..16]}\"");
-        app.Map(Paths.StyleSheet, (HttpContext http) =>
+        app.Map(Paths.StyleSheet, (HttpContext http, StyleSheet style) =>
         {
-            http.Response.Headers.CacheControl = "public, max-age=3600";
-            return TypedResults.Bytes(css, "text/css; charset=utf-8", entityTag: tag);
+            http.Response.Headers.CacheControl = http.Request.QueryString.Value == "?" + style.Tag ? "public, max-age=31536000, immutable" : "public, max-age=3600";
+            return TypedResults.Bytes(style.Bytes, "text/css; charset=utf-8", entityTag: new EntityTagHeaderValue($"\"{style.Tag}\""));
         }).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, WithoutOAuth = true });
         app.Map(Paths.Home, (PublicAddress address, IOptions<McpOptions> mcp) => TypedResults.Text(
             $"McpIdentity, the authorization server of {address.Issuer}.{(mcp.Value.Enabled ? $" MCP endpoint: {address.UrlOf(mcp.Value.Path)}" : "")}\n"))

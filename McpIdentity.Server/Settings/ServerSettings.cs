@@ -25,6 +25,7 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
 
         Bind<McpHostOptions>(builder, McpOptions.Section);
         Bind<CorsSettings>(builder, CorsSettings.Section);
+        Bind<BrandingOptions>(builder, BrandingOptions.Section);
         builder.Services.AddSingleton(settings);
         return settings;
     }

@@ -18,6 +18,7 @@ internal static class SettingsSections
         (ExternalJwtOptions.Section, [typeof(ExternalJwtOptions)]),
         (McpOptions.Section, [typeof(McpOptions), typeof(McpHostOptions)]),
         (CorsSettings.Section, [typeof(CorsSettings)]),
+        (BrandingOptions.Section, [typeof(BrandingOptions)]),
     ];
 
     /// <summary>
