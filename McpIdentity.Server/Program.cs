@@ -88,6 +88,7 @@ internal static class Program
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
+        app.MapAccount();
         app.MapHealth();
         app.MapDebugEndpoints();
         app.MapMcpResource();

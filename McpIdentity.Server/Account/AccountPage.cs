@@ -36,7 +36,7 @@ internal abstract class AccountPage : PageModel
 
         if (Service<Admission>().CheckAgain(person) is { } refusal)
         {
-            context.Result = new ErrorResult(refusal);
+            context.Result = new ErrorResult(refusal with { Status = StatusCodes.Status403Forbidden, TryAgain = Paths.SignInFor(Paths.OwnAccount) });
             return;
         }
 

@@ -21,7 +21,7 @@ internal sealed class AppDescriptions(
     /// <param name="languages">That the person reads, the best first.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     public async Task<IReadOnlyList<AppDescription>> DescribeAsync(
-        string userId, IReadOnlyList<ConnectedApps.Entry> entries, IReadOnlyCollection<string> languages, CancellationToken cancellationToken)
+        string userId, IReadOnlyList<ConnectedApps.Entry> entries, IReadOnlyList<string> languages, CancellationToken cancellationToken)
     {
         if (entries.Count == 0)
         {
@@ -60,7 +60,7 @@ internal sealed class AppDescriptions(
         .Select(granted => (granted.GetResources().FirstOrDefault() ?? "", (IEnumerable<string>)granted.GetScopes(), granted.GetClaim(Claims.Private.RedirectUri) ?? ""))
         .Concat(consents.Select(consent => (consent.Resource, (IEnumerable<string>)consent.Scopes.Split(' '), consent.RedirectUri)));
 
-    private AppDescription.AllowedAt Place(string identifier, IEnumerable<string> scopes, IReadOnlyCollection<string> languages)
+    private AppDescription.AllowedAt Place(string identifier, IEnumerable<string> scopes, IReadOnlyList<string> languages)
     {
         var resource = resources.Get(identifier);
         return new(resource?.Name, identifier, [.. scopes.Order(StringComparer.Ordinal).Select(scope =>

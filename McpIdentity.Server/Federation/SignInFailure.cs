@@ -77,6 +77,10 @@ internal static partial class SignInFailure
         "domain_not_allowed", $"This account may not sign in here",
         $"This server admits people with a verified address at {domains} only.", $"Sign in with an account of that organisation.");
 
+    public static PersonError ProviderGone(string provider) => new(
+        "provider_gone", $"This account may not sign in here",
+        $"This server does not work with {provider} any more, where the account is.", $"Ask whoever runs this server, or sign in with another account.");
+
     /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
     public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null)
     {

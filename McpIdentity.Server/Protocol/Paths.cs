@@ -37,6 +37,14 @@ internal static class Paths
     public const string Waiting = "/waiting";
     public const string SignOut = "/oauth/signout";
     public const string Error = "/error";
+    public const string Account = "/account";
+    public const string Apps = "/account/apps";
+    public const string DisconnectApp = "/account/apps/disconnect";
+    public const string DisconnectApps = "/account/apps/disconnect-all";
+    public const string OwnSessions = "/account/sessions";
+    public const string SignOutSession = "/account/sessions/sign-out";
+    public const string SignOutOthers = "/account/sessions/sign-out-others";
+    public const string Profile = "/account/profile";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
 
@@ -51,6 +59,9 @@ internal static class Paths
     /// <summary>Metadata in the addresses of older set-ups, redirected.</summary>
     public const string OldMetadata = "/oidc/.well-known/{document}";
 
+    /// <summary>Signs somebody in for <see cref="Account"/>, without an app.</summary>
+    public const string OwnAccount = "account";
+
     /// <summary>The sign-in page for one authorization request.</summary>
     /// <param name="ticket">Its protected ticket.</param>
     public static string SignInFor(string ticket) => $"{SignIn}?request={ticket}";
@@ -62,7 +73,7 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, Account, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
