@@ -107,6 +107,7 @@ internal sealed class ConnectedApps(McpIdentityDbContext db, TimeProvider time)
     // The names that clients gave themselves, each with the place where the answer goes. Of several redirect URIs all count, or somebody could
     // add one of their own to another's. http leads to this computer and nowhere else (RedirectUris), on whatever port. Of an https URI the
     // host counts; of a private scheme the scheme.
+#pragma warning disable CA1866, CA1307, CA1310 // in SQL, which compares as it does
     private IQueryable<Named> Names() => db.Clients
         .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null && client.DisplayName != null && client.RedirectUris != null &&
             !client.ClientId!.StartsWith("https://")) // that is who has published the document at this address
@@ -118,6 +119,7 @@ internal sealed class ConnectedApps(McpIdentityDbContext db, TimeProvider time)
                 : client.RedirectUris.StartsWith("[\"http://") ? "http"
                 : (client.RedirectUris.Replace("https://", "") + "/").Substring(0, (client.RedirectUris.Replace("https://", "") + "/").IndexOf("/"))),
         });
+#pragma warning restore CA1866, CA1307, CA1310
 
     /// <summary>An app in the list, without what its grants say of it.</summary>
     internal sealed class Entry

@@ -1,5 +1,4 @@
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using Microsoft.AspNetCore.Mvc;

@@ -126,7 +126,10 @@ internal sealed class ConnectedAppTests
 
         var several = await OAuthClient.RegisterAsync(_server, new
         {
-            redirect_uris = new[] { "https://agent.example/cb", "https://thief.example/cb" }, client_name = "Agent", token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code", "refresh_token" },
+            redirect_uris = new[] { "https://agent.example/cb", "https://thief.example/cb" },
+            client_name = "Agent",
+            token_endpoint_auth_method = "none",
+            grant_types = new[] { "authorization_code", "refresh_token" },
         });
         await several.ConnectAsync(_alice);
 

@@ -91,8 +91,15 @@ internal sealed class ManyAppTests
             {
                 db.Grants.Add(new Grant
                 {
-                    Id = RandomNumberGenerator.GetBytes(Grant.IdSize), UserId = userId, ClientId = clientId, SessionId = first.SessionId, Generation = 1,
-                    CreatedAt = now.AddDays(-1), RotatedAt = now.AddMinutes(-i - 1), ExpiresAt = now.AddDays(6), ProtectedClaims = first.ProtectedClaims,
+                    Id = RandomNumberGenerator.GetBytes(Grant.IdSize),
+                    UserId = userId,
+                    ClientId = clientId,
+                    SessionId = first.SessionId,
+                    Generation = 1,
+                    CreatedAt = now.AddDays(-1),
+                    RotatedAt = now.AddMinutes(-i - 1),
+                    ExpiresAt = now.AddDays(6),
+                    ProtectedClaims = first.ProtectedClaims,
                 });
             }
         }
