@@ -1,3 +1,4 @@
+using McpIdentity.Server.Account;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
@@ -45,6 +46,7 @@ internal static class Program
         builder.AddFederatedSignIn(options.OAuth);
         builder.AddAuthorizationRequests();
         builder.AddTokens();
+        builder.AddAccount();
         builder.AddAuthorizationServer(options.OAuth);
         builder.AddDiscovery();
         builder.AddMcpResource();
@@ -87,6 +89,7 @@ internal static class Program
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
         app.MapPages();
+        app.MapAccount();
         app.MapHealth();
         app.MapDebugEndpoints();
         app.MapMcpResource();

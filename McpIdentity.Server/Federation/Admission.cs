@@ -27,6 +27,12 @@ internal sealed class Admission(IOptions<OAuthServerOptions> options, SignInProv
         return (provider is null || providers.IsOn(provider)) && Check(identity, "") is null;
     }
 
+    /// <summary>The same of somebody who is signed in, for a page that says why they may not go on.</summary>
+    /// <returns>The page that names the rule, or null for someone who may stay.</returns>
+    public PersonError? CheckAgain(SignedInPerson person) =>
+        !providers.IsOn(person.Provider) ? SignInFailure.ProviderGone(person.Provider)
+        : Check(new UpstreamIdentity(person.Provider, "", null, person.Email, person.EmailVerified) { HostedDomain = person.HostedDomain }, providers.NameOf(person.Provider));
+
     /// <summary>
     /// The same of the person of a grant, asked with each code and refresh token: from the claims that were written down when they
     /// signed in, so that it costs no query.

@@ -62,6 +62,10 @@ internal static class PageLanguage
     public static IEnumerable<string> OfBrowser(HttpRequest request) => request.GetTypedHeaders().AcceptLanguage
         .Where(language => language.Quality is not 0).OrderByDescending(language => language.Quality ?? 1).Select(language => language.Value.ToString());
 
+    /// <summary>The languages of a page's person, the best first: that of the page, then what the browser says. For words that the operator wrote.</summary>
+    public static IReadOnlyList<string> ReadBy(HttpRequest request) =>
+        [Current, .. OfBrowser(request).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
+
     /// <summary>The answer of a provider of languages.</summary>
     /// <param name="tags">Of anybody's choice, the best first.</param>
     public static ProviderCultureResult? Prefer(IEnumerable<string> tags) =>

@@ -40,6 +40,13 @@ internal static class Paths
     public const string SignOut = "/oauth/signout";
     public const string Error = "/error";
     public const string Account = "/account";
+    public const string Apps = "/account/apps";
+    public const string DisconnectApp = "/account/apps/disconnect";
+    public const string DisconnectApps = "/account/apps/disconnect-all";
+    public const string OwnSessions = "/account/sessions";
+    public const string SignOutSession = "/account/sessions/sign-out";
+    public const string SignOutOthers = "/account/sessions/sign-out-others";
+    public const string Profile = "/account/profile";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
 

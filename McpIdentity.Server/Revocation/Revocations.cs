@@ -50,6 +50,40 @@ internal sealed class Revocations(
         });
 
     /// <summary>
+    /// What a person has connected: their grants to these clients, codes that wait to be redeemed among them, and the consents, so that
+    /// each client has to ask anew. Each grant is told to the nodes by its own name, not <see cref="RevocationKind.User"/>, which also ends what
+    /// somebody gets within the next two seconds: who disconnects an app to connect it again does that at once.
+    /// </summary>
+    /// <param name="userId">Whose.</param>
+    /// <param name="clientIds">To which clients; null: to all.</param>
+    /// <returns>How many grants ended.</returns>
+    public async Task<int> DisconnectAsync(string userId, IReadOnlyCollection<string>? clientIds)
+    {
+        var ended = 0;
+        await WriteAsync(isLong: true, async (db, now) =>
+        {
+            var grants = db.Grants.Where(grant => grant.UserId == userId && (clientIds == null || clientIds.Contains(grant.ClientId)));
+            ended = await EndGrantsAsync(grants, now);
+            await db.Consents.Where(consent => consent.UserId == userId && (clientIds == null || clientIds.Contains(consent.ClientId))).ExecuteDeleteAsync();
+            foreach (var clientId in clientIds ?? [])
+            {
+                await db.Database.ExecuteSqlAsync($"""DELETE FROM "Consents" WHERE "UserId" = {userId} AND "ClientId" = {clientId}""");
+            }
+
+            if (clientIds is null)
+            {
+                await db.Database.ExecuteSqlAsync($"""DELETE FROM "Consents" WHERE "UserId" = {userId}""");
+            }
+
+            // After they have ended: one that was made between a look and the update would live on at /mcp. And those of another act
+            // of the same moment, which does no harm.
+            var names = await grants.Where(grant => grant.RevokedAt == now).Select(grant => grant.Id).ToListAsync();
+            return names.ConvertAll(id => (RevocationKind.Grant, Grant.NameOf(id)));
+        });
+        return ended;
+    }
+
+    /// <summary>
     /// Everything that was issued before a moment: in a database that was put back, what was revoked in the time that is lost
     /// stands as good (docs/operations.md, "Backup and restore"). With it go the sign-in sessions of the database, and what people
     /// had allowed, of which some was taken back.
@@ -102,36 +136,49 @@ internal sealed class Revocations(
         }
     }
 
-    private async Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, DateTimeOffset, Task> endRows, DateTimeOffset? until = null)
+    private Task RevokeAsync(RevocationKind kind, string target, Func<McpIdentityDbContext, DateTimeOffset, Task> endRows, DateTimeOffset? until = null) =>
+        WriteAsync(
+            isLong: kind is RevocationKind.Client or RevocationKind.User or RevocationKind.All, // any number of grants
+            async (db, now) =>
+            {
+                await endRows(db, now);
+                return [(kind, target)];
+            },
+            until);
+
+    // In one transaction: the rows that end, and what the other nodes are told.
+    private async Task WriteAsync(
+        bool isLong, Func<McpIdentityDbContext, DateTimeOffset, Task<IReadOnlyList<(RevocationKind Kind, string Target)>>> endRows, DateTimeOffset? until = null)
     {
         var now = time.GetUtcNow();
-        var revocation = new Migrations.Entities.Revocation
-        {
-            Kind = kind,
-            Target = target,
-            RevokedAt = now,
-            ExpiresAt = until ?? now + options.Value.AccessTokenLifetime + Overlap,
-        };
+        var expiresAt = until ?? now + options.Value.AccessTokenLifetime + Overlap;
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (kind is RevocationKind.Client or RevocationKind.User or RevocationKind.All)
+        if (isLong)
         {
-            db.AllowLongStatements(); // any number of grants
+            db.AllowLongStatements();
         }
 
-        await db.WriteAsync(
+        var ended = await db.WriteAsync(
             async () =>
             {
                 await using var transaction = await db.Database.BeginTransactionAsync();
-                await endRows(db, now);
-                db.Revocations.Add(revocation);
+                var targets = await endRows(db, now);
+                db.Revocations.AddRange(targets.Select(one => new Migrations.Entities.Revocation { Kind = one.Kind, Target = one.Target, RevokedAt = now, ExpiresAt = expiresAt }));
                 await db.SaveChangesAsync();
                 await transaction.CommitAsync();
-                return true;
+                return targets;
             },
             CancellationToken.None);
 
-        list.Add(kind, target, now, revocation.ExpiresAt);
-        await signals.SendAsync(db);
+        foreach (var (kind, target) in ended)
+        {
+            list.Add(kind, target, now, expiresAt);
+        }
+
+        if (ended.Count > 0)
+        {
+            await signals.SendAsync(db);
+        }
     }
 }

@@ -82,6 +82,13 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
         }
     }
 
+    public async Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var sessions = await Living(scope).Where(session => session.UserId == userId).ToListAsync(cancellationToken);
+        return sessions.FindAll(IsReadable);
+    }
+
     public async Task CheckAsync(CancellationToken cancellationToken) => await FindAsync("", cancellationToken);
 
     private async Task<SignInSession?> FindAsync(AsyncServiceScope scope, string id, CancellationToken cancellationToken) =>

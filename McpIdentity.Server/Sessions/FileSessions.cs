@@ -118,6 +118,14 @@ internal sealed partial class FileSessions(
         await Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken)
+    {
+        lock (_changing)
+        {
+            return Task.FromResult<IReadOnlyList<SignInSession>>([.. _sessions.Values.Select(known => known.Session).Where(session => session.UserId == userId)]);
+        }
+    }
+
     /// <summary>Writes: a disk that is full or gone is noticed here.</summary>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {

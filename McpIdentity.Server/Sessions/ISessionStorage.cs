@@ -35,6 +35,9 @@ internal interface ISessionStorage
     /// <summary>Everything that has not ended, in no particular order.</summary>
     IAsyncEnumerable<SignInSession> ListAsync(CancellationToken cancellationToken);
 
+    /// <summary>Those of one person that have not ended, in no particular order, and without reading everybody's.</summary>
+    Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken);
+
     /// <summary>Whether it answers, for the readiness check: returns or throws.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 }

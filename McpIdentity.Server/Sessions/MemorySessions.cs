@@ -47,6 +47,9 @@ internal sealed class MemorySessions(TimeProvider time) : ISessionStorage
         await Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<SignInSession>>([.. _sessions.Values.Where(session => session.UserId == userId)]);
+
     public Task CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     // Nothing else removes sessions that have expired: each new one looks for them, at most once a minute.

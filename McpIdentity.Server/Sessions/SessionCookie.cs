@@ -68,6 +68,7 @@ internal sealed class SessionCookie(
             SignedInUntil = expires,
             KeptUntil = expires,
             DeviceHint = StorableText.ForDisplay(context.Request.Headers.UserAgent.ToString(), MaxDeviceHint) ?? "",
+            Network = BrowserNetwork.Of(context.HttpContext.Connection.RemoteIpAddress),
             ProtectedTokens = UpstreamTokens.ReadFrom(context.Properties).Protect(keys),
         }, context.HttpContext.RequestAborted);
 

@@ -107,7 +107,7 @@ internal sealed partial class SignInSessions(
     {
         await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<Revocations>().RevokeUserAsync(userId);
-        var sessions = await storage.ListAsync(cancellationToken).Where(session => session.UserId == userId).ToListAsync(cancellationToken);
+        var sessions = await storage.ListOfAsync(userId, cancellationToken);
         foreach (var session in sessions)
         {
             await EndAsync(session.Id, cancellationToken);

@@ -37,7 +37,8 @@ internal sealed class EndpointTests
     public void The_pages_are_where_the_table_of_addresses_says() => Assert.That(
         _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
-        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error, Paths.Home }));
+        Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error, Paths.Home,
+            Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile }));
 
     // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
     [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
@@ -82,6 +83,14 @@ internal sealed class EndpointTests
             "/.well-known/openid-configuration Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/openid-configuration/mcp Programs GET, HEAD; CORS; http; any host; OpenIddict",
             "/.well-known/{**rest} Programs *; CORS; http; any host; without OAuth",
+            "/account People GET, HEAD; account",
+            "/account/apps People GET, HEAD; account; forms",
+            "/account/apps/disconnect People GET, HEAD, POST; account; forms",
+            "/account/apps/disconnect-all People GET, HEAD, POST; account; forms",
+            "/account/profile People GET, HEAD; account; forms",
+            "/account/sessions People GET, HEAD; account; forms",
+            "/account/sessions/sign-out People GET, HEAD, POST; account; forms",
+            "/account/sessions/sign-out-others People GET, HEAD, POST; account; forms",
             "/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/consent People GET, HEAD, POST; consent; forms",

@@ -200,6 +200,59 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         }
     }
 
+    [Test]
+    public async Task The_sessions_of_one_person_are_listed_alone()
+    {
+        await _storage.AddAsync(Session("one") with { Network = "203.0.113.0/24" }, default);
+        await _storage.AddAsync(Session("two"), default);
+        await _storage.AddAsync(Session("three"), default);
+        await _storage.AddAsync(Session("hers") with { UserId = "bob" }, default);
+        await _storage.EndAsync("two", default);
+
+        Assert.That(await OfAliceAsync(_storage), Is.EqualTo(["one", "three"]));
+        Assert.That((await _storage.ListOfAsync("alice", default)).Select(session => session.Network), Has.Member("203.0.113.0/24"));
+        Assert.That((await _storage.ListOfAsync("bob", default)).Select(session => session.Id), Is.EqualTo(["hers"]));
+        Assert.That(await _storage.ListOfAsync("nobody", default), Is.Empty);
+
+        // Two nodes may sign one person in at once.
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(i => Task.Run(() => _storage.AddAsync(Session($"session {i:D2}"), default))));
+        Assert.That(await OfAliceAsync(_storage), Is.EqualTo(Enumerable.Range(0, 50).Select(i => $"session {i:D2}").Append("one").Append("three").Order()));
+
+        // Of a session that lives longer than was thought, the place in the list lives on too; what is over leaves it.
+        await _storage.UpdateAsync("one", session => session with { KeptUntil = session.KeptUntil.AddDays(7) }, default);
+        _clock.Advance(TimeSpan.FromDays(8));
+        await _storage.AddAsync(Session("new") with { KeptUntil = _clock.GetUtcNow().AddHours(1) }, default);
+        if (type == SessionStorageType.Redis)
+        {
+            var redis = Redis();
+            Assert.That(await redis.RunAsync(db => db.SortedSetRangeByRankAsync(redis.Key("p:alice"))), Is.EquivalentTo(new[] { "new", "one" }));
+            Assert.That((await redis.RunAsync(db => db.KeyTimeToLiveAsync(redis.Key("p:alice"))))?.TotalDays, Is.GreaterThan(6), "as long as the session that lives longest");
+        }
+
+        Assert.That(await OfAliceAsync(_storage), Does.Contain("new").And.Contain("one"));
+    }
+
+    [Test]
+    public async Task Sessions_of_a_release_without_lists_are_in_them_after_a_start()
+    {
+        await _storage.AddAsync(Session("one"), default);
+        if (type == SessionStorageType.Redis)
+        {
+            var redis = Redis();
+            Assert.That(await redis.RunAsync(db => db.KeyDeleteAsync(redis.Key("p:alice"))), Is.True);
+            Assert.That(await OfAliceAsync(_storage), Is.Empty, "as that release left it");
+
+            await _storage.UpdateAsync("one", session => session with { LastSeenAt = session.LastSeenAt.AddHours(1) }, default);
+            Assert.That(await OfAliceAsync(_storage), Is.EqualTo(["one"]), "or when it was used");
+            await redis.RunAsync(db => db.KeyDeleteAsync(redis.Key("p:alice")));
+        }
+
+        Assert.That(await OfAliceAsync(await ReopenAsync(Key)), Is.EqualTo(type == SessionStorageType.Memory ? Array.Empty<string>() : ["one"]));
+    }
+
+    private static async Task<IReadOnlyList<string>> OfAliceAsync(ISessionStorage storage) =>
+        [.. (await storage.ListOfAsync("alice", default)).Select(session => session.Id).Order()];
+
     private SignInSession Session(string id, string key = Key) => new()
     {
         Id = id,
@@ -295,7 +348,7 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         await using var scope = Scopes().CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         await db.Database.MigrateAsync();
-        db.Users.Add(new User { Id = "alice", Provider = "demo", ProviderSubject = "alice" });
+        db.Users.AddRange(new User { Id = "alice", Provider = "demo", ProviderSubject = "alice" }, new User { Id = "bob", Provider = "demo", ProviderSubject = "bob" });
         await db.SaveChangesAsync();
     }
 

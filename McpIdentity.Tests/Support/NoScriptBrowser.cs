@@ -30,7 +30,7 @@ internal sealed class NoScriptBrowser : IDisposable
     public CookieContainer Cookies { get; } = new();
 
     /// <summary>What it says of itself, if anything.</summary>
-    public string? UserAgent { get; init; }
+    public string? UserAgent { get; set; }
 
     /// <summary>The languages that the person reads, as <c>Accept-Language</c> says them.</summary>
     public string? Languages { get; set; }
