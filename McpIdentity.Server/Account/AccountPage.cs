@@ -36,7 +36,8 @@ internal abstract class AccountPage : PageModel
 
         if (Service<Admission>().CheckAgain(person) is { } refusal)
         {
-            context.Result = new ErrorResult(refusal with { Status = StatusCodes.Status403Forbidden, TryAgain = Paths.SignInFor(Paths.OwnAccount) });
+            HttpContext.Features.Set(new SignInRequest(Paths.OwnAccount)); // the page leads on to another try
+            context.Result = new ErrorResult(refusal with { Status = StatusCodes.Status403Forbidden });
             return;
         }
 
