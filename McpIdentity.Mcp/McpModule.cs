@@ -131,6 +131,7 @@ public static partial class McpModule
     {
         services.AddSingleton<SiteRules>();
         services.AddSingleton<ToolRules>();
+        services.AddSingleton<IMcpTools>(provider => provider.GetRequiredService<ToolRules>());
         services.AddSingleton<AccessRules>();
         services.AddSingleton<AccessRefusal>();
         services.AddSingleton<AccessLog>();

@@ -20,6 +20,7 @@ internal static class CallerReader
             Scopes = scopes,
             JwtScopes = rules.IsOwn ? null : scopes,
             OwnScopes = rules.IsOwn ? scopes : null,
+            Tools = rules.IsOwn ? ToolsOf(payload) : null,
             ClientId = UnverifiedToken.Text(payload, ClaimNames.ClientId),
             SessionId = UnverifiedToken.Text(payload, ClaimNames.SessionId),
             GrantId = UnverifiedToken.Text(payload, ClaimNames.GrantId),
@@ -42,6 +43,13 @@ internal static class CallerReader
             ? value.EnumerateArray().Select(TextOf).OfType<string>()
             : TextOf(value) is { } text ? [text] : [];
     }
+
+    // Whoever cannot be understood has left nothing: a claim that is no array of texts allows no tool.
+    private static FrozenSet<string>? ToolsOf(JsonElement payload) =>
+        !payload.TryGetProperty(ClaimNames.Tools, out var value) ? null
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().Select(TextOf).ToList() is var names && names.All(name => name is not null)
+            ? names.OfType<string>().ToFrozenSet(StringComparer.Ordinal)
+            : [];
 
     private static DateTimeOffset DateOf(JsonElement payload, string claim) =>
         DateTimeOffset.FromUnixTimeSeconds((long)Math.Clamp(NumericDate.Read(payload, claim) ?? 0, 0, 253_402_300_799));

@@ -17,4 +17,7 @@ internal static class ClaimNames
     public const string SessionId = "sid";
     public const string Subject = "sub";
     public const string TokenId = "jti";
+
+    /// <summary>Private (RFC 7519 §4.3): the tools that a person left to a client, where they took some away (docs/consent.md).</summary>
+    public const string Tools = "mcp_tools";
 }

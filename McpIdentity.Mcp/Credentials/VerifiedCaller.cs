@@ -21,6 +21,9 @@ internal sealed class VerifiedCaller
     /// <summary>The scopes of our own token alone, if one was presented: what calling a tool needs of it by default.</summary>
     public FrozenSet<string>? OwnScopes { get; init; }
 
+    /// <summary>The tools that the person left to the client; null: all that its scopes open. Only our own tokens say so.</summary>
+    public FrozenSet<string>? Tools { get; init; }
+
     public string? ClientId { get; init; }
 
     public string? SessionId { get; init; }
@@ -37,6 +40,9 @@ internal sealed class VerifiedCaller
     public string? KeyId { get; init; }
 
     public string Method => Identity.AuthenticationType!;
+
+    /// <summary>Whether the person left the tool to the client.</summary>
+    public bool MayUse(string? tool) => Tools is null || (tool is not null && Tools.Contains(tool));
 
     public bool IsOwn => Method == OAuthMethod;
 
@@ -57,6 +63,7 @@ internal sealed class VerifiedCaller
             Scopes = scopes,
             JwtScopes = lead.JwtScopes ?? other.JwtScopes,
             OwnScopes = lead.OwnScopes ?? other.OwnScopes,
+            Tools = lead.Tools is null || other.Tools is null ? lead.Tools ?? other.Tools : lead.Tools.Where(other.Tools.Contains).ToFrozenSet(StringComparer.Ordinal),
             ClientId = lead.ClientId,
             SessionId = lead.SessionId,
             GrantId = lead.GrantId,

@@ -55,6 +55,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             McpOutcome.Allowed when access.Caller is null => SecurityEvent.Success("mcp_anonymous_access"),
             McpOutcome.Allowed => SecurityEvent.Success("mcp_auth_success"),
             McpOutcome.InsufficientScopes or McpOutcome.AdminRequired => SecurityEvent.Failure("scope_denied", ReasonOf(access)),
+            McpOutcome.ToolNotLeft => SecurityEvent.Failure("tool_denied", ReasonOf(access)),
             _ => SecurityEvent.Failure("mcp_auth_failure", ReasonOf(access)),
         };
         // Without enforcement nothing was refused: the line says what would have been (SEED-064).
@@ -76,6 +77,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         { Description: { } description } => description,
         { Missing.Count: > 0 } => "missing scope " + string.Join(' ', access.Missing),
         { Outcome: McpOutcome.AuthenticationRequired } => "Authentication required",
+        { Outcome: McpOutcome.ToolNotLeft } => "The person did not leave this tool to the client",
         { Outcome: McpOutcome.Unavailable } => "The keys of the token issuer are unavailable",
         _ => null,
     };

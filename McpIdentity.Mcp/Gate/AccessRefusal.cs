@@ -28,8 +28,22 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", $"Insufficient scope: {Lacking(access)}", "insufficient_scope"),
         McpOutcome.AdminRequired =>
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", $"Administrator access required: {Lacking(access)}", "insufficient_scope"),
+        McpOutcome.ToolNotLeft => WriteNotLeftAsync(context, call),
         _ => WriteUnavailableAsync(context, call, access),
     };
+
+    // Without WWW-Authenticate, and so without insufficient_scope (RFC 6750 §3.1): a client that asked for scopes would get the same
+    // answer again, and again. Only the person can change it.
+    private Task WriteNotLeftAsync(HttpContext context, McpCall call) => JsonRpcError.WriteAsync(
+        context, StatusCodes.Status403Forbidden, Forbidden,
+        "The person who connected this app did not allow it to use this tool. They can change that: disconnect the app under Connected apps " +
+        $"at {options.Value.Auth.OAuth.Issuer ?? options.Value.PublicBaseUrl}, connect it again, and allow the tool.",
+        call.Id, writer =>
+        {
+            writer.WriteStartObject("data");
+            writer.WriteString("reason", "tool_not_allowed");
+            writer.WriteEndObject();
+        });
 
     private Task WriteAsync(
         HttpContext context, McpCall call, McpAccess access, int status, int code, string reason, string message, string? error)

@@ -25,6 +25,13 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools,
             return RefuseCredential(credentials, token, isProtected, scopes);
         }
 
+        // docs/decisions/0009: before any scope, or a client would step up for a tool that it does not get by it. A public tool too:
+        // whom it serves without a token it still serves so.
+        if (call.Method == McpMethods.ToolsCall && !caller.MayUse(call.Tool))
+        {
+            return new McpAccess(McpOutcome.ToolNotLeft) { Caller = caller };
+        }
+
         // What is open to everyone is open to every valid caller; beyond that, a foreign JWT needs RequiredScopes, in full, and
         // our own token what the person read on the consent page.
         var byDefault = caller.OwnScopes is null ? [] : tools.DefaultScopesOf(call.Method, call.Tool);

@@ -10,6 +10,9 @@ internal enum McpOutcome
     InvalidToken,
     InsufficientScopes,
     AdminRequired,
+
+    /// <summary>The person took this tool away from the client: no scope brings it back.</summary>
+    ToolNotLeft,
     Unavailable,
     WrongSite,
 }

@@ -3,11 +3,12 @@ using McpIdentity.Mcp.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using ModelContextProtocol.Protocol;
 
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>What settings and the tools themselves say about who may call them, and who sees them.</summary>
-internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTools tools, IServiceProvider services, ILogger<ToolRules> logger)
+internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTools tools, IServiceProvider services, ILogger<ToolRules> logger) : IMcpTools
 {
     private static readonly string[] OfCalls = [EndpointScopes.Call];
 
@@ -47,6 +48,11 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTo
             return true;
         }
 
+        if (caller?.MayUse(tool) == false)
+        {
+            return false; // only their person can give it back, and not by a step-up
+        }
+
         // What the method needs shows nobody less: a client that sees the tool asks for those scopes when it calls.
         var scopes = tools.ScopesOf(tool);
         if (caller is null)
@@ -65,6 +71,34 @@ internal sealed partial class ToolRules(IOptions<McpOptions> options, DeclaredTo
 
         return true;
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Tool> CallableWith(IReadOnlyCollection<string> scopes)
+    {
+        if (!_auth.AcceptsOAuth)
+        {
+            return [];
+        }
+
+        List<Tool> open = [], opened = [];
+        foreach (var tool in tools.All.Select(tool => tool.ProtocolTool).OrderBy(tool => tool.Name, StringComparer.Ordinal))
+        {
+            var ofTool = ScopesOf(McpMethods.ToolsCall, tool.Name);
+            if (ofTool.Count == 0 && (IsPublic(tool.Name) || !_auth.RequireAuthForToolsCall))
+            {
+                open.Add(tool);
+            }
+            else if (ofTool.Concat(DefaultScopesOf(McpMethods.ToolsCall, tool.Name)).All(scopes.Contains))
+            {
+                opened.Add(tool);
+            }
+        }
+
+        return opened.Count > 0 || scopes.Contains(EndpointScopes.Call) ? [.. opened.Concat(open).OrderBy(tool => tool.Name, StringComparer.Ordinal)] : [];
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Names => [.. tools.Names.Order(StringComparer.Ordinal)];
 
     /// <summary>A misspelt name would leave a tool closed, or a denial without effect: said at the start.</summary>
     public void WarnOfUnknownTools()

@@ -16,6 +16,8 @@ internal sealed class DeclaredTools(IOptions<McpOptions> options, IOptions<McpSe
     private readonly FrozenSet<string> _public = options.Value.Auth.PublicTools.ToFrozenSet(StringComparer.Ordinal);
     private readonly FrozenSet<string> _denied = options.Value.Auth.DenyPublicTools.ToFrozenSet(StringComparer.Ordinal);
 
+    public IEnumerable<McpServerTool> All => server.Value.ToolCollection ?? Enumerable.Empty<McpServerTool>();
+
     public IEnumerable<string> Names => server.Value.ToolCollection?.PrimitiveNames ?? [];
 
     public bool Has(string name) => ToolNamed(name) is not null;

@@ -8,4 +8,5 @@ namespace McpIdentity.Server.Authorization;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(PendingAuthorization))]
+[JsonSerializable(typeof(string[]))]
 internal sealed partial class AuthorizationJson : JsonSerializerContext;

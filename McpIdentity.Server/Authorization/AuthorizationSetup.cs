@@ -16,6 +16,7 @@ internal static class AuthorizationSetup
     public static void AddAuthorizationRequests(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<AuthorizationTickets>();
+        builder.Services.AddSingleton<ConsentOffers>();
         builder.Services.AddScoped<Consents>();
         builder.Services.AddSingleton<RememberedScopes>();
         builder.Services.AddSingleton<Administrators>();

@@ -25,6 +25,9 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
     private static readonly TimeSpan DecisionLifetime = TimeSpan.FromMinutes(5);
 
+    // In place of the tools that were chosen.
+    private const string Everything = "*";
+
     private readonly IDataProtector _pending = protection.CreateProtector("pending authorization, compressed");
     private readonly ITimeLimitedDataProtector _decision = protection.CreateProtector("consent decision").ToTimeLimitedDataProtector();
     private readonly ITimeLimitedDataProtector _refusal = protection.CreateProtector("refused sign-in").ToTimeLimitedDataProtector();
@@ -56,14 +59,24 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
         return age > Lifetime ? null : JsonSerializer.Deserialize(compressed, AuthorizationJson.Default.PendingAuthorization)! with { IsFresh = age <= Freshness };
     }
 
-    /// <summary>Says that the person behind one session has decided on one request; worth nothing for any other.</summary>
-    public string ProtectDecision(bool allow, string sessionId, string query) =>
-        _decision.Protect($"{allow} {Fingerprint(sessionId, query)}", DecisionLifetime);
+    /// <summary>
+    /// Says what the person behind one session has chosen of one request; worth nothing for any other, nor when there are other
+    /// tools meanwhile. It travels in an address, so it says which of them, not their names.
+    /// </summary>
+    /// <param name="choice">Of what the request asks for, and of <paramref name="tools"/>.</param>
+    /// <param name="sessionId">The sign-in session.</param>
+    /// <param name="request">What was decided on.</param>
+    /// <param name="tools">All that there are at its resource (<see cref="ConsentOffers.ToolsAt"/>).</param>
+    public string ProtectDecision(ConsentChoice choice, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
+        _decision.Protect(
+            $"{Fingerprint(sessionId, request, tools)} {Places(choice.Scopes, request.Scopes.Split(' '))} " +
+            $"{(choice.Tools is { } left ? Places(left, tools) : Everything)} {choice.StaysConnected}",
+            DecisionLifetime);
 
-    /// <returns>True for allow, false for deny, null when there is no decision on exactly this request in this session.</returns>
-    public bool? ReadDecision(string? ticket, string sessionId, string query) =>
-        Unprotect(_decision, ticket)?.Split(' ') is [var allow, var fingerprint] && fingerprint == Fingerprint(sessionId, query)
-            ? bool.Parse(allow)
+    /// <returns>Null when there is no decision on exactly this request in this session.</returns>
+    public ConsentChoice? ReadDecision(string? ticket, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
+        Unprotect(_decision, ticket)?.Split(' ') is [var fingerprint, var scopes, var left, var stays] && fingerprint == Fingerprint(sessionId, request, tools)
+            ? new ConsentChoice(At(scopes, request.Scopes.Split(' ')), left == Everything ? null : At(left, tools), bool.Parse(stays))
             : null;
 
     /// <summary>Says that nobody could sign in for a request, with the error that its client is told.</summary>
@@ -75,6 +88,24 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
         Unprotect(_refusal, ticket)?.Split(' ') is [var error, var fingerprint] && fingerprint == Fingerprint(pending.ClientId, pending.RedirectUri)
             ? error
             : null;
+
+    // A bit for each of all.
+    private static string Places(IReadOnlyList<string> some, IReadOnlyList<string> all)
+    {
+        var bits = new byte[(all.Count + 7) / 8];
+        foreach (var (place, _) in all.Index().Where(one => some.Contains(one.Item)))
+        {
+            bits[place / 8] |= (byte)(1 << (place % 8));
+        }
+
+        return Base64UrlEncoder.Encode(bits);
+    }
+
+    private static string[] At(string places, IReadOnlyList<string> all)
+    {
+        var bits = Base64UrlEncoder.DecodeBytes(places);
+        return [.. all.Index().Where(one => (bits[one.Index / 8] & (1 << (one.Index % 8))) != 0).Select(one => one.Item)];
+    }
 
     private byte[]? UnprotectBytes(string? ticket)
     {
@@ -99,6 +130,10 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
             return null;
         }
     }
+
+    // A line break is in none of them.
+    private static string Fingerprint(string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
+        Fingerprint(sessionId, string.Join('\n', tools.Prepend(request.Query)));
 
     private static string Fingerprint(string subject, string query) =>
         Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(subject + query)));

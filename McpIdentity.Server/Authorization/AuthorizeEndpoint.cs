@@ -31,7 +31,7 @@ internal static class AuthorizeEndpoint
     }
 
     private static async Task<IResult> AuthorizeAsync(
-        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ProtectedResources resources,
+        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ConsentOffers offers, ProtectedResources resources,
         ScopeHolders holders, Admission admission, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
@@ -106,23 +106,19 @@ internal static class AuthorizeEndpoint
         request.Scope = string.Join(' ', scopes);
         pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
 
-        var decision = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending.Query);
-        if (decision is false)
-        {
-            return Refuse(Errors.AccessDenied, "The person did not allow the access.");
-        }
-
-        if (decision is null && (request.HasPromptValue(PromptValues.Consent) ||
-            (pending.Approval != Approval.ByOperator && !await consents.CoverAsync(person.UserId, pending, cancellationToken))))
+        var choice = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending, offers.ToolsAt(pending.Resource))
+            ?? (request.HasPromptValue(PromptValues.Consent) ? null : await consents.RecallAsync(person.UserId, pending, cancellationToken));
+        if (choice is null)
         {
             return request.HasPromptValue(PromptValues.None)
                 ? Refuse(Errors.ConsentRequired, "The person has not allowed this access yet.")
                 : Results.Redirect(ConsentModel.AddressFor(tickets.Protect(pending)));
         }
 
-        return Results.SignIn(
-            TokenPrincipal.ForPerson(person, request.GetScopes(), request.GetResources()),
-            authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
+        // RFC 6749 §3.3: the person may leave scopes out; the answer's scope says what is left.
+        return resource.Opens(choice.Scopes)
+            ? Results.SignIn(TokenPrincipal.ForPerson(person, choice, request.GetResources()), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme)
+            : Refuse(Errors.AccessDenied, "The person did not allow the access.");
     }
 
     private static async Task<PendingAuthorization> PendingAsync(
@@ -146,6 +142,7 @@ internal static class AuthorizeEndpoint
             request.LoginHint)
         {
             AwaitsApproval = ClientApproval.IsAwaited(properties),
+            MayRefresh = await clients.HasPermissionAsync(client, Permissions.GrantTypes.RefreshToken, cancellationToken),
         };
     }
 

@@ -4,19 +4,23 @@ using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.Extensions.Localization;
+using Microsoft.Extensions.Options;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Authorization;
 
 /// <summary>Asks a signed-in person whether a client may act for them.</summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
-[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, KeepsOpener = true)]
-internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consents, ProtectedResources resources, SignInProviders providers, KnownClients known, SecurityLog log) : PageModel
+[Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, Repeats = $"{ConsentOffer.ScopeBox} {ConsentOffer.ToolBox}", KeepsOpener = true)]
+internal sealed class ConsentModel(
+    AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
+    SignInProviders providers, KnownClients known, IStringLocalizer<Words> words, IOptions<OAuthServerOptions> options, SecurityLog log) : PageModel
 {
-    private const int MaxLanguages = 20;
-
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => $"{Paths.Consent}?request={ticket}";
 
@@ -25,26 +29,34 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
     public SignedInPerson Person { get; private set; } = null!;
 
     /// <summary>Which of their accounts it is: people have several, with one name.</summary>
-    public string Account => Person.Name is not null && Person.Email is not null
-        ? $" ({Person.Email}), with {providers.NameOf(Person.Provider)}"
-        : $", with {providers.NameOf(Person.Provider)}";
+    public string Account => Person.Name is not null && Person.Email is not null ? $"{Person.Name} ({Person.Email})" : Person.DisplayName;
+
+    /// <summary>What the provider is called that they signed in with.</summary>
+    public string Provider => providers.NameOf(Person.Provider);
 
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
 
-    /// <summary>Name and plain words of what is asked for, in the language that the person reads where there are words in it.</summary>
-    public IEnumerable<(string Name, string Words, string Language)> Scopes
-    {
-        get
-        {
-            string[] languages = [.. Pending.Languages.Concat(PageLanguage.OfBrowser(Request)).Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
-            return Pending.Scopes.Split(' ').Select(scope =>
-            {
-                var (words, language) = resources.Get(Pending.Resource)?.MeaningOf(scope, languages) ?? (scope, "");
-                return (scope, words, language);
-            });
-        }
-    }
+    /// <summary>What there is to choose among.</summary>
+    public ConsentOffer Offer { get; private set; } = null!;
+
+    /// <summary>What is ticked: at first everything, but for tools that were taken away before.</summary>
+    public ConsentChoice Ticked { get; private set; } = null!;
+
+    /// <summary>Allow was pressed with nothing left that opens the resource.</summary>
+    public bool NothingLeft { get; private set; }
+
+    /// <summary>What the person has not allowed this client before.</summary>
+    public IReadOnlyList<ScopeRow> New { get; private set; } = [];
+
+    /// <summary>What they have, and may take back.</summary>
+    public IReadOnlyList<ScopeRow> AllowedBefore { get; private set; } = [];
+
+    /// <summary>What the resource is called; its identifier where nobody has said.</summary>
+    public string ResourceName => resources.Get(Pending.Resource)?.Name ?? Pending.Resource;
+
+    /// <summary>How long a client has access that does not stay connected.</summary>
+    public int Minutes => (int)Math.Ceiling(options.Value.AccessTokenLifetime.TotalMinutes);
 
     public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
 
@@ -63,10 +75,17 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         switch (decision)
         {
             case "allow":
-                await consents.GrantAsync(Person.UserId, Pending, HttpContext.RequestAborted);
-                return Decide(allow: true);
+                // Not bound as parameters: a form may repeat a name more often than MVC puts up with.
+                var chosen = Offer.Choose(Request.Form[ConsentOffer.ScopeBox], Request.Form[ConsentOffer.ToolBox]);
+                if (resources.Get(Pending.Resource)?.Opens(chosen.Scopes) != true)
+                {
+                    (NothingLeft, Ticked) = (true, chosen);
+                    return Page();
+                }
+
+                return Decide(await consents.GrantAsync(Person.UserId, Pending, Offer, chosen, HttpContext.RequestAborted));
             case "deny":
-                return Decide(allow: false);
+                return Decide(ConsentChoice.Nothing);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
                 return ContinuePage.ToNextStep(Paths.Authorize + Pending.QueryForAnotherAccount());
@@ -75,16 +94,18 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
     }
 
-    private ContinuePage Decide(bool allow)
+    private ContinuePage Decide(ConsentChoice choice)
     {
+        var allow = choice.Scopes.Count > 0;
         log.Write(HttpContext, (allow ? SecurityEvent.Success("consent_granted") : SecurityEvent.Failure("consent_denied", null)) with
         {
             ClientId = Pending.ClientId,
             Subject = Person.UserId,
-            Scope = Pending.Scopes,
+            Scope = allow ? string.Join(' ', choice.Scopes) : Pending.Scopes,
+            Reason = choice.Tools is { } tools ? $"only these tools: {string.Join(' ', tools)}" : null,
             SessionId = Person.SessionId,
         });
-        var ticket = tickets.ProtectDecision(allow, Person.SessionId, Pending.Query);
+        var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource));
         var url = AuthorizeEndpoint.AddressFor(Pending.Query, ticket);
         return allow ? Ending.Allowed(url, Pending.RedirectUri, known) : Ending.Declined(url, Pending.RedirectUri);
     }
@@ -109,7 +130,23 @@ internal sealed class ConsentModel(AuthorizationTickets tickets, Consents consen
         }
 
         Person = person;
+        await LookAsync(HttpContext.RequestAborted);
         return null;
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        Offer = offers.For(Pending);
+        var before = Pending.Approval == Approval.Remembered
+            ? await remembered.FindAsync(Person.UserId, Pending.ClientId, Pending.RedirectUri, Pending.Resource, cancellationToken)
+            : null;
+        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) != false)], StaysConnected: true);
+        string[] languages = [.. Pending.Languages, .. PageLanguage.OfBrowser(Request)];
+        var rows = (resources.Get(Pending.Resource)?.Grantable ?? [])
+            .Where(scope => Offer.Scopes.Contains(scope.Name) && scope.Name != Scopes.OfflineAccess)
+            .Select(scope => ScopeRow.Of(scope, Offer.Locked.Contains(scope.Name), Person, languages, words))
+            .ToLookup(row => before?.Scopes.Contains(row.Name) == true);
+        (New, AllowedBefore) = ([.. rows[false]], [.. rows[true]]);
     }
 
     private ContinuePage GoOn() => ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked);

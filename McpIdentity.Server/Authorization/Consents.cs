@@ -7,59 +7,96 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// What people have allowed, per user, client, place where the answer goes, resource and scope (docs/decisions/0001). Of a
-/// client that is asked about each time nothing is kept.
+/// client that is asked about each time nothing is kept, nor of one that the operator approved.
 /// </summary>
-internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembered, TimeProvider time)
+internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembered, ConsentOffers offers, TimeProvider time)
 {
-    /// <summary>Whether the person has allowed this client all of these scopes at this resource before, with the answer going there.</summary>
-    public async Task<bool> CoverAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    /// <summary>What holds without a question: the operator's answer, or what the person has allowed this client before at this resource, with the answer going there.</summary>
+    /// <returns>Null unless that is all that is asked for.</returns>
+    public async Task<ConsentChoice?> RecallAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
     {
-        if (request.Approval == Approval.EachTime)
+        var asked = request.Scopes.Split(' ');
+        if (request.Approval != Approval.Remembered)
         {
-            return false;
+            return request.Approval == Approval.ByOperator ? new ConsentChoice(asked, null, StaysConnected: true) : null;
         }
 
-        var granted = await remembered.FindAsync(userId, request.ClientId, request.RedirectUri, request.Resource, cancellationToken);
-        return granted is not null && request.Scopes.Split(' ').All(granted.Scopes.Contains);
+        return await remembered.FindAsync(userId, request.ClientId, request.RedirectUri, request.Resource, cancellationToken) is { } allowed && asked.All(allowed.Scopes.Contains)
+            ? new ConsentChoice(asked, allowed.Tools, StaysConnected: true)
+            : null;
     }
 
-    /// <summary>Remembers the request's scopes beside those allowed earlier.</summary>
-    public async Task GrantAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    /// <summary>
+    /// Remembers what was chosen beside what was allowed earlier, in place of what the page offered. A client that is not to stay
+    /// connected is not remembered at all.
+    /// </summary>
+    /// <returns>The choice with all tools that the client has from now on: those that the page did not show stay as they were.</returns>
+    public async Task<ConsentChoice> GrantAsync(
+        string userId, PendingAuthorization request, ConsentOffer offer, ConsentChoice choice, CancellationToken cancellationToken)
     {
-        if (request.Approval == Approval.EachTime)
+        if (request.Approval == Approval.ByOperator)
         {
-            return;
+            return choice;
         }
 
         var id = IdOf(userId, request);
-        while (true)
+        if (request.Approval == Approval.EachTime || !choice.StaysConnected)
         {
-            var granted = await ConsentOf(id).Select(consent => consent.Scopes).FirstOrDefaultAsync(cancellationToken);
-            if (granted is null)
+            if (request.Approval == Approval.Remembered)
             {
-                if (await TryInsertAsync(id, userId, request, cancellationToken))
-                {
-                    return;
-                }
-
-                continue;
+                // What was allowed earlier would give it refresh tokens after all, without a question.
+                await db.WriteAsync(() => ConsentOf(id).ExecuteDeleteAsync(cancellationToken), cancellationToken);
             }
 
+            return choice with { Tools = ToolsAfter(request.Resource, offer, choice, earlier: null, choice.Scopes) };
+        }
+
+        while (true)
+        {
+            var earlier = await ConsentOf(id).Select(consent => new Allowed(consent.Scopes, consent.Tools)).FirstOrDefaultAsync(cancellationToken);
+            string[] scopes = [.. (earlier?.Scopes.Split(' ') ?? []).Except(offer.Scopes).Concat(choice.Scopes)];
+            var now = choice with { Tools = ToolsAfter(request.Resource, offer, choice, earlier, scopes) };
             // Unless another tab has allowed more meanwhile: then with that.
-            var scopes = string.Join(' ', granted.Split(' ').Union(request.Scopes.Split(' ')));
-            if (await db.WriteAsync(() => ConsentOf(id).Where(consent => consent.Scopes == granted).ExecuteUpdateAsync(set => set
-                .SetProperty(consent => consent.Scopes, scopes)
-                .SetProperty(consent => consent.LastScopes, request.Scopes)
-                .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1)
+            if (earlier is null
+                ? await TryInsertAsync(id, userId, request, now, cancellationToken)
+                : await TryReplaceAsync(id, earlier, scopes, now, cancellationToken))
             {
-                return;
+                return now;
             }
         }
     }
 
-    // False when another tab of the same person was faster.
-    private async Task<bool> TryInsertAsync(string id, string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    // Null where nothing is refused that the scopes open, so that a tool which is added tomorrow is theirs too.
+    private string[]? ToolsAfter(string resource, ConsentOffer offer, ConsentChoice choice, Allowed? earlier, IReadOnlyCollection<string> scopes)
     {
+        if (choice.Tools is null)
+        {
+            return null;
+        }
+
+        string[] offered = [.. offer.Tools.Select(tool => tool.Name)];
+        var had = earlier is null ? [] : RememberedScopes.ParseTools(earlier.Tools) ?? CallableWith(resource, earlier.Scopes.Split(' '));
+        string[] left = [.. choice.Tools.Concat(had.Except(offered)).Order(StringComparer.Ordinal)];
+        return offered.Concat(CallableWith(resource, scopes)).All(left.Contains) ? null : left;
+    }
+
+    private string[] CallableWith(string resource, IReadOnlyCollection<string> scopes) => [.. offers.CallableWith(resource, scopes).Select(tool => tool.Name)];
+
+    private async Task<bool> TryReplaceAsync(string id, Allowed earlier, string[] scopes, ConsentChoice choice, CancellationToken cancellationToken)
+    {
+        var (all, last, tools) = (string.Join(' ', scopes), string.Join(' ', choice.Scopes), Lines(choice.Tools));
+        return await db.WriteAsync(
+            () => ConsentOf(id).Where(consent => consent.Scopes == earlier.Scopes && consent.Tools == earlier.Tools).ExecuteUpdateAsync(set => set
+                .SetProperty(consent => consent.Scopes, all)
+                .SetProperty(consent => consent.LastScopes, last)
+                .SetProperty(consent => consent.Tools, tools)
+                .SetProperty(consent => consent.GrantedAt, time.GetUtcNow()), cancellationToken), cancellationToken) == 1;
+    }
+
+    // False when another tab of the same person was faster.
+    private async Task<bool> TryInsertAsync(string id, string userId, PendingAuthorization request, ConsentChoice choice, CancellationToken cancellationToken)
+    {
+        var scopes = string.Join(' ', choice.Scopes);
         db.Consents.Add(new Consent
         {
             Id = id,
@@ -67,8 +104,9 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
             ClientId = request.ClientId,
             RedirectUri = RedirectUris.WithoutLoopbackPort(request.RedirectUri),
             Resource = request.Resource,
-            Scopes = request.Scopes,
-            LastScopes = request.Scopes,
+            Scopes = scopes,
+            LastScopes = scopes,
+            Tools = Lines(choice.Tools),
             GrantedAt = time.GetUtcNow(),
         });
         try
@@ -88,8 +126,12 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
         }
     }
 
+    private static string? Lines(IReadOnlyList<string>? tools) => tools is null ? null : string.Join('\n', tools);
+
     private IQueryable<Consent> ConsentOf(string id) => db.Consents.AsNoTracking().Where(consent => consent.Id == id);
 
     private static string IdOf(string userId, PendingAuthorization request) =>
         RememberedScopes.IdOf(userId, request.ClientId, request.RedirectUri, request.Resource);
+
+    private sealed record Allowed(string Scopes, string? Tools);
 }

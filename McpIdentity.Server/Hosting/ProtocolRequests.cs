@@ -43,7 +43,7 @@ internal static class ProtocolRequests
             return new OAuthError(Errors.InvalidRequest, "An access token must not be sent in the query string.");
         }
 
-        return CheckParameters(request.Query, context.GetAddress()!.IsOpenIddicts) ?? (HttpMethods.IsPost(request.Method) ? await CheckFormAsync(context) : null);
+        return CheckParameters(request.Query, context.GetAddress()!, isForm: false) ?? (HttpMethods.IsPost(request.Method) ? await CheckFormAsync(context) : null);
     }
 
     private static async Task<OAuthError?> CheckFormAsync(HttpContext context)
@@ -77,7 +77,7 @@ internal static class ProtocolRequests
 
         try
         {
-            return CheckParameters(await request.ReadFormAsync(context.RequestAborted), context.GetAddress()!.IsOpenIddicts);
+            return CheckParameters(await request.ReadFormAsync(context.RequestAborted), context.GetAddress()!, isForm: true);
         }
         catch (Exception exception) when (RequestBodies.IsUnreadable(exception))
         {
@@ -96,12 +96,12 @@ internal static class ProtocolRequests
         StatusCode = StatusCodes.Status413PayloadTooLarge,
     };
 
-    private static OAuthError? CheckParameters(IEnumerable<KeyValuePair<string, StringValues>> parameters, bool isOpenIddicts)
+    private static OAuthError? CheckParameters(IEnumerable<KeyValuePair<string, StringValues>> parameters, AddressAttribute address, bool isForm)
     {
         foreach (var (name, values) in parameters)
         {
             // RFC 8707 §2: resource alone may be repeated. One that nobody knows is ignored, once or twice (RFC 6749 §3.1).
-            if (values.Count > 1 && name != Parameters.Resource && !(isOpenIddicts && !KnownParameters.Include(name)))
+            if (values.Count > 1 && name != Parameters.Resource && !(address.IsOpenIddicts && !KnownParameters.Include(name)) && !(isForm && address.MayRepeat(name)))
             {
                 return new OAuthError(Errors.InvalidRequest, "A parameter must not be sent twice.");
             }

@@ -65,7 +65,8 @@ internal static class PageLanguage
     /// <summary>The answer of a provider of languages.</summary>
     /// <param name="tags">Of anybody's choice, the best first.</param>
     public static ProviderCultureResult? Prefer(IEnumerable<string> tags) =>
-        tags.Take(MaxLanguages).Select(tag => new StringSegment(tag)).ToArray() is { Length: > 0 } some ? new([], some) : null;
+        // RFC 4647 §3.4: en-GB is English. Without ICU no culture knows its parent.
+        tags.Take(MaxLanguages).SelectMany(tag => new[] { tag, tag.Split('-')[0] }).Select(tag => new StringSegment(tag)).ToArray() is { Length: > 0 } some ? new([], some) : null;
 
     private static RequestCulture CultureOf(string language) => new(CultureInfo.InvariantCulture, CultureInfo.GetCultureInfo(language));
 

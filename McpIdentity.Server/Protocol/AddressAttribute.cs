@@ -70,10 +70,15 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether it takes parameters in the query and by form, which are checked before any parser behind sees them.</summary>
     public bool TakesForms { get; init; }
 
+    /// <summary>Parameters that a form may send more than once, separated by spaces: boxes of one name.</summary>
+    public string? Repeats { get; init; }
+
     /// <summary>The methods by which somebody tries to sign in here: what is refused goes into the security log as <c>login_failure</c>.</summary>
     public string? SignsInBy { get; init; }
 
     public bool Takes(string method) => _methods is [AnyMethod] || _methods.Contains(method, StringComparer.Ordinal) || method == LetsThrough;
+
+    public bool MayRepeat(string parameter) => Repeats?.Split(' ').Contains(parameter, StringComparer.Ordinal) == true;
 
     public bool IsSignIn(string method) => SignsInBy?.Split(' ').Contains(method, StringComparer.Ordinal) == true;
 }

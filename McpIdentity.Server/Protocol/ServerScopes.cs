@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.ObjectModel;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -81,7 +82,9 @@ internal static class ServerScopes
     /// <summary>The same of our own endpoint, whose tools look up who calls (<c>whoami</c>).</summary>
     public static readonly IReadOnlyList<Scope> OfOwnEndpoint =
     [
-        .. OfMcpServers.Select(scope => scope.Name == McpCall ? scope with { Meaning = scope.Meaning + ". They see your name and e-mail address" } : scope),
+        .. OfMcpServers.Select(scope => scope.Name == McpCall
+            ? scope with { Meaning = "Run the MCP server's tools in your name. They see your name and e-mail address" }
+            : scope),
     ];
 
     /// <summary>About the person and the grant, at every resource. A client that speaks for itself is not granted them (RFC 6749 §4.4).</summary>
@@ -92,4 +95,9 @@ internal static class ServerScopes
         new(Scopes.Email, "See your e-mail address"),
         new(Scopes.OfflineAccess, "Stay connected until you disconnect it"),
     ];
+
+    private static readonly FrozenSet<string> Meanings = OfMcpServers.Concat(OfOwnEndpoint).Concat(OfPeople).Select(scope => scope.Meaning).ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>Whether the words are ours, and said in every language of the pages.</summary>
+    public static bool Explain(string meaning) => Meanings.Contains(meaning);
 }

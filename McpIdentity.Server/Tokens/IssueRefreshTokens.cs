@@ -1,3 +1,4 @@
+using McpIdentity.Server.Authorization;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -7,7 +8,8 @@ namespace McpIdentity.Server.Tokens;
 
 /// <summary>
 /// A refresh token for every client that registered the grant, whether or not it knew to ask for <c>offline_access</c>:
-/// many do not, and their people would sign in every hour (docs/interoperability.md, "Refresh tokens without offline_access").
+/// many do not, and their people would sign in every hour (docs/interoperability.md, "Refresh tokens without offline_access"). Not where the
+/// person did not want it to stay connected.
 /// </summary>
 internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ProcessSignInContext>
 {
@@ -27,7 +29,7 @@ internal sealed class IssueRefreshTokens(IOpenIddictApplicationManager clients) 
         }
 
         var client = await clients.FindByClientIdAsync(context.ClientId!, context.CancellationToken);
-        var mayRefresh = client is not null &&
+        var mayRefresh = client is not null && !TokenPrincipal.EndsByItself(context.Principal!) &&
             await clients.HasPermissionAsync(client, Permissions.GrantTypes.RefreshToken, context.CancellationToken);
         (context.GenerateRefreshToken, context.IncludeRefreshToken) = (mayRefresh, mayRefresh);
     }

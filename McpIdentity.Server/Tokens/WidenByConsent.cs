@@ -43,9 +43,17 @@ internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims cl
         }
 
         // What was allowed before is not taken up again: that client has asked for less.
-        if (consent.GrantedAt > presented.Grant.CreatedAt + OwnConsent)
+        string[] added = [.. candidates.Intersect(consent.LastScopes)];
+        if (added.Length == 0 || consent.GrantedAt <= presented.Grant.CreatedAt + OwnConsent)
         {
-            granted.SetScopes(granted.GetScopes().Union(candidates.Intersect(consent.LastScopes)));
+            return;
+        }
+
+        granted.SetScopes(granted.GetScopes().Union(added));
+        if (consent.Tools is { } tools)
+        {
+            // Its scopes come with its tools; those that the grant has lost do not come back.
+            TokenPrincipal.LeaveTools(granted, tools);
         }
     }
 }

@@ -45,7 +45,7 @@ internal sealed class ConsentLanguageTests
         await alice.LeaveAsync(_client.AuthorizeUrl(("resource", Notes), ("scope", "notes:read notes:write"), ("ui_locales", uiLocales), ("prompt", "consent")));
 
         var page = alice.Browser.Visits.Last(visit => visit.Address.AbsolutePath == "/consent" && visit.Method == HttpMethod.Get).Document!;
-        var shown = page.QuerySelectorAll("ul.scopes li span");
+        var shown = page.QuerySelectorAll("ul.scopes li span[dir]");
         var read = shown[0];
         Assert.That((read.TextContent, read.GetAttribute("lang")), Is.EqualTo((words, language)));
         Assert.That(shown[^1].TextContent, Is.EqualTo(language == "de" ? "Ihre Notizen schreiben" : "Write your notes"), "what is not translated stays as it is");

@@ -101,7 +101,7 @@ internal sealed class ClientNameTests
 
         var page = await alice.Browser.GetAsync(client.AuthorizeUrl());
 
-        Assert.That(page.Document!.Body!.TextContent, Does.Contain("Payroll of Example").And.Contain("Named by the operator").And.Not.Contain("named itself"));
+        Assert.That(page.Document!.Body!.TextContent, Does.Contain("Payroll of Example").And.Contain("Registered by your organisation").And.Not.Contain("named itself"));
     }
 
     [TestCase("Claude", "https://evil.example/cb", "Claude")]

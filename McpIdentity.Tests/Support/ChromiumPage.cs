@@ -30,5 +30,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
 
     public IReadOnlyList<string> CspViolations => [.. _errors.Where(error => error.Contains("Content Security Policy", StringComparison.OrdinalIgnoreCase))];
 
+    /// <summary>What was complained about so far belongs to another page.</summary>
+    public void Forget() => _errors.Clear();
+
     public async ValueTask DisposeAsync() => await Context.DisposeAsync();
 }

@@ -7,13 +7,14 @@ namespace McpIdentity.Tests.Support;
 /// <summary>What a browser sends when a button of a form is pressed.</summary>
 internal sealed record FormSubmission(HttpMethod Method, Uri Target, IReadOnlyCollection<KeyValuePair<string, string>>? Values)
 {
-    public static FormSubmission Of(BrowserPage page, IReadOnlyDictionary<string, string> fields, string? button)
+    public static FormSubmission Of(BrowserPage page, IReadOnlyDictionary<string, string> fields, string? button, params IReadOnlyCollection<string> unticked)
     {
         var forms = page.Document?.Forms.ToArray() ?? [];
         var form = forms.FirstOrDefault(candidate => (button is null || ButtonOf(candidate, button) is not null) && fields.Keys.All(name => Has(candidate, name)))
             ?? throw new InvalidOperationException($"No form with {string.Join(", ", fields.Keys.Append(button ?? "a button"))} at {page}:\n{page.Body}");
         var pressed = ButtonOf(form, button);
         var values = ValuesOf(form, fields, pressed).ToList();
+        values.RemoveAll(pair => unticked.Contains(pair.Value) && form.Elements.OfType<IHtmlInputElement>().Any(box => box.Type == "checkbox" && box.Name == pair.Key));
 
         // HTML: an absent or empty action is the page's own address.
         var action = pressed?.GetAttribute("formaction") ?? form.GetAttribute("action");

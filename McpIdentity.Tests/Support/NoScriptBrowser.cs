@@ -45,9 +45,10 @@ internal sealed class NoScriptBrowser : IDisposable
     /// <param name="page">The page that was returned last.</param>
     /// <param name="fields">What to type, by the field's name; hidden and prefilled fields are sent by themselves.</param>
     /// <param name="button">The value or the text of the button to press; absent, the form's first.</param>
-    public Task<BrowserPage> SubmitAsync(BrowserPage page, IReadOnlyDictionary<string, string>? fields = null, string? button = null)
+    /// <param name="unticked">The values of boxes to take the tick from.</param>
+    public Task<BrowserPage> SubmitAsync(BrowserPage page, IReadOnlyDictionary<string, string>? fields = null, string? button = null, params IReadOnlyCollection<string> unticked)
     {
-        var submission = FormSubmission.Of(page, fields ?? new Dictionary<string, string>(), button);
+        var submission = FormSubmission.Of(page, fields ?? new Dictionary<string, string>(), button, unticked);
         return FollowAsync(submission.Method, submission.Target, submission.Values);
     }
 
