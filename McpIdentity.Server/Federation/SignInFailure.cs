@@ -1,7 +1,6 @@
 using System.Text.Json;
 using McpIdentity.Server.Pages;
 using Microsoft.AspNetCore.Html;
-using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
 

@@ -1,6 +1,5 @@
 using McpIdentity.Mcp;
 using McpIdentity.Server.Federation;
-using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Mvc;

@@ -1,4 +1,3 @@
-using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
