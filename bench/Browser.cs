@@ -45,7 +45,7 @@ internal static partial class Browser
         var hidden = Hidden().Matches(page).Select(input => (input.Groups[1].Value, WebUtility.HtmlDecode(input.Groups[2].Value))).DistinctBy(field => field.Item1);
         return page.Contains("name=\"username\"", StringComparison.Ordinal)
             ? wire.PostFormAsync("/signin", Wire.Form([.. hidden, ("username", "alice")]), cookie: cookie)
-            : wire.PostFormAsync("/consent", Wire.Form([.. hidden, ("decision", "allow")]), cookie: cookie);
+            : wire.PostFormAsync("/consent", Wire.Form([.. hidden, .. Boxes().Matches(page).Select(box => (box.Groups[1].Value, WebUtility.HtmlDecode(box.Groups[2].Value))), ("decision", "allow")]), cookie: cookie);
     }
 
     private static void Keep(Answer answer, Uri server, CookieContainer cookies)
@@ -55,6 +55,9 @@ internal static partial class Browser
             cookies.SetCookies(server, cookie);
         }
     }
+
+    [GeneratedRegex("<input type=\"checkbox\" name=\"([^\"]*)\" value=\"([^\"]*)\" checked=\"checked\">")]
+    private static partial Regex Boxes();
 
     [GeneratedRegex("http-equiv=\"refresh\" content=\"[^\"]*url=([^\"]*)\"")]
     private static partial Regex Refresh();
