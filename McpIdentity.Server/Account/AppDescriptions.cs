@@ -1,12 +1,15 @@
+using System.Security.Claims;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Documents;
+using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 using OpenIddict.Abstractions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -14,7 +17,8 @@ namespace McpIdentity.Server.Account;
 
 /// <summary>What a person is told of the apps on one page of the list: from the grants themselves, in as many queries for twenty as for one.</summary>
 internal sealed class AppDescriptions(
-    McpIdentityDbContext db, ConnectedApps apps, IOpenIddictApplicationManager clients, GrantClaims claims, ISessionStorage sessions, ProtectedResources resources)
+    McpIdentityDbContext db, ConnectedApps apps, IOpenIddictApplicationManager clients, GrantClaims claims, ISessionStorage sessions, ProtectedResources resources,
+    IStringLocalizer<Words> words)
 {
     /// <param name="userId">Whose apps they are.</param>
     /// <param name="entries">Which.</param>
@@ -46,7 +50,7 @@ internal sealed class AppDescriptions(
                 VerifiedHost = DocumentTimes.Of(properties) is null ? null : new Uri(entry.ClientId).Authority,
                 // The port of a program on this computer is another one each time.
                 Targets = [.. allowed.Select(one => RedirectUris.WithoutLoopbackPort(one.RedirectUri)).Where(uri => uri.Length > 0).Distinct().Select(RedirectTarget.Of).DistinctBy(target => (target.Kind, target.Name))],
-                Places = [.. allowed.GroupBy(one => one.Resource, one => one.Scopes).Select(place => Place(place.Key, place.SelectMany(scopes => scopes).Distinct(), languages))],
+                Places = [.. allowed.GroupBy(one => one.Resource).Select(place => Place(place.Key, [.. place], languages))],
                 FirstBrowser = grants[entry.Key].FirstOrDefault() is { } first ? browsers.GetValueOrDefault(first.SessionId) : null,
             });
         }
@@ -55,20 +59,29 @@ internal sealed class AppDescriptions(
     }
 
     // Of a grant whose encryption key is gone nothing can be read; it is good for nothing either.
-    private IEnumerable<(string Resource, IEnumerable<string> Scopes, string RedirectUri)> Allowed(IEnumerable<Grant> grants, IEnumerable<Consent> consents) => grants
-        .Select(grant => claims.Unprotect(grant.ProtectedClaims, forCode: true)).OfType<System.Security.Claims.ClaimsPrincipal>()
-        .Select(granted => (granted.GetResources().FirstOrDefault() ?? "", (IEnumerable<string>)granted.GetScopes(), granted.GetClaim(Claims.Private.RedirectUri) ?? ""))
-        .Concat(consents.Select(consent => (consent.Resource, (IEnumerable<string>)consent.Scopes.Split(' '), consent.RedirectUri)));
+    private IEnumerable<Permission> Allowed(IEnumerable<Grant> grants, IEnumerable<Consent> consents) => grants
+        .Select(grant => claims.Unprotect(grant.ProtectedClaims, forCode: true)).OfType<ClaimsPrincipal>()
+        .Select(granted => new Permission(
+            granted.GetResources().FirstOrDefault() ?? "", granted.GetScopes(), granted.GetClaim(Claims.Private.RedirectUri) ?? "", TokenPrincipal.ToolsOf(granted)))
+        .Concat(consents.Select(consent => new Permission(consent.Resource, consent.Scopes.Split(' '), consent.RedirectUri, RememberedScopes.ParseTools(consent.Tools))));
 
-    private AppDescription.AllowedAt Place(string identifier, IEnumerable<string> scopes, IReadOnlyList<string> languages)
+    private AppDescription.AllowedAt Place(string identifier, IReadOnlyList<Permission> permissions, IReadOnlyList<string> languages)
     {
         var resource = resources.Get(identifier);
-        return new(resource?.Name, identifier, [.. scopes.Order(StringComparer.Ordinal).Select(scope =>
+        var scopes = permissions.SelectMany(permission => permission.Scopes).Distinct().Order(StringComparer.Ordinal).Select(name =>
         {
-            var (words, language) = resource?.MeaningOf(scope, languages) ?? (scope, "");
-            return (scope, words, language);
-        })]);
+            var (meaning, language) = resource?.Grantable.FirstOrDefault(scope => scope.Name == name) is { } scope ? ScopeRow.Explain(scope, languages, words) : (name, null);
+            return (name, meaning, language);
+        });
+        return new(resource?.Name, identifier, [.. scopes])
+        {
+            Tools = permissions.All(permission => permission.Tools is not null)
+                ? [.. permissions.SelectMany(permission => permission.Tools!).Distinct().Order(StringComparer.Ordinal)]
+                : null,
+        };
     }
+
+    private sealed record Permission(string Resource, IEnumerable<string> Scopes, string RedirectUri, IEnumerable<string>? Tools);
 }
 
 /// <summary>An app as its person reads of it.</summary>
@@ -93,6 +106,10 @@ internal sealed record AppDescription(ConnectedApps.Entry Entry, string Referenc
 
     /// <param name="Name">What the resource is called; null where nobody has said.</param>
     /// <param name="Identifier">Its URL.</param>
-    /// <param name="Scopes">What may be done there, with words and the tag of their language.</param>
-    internal sealed record AllowedAt(string? Name, string Identifier, IReadOnlyList<(string Name, string Words, string Language)> Scopes);
+    /// <param name="Scopes">What may be done there, with words and the tag of their language (null: that of the page).</param>
+    internal sealed record AllowedAt(string? Name, string Identifier, IReadOnlyList<(string Name, string Words, string? Language)> Scopes)
+    {
+        /// <summary>The tools that were left to it; null: the person took none away.</summary>
+        public IReadOnlyList<string>? Tools { get; init; }
+    }
 }

@@ -26,6 +26,15 @@ internal sealed record ScopeRow(string Name, string Meaning, string? Language, s
     /// <param name="words">The language of the page.</param>
     public static ScopeRow Of(Scope scope, bool isLocked, SignedInPerson person, IEnumerable<string> languages, IStringLocalizer<Words> words)
     {
+        var (meaning, language) = Explain(scope, languages, words);
+        var value = scope.Name switch { Scopes.Profile => person.Name, Scopes.Email => person.Email, _ => null };
+        return new ScopeRow(scope.Name, meaning, language, value, isLocked);
+    }
+
+    /// <summary>What a scope allows, in words that the person reads.</summary>
+    /// <returns>The words, and the tag of their language; null: that of the page.</returns>
+    public static (string Meaning, string? Language) Explain(Scope scope, IEnumerable<string> languages, IStringLocalizer<Words> words)
+    {
         string[] preferred = [.. languages.Where(tag => tag.Length <= Scope.MaxTagLength).Take(MaxLanguages)];
         var isOurs = ServerScopes.Explain(scope.Meaning);
         // Our own words are in the language of the page; what the operator says in one that is preferred to it, or in the same, comes first.
@@ -35,8 +44,7 @@ internal sealed record ScopeRow(string Name, string Meaning, string? Language, s
             (meaning, language) = isOurs ? (words[meaning], "") : (meaning, PageLanguage.Current == ServerScopes.Language ? "" : ServerScopes.Language);
         }
 
-        var value = scope.Name switch { Scopes.Profile => person.Name, Scopes.Email => person.Email, _ => null };
-        return new ScopeRow(scope.Name, meaning, language.Length > 0 ? language : null, value, isLocked);
+        return (meaning, language.Length > 0 ? language : null);
     }
 
     private static bool IsOfPage(string tag) => tag.Split('-')[0].Equals(PageLanguage.Current, StringComparison.OrdinalIgnoreCase);

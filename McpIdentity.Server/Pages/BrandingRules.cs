@@ -17,7 +17,7 @@ internal sealed class BrandingRules : IValidateOptions<BrandingOptions>
     {
         string[] problems =
         [
-            .. CheckName(options.Name), .. CheckAddress(nameof(options.HelpUrl), options.HelpUrl, mail: true), .. CheckAddress(nameof(options.PrivacyUrl), options.PrivacyUrl, mail: false),
+            .. CheckName(options.Name), .. CheckLogo(options.Logo), .. CheckAddress(nameof(options.HelpUrl), options.HelpUrl, mail: true), .. CheckAddress(nameof(options.PrivacyUrl), options.PrivacyUrl, mail: false),
             .. CheckColors(nameof(options.Colors), options.Colors, dark: false), .. CheckColors(nameof(options.DarkColors), options.DarkColors, dark: true),
         ];
         return problems.Length > 0 ? ValidateOptionsResult.Fail(problems) : ValidateOptionsResult.Success;
@@ -28,6 +28,14 @@ internal sealed class BrandingRules : IValidateOptions<BrandingOptions>
         if (string.IsNullOrWhiteSpace(name) || name.Length > MaxName || name.Any(char.IsControl))
         {
             yield return $"Branding:Name is what stands at the head of every page: one line of {MaxName} characters at most.";
+        }
+    }
+
+    private static IEnumerable<string> CheckLogo(string? logo)
+    {
+        if (!string.IsNullOrEmpty(logo) && ServedImage.Read("Branding:Logo", logo, out _) is { } problem)
+        {
+            yield return problem;
         }
     }
 

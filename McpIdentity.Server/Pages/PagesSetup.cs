@@ -28,6 +28,7 @@ internal static class PagesSetup
 
     public static void MapPages(this WebApplication app)
     {
+        app.Services.GetRequiredService<StyleSheet>(); // its images are served from the first request on
         app.MapRazorPages(); // each says its address on its model
         app.MapImages();
 

@@ -6,6 +6,9 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
     /// <summary>Of the answer, where the page that shows it does not know better.</summary>
     public int Status { get; init; } = StatusCodes.Status400BadRequest;
 
+    /// <summary>What OpenIddict or a rule of ours says of it, in English, for developers; null: what happened says it all.</summary>
+    public string? Detail { get; init; }
+
     /// <summary>As whom somebody signed in who is not let in: they may have several accounts, and expect another one.</summary>
     public FormattableString? SignedInAs { get; init; }
 
@@ -54,32 +57,42 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
 
     public static PersonError UnknownClient(string code, string? description) => new(
         code, $"This app is not known here",
-        Described(description, $"The app's client_id is missing, or this server does not know it."),
-        $"The app remembers a registration that is gone. Claude Code: /mcp, then Clear authentication. mcp-remote: delete its .mcp-auth folder. Other apps: remove the server and add it again.");
+        $"The app's client_id is missing, or this server does not know it.",
+        $"The app remembers a registration that is gone. Claude Code: /mcp, then Clear authentication. mcp-remote: delete its .mcp-auth folder. Other apps: remove the server and add it again.")
+    {
+        Detail = description,
+    };
 
     /// <summary>The app is known by a document at its own address, and that is not to be had or not right.</summary>
     public static PersonError UnreadableDocument(string code, string? description) => new(
-        code, $"This app cannot be looked up", Described(description, $"The document that describes the app cannot be read."),
-        $"Go back to the app and try again in a minute; if it stays so, give the details below to its developer.");
+        code, $"This app cannot be looked up", $"The document that describes the app cannot be read.",
+        $"Go back to the app and try again in a minute; if it stays so, give the details below to its developer.")
+    {
+        Detail = description,
+    };
 
     /// <summary>The operator has decided which apps may ask.</summary>
     public static PersonError NotLetIn(string code, string? description) => new(
-        code, $"This app is not let in here", Described(description, $"This server does not serve the app."),
-        $"Ask whoever runs this server to let it in.");
+        code, $"This app is not let in here", $"This server does not serve the app.",
+        $"Ask whoever runs this server to let it in.")
+    {
+        Detail = description,
+    };
 
     /// <summary>The address or form of a page, as the browser sent it; the app may have had no part in it.</summary>
     public static PersonError BadRequest(string code, string? description) => new(
-        code, $"This page cannot be shown", Described(description, $"What the browser sent cannot be understood."),
+        code, $"This page cannot be shown", $"What the browser sent cannot be understood.",
         $"Go back to the app and start again; if it stays so, give the details below to whoever runs this server.")
     {
+        Detail = description,
         IsWithoutReference = true,
     };
 
     /// <summary>An authorization request that the app made.</summary>
     public static PersonError BadAuthorizationRequest(string code, string? description) => new(
-        code, $"The app's request is not valid", Described(description, $"The request cannot be understood."),
-        $"Go back to the app and try again; if it stays so, give the details below to its developer.");
-
-    // What OpenIddict or a rule of ours says of a request is written for developers, in English.
-    private static FormattableString Described(string? description, FormattableString otherwise) => description is null ? otherwise : $"{description}";
+        code, $"The app's request is not valid", $"The request cannot be understood.",
+        $"Go back to the app and try again; if it stays so, give the details below to its developer.")
+    {
+        Detail = description,
+    };
 }

@@ -7,13 +7,14 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Pages;
 
-/// <summary>The one style sheet: ours, with the operator's colours in the place of the six that may change.</summary>
+/// <summary>How the pages look: our one style sheet, with the operator's colours in the place of the six that may change, and their logo.</summary>
 internal sealed partial class StyleSheet
 {
     private static readonly string Ours = ReadOurs();
 
-    public StyleSheet(IOptions<BrandingOptions> branding)
+    public StyleSheet(IOptions<BrandingOptions> branding, ServedImages images)
     {
+        Logo = images.Serve("Branding:Logo", branding.Value.Logo);
         var (light, dark) = (Tokens(branding.Value.Colors), Tokens(branding.Value.DarkColors));
         Bytes = Encoding.UTF8.GetBytes(Token.Replace(Ours, match => light.TryGetValue(match.Groups["name"].Value, out var day) && dark.TryGetValue(match.Groups["name"].Value, out var night)
             ? $"--{match.Groups["name"].Value}: light-dark({day ?? match.Groups["light"].Value}, {night ?? match.Groups["dark"].Value})"
@@ -22,6 +23,9 @@ internal sealed partial class StyleSheet
     }
 
     public byte[] Bytes { get; }
+
+    /// <summary>The address of the organisation's logo; null where there is none.</summary>
+    public string? Logo { get; }
 
     /// <summary>Changes with the bytes.</summary>
     public string Tag { get; }

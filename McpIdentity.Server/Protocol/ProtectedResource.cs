@@ -43,11 +43,4 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
 
     /// <summary>What a client is told that asked for one of those, where that is refused.</summary>
     public string Unknown => $"A scope that was asked for is not known at {Identifier}. It has {string.Join(", ", Grantable.Select(scope => scope.Name))}.";
-
-    /// <summary>What a person reads on the consent page.</summary>
-    /// <param name="scope">One that is granted here.</param>
-    /// <param name="languages">The tags that they prefer, the best first (RFC 4647).</param>
-    /// <returns>The words, and the tag of their language.</returns>
-    public (string Words, string Language) MeaningOf(string scope, IEnumerable<string> languages) =>
-        Grantable.FirstOrDefault(known => known.Name == scope) is { } known ? known.MeaningIn(languages) : (scope, "");
 }

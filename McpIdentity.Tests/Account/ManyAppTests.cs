@@ -17,7 +17,7 @@ internal sealed class ManyAppTests
 {
     private const int Apps = 500;
     private const int Browsers = 50;
-    private const int PageSize = 20;
+    internal const int PageSize = 20;
 
     // Of the cookie two, of the list two, of a page's apps four; with some room.
     private const int MaxQueries = 10;

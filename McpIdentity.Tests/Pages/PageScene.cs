@@ -1,4 +1,6 @@
 using System.Net;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
 using Microsoft.Playwright;
 
@@ -11,86 +13,211 @@ namespace McpIdentity.Tests.Pages;
 /// <param name="Status">Of the answer that it is.</param>
 internal sealed record PageState(string Name, IReadOnlyList<Microsoft.Playwright.Cookie> Cookies, Func<IPage, Task> OpenAsync, HttpStatusCode Status = HttpStatusCode.OK);
 
-/// <summary>The servers that have every page of ours in every state, for whoever looks at all of them.</summary>
+/// <summary>
+/// The servers that have every page of ours in every state, for whoever looks at all of them: one where developers try things, one of an
+/// organisation with a name, a logo and sign-in providers, one that lets few in, and one that has had enough.
+/// </summary>
 internal sealed class PageScene : IAsyncDisposable
 {
+    private const string Logo = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="18" fill="#7a1fa2"/><path d="M11 21l6 6 12-14" stroke="#fff" stroke-width="4" fill="none"/></svg>""";
+
     private static readonly Microsoft.Playwright.Cookie[] Nobody = [];
 
-    private readonly TestServer _demo;
-    private readonly TestServer _careful;
+    private readonly TemporaryFolder _folder = new();
+    private readonly List<TestServer> _servers = [];
+    private DocumentHost _host = null!;
+    private TestServer _demo = null!;
+    private TestServer _organisation = null!;
+    private TestServer _careful = null!;
+    private TestServer _strict = null!;
 
-    private PageScene(TestServer demo, TestServer careful) => (_demo, _careful) = (demo, careful);
+    private PageScene()
+    {
+    }
 
     public IReadOnlyList<PageState> States { get; private set; } = [];
 
     /// <summary>The origins that a page may load anything from.</summary>
-    public IEnumerable<string> Origins => [_demo.BaseUrl, _careful.BaseUrl];
+    public IEnumerable<string> Origins => _servers.Select(server => server.BaseUrl);
 
-    /// <summary>The cookies of a browser in which Alice has signed in.</summary>
-    public IReadOnlyList<Microsoft.Playwright.Cookie> Alice { get; private set; } = [];
+    /// <summary>The cookies of a browser in which Alice has signed in, who has connected some apps.</summary>
+    private IReadOnlyList<Microsoft.Playwright.Cookie> Alice { get; set; } = [];
+
+    /// <summary>The cookies of Bob's, who has connected none.</summary>
+    private IReadOnlyList<Microsoft.Playwright.Cookie> Bob { get; set; } = [];
 
     public static async Task<PageScene> BuildAsync()
     {
-        // One where developers try things, and one of an organisation that looks at each app.
-        var demo = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=false");
-        var careful = await TestServer.StartAsync("OAuth:Registration:Policy=Approval", "Mcp:RateLimiting:Enabled=false");
-        var scene = new PageScene(demo, careful);
-        using var alice = new Person(demo);
-        var web = await OAuthClient.RegisterPublicAsync(demo);
-        await web.AuthorizeAsync(alice);
-        scene.Alice =
+        var scene = new PageScene { _host = await DocumentHost.StartAsync() };
+        scene._demo = await scene.StartAsync(
         [
-            .. alice.Cookies.GetCookies(new Uri(demo.BaseUrl)).Select(cookie => new Microsoft.Playwright.Cookie { Name = cookie.Name, Value = cookie.Value, Url = demo.BaseUrl, HttpOnly = true }),
-        ];
-        scene.States = [.. await scene.OnTheWayAsync(), .. scene.Errors()];
+            "Mcp:RateLimiting:Enabled=false", .. DocumentHost.Settings,
+            "OAuth:StaticClients:0:ClientId=payroll", "OAuth:StaticClients:0:Name=Payroll", "OAuth:StaticClients:0:RedirectUris:0=https://payroll.example/cb",
+            "OAuth:StaticClients:1:ClientId=approved", "OAuth:StaticClients:1:Name=Travel desk", "OAuth:StaticClients:1:RedirectUris:0=https://travel.example/cb", "OAuth:StaticClients:1:PreApproved=true",
+        ]);
+        await File.WriteAllTextAsync(scene._folder.File("logo.svg"), Logo);
+        scene._organisation = await scene.StartAsync(
+            "Mcp:RateLimiting:Enabled=false", "Branding:Name=Example Ltd", $"Branding:Logo={scene._folder.File("logo.svg")}", "Branding:HelpUrl=https://help.example.com/", "Branding:PrivacyUrl=https://example.com/privacy",
+            "Branding:Colors:Accent=#7a1fa2", "Branding:DarkColors:Accent=#d7a3f0",
+            "OAuth:GoogleClientId=id", "OAuth:GoogleClientSecret=secret", "OAuth:GitHubClientId=id", "OAuth:GitHubClientSecret=secret",
+            "OAuth:Providers:staff:Issuer=https://127.0.0.1:9/", "OAuth:Providers:staff:ClientId=id", "OAuth:Providers:staff:ClientSecret=secret", "OAuth:Providers:staff:DisplayName=Example staff",
+            $"OAuth:Providers:staff:Icon={scene._folder.File("logo.svg")}", "OAuth:ProviderOrder=staff,google,github");
+        scene._careful = await scene.StartAsync("OAuth:Registration:Policy=Approval", "OAuth:AllowedEmailDomains:0=elsewhere.example", "Mcp:RateLimiting:Enabled=false");
+        scene._strict = await scene.StartAsync("Mcp:RateLimiting:AuthEndpointMaxRequests=1");
+        scene.States = [.. await scene.SigningInAsync(), .. await scene.ConsentAsync(), .. await scene.AccountAsync(), .. scene.Others(), .. scene.Errors()];
         return scene;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _demo.DisposeAsync();
-        await _careful.DisposeAsync();
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+
+        await _host.DisposeAsync();
+        _folder.Dispose();
     }
 
-    private async Task<IEnumerable<PageState>> OnTheWayAsync()
+    private async Task<IEnumerable<PageState>> SigningInAsync()
     {
         var web = await OAuthClient.RegisterPublicAsync(_demo);
-        var program = await OAuthClient.RegisterPublicAsync(_demo, OAuthClient.LoopbackRedirectUri);
-        var links = await OAuthClient.RegisterPublicAsync(_demo, "cursor://anysphere.cursor-mcp/oauth/callback");
-        var lookAlike = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "https://evil.example/callback" }, client_name = "Claude", token_endpoint_auth_method = "none" });
+        var ofOrganisation = await OAuthClient.RegisterPublicAsync(_organisation);
         var waiting = await OAuthClient.RegisterPublicAsync(_careful);
+        var document = DocumentClient();
         return
         [
-            new("sign-in", Nobody, page => page.GotoAsync(web.AuthorizeUrl())),
+            new("sign-in", Nobody, page => page.GotoAsync(ofOrganisation.AuthorizeUrl())),
+            new("sign-in-demo", Nobody, page => page.GotoAsync(web.AuthorizeUrl())),
+            new("sign-in-verified-app", Nobody, page => page.GotoAsync(document.AuthorizeUrl())),
+            new("sign-in-own", Nobody, page => page.GotoAsync(_organisation.BaseUrl + Paths.SignInFor(Paths.OwnAccount))),
             new("sign-in-problem", Nobody, async page =>
             {
                 await page.GotoAsync(web.AuthorizeUrl());
-                await page.Locator("[name=username]").FillAsync("mallory");
-                await page.Locator("form button").Last.ClickAsync();
+                await SignInAsync(page, "mallory");
                 await page.GetByRole(AriaRole.Alert).WaitForAsync();
             }, HttpStatusCode.BadRequest),
+            new("sign-in-provider-down", Nobody, async page =>
+            {
+                await page.GotoAsync(ofOrganisation.AuthorizeUrl());
+                await page.Locator("button[value=staff]").ClickAsync();
+                await page.GetByRole(AriaRole.Alert).WaitForAsync();
+            }, HttpStatusCode.ServiceUnavailable),
+            new("sign-in-not-admitted", Nobody, async page =>
+            {
+                await page.GotoAsync(_careful.BaseUrl + Paths.SignInFor(Paths.OwnAccount));
+                await SignInAsync(page, "alice");
+                await page.GetByRole(AriaRole.Alert).WaitForAsync();
+            }, HttpStatusCode.BadRequest),
+            new("sign-in-of-another-browser", Nobody, page => page.GotoAsync(_organisation.BaseUrl + "/oauth/callback/staff?code=x&state=y"), HttpStatusCode.BadRequest),
             new("waiting", Nobody, page => page.GotoAsync(waiting.AuthorizeUrl())),
-            new("consent", Alice, page => page.GotoAsync(web.AuthorizeUrl())),
-            new("consent-program", Alice, page => page.GotoAsync(program.AuthorizeUrl(("scope", "mcp mcp:call openid profile email offline_access")))),
-            new("consent-links", Alice, page => page.GotoAsync(links.AuthorizeUrl())),
-            new("consent-look-alike", Alice, page => page.GotoAsync(lookAlike.AuthorizeUrl())),
-            new("connected-program", Alice, page => DecideAsync(page, program, "allow")),
-            new("connected-links", Alice, page => DecideAsync(page, links, "allow")),
-            new("declined-program", Alice, page => DecideAsync(page, program, "deny")),
-            new("declined-links", Alice, page => DecideAsync(page, links, "deny")),
-            new("going-on", Alice, page => DecideAsync(page, web, "deny")),
-            new("sign-out", Alice, page => page.GotoAsync(_demo.BaseUrl + "/oauth/signout")),
-            new("signed-out", Nobody, page => page.GotoAsync(_demo.BaseUrl + "/oauth/signout")),
         ];
     }
 
+    private async Task<IEnumerable<PageState>> ConsentAsync()
+    {
+        using var alice = new Person(_demo);
+        var known = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "https://notes.example/callback" }, client_name = "Notes", token_endpoint_auth_method = "none" });
+        await known.ConnectAsync(alice, ("scope", "mcp"));
+        Alice = CookiesOf(alice);
+        var web = await OAuthClient.RegisterPublicAsync(_demo);
+        var program = await OAuthClient.RegisterPublicAsync(_demo, OAuthClient.LoopbackRedirectUri);
+        var links = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "cursor://anysphere.cursor-mcp/oauth/callback" }, client_name = "Cursor", token_endpoint_auth_method = "none" });
+        var ownScheme = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "com.example.notes:/callback" }, client_name = "Notes", token_endpoint_auth_method = "none" });
+        var lookAlike = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "https://evil.example/callback" }, client_name = "Claude", token_endpoint_auth_method = "none" });
+        var document = DocumentClient();
+        var everything = ("scope", (string?)"mcp mcp:call openid profile email offline_access");
+        return
+        [
+            new("consent", Alice, page => page.GotoAsync(web.AuthorizeUrl(everything))),
+            new("consent-tools", Alice, async page =>
+            {
+                await page.GotoAsync(web.AuthorizeUrl(everything));
+                await page.Locator("summary").Last.ClickAsync();
+            }),
+            new("consent-already-allowed", Alice, page => page.GotoAsync(known.AuthorizeUrl(everything))),
+            new("consent-nothing-left", Alice, async page =>
+            {
+                await page.GotoAsync(web.AuthorizeUrl(("scope", "mcp mcp:call")));
+                await page.Locator("[value=mcp]").UncheckAsync();
+                await page.Locator("[value='mcp:call']").UncheckAsync();
+                await page.Locator("button[value=allow]").ClickAsync();
+                await page.GetByRole(AriaRole.Alert).WaitForAsync();
+            }),
+            new("consent-locked", Alice, page => page.GotoAsync(web.AuthorizeUrl(("scope", "mcp openid")))),
+            new("consent-program", Alice, page => page.GotoAsync(program.AuthorizeUrl(everything))),
+            new("consent-links", Alice, page => page.GotoAsync(links.AuthorizeUrl())),
+            new("consent-verified-app", Alice, page => page.GotoAsync(document.AuthorizeUrl())),
+            new("consent-of-the-organisation", Alice, page => page.GotoAsync(OfOperator("payroll", "https://payroll.example/cb").AuthorizeUrl())),
+            new("consent-approved", Alice, page => page.GotoAsync(OfOperator("approved", "https://travel.example/cb").AuthorizeUrl(("prompt", "consent")))),
+            new("consent-look-alike", Alice, page => page.GotoAsync(lookAlike.AuthorizeUrl())),
+            new("connected-program", Alice, page => DecideAsync(page, program, "allow")),
+            new("connected-cursor", Alice, page => DecideAsync(page, links, "allow")),
+            new("connected-links", Alice, page => DecideAsync(page, ownScheme, "allow")),
+            new("declined-program", Alice, page => DecideAsync(page, program, "deny")),
+            new("declined-links", Alice, page => DecideAsync(page, links, "deny")),
+            new("going-on", Alice, page => DecideAsync(page, web, "deny")),
+        ];
+    }
+
+    private async Task<IEnumerable<PageState>> AccountAsync()
+    {
+        using var alice = new Person(_demo);
+        using var bob = new Person(_demo, "bob");
+        await bob.Browser.SubmitAsync(await bob.Browser.GetAsync(Paths.SignInFor(Paths.OwnAccount)), new Dictionary<string, string> { ["username"] = "bob" });
+        Bob = CookiesOf(bob);
+        foreach (var number in Enumerable.Range(1, ManyAppTests.PageSize))
+        {
+            await (await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { $"https://app{number}.example/callback" }, client_name = $"App {number}", token_endpoint_auth_method = "none" })).ConnectAsync(alice);
+        }
+
+        var claude = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "http://localhost:4712/callback" }, client_name = "Claude Code", token_endpoint_auth_method = "none" });
+        await claude.ConnectAsync(alice);
+        var gone = await OAuthClient.RegisterAsync(_demo, new { redirect_uris = new[] { "https://gone.example/callback" }, client_name = "Gone", token_endpoint_auth_method = "none" });
+        await gone.ConnectAsync(alice);
+        var done = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync($"{Paths.DisconnectApp}?app={gone.ClientId}"));
+        await _demo.AddSessionAsync(await _demo.UserIdAsync(), "another browser", _demo.Clock.GetUtcNow().AddDays(-1), AccountServer.Firefox);
+        Alice = CookiesOf(alice);
+        return
+        [
+            new("account-apps", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.Apps)),
+            new("account-apps-second-page", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.Apps + "?page=2")),
+            new("account-apps-none", Bob, page => page.GotoAsync(_demo.BaseUrl + Paths.Apps)),
+            new("account-disconnect", Alice, page => page.GotoAsync($"{_demo.BaseUrl}{Paths.DisconnectApp}?app={claude.ClientId}")),
+            new("account-disconnected", Alice, page => page.GotoAsync(done.Address.AbsoluteUri)),
+            new("account-disconnect-all", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.DisconnectApps)),
+            new("account-sessions", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.OwnSessions)),
+            new("account-sign-out-one", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOutSession + "?session=another%20browser")),
+            new("account-sign-out-others", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOutOthers)),
+            new("account-profile", Alice, page => page.GotoAsync(_demo.BaseUrl + Paths.Profile)),
+        ];
+    }
+
+    private IEnumerable<PageState> Others() =>
+    [
+        new("home", Nobody, page => page.GotoAsync(_organisation.BaseUrl + Paths.Home)),
+        new("home-demo", Nobody, async page =>
+        {
+            await page.GotoAsync(_demo.BaseUrl + Paths.Home);
+            await page.Locator("summary").Nth(2).ClickAsync();
+        }),
+        new("sign-out", Bob, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
+        new("signed-out", Nobody, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
+    ];
+
     private IEnumerable<PageState> Errors() =>
     [
-        new("error-request", Nobody, page => page.GotoAsync(_demo.BaseUrl + "/oauth/authorize"), HttpStatusCode.BadRequest),
+        new("error-request", Nobody, page => page.GotoAsync(_demo.BaseUrl + Paths.Authorize), HttpStatusCode.BadRequest),
         new("error-app-unknown", Nobody, page => page.GotoAsync(
-            _demo.BaseUrl + "/oauth/authorize?client_id=nobody&response_type=code&redirect_uri=https://client.example/cb"), HttpStatusCode.BadRequest),
+            _organisation.BaseUrl + Paths.Authorize + "?client_id=nobody&response_type=code&redirect_uri=https://client.example/cb"), HttpStatusCode.BadRequest),
         new("error-too-old", Nobody, page => page.GotoAsync(_demo.BaseUrl + "/signin?request=forged"), HttpStatusCode.BadRequest),
-        //new("error-not-found", Nobody, page => page.GotoAsync(_demo.BaseUrl + "/nothing/here"), HttpStatusCode.NotFound),
+        new("error-not-found", Nobody, page => page.GotoAsync(_demo.BaseUrl + "/nothing/here"), HttpStatusCode.NotFound),
+        new("error-too-fast", Nobody, async page =>
+        {
+            // Of two the second is one too many, whoever asked before.
+            await _strict.Http.GetAsync(Paths.SignInFor(Paths.OwnAccount));
+            await page.GotoAsync(_strict.BaseUrl + Paths.SignInFor(Paths.OwnAccount));
+        }, HttpStatusCode.TooManyRequests),
     ];
 
     // The page that goes on by itself, held where it is: a browser stays on a page whose next answers 204 (RFC 9110 §15.3.5).
@@ -100,5 +227,31 @@ internal sealed class PageScene : IAsyncDisposable
         await page.RouteAsync("**/oauth/authorize?**", route => route.FulfillAsync(new() { Status = 204 }));
         await page.Locator($"button[value={decision}]").ClickAsync();
         await page.Locator("meta[http-equiv=refresh]").WaitForAsync(new() { State = WaitForSelectorState.Attached });
+    }
+
+    private static async Task SignInAsync(IPage page, string username)
+    {
+        await page.Locator("[name=username]").FillAsync(username);
+        await page.Locator("form button").Last.ClickAsync();
+    }
+
+    private OAuthClient DocumentClient()
+    {
+        var id = _host.Publish("/client.json", new { client_name = "Notes", redirect_uris = new[] { _host.Origin + "/callback" }, token_endpoint_auth_method = "none" });
+        return OAuthClient.Of(_demo, id, null, _host.Origin + "/callback");
+    }
+
+    private OAuthClient OfOperator(string clientId, string redirectUri) => OAuthClient.Of(_demo, clientId, null, redirectUri);
+
+    private Microsoft.Playwright.Cookie[] CookiesOf(Person person) =>
+    [
+        .. person.Cookies.GetCookies(new Uri(_demo.BaseUrl)).Select(cookie => new Microsoft.Playwright.Cookie { Name = cookie.Name, Value = cookie.Value, Url = _demo.BaseUrl, HttpOnly = true }),
+    ];
+
+    private async Task<TestServer> StartAsync(params string[] settings)
+    {
+        var server = await TestServer.StartAsync(settings);
+        _servers.Add(server);
+        return server;
     }
 }

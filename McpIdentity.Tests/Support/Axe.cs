@@ -12,9 +12,13 @@ internal static class Axe
     public static async Task<IReadOnlyList<string>> FindViolationsAsync(IPage page)
     {
         Needs.Check(Needs.Node);
-        await page.EvaluateAsync(Source.Value);
+        if (!await page.EvaluateAsync<bool>("'axe' in window"))
+        {
+            await page.EvaluateAsync(Source.Value);
+        }
+
         var violations = await page.EvaluateAsync<JsonElement>("""
-            async () => (await axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } }))
+            async () => (await axe.run(document, { resultTypes: ['violations'], preload: false, iframes: false, rules: { 'target-size': { enabled: true } } }))
                 .violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${rule.help}: ${node.html}`))
             """);
         return [.. violations.EnumerateArray().Select(violation => violation.GetString()!)];
