@@ -18,7 +18,7 @@ namespace McpIdentity.Server.Account;
 /// <summary>What a person is told of the apps on one page of the list: from the grants themselves, in as many queries for twenty as for one.</summary>
 internal sealed class AppDescriptions(
     McpIdentityDbContext db, ConnectedApps apps, IOpenIddictApplicationManager clients, GrantClaims claims, ISessionStorage sessions, ProtectedResources resources,
-    IStringLocalizer<Words> words)
+    ConsentOffers offers, IStringLocalizer<Words> words)
 {
     /// <param name="userId">Whose apps they are.</param>
     /// <param name="entries">Which.</param>
@@ -46,6 +46,7 @@ internal sealed class AppDescriptions(
             var allowed = Allowed(grants[entry.Key], consents[entry.Key]).ToList();
             described.Add(new AppDescription(entry, row?.Id ?? entry.ClientId, ClientNames.Shorten(ClientNames.Clean(row?.DisplayName) ?? entry.ClientId))
             {
+                IsGone = row is null,
                 IsNamedByOperator = StaticClients.IsConfigured(properties),
                 VerifiedHost = DocumentTimes.Of(properties) is null ? null : new Uri(entry.ClientId).Authority,
                 // The port of a program on this computer is another one each time.
@@ -75,11 +76,14 @@ internal sealed class AppDescriptions(
         });
         return new(resource?.Name, identifier, [.. scopes])
         {
-            Tools = permissions.All(permission => permission.Tools is not null)
-                ? [.. permissions.SelectMany(permission => permission.Tools!).Distinct().Order(StringComparer.Ordinal)]
-                : null,
+            Tools = ToolsOf([.. permissions.Where(permission => offers.CallableWith(identifier, [.. permission.Scopes]).Count > 0)]),
         };
     }
+
+    // Of those that call any. One from which none was taken away has all.
+    private static string[]? ToolsOf(IReadOnlyList<Permission> permissions) => permissions.Count > 0 && permissions.All(permission => permission.Tools is not null)
+        ? [.. permissions.SelectMany(permission => permission.Tools!).Distinct().Order(StringComparer.Ordinal)]
+        : null;
 
     private sealed record Permission(string Resource, IEnumerable<string> Scopes, string RedirectUri, IEnumerable<string>? Tools);
 }
@@ -90,6 +94,9 @@ internal sealed class AppDescriptions(
 /// <param name="Name">What it calls itself, or is called; its <c>client_id</c> where it has no name that can be shown.</param>
 internal sealed record AppDescription(ConnectedApps.Entry Entry, string Reference, string Name)
 {
+    /// <summary>Nothing is known of it any more but what it was allowed.</summary>
+    public required bool IsGone { get; init; }
+
     public required bool IsNamedByOperator { get; init; }
 
     /// <summary>Whose document describes it; null for one that is registered.</summary>

@@ -29,7 +29,7 @@ internal static class AuthorizationSetup
     // What the client asked for travels within the ticket of the pages in between.
     private static Task<ProviderCultureResult?> LanguagesOfTicket(HttpContext context)
     {
-        var ticket = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType ? context.Request.Form["request"] : AskedAddress.QueryOf(context)["request"];
+        var ticket = PageLanguage.HasForm(context) ? context.Request.Form["request"] : AskedAddress.QueryOf(context)["request"];
         return Task.FromResult(context.RequestServices.GetRequiredService<AuthorizationTickets>().Read(ticket) is { } pending
             ? PageLanguage.Prefer(pending.Languages)
             : null);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
@@ -60,8 +61,8 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     }
 
     /// <summary>
-    /// Says what the person behind one session has chosen of one request; worth nothing for any other, nor when there are other
-    /// tools meanwhile. It travels in an address, so it says which of them, not their names.
+    /// Says what the person behind one session has chosen of one request, and when; worth nothing for any other. It travels in an address,
+    /// so it says which of the tools are left, not their names: where some are not, it is worth nothing when there are other tools meanwhile.
     /// </summary>
     /// <param name="choice">Of what the request asks for, and of <paramref name="tools"/>.</param>
     /// <param name="sessionId">The sign-in session.</param>
@@ -69,15 +70,23 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     /// <param name="tools">All that there are at its resource (<see cref="ConsentOffers.ToolsAt"/>).</param>
     public string ProtectDecision(ConsentChoice choice, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
         _decision.Protect(
-            $"{Fingerprint(sessionId, request, tools)} {Places(choice.Scopes, request.Scopes.Split(' '))} " +
-            $"{(choice.Tools is { } left ? Places(left, tools) : Everything)} {choice.StaysConnected}",
+            string.Create(CultureInfo.InvariantCulture,
+                $"{Fingerprint(sessionId, request.Query)} {time.GetUtcNow().UtcTicks} {Places(choice.Scopes, request.Scopes.Split(' '))} {choice.StaysConnected} " +
+                $"{(choice.Tools is { } left ? $"{Fingerprint("", string.Join('\n', tools))}.{Places(left, tools)}" : Everything)}"),
             DecisionLifetime);
 
-    /// <returns>Null when there is no decision on exactly this request in this session.</returns>
-    public ConsentChoice? ReadDecision(string? ticket, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
-        Unprotect(_decision, ticket)?.Split(' ') is [var fingerprint, var scopes, var left, var stays] && fingerprint == Fingerprint(sessionId, request, tools)
-            ? new ConsentChoice(At(scopes, request.Scopes.Split(' ')), left == Everything ? null : At(left, tools), bool.Parse(stays))
-            : null;
+    /// <returns>Null when there is no decision on exactly this request in this session; else with the moment of it.</returns>
+    public (ConsentChoice Choice, DateTimeOffset At)? ReadDecision(string? ticket, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools)
+    {
+        if (Unprotect(_decision, ticket)?.Split(' ') is not [var fingerprint, var ticks, var scopes, var stays, var left] || fingerprint != Fingerprint(sessionId, request.Query) ||
+            (left != Everything && !left.StartsWith(Fingerprint("", string.Join('\n', tools)) + ".", StringComparison.Ordinal)))
+        {
+            return null;
+        }
+
+        var choice = new ConsentChoice(At(scopes, request.Scopes.Split(' ')), left == Everything ? null : At(left.Split('.')[1], tools), bool.Parse(stays));
+        return (choice, new DateTimeOffset(long.Parse(ticks, CultureInfo.InvariantCulture), TimeSpan.Zero));
+    }
 
     /// <summary>Says that nobody could sign in for a request, with the error that its client is told.</summary>
     public string ProtectRefusal(string error, PendingAuthorization pending) =>
@@ -130,10 +139,6 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
             return null;
         }
     }
-
-    // A line break is in none of them.
-    private static string Fingerprint(string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
-        Fingerprint(sessionId, string.Join('\n', tools.Prepend(request.Query)));
 
     private static string Fingerprint(string subject, string query) =>
         Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(subject + query)));

@@ -106,8 +106,10 @@ internal static class AuthorizeEndpoint
         request.Scope = string.Join(' ', scopes);
         pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
 
-        var choice = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending, offers.ToolsAt(pending.Resource))
-            ?? (request.HasPromptValue(PromptValues.Consent) ? null : await consents.RecallAsync(person.UserId, pending, cancellationToken));
+        var decided = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending, offers.ToolsAt(pending.Resource));
+        var choice = decided is { } decision && !(decision.Choice.Scopes.Count > 0 && await consents.WereEndedSinceAsync(decision.At, person.UserId, pending.ClientId, cancellationToken))
+            ? decision.Choice
+            : (request.HasPromptValue(PromptValues.Consent) ? null : await consents.RecallAsync(person.UserId, pending, cancellationToken));
         if (choice is null)
         {
             return request.HasPromptValue(PromptValues.None)

@@ -74,7 +74,7 @@ internal sealed class ConsentModel(
 
         switch (decision)
         {
-            case "allow":
+            case "allow" when Request.Form.ContainsKey(ConsentOffer.HasBoxes):
                 // Not bound as parameters: a form may repeat a name more often than MVC puts up with.
                 var chosen = Offer.Choose(Request.Form[ConsentOffer.ScopeBox], Request.Form[ConsentOffer.ToolBox]);
                 if (resources.Get(Pending.Resource)?.Opens(chosen.Scopes) != true)
@@ -118,7 +118,7 @@ internal sealed class ConsentModel(
         }
 
         Pending = pending;
-        if (!pending.IsFresh)
+        if (!pending.IsFresh || pending.MayRefresh is null)
         {
             return GoOn();
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Protocol;
 using ModelContextProtocol.Protocol;
@@ -14,6 +15,9 @@ internal sealed record ConsentOffer(IReadOnlyList<string> Scopes, IReadOnlyList<
 {
     /// <summary>The name of the boxes of scopes; that of <c>offline_access</c> stands for <see cref="ConsentChoice.StaysConnected"/>.</summary>
     public const string ScopeBox = "scope";
+
+    /// <summary>The name of a field that says that the form has boxes: without one, as of a server of the release before, none is a choice.</summary>
+    public const string HasBoxes = "boxes";
 
     /// <summary>The name of the boxes of tools.</summary>
     public const string ToolBox = "tool";
@@ -42,8 +46,8 @@ internal sealed record ConsentOffer(IReadOnlyList<string> Scopes, IReadOnlyList<
 /// <summary>Knows what there is to choose for a request.</summary>
 internal sealed class ConsentOffers(ProtectedResources resources, IServiceProvider services)
 {
-    // Chosen tools stand in every access token, which has to fit into a header with all else: beyond, there are no boxes.
-    private const int MaxLengthOfNames = 4096;
+    // Chosen tools stand in every access token, as JSON and in base64, which has to fit into a header with all else: beyond, there are no boxes.
+    private const int MaxBytes = 3000;
 
     private readonly IMcpTools? _tools = services.GetService<IMcpTools>();
 
@@ -56,7 +60,7 @@ internal sealed class ConsentOffers(ProtectedResources resources, IServiceProvid
             // Without one of its own nothing of the resource is open; who somebody is (sub) every access token says.
             [.. ofResource.Length == 1 ? ofResource : [], .. scopes.Where(scope => scope == Scopes.OpenId)],
             CallableWith(request.Resource, scopes),
-            request.MayRefresh)
+            request.MayRefresh == true)
         {
             IsFixed = request.Approval == Approval.ByOperator,
         };
@@ -64,7 +68,7 @@ internal sealed class ConsentOffers(ProtectedResources resources, IServiceProvid
 
     /// <summary>The tools among which anybody can choose at a resource: those of our own endpoint.</summary>
     public IReadOnlyList<string> ToolsAt(string resource) =>
-        _tools is not null && resource == resources.Own?.Identifier && _tools.Names is var names && names.Sum(name => name.Length) <= MaxLengthOfNames ? names : [];
+        _tools is not null && resource == resources.Own?.Identifier && _tools.Names is var names && names.Sum(name => Encoding.UTF8.GetByteCount(name) + 3) <= MaxBytes ? names : [];
 
     /// <summary>Those of <see cref="ToolsAt"/> that a client with these scopes can call.</summary>
     public IReadOnlyList<Tool> CallableWith(string resource, IReadOnlyCollection<string> scopes) =>

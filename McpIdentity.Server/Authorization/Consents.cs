@@ -26,6 +26,10 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
             : null;
     }
 
+    /// <summary>Whether something of that person and client has been ended after a moment, by whomever: a decision from before counts no more.</summary>
+    public Task<bool> WereEndedSinceAsync(DateTimeOffset moment, string userId, string clientId, CancellationToken cancellationToken) =>
+        db.Grants.AnyAsync(grant => grant.UserId == userId && grant.ClientId == clientId && grant.RevokedAt > moment, cancellationToken);
+
     /// <summary>
     /// Remembers what was chosen beside what was allowed earlier, in place of what the page offered. A client that is not to stay
     /// connected is not remembered at all.
@@ -66,7 +70,8 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
         }
     }
 
-    // Null where nothing is refused that the scopes open, so that a tool which is added tomorrow is theirs too.
+    // Null where nothing is refused that the scopes open, so that a tool which is added tomorrow is theirs too. Where some were taken
+    // away earlier, only a page that showed one of those gives them back: a tool may be away for a while, or too long a list for boxes.
     private string[]? ToolsAfter(string resource, ConsentOffer offer, ConsentChoice choice, Allowed? earlier, IReadOnlyCollection<string> scopes)
     {
         if (choice.Tools is null)
@@ -75,8 +80,14 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
         }
 
         string[] offered = [.. offer.Tools.Select(tool => tool.Name)];
-        var had = earlier is null ? [] : RememberedScopes.ParseTools(earlier.Tools) ?? CallableWith(resource, earlier.Scopes.Split(' '));
+        var list = RememberedScopes.ParseTools(earlier?.Tools);
+        var had = earlier is null ? [] : list ?? CallableWith(resource, earlier.Scopes.Split(' '));
         string[] left = [.. choice.Tools.Concat(had.Except(offered)).Order(StringComparer.Ordinal)];
+        if (list is not null && offered.All(list.Contains))
+        {
+            return left;
+        }
+
         return offered.Concat(CallableWith(resource, scopes)).All(left.Contains) ? null : left;
     }
 

@@ -32,8 +32,11 @@ internal sealed record PendingAuthorization(
     [JsonIgnore]
     public bool AwaitsApproval { get; init; }
 
-    /// <summary>The client is given refresh tokens, whether or not it asks for <c>offline_access</c> (<c>IssueRefreshTokens</c>).</summary>
-    public bool MayRefresh { get; init; }
+    /// <summary>
+    /// The client is given refresh tokens, whether or not it asks for <c>offline_access</c> (<c>IssueRefreshTokens</c>). Null in a ticket of the
+    /// release before, which did not say it.
+    /// </summary>
+    public bool? MayRefresh { get; init; }
 
     /// <summary>What the client asks of the sign-in at the provider.</summary>
     public string? SignInPrompt { get; init; }

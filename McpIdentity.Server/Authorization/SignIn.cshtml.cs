@@ -45,12 +45,12 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     private string Onward => Pending is null ? Paths.OwnPages[Ticket!] : Paths.Authorize + Pending.Query;
 
     /// <summary>
-    /// The only provider, where the browser goes on to it at once: for a page of ours, and for an app that the operator answers for. Every
-    /// other app is shown first, and so is the page to whoever may mean another account, or has just been at the provider for this.
+    /// The only provider, where the browser goes on to it at once: for a page of ours, and for an app in the web that the operator answers for,
+    /// not for one that any program on the person's computer could be (RFC 8252 §8.6). Every other app is shown first, and so is the page to whoever may mean another account, or has just been at the provider for this.
     /// </summary>
     private UpstreamProvider? OnlyWay =>
         HttpMethods.IsGet(Request.Method) && Other is null && !Request.Query.ContainsKey(KnownParameters.Again) && providers.All is [var only] &&
-        (Pending is null || (Pending is { Approval: Approval.ByOperator, SignInPrompt: null } && !QueryHelpers.ParseQuery(Pending.Asked).ContainsKey(KnownParameters.SignedIn)))
+        (Pending is null || (Pending is { Approval: Approval.ByOperator, SignInPrompt: null } && RedirectTarget.Of(Pending.RedirectUri).Kind == RedirectTargetKind.Site && !QueryHelpers.ParseQuery(Pending.Asked).ContainsKey(KnownParameters.SignedIn)))
             ? only
             : null;
 
@@ -101,7 +101,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         HttpContext.Features.Set(AsRequest());
-        if (admission.Check(person, "The demo provider") is { } notAdmitted)
+        if (admission.Check(person, DemoProvider.DisplayName) is { } notAdmitted)
         {
             SignInFailure.Show(HttpContext, provider: null, notAdmitted, who: person);
             return new EmptyResult();

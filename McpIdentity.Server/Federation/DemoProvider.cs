@@ -5,6 +5,9 @@ internal static class DemoProvider
 {
     public const string Name = "demo";
 
+    /// <summary>As pages call it, in every language.</summary>
+    public const string DisplayName = "Demo";
+
     public static readonly IReadOnlyList<UpstreamIdentity> People =
     [
         new(Name, "alice", "Alice Example", "alice@example.com", EmailVerified: true),

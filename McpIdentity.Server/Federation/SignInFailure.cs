@@ -98,7 +98,10 @@ internal static partial class SignInFailure
 
     public static PersonError ProviderGone(string provider) => new(
         "provider_gone", $"This account may not sign in here",
-        $"This server does not work with {provider} any more, where the account is.", $"Ask whoever runs this server, or sign in with another account.");
+        $"This server does not work with {provider} any more, where the account is.", $"Ask whoever runs this server, or sign in with another account.")
+    {
+        OffersOtherAccount = true,
+    };
 
     /// <summary>Shows the error page instead of whatever would be answered, and tells the operator the same with the same reference.</summary>
     /// <param name="context">The request's.</param>

@@ -22,7 +22,7 @@ internal sealed partial class SignInProviders(
     public bool IsOn(string id) => Find(id) is not null || (Demo && id == DemoProvider.Name);
 
     /// <summary>What people call it.</summary>
-    public string NameOf(string id) => Find(id)?.DisplayName ?? (id == DemoProvider.Name ? "the demo sign-in" : id);
+    public string NameOf(string id) => Find(id)?.DisplayName ?? (id == DemoProvider.Name ? DemoProvider.DisplayName : id);
 
     public UpstreamProvider? Find(string? id) => All.FirstOrDefault(provider => provider.Id == id);
 

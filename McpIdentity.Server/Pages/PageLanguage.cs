@@ -24,7 +24,7 @@ internal static class PageLanguage
     /// <summary>The tag of the language that is spoken now.</summary>
     public static string Current => CultureInfo.CurrentUICulture.Name is { Length: > 0 } name ? name : English;
 
-    /// <summary>From here on the pages of this request, the one about an error included, speak that language.</summary>
+    /// <summary>The page about an error, which is a second turn of the request, speaks that language.</summary>
     /// <param name="context">The request's.</param>
     /// <param name="language">One of <see cref="All"/>; others change nothing.</param>
     public static void Speak(HttpContext context, string? language)
@@ -32,7 +32,6 @@ internal static class PageLanguage
         if (language is not null && All.Contains(language))
         {
             context.Features.Set<IRequestCultureFeature>(new RequestCultureFeature(CultureOf(language), provider: null));
-            CultureInfo.CurrentUICulture = CultureInfo.GetCultureInfo(language);
         }
     }
 
@@ -72,6 +71,10 @@ internal static class PageLanguage
         // RFC 4647 §3.4: en-GB is English. Without ICU no culture knows its parent.
         tags.Take(MaxLanguages).SelectMany(tag => new[] { tag, tag.Split('-')[0] }).Select(tag => new StringSegment(tag)).ToArray() is { Length: > 0 } some ? new([], some) : null;
 
+    /// <summary>Whether there is a form that was read and checked before (ProtocolRequests): nobody else reads one.</summary>
+    public static bool HasForm(HttpContext context) =>
+        context.GetAddress() is { TakesForms: true } && HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
+
     private static RequestCulture CultureOf(string language) => new(CultureInfo.InvariantCulture, CultureInfo.GetCultureInfo(language));
 
     // The page about an error is a second turn of the same request.
@@ -81,7 +84,7 @@ internal static class PageLanguage
     private static Task<ProviderCultureResult?> Asked(HttpContext context)
     {
         var asked = AskedAddress.QueryOf(context)[Parameters.UiLocales];
-        if (asked.Count == 0 && HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType)
+        if (asked.Count == 0 && HasForm(context))
         {
             asked = context.Request.Form[Parameters.UiLocales];
         }

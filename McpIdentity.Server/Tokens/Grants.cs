@@ -52,8 +52,9 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
     /// (<see cref="PresentedToken.IsAheadOfRow"/>) is no reuse: nobody is accused of what our database has forgotten.
     /// </summary>
     /// <param name="presented">Of a request in which everything else is right.</param>
+    /// <param name="goesOn">A refresh token follows; else the grant is over when the access token is.</param>
     /// <param name="cancellationToken">Ends the reading; what is written is not called back.</param>
-    public async Task<Spending> SpendAsync(PresentedToken presented, CancellationToken cancellationToken)
+    public async Task<Spending> SpendAsync(PresentedToken presented, bool goesOn, CancellationToken cancellationToken)
     {
         var (grant, generation) = presented;
         if (grant.Generation > generation)
@@ -62,7 +63,7 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
         }
 
         // Another request may have been faster; then the row says what it left.
-        return await TrySpendAsync(grant, generation) ? Spending.Spent
+        return await TrySpendAsync(grant, generation, goesOn) ? Spending.Spent
             : await FindAsync(grant.Id, cancellationToken) is { RevokedAt: null } now ? Judge(now, generation)
             : Spending.Ended;
     }
@@ -75,10 +76,10 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
             ? Spending.Repeated
             : Spending.Reused;
 
-    private async Task<bool> TrySpendAsync(Grant grant, int generation)
+    private async Task<bool> TrySpendAsync(Grant grant, int generation, bool goesOn)
     {
         var now = time.GetUtcNow();
-        var slides = now + options.Value.RefreshTokenLifetime;
+        var slides = now + (goesOn ? options.Value.RefreshTokenLifetime : options.Value.AccessTokenLifetime);
         var ends = grant.CreatedAt + options.Value.RefreshTokenFamilyLifetime;
         return await sql.WriteAsync(Spend, generation + 1, now, slides < ends ? slides : ends, grant.Id, generation) == 1;
     }

@@ -23,7 +23,7 @@ internal sealed partial class SpendGrantTokens(Grants grants, Revocations revoca
             return;
         }
 
-        switch (await grants.SpendAsync(presented, context.CancellationToken))
+        switch (await grants.SpendAsync(presented, goesOn: context.GenerateRefreshToken, context.CancellationToken))
         {
             case Spending.Reused:
                 await revocations.RevokeGrantAsync(presented.Grant.Id);

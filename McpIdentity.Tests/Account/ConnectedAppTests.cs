@@ -49,6 +49,24 @@ internal sealed class ConnectedAppTests
     }
 
     [Test]
+    public async Task A_decision_from_before_it_was_disconnected_counts_no_more()
+    {
+        var program = await OAuthClient.RegisterPublicAsync(_server, OAuthClient.LoopbackRedirectUri);
+        var page = await _alice.Browser.GetAsync(program.AuthorizeUrl());
+        var left = await _alice.Browser.SubmitAsync(page, button: "allow");
+        var ending = _alice.Browser.Visits.Last(visit => visit.Method == HttpMethod.Post); // stays open, with its link "If nothing has happened"
+        await program.RedeemAsync(left.Query["code"]!);
+        var once = await _alice.Browser.GetAsync(ending.Next!.PathAndQuery);
+        _server.Clock.Advance(TimeSpan.FromSeconds(2));
+        await _server.Services.GetRequiredService<Revocations>().DisconnectAsync(await _server.UserIdAsync(), [program.ClientId]);
+
+        var after = await _alice.Browser.GetAsync(ending.Next.PathAndQuery);
+
+        Assert.That(once.IsOutside, Is.True, "the link works while nothing has changed");
+        Assert.That(after.Address.AbsolutePath, Is.EqualTo("/consent"), "the person is asked anew");
+    }
+
+    [Test]
     [Category("RFC 6749")]
     public async Task A_disconnected_app_is_refused_everywhere_and_has_to_ask_anew()
     {
@@ -276,7 +294,7 @@ internal sealed class ConnectedAppTests
 
         var text = (await _alice.Browser.GetAsync(Paths.Profile)).Text();
 
-        Assert.That(text, Does.Contain("Alice Example").And.Contain("alice@example.com verified").And.Contain("the demo sign-in").And.Contain(await _server.UserIdAsync()));
+        Assert.That(text, Does.Contain("Alice Example").And.Contain("alice@example.com verified").And.Contain("Demo").And.Contain(await _server.UserIdAsync()));
     }
 
     private Task<OAuthClient> NamedAsync(string name, string redirectUri) => OAuthClient.RegisterAsync(

@@ -33,7 +33,7 @@ internal sealed class OwnSessionTests
         var list = await desk.Browser.GetAsync(Paths.OwnSessions);
         var entries = list.Document!.QuerySelectorAll(".list > li");
         Assert.That(entries, Has.Length.EqualTo(3));
-        Assert.That(entries[0].TextContent, Does.Contain("Firefox").And.Contain("Windows").And.Contain("This browser").And.Contain("the demo sign-in"));
+        Assert.That(entries[0].TextContent, Does.Contain("Firefox").And.Contain("Windows").And.Contain("This browser").And.Contain("Demo"));
         Assert.That(entries[0].QuerySelector("a")!.GetAttribute("href"), Is.EqualTo(Paths.SignOut));
         Assert.That(entries[1].TextContent, Does.Contain("Safari").And.Contain("iPhone").And.Not.Contain("This browser"));
         Assert.That(entries[2].TextContent, Does.Contain("says nothing of itself").And.Contain("198.51.100.0/24"));

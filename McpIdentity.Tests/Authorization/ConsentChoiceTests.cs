@@ -1,6 +1,8 @@
 using System.Text.Json;
 using McpIdentity.Mcp;
 using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Authorization;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -199,12 +201,59 @@ internal sealed class ConsentChoiceTests
         Assert.That(once.TryGetProperty("refresh_token", out _), Is.False);
         Assert.That(once.Text("scope"), Is.EqualTo("mcp mcp:call"));
         Assert.That(answer["error"], Is.EqualTo("consent_required"));
+        await using (var scope = _server.Services.CreateAsyncScope())
+        {
+            var id = new JsonWebToken(once.Text("access_token")).GetClaim("oi_au_id").Value;
+            var grant = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Grants.AsNoTracking().SingleAsync(grant => grant.Id == Grant.ParseName(id));
+            Assert.That(grant.ExpiresAt - grant.RotatedAt, Is.EqualTo(TimeSpan.FromHours(1)), "it is over with its access token, and stands in no list after that");
+        }
+
         alice.Unticked = [];
         Assert.That((await client.ConnectAsync(alice)).Text("refresh_token"), Is.Not.Null);
 
         var without = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { OAuthClient.DefaultRedirectUri }, token_endpoint_auth_method = "none", grant_types = new[] { "authorization_code" } });
         var page = await alice.Browser.GetAsync(without.AuthorizeUrl(("scope", "mcp offline_access")));
         Assert.That(BoxesOf(page, "scope").Select(box => box.Value), Is.EqualTo(["mcp"]), "it gets none anyway");
+    }
+
+    // Servers of the release before run beside this one: their form has no boxes, and their ticket does not say whether the app may stay.
+    [Test]
+    public async Task What_a_server_of_the_release_before_has_made_is_asked_again_and_takes_nothing_away()
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_server);
+        await SignInAsync(alice);
+        var page = await alice.Browser.GetAsync(client.AuthorizeUrl(("scope", "mcp:call profile")));
+        foreach (var field in page.Document!.QuerySelectorAll("form:has(.choices) input").Where(field => field.GetAttribute("name") is "boxes" or "scope" or "tool").ToList())
+        {
+            field.Remove();
+        }
+
+        var shown = await alice.Browser.SubmitAsync(page, button: "allow");
+        var tickets = _server.Services.GetRequiredService<AuthorizationTickets>();
+        var old = tickets.Protect(tickets.Read(page.Query["request"])! with { MayRefresh = null });
+        var again = await alice.Browser.GetAsync("/consent?request=" + old);
+
+        Assert.That(await ToolsInDatabaseAsync(client), Is.EqualTo("nothing is remembered"));
+        foreach (var asked in new[] { shown, again })
+        {
+            Assert.That(asked.Address.AbsolutePath, Is.EqualTo("/consent"));
+            Assert.That(asked.Document!.QuerySelectorAll("input[type=checkbox][checked]").Select(box => box.GetAttribute("value")),
+                Is.SupersetOf(["mcp:call", "profile", "echo", "offline_access"]), "all as before");
+        }
+    }
+
+    [Test]
+    public async Task A_tool_that_was_taken_away_does_not_come_back_by_a_page_that_does_not_show_it()
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        using var alice = new Person(_other) { Unticked = ["later"] };
+        await client.At(_other.Http).AuthorizeAsync(alice);
+        using var there = new Person(_server);
+
+        await client.ConnectAsync(there, ("prompt", "consent")); // where that tool is not served
+
+        Assert.That(await ToolsInDatabaseAsync(client), Is.EqualTo("echo\ngreeting\nping\nwhoami"));
     }
 
     [Test]

@@ -34,14 +34,14 @@ internal sealed class ForgedDecisionTests
         var other = await SignInAsync(mallory, client.AuthorizeUrl());
 
         using var answer = await PostAsync(alice, "/consent",
-            [("request", page.Query["request"]), ("decision", "allow"), ("scope", "mcp"), ("scope", "offline_access"), .. withTokenOfAnother ? TokensOf(other) : []]);
+            [("request", page.Query["request"]), ("decision", "allow"), ("boxes", "1"), ("scope", "mcp"), ("scope", "offline_access"), .. withTokenOfAnother ? TokensOf(other) : []]);
 
         Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("url=/oauth/authorize?").And.Not.Contain("decision="), "the request goes on, undecided");
         Assert.That(await ConsentsToAsync(client), Is.Zero);
         Assert.That((await alice.Browser.GetAsync(client.AuthorizeUrl())).Address.AbsolutePath, Is.EqualTo("/consent"));
 
         // The same form with its own token: what was missing is the token and nothing else.
-        using var genuine = await PostAsync(alice, "/consent", [("request", page.Query["request"]), ("decision", "allow"), ("scope", "mcp"), ("scope", "offline_access"), .. TokensOf(page)]);
+        using var genuine = await PostAsync(alice, "/consent", [("request", page.Query["request"]), ("decision", "allow"), ("boxes", "1"), ("scope", "mcp"), ("scope", "offline_access"), .. TokensOf(page)]);
         Assert.That(genuine.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await ConsentsToAsync(client), Is.EqualTo(1));
     }

@@ -21,7 +21,8 @@ internal sealed class StraightOnTests
     {
         _upstream = await StandInProvider.StartAsync();
         _server = await TestServer.StartAsync(
-            [.. _upstream.SettingsOf("acme"), "OAuth:StaticClients:0:ClientId=desk", $"OAuth:StaticClients:0:RedirectUris:0={OAuthClient.DefaultRedirectUri}", "OAuth:StaticClients:0:PreApproved=true"]);
+            [.. _upstream.SettingsOf("acme"), "OAuth:StaticClients:0:ClientId=desk", $"OAuth:StaticClients:0:RedirectUris:0={OAuthClient.DefaultRedirectUri}", "OAuth:StaticClients:0:PreApproved=true",
+            "OAuth:StaticClients:1:ClientId=desk-program", $"OAuth:StaticClients:1:RedirectUris:0={OAuthClient.LoopbackRedirectUri}", "OAuth:StaticClients:1:PreApproved=true"]);
         _upstream.RedirectUris.Add(_server.BaseUrl + "/oauth/callback/acme");
         _stranger = await OAuthClient.RegisterPublicAsync(_server);
         _desk = OAuthClient.Of(_server, "desk", null, OAuthClient.DefaultRedirectUri);
@@ -46,7 +47,7 @@ internal sealed class StraightOnTests
 
         Assert.That(_upstream.Asked, Has.Count.EqualTo(1));
         Assert.That(alice.Browser.Visits.Select(visit => visit.Address.AbsolutePath).Distinct(), Does.Contain("/oauth/callback/acme"));
-        Assert.That(alice.Browser.Visits[^1].Address.AbsolutePath, Is.EqualTo("/account"));
+        Assert.That(alice.Browser.Visits[^1].Address.AbsolutePath, Is.EqualTo("/account/apps"));
         Assert.That(alice.Cookies.GetAllCookies().Select(cookie => cookie.Name), Does.Contain("mcpidentity"));
     }
 
@@ -63,6 +64,17 @@ internal sealed class StraightOnTests
         using var bob = Visitor();
         await bob.AuthorizeAsync(_stranger.AuthorizeUrl());
         Assert.That(bob.PagesSeen[0], Is.EqualTo("/signin"));
+    }
+
+    // RFC 8252 §8.6: whatever runs on the computer can ask in its name, where the person is not even signed in here.
+    [Test]
+    public async Task Not_for_an_app_that_any_program_on_the_computer_could_be()
+    {
+        using var alice = Visitor();
+
+        var page = await alice.Browser.GetAsync(OAuthClient.Of(_server, "desk-program", null, OAuthClient.LoopbackRedirectUri).AuthorizeUrl());
+
+        Assert.That((page.Address.AbsolutePath, _upstream.Asked.Count), Is.EqualTo(("/signin", 0)));
     }
 
     [TestCase("prompt=login"), TestCase("prompt=select_account"), TestCase("signed_in=1")]
@@ -128,7 +140,7 @@ internal sealed class StraightOnTests
 
         await bob.Browser.SubmitAsync(page, new Dictionary<string, string> { ["username"] = "bob" });
 
-        Assert.That(bob.Browser.Visits[^1].Address.AbsolutePath, Is.EqualTo("/account"));
+        Assert.That(bob.Browser.Visits[^1].Address.AbsolutePath, Is.EqualTo("/account/apps"));
     }
 
     private static string? LinkOf(BrowserPage page, string link) => page.Document!.QuerySelectorAll("a").SingleOrDefault(a => a.TextContent == link)?.GetAttribute("href");

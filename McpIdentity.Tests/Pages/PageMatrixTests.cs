@@ -38,44 +38,49 @@ internal sealed class PageMatrixTests
     private static readonly ViewportSize Narrow = new() { Width = 320, Height = 640 };
 
     private PageScene _scene = null!;
+    private Lazy<Task<Dictionary<string, string[]>>> _english = null!;
 
     private static string Pictures => Repository.PathOf("docs", "pages");
 
     [OneTimeSetUp]
-    public async Task BuildAsync() => _scene = await PageScene.BuildAsync();
+    public async Task BuildAsync()
+    {
+        _scene = await PageScene.BuildAsync();
+        _english = new(ReadEnglishAsync);
+    }
 
     [OneTimeTearDown]
     public async Task DisposeAsync() => await _scene.DisposeAsync();
 
     /// <summary>
-    /// Wide and light, then narrow and dark, in each language; and in English with text of twice the size, in forced colours, and by
-    /// keyboard alone. A page is opened once for all of it, as a person may turn their telephone or their settings while they read.
+    /// Wide and light, then narrow and dark; and in English with text of twice the size, in forced colours, and by keyboard alone. A page is
+    /// opened once for all of it, as a person may turn their telephone or their settings while they read.
     /// </summary>
-    [Test]
-    public async Task In_every_language_on_every_screen()
+    [TestCase("en"), TestCase("de"), TestCase("ar")]
+    public async Task On_every_screen(string language)
     {
-        var english = new Dictionary<string, string[]>();
-        await AssertNoneAsync(new() { ViewportSize = Wide, ColorScheme = ColorScheme.Light }, PageLanguage.All, async (page, state, language) =>
+        Assert.That(PageLanguage.All, Does.Contain(language).And.Exactly(3).Items);
+        var english = language == "en" ? new() : await _english.Value;
+        await AssertNoneAsync(new() { ViewportSize = Wide, ColorScheme = ColorScheme.Light, Locale = language }, async (page, state) =>
         {
             var problems = new List<string>(await IsPlainAsync(page, language));
             problems.AddRange(await FitsAsync(page));
             problems.AddRange(await Axe.FindViolationsAsync(page));
             await PictureAsync(page, state.Name, language == "en", new() { X = 240, Width = 800 });
-            var texts = await page.EvaluateAsync<string[]>(OwnTexts);
             if (language == "en")
             {
-                english[state.Name] = texts;
                 problems.AddRange(await TabThroughAsync(page));
                 problems.AddRange(await InForcedColoursAsync(page));
             }
             else
             {
-                problems.AddRange(texts.Intersect(english[state.Name]).Select(text => $"is not translated: {text}"));
+                problems.AddRange((await page.EvaluateAsync<string[]>(OwnTexts)).Intersect(english[state.Name]).Select(text => $"is not translated: {text}"));
             }
 
             await page.SetViewportSizeAsync(Narrow.Width, Narrow.Height);
             await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
-            problems.AddRange((await FitsAsync(page)).Concat(await Axe.FindViolationsAsync(page)).Select(problem => $"narrow and dark: {problem}"));
+            // What axe sees by night differs from day by colours and by the direction, and not by what German says.
+            problems.AddRange((await FitsAsync(page)).Concat(language == "de" ? [] : await Axe.FindViolationsAsync(page)).Select(problem => $"narrow and dark: {problem}"));
             await PictureAsync(page, state.Name + "-dark-ar", language == "ar" && ShownDark.Contains(state.Name), new() { Width = Narrow.Width });
             await page.SetViewportSizeAsync(Wide.Width, Wide.Height);
             await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
@@ -90,9 +95,9 @@ internal sealed class PageMatrixTests
 
     // What is on them is the same, as no page has a script (IsPlainAsync): one language shows that they work.
     [Test]
-    public Task Without_script() => AssertNoneAsync(new() { ViewportSize = Wide, JavaScriptEnabled = false }, ["ar"], async (page, _, language) =>
+    public Task Without_script() => AssertNoneAsync(new() { ViewportSize = Wide, JavaScriptEnabled = false, Locale = "ar" }, async (page, _) =>
     {
-        var problems = (await IsPlainAsync(page, language)).Concat(await FitsAsync(page)).ToList();
+        var problems = (await IsPlainAsync(page, "ar")).Concat(await FitsAsync(page)).ToList();
         await page.SetViewportSizeAsync(Narrow.Width, Narrow.Height);
         problems.AddRange(await FitsAsync(page));
         await page.SetViewportSizeAsync(Wide.Width, Wide.Height);
@@ -179,31 +184,37 @@ internal sealed class PageMatrixTests
             browser.SendAsync("Page.setFontSizes", new() { ["fontSizes"] = new Dictionary<string, object> { ["standard"] = pixels, ["fixed"] = pixels } });
     }
 
-    // Each page in each language, with what the inspection says, what the console says, and what it asks of others.
-    private async Task AssertNoneAsync(
-        BrowserNewContextOptions options, IEnumerable<string> languages, Func<IPage, PageState, string, Task<IEnumerable<string>>> inspect)
+    private async Task<Dictionary<string, string[]>> ReadEnglishAsync()
+    {
+        var texts = new Dictionary<string, string[]>();
+        await AssertNoneAsync(new() { Locale = "en" }, async (page, state) =>
+        {
+            texts[state.Name] = await page.EvaluateAsync<string[]>(OwnTexts);
+            return [];
+        });
+        return texts;
+    }
+
+    // Each page, with what the inspection says, what the console says, and what it asks of others.
+    private async Task AssertNoneAsync(BrowserNewContextOptions options, Func<IPage, PageState, Task<IEnumerable<string>>> inspect)
     {
         var problems = new List<string>();
-        foreach (var language in languages)
+        foreach (var states in _scene.States.GroupBy(state => state.Cookies))
         {
-            options.Locale = language;
-            foreach (var states in _scene.States.GroupBy(state => state.Cookies))
+            await using var chromium = await Chromium.OpenAsync(options);
+            await chromium.Context.AddCookiesAsync(states.Key);
+            var requests = new ConcurrentQueue<string>();
+            chromium.Page.Request += (_, request) => requests.Enqueue(request.Url);
+            foreach (var state in states)
             {
-                await using var chromium = await Chromium.OpenAsync(options);
-                await chromium.Context.AddCookiesAsync(states.Key);
-                var requests = new ConcurrentQueue<string>();
-                chromium.Page.Request += (_, request) => requests.Enqueue(request.Url);
-                foreach (var state in states)
-                {
-                    chromium.Forget();
-                    requests.Clear();
-                    await state.OpenAsync(chromium.Page);
-                    problems.AddRange((await inspect(chromium.Page, state, language))
-                        .Concat(chromium.ConsoleErrors.Where(error => !IsStatus(error, state)).Select(error => $"the console says: {error}"))
-                        .Concat(requests.Where(url => !IsOurs(url)).Select(url => $"asks {url}"))
-                        .Select(problem => $"{state.Name} ({language}): {problem}"));
-                    await chromium.Page.UnrouteAllAsync();
-                }
+                chromium.Forget();
+                requests.Clear();
+                await state.OpenAsync(chromium.Page);
+                problems.AddRange((await inspect(chromium.Page, state))
+                    .Concat(chromium.ConsoleErrors.Where(error => !IsStatus(error, state)).Select(error => $"the console says: {error}"))
+                    .Concat(requests.Where(url => !IsOurs(url)).Select(url => $"asks {url}"))
+                    .Select(problem => $"{state.Name}: {problem}"));
+                await chromium.Page.UnrouteAllAsync();
             }
         }
 

@@ -15,6 +15,9 @@ internal sealed partial class WordsTests
     private static readonly Lazy<string> Sources = new(ReadSources);
     private static readonly Lazy<HashSet<string>> Texts = new(() => [.. OfFiles().Concat(OfErrors()).Where(text => Letter.IsMatch(Placeholder.Replace(text, "")))]);
 
+    // In files that have texts for people too: of the security log, and a command to be copied.
+    private static readonly string[] ForPrograms = ["only these tools: {0}", "claude mcp add --transport http mcpidentity {0}"];
+
     private static IEnumerable<string> Languages => PageLanguage.All.Except(["en"]);
 
     [TestCaseSource(nameof(Languages))]
@@ -49,15 +52,26 @@ internal sealed partial class WordsTests
 
     private static string[] PartsOf(string text) => [.. Placeholder.Matches(text).Select(match => match.Value).Distinct()];
 
-    // In pages and models. What a model keeps as a FormattableString is looked at where it is shown (PageMatrixTests).
-    private static IEnumerable<string> OfFiles() => Indexed.Matches(Sources.Value).Select(match => match.Groups["text"].Value);
+    // In pages and models; and what a model keeps as a FormattableString, to be said where it is shown.
+    private static IEnumerable<string> OfFiles() => Indexed.Matches(Sources.Value).Select(match => match.Groups["text"].Value)
+        .Concat(Files().Select(File.ReadAllText).Where(source => Keeps.IsMatch(source)).SelectMany(source => Interpolated.Matches(source))
+            .Select(match => Numbered(match.Groups["text"].Value)).Where(text => text.Contains(' ') && !text.Contains('<')).Except(ForPrograms));
+
+    // {provider.DisplayName} becomes {0}, as the compiler has it.
+    private static string Numbered(string text)
+    {
+        var number = 0;
+        return Hole.Replace(text, _ => $"{{{number++}}}");
+    }
 
     // As a text with numbers in it or with expressions in their place: {0} or {provider.DisplayName}.
     private static bool IsWritten(string text) =>
         Regex.IsMatch(Sources.Value, "\"" + string.Join(@"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", Placeholder.Split(text).Select(Regex.Escape)) + "\"");
 
-    private static string ReadSources() => string.Join('\n', Directory.EnumerateFiles(Server, "*.cs*", SearchOption.AllDirectories)
-        .Where(file => Path.GetRelativePath(Server, file).Split(Path.DirectorySeparatorChar)[0] is not ("obj" or "bin")).Select(File.ReadAllText));
+    private static string ReadSources() => string.Join('\n', Files().Select(File.ReadAllText));
+
+    private static IEnumerable<string> Files() => Directory.EnumerateFiles(Server, "*.cs*", SearchOption.AllDirectories)
+        .Where(file => Path.GetRelativePath(Server, file).Split(Path.DirectorySeparatorChar)[0] is not ("obj" or "bin"));
 
     // The errors that people are shown, each of its ways of saying it.
     private static IEnumerable<string> OfErrors()
@@ -88,6 +102,15 @@ internal sealed partial class WordsTests
 
     [GeneratedRegex("""Words\["(?<text>(?:[^"\\]|\\.)*)"[,\]]""")]
     private static partial Regex Indexed { get; }
+
+    [GeneratedRegex(@"FormattableString|ContinuePage\(")]
+    private static partial Regex Keeps { get; }
+
+    [GeneratedRegex("""\$"(?<text>(?:[^"\\{]|\\.|\{(?:[^{}"]|"[^"]*"|\{[^{}]*\})*\})*)["]""")]
+    private static partial Regex Interpolated { get; }
+
+    [GeneratedRegex(@"\{(?:[^{}]|\{[^{}]*\})*\}")]
+    private static partial Regex Hole { get; }
 
     [GeneratedRegex(@"\{\d\}")]
     private static partial Regex Placeholder { get; }
