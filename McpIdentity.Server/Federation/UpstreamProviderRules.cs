@@ -20,7 +20,6 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             problems.Add("OAuth:Providers:google says how Google is shown, by DisplayName and Icon; for the rest set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET.");
         }
 
-
         if (problems.Count == 0)
         {
             // Each type has rules of its own, which OpenIddict says when it is built: at the first request, if nobody asks before.

@@ -56,14 +56,11 @@ internal sealed class Revocations(
     /// </summary>
     /// <param name="userId">Whose.</param>
     /// <param name="clientIds">To which clients; null: to all.</param>
-    /// <returns>How many grants ended.</returns>
-    public async Task<int> DisconnectAsync(string userId, IReadOnlyCollection<string>? clientIds)
-    {
-        var ended = 0;
-        await WriteAsync(isLong: true, async (db, now) =>
+    public Task DisconnectAsync(string userId, IReadOnlyCollection<string>? clientIds) =>
+        WriteAsync(isLong: true, async (db, now) =>
         {
             var grants = db.Grants.Where(grant => grant.UserId == userId && (clientIds == null || clientIds.Contains(grant.ClientId)));
-            ended = await EndGrantsAsync(grants, now);
+            await EndGrantsAsync(grants, now);
             await db.Consents.Where(consent => consent.UserId == userId && (clientIds == null || clientIds.Contains(consent.ClientId))).ExecuteDeleteAsync();
             foreach (var clientId in clientIds ?? [])
             {
@@ -80,8 +77,6 @@ internal sealed class Revocations(
             var names = await grants.Where(grant => grant.RevokedAt == now).Select(grant => grant.Id).ToListAsync();
             return names.ConvertAll(id => (RevocationKind.Grant, Grant.NameOf(id)));
         });
-        return ended;
-    }
 
     /// <summary>
     /// Everything that was issued before a moment: in a database that was put back, what was revoked in the time that is lost
