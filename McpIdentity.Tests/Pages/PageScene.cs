@@ -220,13 +220,25 @@ internal sealed class PageScene : IAsyncDisposable
         }, HttpStatusCode.TooManyRequests),
     ];
 
-    // The page that goes on by itself, held where it is: a browser stays on a page whose next answers 204 (RFC 9110 §15.3.5).
+    // The page that goes on by itself, held where it is: arriving with the instruction taken out of it, before a browser has read it.
+    // (To let it go on, and stop that, is a race: a browser that is under way answers no question about the page.)
     private static async Task DecideAsync(IPage page, OAuthClient client, string decision)
     {
         await page.GotoAsync(client.AuthorizeUrl(("prompt", "consent")));
-        await page.RouteAsync("**/oauth/authorize?**", route => route.FulfillAsync(new() { Status = 204 }));
+        await page.RouteAsync("**/*", async route =>
+        {
+            if (route.Request.Method != "POST")
+            {
+                await route.ContinueAsync();
+                return;
+            }
+
+            var answer = await route.FetchAsync(new() { MaxRedirects = 0 });
+            var html = (await answer.TextAsync()).Replace("http-equiv=\"refresh\"", "name=\"refresh\"", StringComparison.Ordinal);
+            await route.FulfillAsync(new() { Response = answer, Body = html });
+        });
         await page.Locator($"button[value={decision}]").ClickAsync();
-        await page.Locator("meta[http-equiv=refresh]").WaitForAsync(new() { State = WaitForSelectorState.Attached });
+        await page.Locator("meta[name=refresh]").WaitForAsync(new() { State = WaitForSelectorState.Attached });
     }
 
     private static async Task SignInAsync(IPage page, string username)
