@@ -33,6 +33,8 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<InitialAccessToken> InitialAccessTokens => Set<InitialAccessToken>();
 
+    public DbSet<PolicyVersion> PolicyVersions => Set<PolicyVersion>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -156,6 +158,12 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             token.Property(t => t.Id).HasMaxLength(Lengths.Id);
             token.Property(t => t.Name).HasMaxLength(Lengths.Name);
             token.HasIndex(t => t.Name).IsUnique();
+        });
+
+        modelBuilder.Entity<PolicyVersion>(version =>
+        {
+            version.Property(v => v.Actor).HasMaxLength(Lengths.Text);
+            version.Property(v => v.Note).HasMaxLength(Lengths.Text);
         });
 
         modelBuilder.Entity<Node>(node =>

@@ -21,6 +21,11 @@ public sealed class User
     /// <summary>The organisation that manages the account, as Google says it (<c>hd</c>).</summary>
     public string? HostedDomain { get; set; }
 
+    /// <summary>
+    /// The groups that the provider said at the last sign-in, as a JSON array of texts; null in a row of a release that did not ask.
+    /// </summary>
+    public string? Groups { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset LastSignInAt { get; set; }

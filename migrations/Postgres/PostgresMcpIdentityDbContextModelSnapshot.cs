@@ -216,6 +216,35 @@ namespace McpIdentity.Migrations.Postgres
                     b.ToTable("OperatorActs");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.PolicyVersion", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasMaxLength(400)
+                        .HasColumnType("character varying(400)");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<string>("Document")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Note")
+                        .HasMaxLength(400)
+                        .HasColumnType("character varying(400)");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("PolicyVersions");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.Revocation", b =>
                 {
                     b.Property<long>("Id")
@@ -389,6 +418,9 @@ namespace McpIdentity.Migrations.Postgres
 
                     b.Property<bool>("EmailVerified")
                         .HasColumnType("boolean");
+
+                    b.Property<string>("Groups")
+                        .HasColumnType("text");
 
                     b.Property<string>("HostedDomain")
                         .HasMaxLength(400)

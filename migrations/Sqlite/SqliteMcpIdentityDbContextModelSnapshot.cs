@@ -209,6 +209,33 @@ namespace McpIdentity.Migrations.Sqlite
                     b.ToTable("OperatorActs");
                 });
 
+            modelBuilder.Entity("McpIdentity.Migrations.Entities.PolicyVersion", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasMaxLength(400)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Document")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Note")
+                        .HasMaxLength(400)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("PolicyVersions");
+                });
+
             modelBuilder.Entity("McpIdentity.Migrations.Entities.Revocation", b =>
                 {
                     b.Property<long>("Id")
@@ -380,6 +407,9 @@ namespace McpIdentity.Migrations.Sqlite
 
                     b.Property<bool>("EmailVerified")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("Groups")
+                        .HasColumnType("TEXT");
 
                     b.Property<string>("HostedDomain")
                         .HasMaxLength(400)
