@@ -1,7 +1,6 @@
 using McpIdentity.Mcp.Gate;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp;
 
@@ -15,7 +14,6 @@ internal static class CrossOrigin
         var showsToken = HttpMethods.IsOptions(context.Request.Method)
             ? headers.AccessControlRequestHeaders.ToString().Split(',', StringSplitOptions.TrimEntries).Contains("authorization", StringComparer.OrdinalIgnoreCase)
             : !string.IsNullOrEmpty(headers.Authorization);
-        return context.RequestServices.GetRequiredService<IOptions<McpOptions>>().Value is { Enabled: true } &&
-            context.RequestServices.GetRequiredService<ServedAddresses>().For(context).Site.Admits(headers.Origin.ToString(), showsToken);
+        return context.RequestServices.GetRequiredService<ServedAddresses>().For(context).Site.Admits(headers.Origin.ToString(), showsToken);
     }
 }

@@ -40,8 +40,6 @@ public static partial class McpModule
         AddGuards(services);
         services.AddSingleton<DeclaredTools>();
         services.AddSingleton<EndpointScopes>();
-        services.AddSingleton<ResourceMetadata>();
-
         AddSessions(services);
         return services.AddMcpServer().WithHttpTransport().AddAccessFilters();
     }
@@ -70,7 +68,8 @@ public static partial class McpModule
         }
 
         // Last of all conventions, so that the gate is part of the endpoint and cannot be ordered away by a middleware.
-        module.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses, app.Services.GetRequiredService<OpenSessions>()));
+        var (runner, sessions) = (app.Services.GetRequiredService<SdkRunner>(), app.Services.GetRequiredService<OpenSessions>());
+        module.MapMcp(options.Path).Finally(endpoint => PutBefore(endpoint, addresses, runner, sessions));
         // Other methods reach an endpoint too, so that what the host attaches (CORS) holds for their refusal as well.
         var allowed = options.SessionMode == McpSessionMode.Stateful ? "GET, POST, DELETE" : HttpMethods.Post;
         module.Map(options.Path, context => RefuseMethod(context, allowed));
@@ -86,7 +85,7 @@ public static partial class McpModule
             return null; // nobody looks at it
         }
 
-        return (await services.GetRequiredService<CredentialCheck>().CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
+        return (await services.GetRequiredService<ServedAddresses>().Usual.Credentials.CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
     }
 
     private static Task RefuseMethod(HttpContext context, string allowed)
@@ -96,7 +95,7 @@ public static partial class McpModule
         return Task.CompletedTask;
     }
 
-    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses, OpenSessions sessions)
+    private static void PutBefore(EndpointBuilder endpoint, ServedAddresses addresses, SdkRunner runner, OpenSessions sessions)
     {
         // The gate decides on content types; routing would refuse them first.
         foreach (var accepts in endpoint.Metadata.OfType<IAcceptsMetadata>().ToList())
@@ -113,7 +112,15 @@ public static partial class McpModule
 
         var isPost = methods.Contains(HttpMethods.Post);
         endpoint.RequestDelegate = context =>
-            isPost || SessionRouting.HasTarget(context.Request) ? addresses.For(context).Gate.InvokeAsync(context, next) : RefuseMethod(context, HttpMethods.Post);
+        {
+            if (!isPost && !SessionRouting.HasTarget(context.Request))
+            {
+                return RefuseMethod(context, HttpMethods.Post);
+            }
+
+            var served = addresses.For(context);
+            return served.Gate.InvokeAsync(context, (http, call, access) => runner.RunAsync(http, next, served.Credentials, call, access));
+        };
     }
 
     private static void AddCredentials(IServiceCollection services)
@@ -121,22 +128,22 @@ public static partial class McpModule
         services.AddHttpClient(KeyDiscovery.ClientName, client => client.MaxResponseContentBufferSize = 256 * 1024)
             .ConfigurePrimaryHttpMessageHandler(KeyDiscovery.CreateHandler);
         services.AddSingleton<KeyDiscovery>();
-        services.AddSingleton<TrustedIssuers>();
         services.AddSingleton<TokenVerifier>();
-        services.AddSingleton<VerifiedTokens>();
-        services.AddSingleton<CredentialCheck>();
     }
 
     private static void AddGate(IServiceCollection services)
     {
-        services.AddSingleton<SiteRules>();
         services.AddSingleton<ToolRules>();
         services.AddSingleton<IMcpTools>(provider => provider.GetRequiredService<ToolRules>());
         services.AddSingleton<AccessRules>();
-        services.AddSingleton<AccessRefusal>();
         services.AddSingleton<AccessLog>();
-        services.AddSingleton<McpGate>();
-        services.AddSingleton<ServedAddresses>();
+        services.AddSingleton<SdkRunner>();
+        services.AddSingleton(provider => new ServedAddresses(
+            provider,
+            provider.GetRequiredService<IOptions<McpOptions>>().Value,
+            provider.GetRequiredService<AccessRules>(),
+            mcp => new ResourceMetadata(
+                mcp, provider.GetRequiredService<IOptions<ExternalJwtOptions>>().Value, provider.GetRequiredService<EndpointScopes>().All, "MCP server")));
     }
 
     private static void AddSessions(IServiceCollection services)
@@ -158,7 +165,6 @@ public static partial class McpModule
         services.AddSingleton<MemoryRateCounter>();
         services.TryAddSingleton<IMcpRateCounter>(provider => provider.GetRequiredService<MemoryRateCounter>());
         services.AddSingleton<RateLimiter>();
-        services.AddSingleton<McpLimits>();
     }
 
     private static void SayWhatIsServed(WebApplication app, McpOptions options)

@@ -48,6 +48,20 @@ public sealed class McpOptions
     /// <summary>The canonical resource identifier (RFC 8707): the one audience of our own access tokens.</summary>
     public string Resource => PublicBaseUrl + Path;
 
+    /// <summary>What its rate limits are called.</summary>
+    internal string LimitName { get; private set; } = "mcp";
+
+    /// <summary>Another endpoint of the same host, with limits of its own, which takes our own tokens alone.</summary>
+    /// <param name="path">Where it is mapped.</param>
+    /// <param name="limits">How many requests it answers.</param>
+    internal McpOptions ForOther(string path, McpRateLimitOptions limits)
+    {
+        var other = (McpOptions)MemberwiseClone();
+        (other.Path, other.RateLimiting, other.LimitName) = (path, limits, $"mcp {path}");
+        other.Auth = new McpAuthOptions { OAuth = Auth.OAuth };
+        return other;
+    }
+
     /// <summary>The same endpoint under another address, which is also the issuer of its tokens.</summary>
     internal McpOptions At(string baseUrl)
     {

@@ -33,6 +33,15 @@ internal sealed record SecurityEvent
     /// <summary>The MCP tool.</summary>
     public string? Tool { get; init; }
 
+    /// <summary>The MCP server behind this one.</summary>
+    public string? Server { get; init; }
+
+    /// <summary>The rule of the policy that decided.</summary>
+    public string? Rule { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public long? Milliseconds { get; init; }
+
     /// <summary>By which kind of credential: <c>oauth</c> or <c>jwt</c>; the provider of a sign-in.</summary>
     public string? AuthMethod { get; init; }
 

@@ -29,6 +29,13 @@ internal static class SecurityEventJson
             Write(json, "subject", e.Subject);
             Write(json, "method", e.Method);
             Write(json, "tool", e.Tool);
+            Write(json, "server", e.Server);
+            Write(json, "rule", e.Rule);
+            if (e.Milliseconds is { } milliseconds)
+            {
+                json.WriteNumber("milliseconds", milliseconds);
+            }
+
             Write(json, "auth_method", e.AuthMethod);
             Write(json, "grant_type", e.GrantType);
             Write(json, "scope", e.Scope);

@@ -18,6 +18,11 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
     /// <param name="access">What was decided.</param>
     public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
+        if (access is { IsAllowed: true, Server: not null })
+        {
+            return; // the host says it with what became of the call
+        }
+
         if (log.IsOn)
         {
             log.Write(context, EventOf(call, access));
@@ -56,6 +61,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             McpOutcome.Allowed => SecurityEvent.Success("mcp_auth_success"),
             McpOutcome.InsufficientScopes or McpOutcome.AdminRequired => SecurityEvent.Failure("scope_denied", ReasonOf(access)),
             McpOutcome.ToolNotLeft => SecurityEvent.Failure("tool_denied", ReasonOf(access)),
+            McpOutcome.PolicyDenied => SecurityEvent.Failure("policy_denied", ReasonOf(access)),
             _ => SecurityEvent.Failure("mcp_auth_failure", ReasonOf(access)),
         };
         // Without enforcement nothing was refused: the line says what would have been (SEED-064).
@@ -66,6 +72,8 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             Subject = access.Caller?.Subject,
             Method = call?.Method,
             Tool = call?.Tool,
+            Server = access.Server,
+            Rule = access.Rule,
             AuthMethod = access.Caller?.Method,
             SessionId = access.Caller?.SessionId,
             GrantId = access.Caller?.GrantId,
@@ -78,6 +86,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         { Missing.Count: > 0 } => "missing scope " + string.Join(' ', access.Missing),
         { Outcome: McpOutcome.AuthenticationRequired } => "Authentication required",
         { Outcome: McpOutcome.ToolNotLeft } => "The person did not leave this tool to the client",
+        { Outcome: McpOutcome.PolicyDenied } => access.Rule,
         { Outcome: McpOutcome.Unavailable } => "The keys of the token issuer are unavailable",
         _ => null,
     };

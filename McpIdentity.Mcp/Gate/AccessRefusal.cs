@@ -17,6 +17,8 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
 
     private readonly string _metadata = $"Bearer resource_metadata=\"{options.Value.PublicBaseUrl}{Metadata.ResourceMetadata.WellKnown}{options.Value.Path}\"";
 
+    private string Issuer => options.Value.Auth.OAuth.Issuer ?? options.Value.PublicBaseUrl!;
+
     public Task WriteAsync(HttpContext context, McpCall call, McpAccess access) => access.Outcome switch
     {
         // No error= when nothing was shown (RFC 6750 §3.1).
@@ -28,20 +30,20 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "insufficient_scopes", $"Insufficient scope: {Lacking(access)}", "insufficient_scope"),
         McpOutcome.AdminRequired =>
             WriteAsync(context, call, access, StatusCodes.Status403Forbidden, Forbidden, "admin_required", $"Administrator access required: {Lacking(access)}", "insufficient_scope"),
-        McpOutcome.ToolNotLeft => WriteNotLeftAsync(context, call),
+        McpOutcome.ToolNotLeft => WriteFinalAsync(context, call, "tool_not_allowed", "The person who connected this app did not allow it to use this tool. " +
+            $"They can change that: disconnect the app under Connected apps at {Issuer}, connect it again, and allow the tool."),
+        // Nothing of the rule, and nothing of what there is: who may not see a tool does not learn whether it exists.
+        McpOutcome.PolicyDenied => WriteFinalAsync(context, call, "policy_denied", "The policy of this organisation does not allow this. An administrator can change it."),
         _ => WriteUnavailableAsync(context, call, access),
     };
 
     // Without WWW-Authenticate, and so without insufficient_scope (RFC 6750 §3.1): a client that asked for scopes would get the same
-    // answer again, and again. Only the person can change it.
-    private Task WriteNotLeftAsync(HttpContext context, McpCall call) => JsonRpcError.WriteAsync(
-        context, StatusCodes.Status403Forbidden, Forbidden,
-        "The person who connected this app did not allow it to use this tool. They can change that: disconnect the app under Connected apps " +
-        $"at {options.Value.Auth.OAuth.Issuer ?? options.Value.PublicBaseUrl}, connect it again, and allow the tool.",
-        call.Id, writer =>
+    // answer again, and again.
+    private static Task WriteFinalAsync(HttpContext context, McpCall call, string reason, string message) => JsonRpcError.WriteAsync(
+        context, StatusCodes.Status403Forbidden, Forbidden, message, call.Id, writer =>
         {
             writer.WriteStartObject("data");
-            writer.WriteString("reason", "tool_not_allowed");
+            writer.WriteString("reason", reason);
             writer.WriteEndObject();
         });
 

@@ -4,14 +4,17 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Mcp.Gate;
 
-/// <summary>Decides whether a caller may do what a message asks.</summary>
-internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools, EndpointScopes endpoint)
+/// <summary>The rules of the module's own endpoint.</summary>
+internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools, EndpointScopes endpoint) : IAccessRules
 {
     private readonly McpOptions _options = options.Value;
 
     private McpAuthOptions Auth => _options.Auth;
 
-    public McpAccess Decide(McpCall call, PresentedCredentials credentials, TokenOutcome token)
+    public ValueTask<McpAccess> DecideAsync(McpCall call, PresentedCredentials credentials, TokenOutcome token, CancellationToken cancellationToken) =>
+        new(Decide(call, credentials, token));
+
+    private McpAccess Decide(McpCall call, PresentedCredentials credentials, TokenOutcome token)
     {
         if (Auth.AuthType == McpAuthType.None)
         {
@@ -56,20 +59,8 @@ internal sealed class AccessRules(IOptions<McpOptions> options, ToolRules tools,
         };
     }
 
-    private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> scopes)
-    {
-        // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it.
-        if (credentials.Any)
-        {
-            return token.IsUnknown
-                ? new McpAccess(McpOutcome.Unavailable) { Description = token.Refusal }
-                : new McpAccess(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = Asked(scopes) };
-        }
-
-        return isProtected
-            ? new McpAccess(McpOutcome.AuthenticationRequired) { Needed = Asked(scopes) }
-            : new McpAccess(McpOutcome.Allowed);
-    }
+    private McpAccess RefuseCredential(PresentedCredentials credentials, TokenOutcome token, bool isProtected, IReadOnlyList<string> scopes) =>
+        credentials.Any || isProtected ? McpAccess.Refuse(credentials, token, Asked(scopes)) : new McpAccess(McpOutcome.Allowed);
 
     private bool NeedsCredential(McpCall call) => McpMethods.KindOf(call.Method) switch
     {

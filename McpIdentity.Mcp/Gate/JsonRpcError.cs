@@ -7,6 +7,9 @@ namespace McpIdentity.Mcp.Gate;
 /// <summary>Writes a JSON-RPC error as the body of an HTTP error.</summary>
 internal static class JsonRpcError
 {
+    /// <summary>As the SDKs have it.</summary>
+    public const int SessionNotFound = -32001;
+
     public static async Task WriteAsync(
         HttpContext context, int status, int code, string message, JsonElement? id = null, Action<Utf8JsonWriter>? data = null)
     {

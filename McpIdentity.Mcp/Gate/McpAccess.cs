@@ -13,6 +13,9 @@ internal enum McpOutcome
 
     /// <summary>The person took this tool away from the client: no scope brings it back.</summary>
     ToolNotLeft,
+
+    /// <summary>The host's policy refuses it: neither a scope nor the person brings it back.</summary>
+    PolicyDenied,
     Unavailable,
     WrongSite,
 }
@@ -30,7 +33,23 @@ internal sealed record McpAccess(McpOutcome Outcome)
     /// <summary>What is wrong with a credential or a site.</summary>
     public string? Description { get; init; }
 
+    /// <summary>Which rule of the host's policy decided, in the words of its settings; null where there is none.</summary>
+    public string? Rule { get; init; }
+
+    /// <summary>Which of the servers that the host fronts it is about; null: the module's own endpoint.</summary>
+    public string? Server { get; init; }
+
     public bool IsAllowed => Outcome == McpOutcome.Allowed;
+
+    /// <summary>The refusal of who has shown no good credential where one is needed.</summary>
+    /// <param name="credentials">What was shown.</param>
+    /// <param name="token">What is wrong with it.</param>
+    /// <param name="scopes">What a client should ask for that has nothing yet.</param>
+    // RFC 6750 §3.1: a bad credential is answered 401 wherever it is shown, or a client would never refresh it.
+    public static McpAccess Refuse(PresentedCredentials credentials, TokenOutcome token, IReadOnlyList<string> scopes) =>
+        !credentials.Any ? new(McpOutcome.AuthenticationRequired) { Needed = scopes }
+        : token.IsUnknown ? new(McpOutcome.Unavailable) { Description = token.Refusal }
+        : new(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = scopes };
 }
 
 /// <summary>

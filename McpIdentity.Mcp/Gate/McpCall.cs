@@ -17,8 +17,9 @@ internal sealed class McpCall
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     private static readonly string[] MessageMembers = ["jsonrpc", "id", "method", "params", "result", "error"];
-    private static readonly string[] ParamsMembers = ["name", "arguments", "_meta", "uri", "protocolVersion"];
+    private static readonly string[] ParamsMembers = ["name", "arguments", "_meta", "uri", "protocolVersion", "ref"];
     private static readonly string[] MetaMembers = [VersionMember];
+    private static readonly string[] ReferenceMembers = ["type", "name", "uri"];
 
     /// <summary>The id as it stands in the message: a string or a number; null for everything else.</summary>
     public JsonElement? Id { get; private init; }
@@ -37,8 +38,17 @@ internal sealed class McpCall
     /// <summary>What <c>Mcp-Name</c> repeats: the name of a tool or prompt, the URI of a resource.</summary>
     public string? Name { get; private init; }
 
+    /// <summary>What a completion is about (<c>params.ref</c>): the name of a prompt or the URI of a resource template.</summary>
+    public string? Reference { get; private init; }
+
+    /// <summary>Whether <see cref="Reference"/> is a prompt.</summary>
+    public bool IsAboutPrompt { get; private init; }
+
     /// <summary>What <c>MCP-Protocol-Version</c> repeats since 2026-07-28.</summary>
     public string? ProtocolVersion { get; private init; }
+
+    /// <summary>What is said where the parameters are none of this method.</summary>
+    public string WrongParameters => $"Invalid params: they are not those of {Method}";
 
     /// <summary>A request that has no body: the stream of a session, or its end. It needs what protected methods need.</summary>
     public static McpCall WithoutBody(string httpMethod) => new() { Method = httpMethod };
@@ -81,6 +91,14 @@ internal sealed class McpCall
         }
 
         var method = Text(message, "method");
+        var reference = method == McpMethods.Complete ? Member(parameters, "ref", JsonValueKind.Object) : default;
+        if (IsAmbiguous(reference, ReferenceMembers))
+        {
+            problem = "Invalid request: member names are case-sensitive";
+            return null;
+        }
+
+        var prompt = Text(reference, "name");
         return new McpCall
         {
             Id = message.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.Clone() : null,
@@ -88,7 +106,9 @@ internal sealed class McpCall
             HasParameters = parameters.ValueKind == JsonValueKind.Object,
             Tool = method == McpMethods.ToolsCall ? Text(parameters, "name") : null,
             IsNamed = method is McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead,
-            Name = Text(parameters, method == McpMethods.ResourcesRead ? "uri" : "name"),
+            Name = Text(parameters, method is McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe ? "uri" : "name"),
+            Reference = Text(reference, "type") == "ref/prompt" ? prompt : Text(reference, "uri") ?? prompt,
+            IsAboutPrompt = Text(reference, "type") == "ref/prompt",
             ProtocolVersion = Text(meta, VersionMember),
         };
     }

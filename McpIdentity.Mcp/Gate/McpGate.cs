@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
 using Microsoft.AspNetCore.Http;
@@ -7,20 +6,17 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>
-/// Stands before the SDK and decides on the very bytes that the SDK will run. An expected refusal becomes an HTTP status here;
+/// Stands before what runs a message and decides on the very bytes that will be run. An expected refusal becomes an HTTP status here;
 /// inside the SDK the status is 200 already, and no client would start to sign in.
 /// </summary>
 internal sealed class McpGate(
-    IOptions<McpOptions> options, SiteRules site, CredentialCheck credentials, McpLimits limits, AccessRules rules, AccessRefusal refusal,
-    SessionRouting routing, TimeProvider time, AccessLog log)
+    IOptions<McpOptions> options, SiteRules site, CredentialCheck credentials, McpLimits limits, IAccessRules rules, AccessRefusal refusal, AccessLog log)
 {
-    private const int SessionNotFound = -32001; // as the SDKs have it
-
-    private static readonly ClaimsPrincipal Nobody = new(new ClaimsIdentity());
-
     private readonly McpOptions _options = options.Value;
 
-    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    /// <param name="context">The request.</param>
+    /// <param name="run">Runs what is allowed; the body lies there to be read once more.</param>
+    public async Task InvokeAsync(HttpContext context, Func<HttpContext, McpCall, McpAccess, Task> run)
     {
         var presented = _options.Auth.AuthType == McpAuthType.None ? default : PresentedCredentials.Read(context.Request, _options.Auth);
         if (limits.IsOn && await limits.RefusesUnreadAsync(context, presented.Any, credentials.Recall(presented)))
@@ -51,7 +47,7 @@ internal sealed class McpGate(
             return;
         }
 
-        var access = rules.Decide(call, presented, token);
+        var access = await rules.DecideAsync(call, presented, token, context.RequestAborted);
         log.Decided(context, call, access);
         if (!access.IsAllowed)
         {
@@ -64,7 +60,7 @@ internal sealed class McpGate(
             access = access with { Outcome = McpOutcome.Allowed }; // reported, and let pass (SEED-064)
         }
 
-        await PassAsync(context, next, call, access);
+        await run(context, call, access);
     }
 
     private async Task<(McpCall? Call, Problem Problem)> ReadAsync(HttpContext context, bool showsToken)
@@ -124,54 +120,12 @@ internal sealed class McpGate(
 
         if (call is { Method: McpMethods.Initialize, HasParameters: false })
         {
-            return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id));
+            return (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidParams, call.WrongParameters, call.Id));
         }
 
         RequestBody.LayOut(context.Request, body);
         return (call, default);
     }
-
-    private async Task PassAsync(HttpContext context, RequestDelegate next, McpCall call, McpAccess access)
-    {
-        if (routing.Find(context, call, access.Caller, next) is not { } route)
-        {
-            // The same for a session of somebody else: who tries identifiers learns nothing (MCP 2025-11-25, transports: 404).
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status404NotFound, SessionNotFound, "Session not found", call.Id);
-            return;
-        }
-
-        new DecidedMessage(call, access).Flow();
-        // Replaces what a cookie may have said: here only a token speaks for somebody.
-        context.User = access.Caller is { } caller ? new ClaimsPrincipal(caller.Identity) : Nobody;
-        try
-        {
-            await RunAsync(context, call, route);
-        }
-        catch (JsonException) when (!context.Response.HasStarted)
-        {
-            // The SDK reads the parameters of initialize before it has anything to answer with.
-            context.Response.Headers.ContentEncoding = default;
-            await routing.TakeBackAsync(context);
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, WrongParameters(call), call.Id);
-        }
-    }
-
-    private Task RunAsync(HttpContext context, McpCall call, SessionRouting.Route route)
-    {
-        if (route.IsOfSession)
-        {
-            // Who has a session reads event streams, as the transport demands; the SDK looks.
-            return route.Session is { } session && HttpMethods.IsGet(context.Request.Method)
-                ? SessionStream.RunAsync(context, session, credentials, time, route.Sdk)
-                : route.Sdk(context);
-        }
-
-        var plain = PlainJson.IsWanted(context.Request, call);
-        PlainJson.AcceptBoth(context.Request);
-        return plain ? PlainJson.RunAsync(context, route.Sdk) : route.Sdk(context);
-    }
-
-    private static string WrongParameters(McpCall call) => $"Invalid params: they are not those of {call.Method}";
 
     // Why there is no message to decide about.
     private readonly record struct Problem(int Status, int Code, string Message, JsonElement? Id = null);

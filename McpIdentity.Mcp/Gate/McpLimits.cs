@@ -13,13 +13,13 @@ namespace McpIdentity.Mcp.Gate;
 /// </summary>
 internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> options)
 {
-    private const string All = "mcp";
     private const int TooManyRequests = -32029;
 
     // One bad credential of a gateway must not refuse the others behind its address before they are verified.
     private const int CredentialsOfPeer = 10;
 
     private readonly McpRateLimitOptions _options = options.Value.RateLimiting;
+    private readonly string _name = options.Value.LimitName;
 
     /// <inheritdoc cref="RateLimiter.IsOn"/>
     public bool IsOn => limiter.IsOn;
@@ -54,7 +54,7 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
         RateLimit[] limits =
         [
             .. caller is null ? Array.Empty<RateLimit>() : [all],
-            .. call?.Method == McpMethods.ToolsCall ? [all with { Bucket = "mcp tool calls", Max = caller is null ? limiter.MaxOfPeer(context, _options.MaxToolCalls) : _options.MaxToolCalls }] : Array.Empty<RateLimit>(),
+            .. call?.Method == McpMethods.ToolsCall ? [all with { Bucket = $"{_name} tool calls", Max = caller is null ? limiter.MaxOfPeer(context, _options.MaxToolCalls) : _options.MaxToolCalls }] : Array.Empty<RateLimit>(),
         ];
         return limits.Length > 0 && await RefuseAsync(context, call, await limiter.CheckAsync(context, About(call, caller), limits));
     }
@@ -80,10 +80,10 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
     private static SecurityEvent About(McpCall? call, VerifiedCaller? caller) =>
         new() { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call?.Method, Tool = call?.Tool };
 
-    private RateLimit OfPeer(HttpContext context) => limiter.OfPeer(context, All, _options.MaxRequests);
+    private RateLimit OfPeer(HttpContext context) => limiter.OfPeer(context, _name, _options.MaxRequests);
 
-    private RateLimit OfCredentials(HttpContext context) => limiter.OfPeer(context, "mcp bad credentials", _options.MaxRequests * CredentialsOfPeer);
+    private RateLimit OfCredentials(HttpContext context) => limiter.OfPeer(context, $"{_name} bad credentials", _options.MaxRequests * CredentialsOfPeer);
 
     private RateLimit OfCaller(VerifiedCaller caller) =>
-        new(All, RateKeys.ForName("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}"), _options.MaxRequests);
+        new(_name, RateKeys.ForName("subject", $"{caller.Identity.FindFirst(ClaimNames.Subject)?.Issuer} {caller.Subject}"), _options.MaxRequests);
 }

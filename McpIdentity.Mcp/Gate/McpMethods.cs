@@ -30,6 +30,10 @@ internal static class McpMethods
     public const string ToolsCall = "tools/call";
     public const string PromptsGet = "prompts/get";
     public const string ResourcesRead = "resources/read";
+    public const string ResourcesSubscribe = "resources/subscribe";
+    public const string ResourcesUnsubscribe = "resources/unsubscribe";
+    public const string Complete = "completion/complete";
+    public const string Listen = "subscriptions/listen";
 
     private static readonly FrozenDictionary<string, McpMethodKind> Kinds = new Dictionary<string, McpMethodKind>
     {

@@ -16,7 +16,7 @@ internal static class PlainJson
 
     // A stream without an end has no single answer.
     public static bool IsWanted(HttpRequest request, McpCall call) =>
-        call.Method != "subscriptions/listen" && !request.Headers.Accept.ToString().Contains(EventStream, StringComparison.OrdinalIgnoreCase);
+        call.Method != McpMethods.Listen && !request.Headers.Accept.ToString().Contains(EventStream, StringComparison.OrdinalIgnoreCase);
 
     public static void AcceptBoth(HttpRequest request) => request.Headers.Accept = $"{Json}, {EventStream}";
 

@@ -4,15 +4,24 @@ using Microsoft.AspNetCore.Http;
 
 namespace McpIdentity.Mcp.Gate;
 
-/// <summary>
-/// The stream of a session (GET), which outlasts its request: it ends when the token that its owner showed last in the session
-/// has expired or was revoked. The session itself remains for who comes back with a good token.
-/// </summary>
+/// <summary>A stream that outlasts what was shown when it was opened.</summary>
 internal static class SessionStream
 {
     public static readonly TimeSpan CheckedEvery = TimeSpan.FromSeconds(5);
 
-    public static async Task RunAsync(HttpContext context, OpenSession session, CredentialCheck credentials, TimeProvider time, RequestDelegate sdk)
+    /// <summary>
+    /// The stream of a session (GET): it ends when the token that its owner showed last in the session has expired or was revoked. The
+    /// session itself remains for who comes back with a good token.
+    /// </summary>
+    public static Task RunAsync(HttpContext context, OpenSession session, CredentialCheck credentials, TimeProvider time, RequestDelegate sdk) =>
+        RunAsync(context, async cancel => session.Caller is not { } caller || await credentials.IsStillGoodAsync(caller, cancel), time, () => sdk(context));
+
+    /// <summary>Runs what answers with a stream, for as long as its caller may have it.</summary>
+    /// <param name="context">The request, which is aborted where that ends.</param>
+    /// <param name="isStillGood">Asked regularly.</param>
+    /// <param name="time">Says when.</param>
+    /// <param name="run">Answers.</param>
+    public static async Task RunAsync(HttpContext context, Func<CancellationToken, ValueTask<bool>> isStillGood, TimeProvider time, Func<Task> run)
     {
         var aborted = context.RequestAborted;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted);
@@ -21,7 +30,7 @@ internal static class SessionStream
         context.RequestAborted = ended.Token;
         try
         {
-            await sdk(context);
+            await run();
         }
         finally
         {
@@ -36,7 +45,7 @@ internal static class SessionStream
             {
                 while (await timer.WaitForNextTickAsync(ended.Token))
                 {
-                    if (session.Caller is { } caller && !await credentials.IsStillGoodAsync(caller, ended.Token))
+                    if (!await isStillGood(ended.Token))
                     {
                         await ended.CancelAsync();
                     }

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
 namespace McpIdentity.Mcp.Metadata;
@@ -15,9 +14,13 @@ internal sealed class ResourceMetadata
     private readonly byte[] _document;
     private readonly EntityTagHeaderValue _tag;
 
-    public ResourceMetadata(IOptions<McpOptions> options, IOptions<ExternalJwtOptions> jwt, EndpointScopes scopes)
+    /// <param name="options">Of the endpoint.</param>
+    /// <param name="jwt">Whose JWTs it takes too.</param>
+    /// <param name="scopes">What clients are told to ask for.</param>
+    /// <param name="name">What it is called.</param>
+    public ResourceMetadata(McpOptions options, ExternalJwtOptions jwt, IReadOnlyList<string> scopes, string name)
     {
-        _document = Write(options.Value, Issuers(options.Value, jwt.Value), scopes);
+        _document = Write(options, Issuers(options, jwt), scopes, name);
         _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(_document).AsSpan(0, 16))}\"");
     }
 
@@ -53,7 +56,7 @@ internal sealed class ResourceMetadata
         ];
     }
 
-    private static byte[] Write(McpOptions options, string[] issuers, EndpointScopes scopes)
+    private static byte[] Write(McpOptions options, string[] issuers, IReadOnlyList<string> scopes, string name)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using var writer = new Utf8JsonWriter(buffer);
@@ -66,9 +69,9 @@ internal sealed class ResourceMetadata
 
         // Small on purpose, without mcp:admin and offline_access: clients ask for all that stands here.
         var required = options.Auth.Jwt.RequiredScopes;
-        WriteArray(writer, "scopes_supported", options.Auth.AuthType == McpAuthType.Jwt && required.Count > 0 ? required : scopes.All);
+        WriteArray(writer, "scopes_supported", options.Auth.AuthType == McpAuthType.Jwt && required.Count > 0 ? required : scopes);
         WriteArray(writer, "bearer_methods_supported", ["header"]);
-        writer.WriteString("resource_name", "MCP server");
+        writer.WriteString("resource_name", name);
         writer.WriteEndObject();
         writer.Flush();
         return buffer.WrittenSpan.ToArray();
