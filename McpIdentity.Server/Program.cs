@@ -4,6 +4,7 @@ using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Keys;
@@ -50,6 +51,7 @@ internal static class Program
         builder.AddAuthorizationServer(options.OAuth);
         builder.AddDiscovery();
         builder.AddMcpResource();
+        builder.AddGateway();
         builder.AddRateLimits();
         builder.AddAudit();
         builder.AddProtocolCors();
@@ -93,6 +95,7 @@ internal static class Program
         app.MapHealth();
         app.MapDebugEndpoints();
         app.MapMcpResource();
+        app.MapGateway();
         return app;
     }
 

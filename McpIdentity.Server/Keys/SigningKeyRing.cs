@@ -25,6 +25,10 @@ internal sealed partial class SigningKeyRing(
     /// <summary>The signing one first. Empty until the keys were loaded.</summary>
     public IReadOnlyList<SecurityKey> SigningKeys { get; private set; } = [];
 
+    /// <summary>What signs now.</summary>
+    /// <exception cref="InvalidOperationException">The keys were not loaded.</exception>
+    public SigningCredentials Signing => _credentials.Count > 0 ? _credentials[0] : throw new InvalidOperationException("The signing keys were not loaded.");
+
     public bool HasLost(string keyId) => _lost.Contains(keyId);
 
     /// <summary>

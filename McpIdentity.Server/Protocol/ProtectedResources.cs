@@ -4,12 +4,16 @@ using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Protocol;
 
-/// <summary>The resources that tokens are minted for (RFC 8707): our own MCP endpoint, and those of <c>OAuth:Resources</c>.</summary>
+/// <summary>
+/// The resources that tokens are minted for (RFC 8707): our own MCP endpoint, those of <c>OAuth:Resources</c>, and the servers that
+/// this one stands before.
+/// </summary>
 internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth)
 {
     private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
 
     private readonly ProtectedResource[] _further = [.. oauth.Value.Resources.Select(Describe)];
+    private IReadOnlyList<FrontedResource> _fronted = [];
     private ProtectedResource[]? _configured;
 
     /// <summary>All of them, the default first.</summary>
@@ -58,13 +62,17 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     // Uri lower-cases scheme and host and drops a default port: the normalisation of RFC 3986 §6.2.2.
     public static bool IsSame(Uri one, Uri other) => Origin(one) == Origin(other) && one.AbsolutePath.TrimEnd('/') == other.AbsolutePath.TrimEnd('/');
 
+    /// <summary>Puts in force which servers this one stands before; they are known at once.</summary>
+    public void Front(IReadOnlyList<FrontedResource> servers) => (_fronted, _configured) = (servers, null);
+
     // An entry for our own endpoint adds scopes and words to those it has.
     private ProtectedResource[] Named()
     {
         var own = new Uri(address.UrlOf(mcp.Value.Path));
-        if (!mcp.Value.Enabled && _further.Length > 0)
+        var fronted = _fronted.Select(server => Describe(server, address.UrlOf(server.Path)));
+        if (!mcp.Value.Enabled && _further.Length + _fronted.Count > 0)
         {
-            return _further;
+            return [.. _further, .. fronted];
         }
 
         var entry = oauth.Value.Resources.FirstOrDefault(resource => IsSame(new Uri(resource.Resource!), own));
@@ -77,7 +85,17 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
             {
                 Name = entry.Name,
             };
-        return [served, .. _further.Where(resource => !IsSame(resource.Url, own))];
+        return [served, .. _further.Where(resource => !IsSame(resource.Url, own)), .. fronted];
+    }
+
+    private static ProtectedResource Describe(FrontedResource server, string url)
+    {
+        IReadOnlyList<Scope> scopes = server.Scopes.Count > 0 ? server.Scopes : ServerScopes.OfMcpServers;
+        return new ProtectedResource(new Uri(url), scopes, server.DefaultScopes.Count > 0 ? server.DefaultScopes : DefaultsOf([.. scopes]))
+        {
+            Name = server.Name,
+            Server = server.Server,
+        };
     }
 
     private static ProtectedResource Describe(ResourceOptions entry)

@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Protocol;
 /// <summary>Refuses resources that no client could name (RFC 8707 §2: an absolute URI without a fragment), and scopes that nobody could ask for.</summary>
 internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<OAuthServerOptions>
 {
-    private const int MaxMeaning = 200;
+    public const int MaxMeaning = 200;
 
     public ValidateOptionsResult Validate(string? name, OAuthServerOptions options)
     {
@@ -94,7 +94,8 @@ internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<
             .Select(scope => $"{setting}:{part} has '{scope}', which is none of its scopes: {string.Join(", ", known)}.");
     }
 
-    private static bool AreWords(string text) => text.Length is > 0 and <= MaxMeaning && !text.Any(char.IsControl);
+    /// <summary>Whether it can stand on a page as the meaning of something.</summary>
+    public static bool AreWords(string text) => text.Length is > 0 and <= MaxMeaning && !text.Any(char.IsControl);
 
     private static bool IsHolder(string entry) =>
         entry == Scope.Administrators ||
@@ -102,7 +103,8 @@ internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<
         (entry.StartsWith(Scope.Client, StringComparison.Ordinal) && entry.Length > Scope.Client.Length) ||
         (Scope.IsOfAddresses(entry) && MailAddress.TryCreate(entry[0] == '@' ? "somebody" + entry : entry, out var address) && address.Address.EndsWith(entry, StringComparison.OrdinalIgnoreCase));
 
-    private static bool IsScope(string name) => name.Length > 0 && name.All(character => character is > ' ' and < (char)0x7f and not '"' and not '\\');
+    /// <summary>Whether it can be the name of a scope (RFC 6749 §3.3).</summary>
+    public static bool IsScope(string name) => name.Length > 0 && name.All(character => character is > ' ' and < (char)0x7f and not '"' and not '\\');
 
     // RFC 5646 §2.1, without the tags of before that the registry keeps: the server has no list of languages.
     [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]

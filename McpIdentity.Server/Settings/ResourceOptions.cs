@@ -84,7 +84,8 @@ internal sealed class ResourceOptions
         SaidTwice = [.. texts.Intersect(items)];
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> ValuesOf(IConfigurationSection section) =>
+    /// <summary>A section of texts whose names may hold colons.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> ValuesOf(IConfigurationSection section) =>
         from pair in section.AsEnumerable(makePathsRelative: true)
         where pair is { Key.Length: > 0, Value: not null }
         select KeyValuePair.Create(pair.Key, pair.Value!);

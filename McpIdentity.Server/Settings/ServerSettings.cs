@@ -23,6 +23,12 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
             settings.OAuth.Resources.Add(ResourceOptions.ReadFrom(entry)); // the binder knows no key with a colon in it
         }
 
+        var gateway = Bind<GatewayOptions>(builder, GatewayOptions.Section);
+        foreach (var entry in builder.Configuration.GetSection($"{GatewayOptions.Section}:{nameof(GatewayOptions.Servers)}").GetChildren())
+        {
+            gateway.Servers[entry.Key] = FrontedServerOptions.ReadFrom(entry);
+        }
+
         Bind<McpHostOptions>(builder, McpOptions.Section);
         Bind<CorsSettings>(builder, CorsSettings.Section);
         Bind<BrandingOptions>(builder, BrandingOptions.Section);

@@ -13,10 +13,12 @@ internal sealed class McpCaller(HttpClient http)
     {
     }
 
+    public string Path { get; init; } = "/mcp";
+
     /// <param name="second">Goes into the header <c>X-MCP-JWT</c>.</param>
     public async Task<McpAnswer> CallAsync(string method, object? parameters = null, string? bearer = null, string? second = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp")
+        using var request = new HttpRequestMessage(HttpMethod.Post, Path)
         {
             Content = new StringContent(
                 JsonSerializer.Serialize(new { jsonrpc = "2.0", id = 7, method, @params = parameters ?? new { } }), Encoding.UTF8, "application/json"),

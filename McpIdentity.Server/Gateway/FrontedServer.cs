@@ -1,0 +1,37 @@
+using System.IO.Enumeration;
+using McpIdentity.Mcp.Gate;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
+
+namespace McpIdentity.Server.Gateway;
+
+/// <summary>An MCP server behind this one, as it is in force.</summary>
+/// <param name="Name">Its name in <c>Gateway:Servers</c>.</param>
+/// <param name="Options">What was said of it.</param>
+internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
+{
+    // Of the gate's lists: only the first can be told what to ask for.
+    private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
+
+    public string Path { get; } = Options.Path ?? $"/mcp/{Name}";
+
+    public Uri Url { get; } = new(Options.Url!);
+
+    public string DisplayName => Options.DisplayName ?? Name;
+
+    public bool HasOwnScopes => Options.Scopes.Count > 0;
+
+    /// <summary>What a client is told to ask for that has nothing yet.</summary>
+    public IReadOnlyList<string> Asked =>
+        Options.DefaultScopes.Count > 0 ? [.. Options.DefaultScopes] : HasOwnScopes ? [.. Options.Scopes.Keys.Order(StringComparer.Ordinal)] : Usual;
+
+    /// <summary>It as a resource.</summary>
+    public FrontedResource Resource => new(
+        Name, Path, DisplayName, [.. Options.Scopes.OrderBy(scope => scope.Key, StringComparer.Ordinal).Select(scope => new Scope(scope.Key, scope.Value))], [.. Options.DefaultScopes]);
+
+    /// <summary>The scopes that a call of the tool needs: those of the longest entry that fits its name.</summary>
+    public IReadOnlyList<string> ScopesOf(string tool) =>
+        Options.Tools.Where(entry => FileSystemName.MatchesSimpleExpression(entry.Key, tool, ignoreCase: false)).OrderByDescending(entry => entry.Key.Length).FirstOrDefault().Value is { } scopes
+            ? scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            : HasOwnScopes ? [] : [ServerScopes.McpCall];
+}

@@ -1,0 +1,163 @@
+using System.Buffers;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using McpIdentity.Server.Policy;
+
+namespace McpIdentity.Server.Gateway;
+
+/// <summary>
+/// Takes out of the lists of a server behind this one what their reader may not have, and marks them as theirs alone, so that no
+/// cache shows them to another (MCP 2026-07-28, <c>cacheScope</c>).
+/// </summary>
+/// <param name="mayHave">Whether the reader may have an entry.</param>
+/// <param name="learn">Is shown all tools of a list, those left out too.</param>
+/// <param name="marks">Whether the reader's revision knows the mark.</param>
+/// <param name="maxBytes">The longest message.</param>
+internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHave, Action<IReadOnlyList<JsonElement>> learn, bool marks, int maxBytes)
+{
+    private const string Scope = "cacheScope";
+
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
+    private static readonly (string List, PolicyTargetKind Kind)[] Lists =
+    [
+        ("tools", PolicyTargetKind.Tool), ("prompts", PolicyTargetKind.Prompt), ("resources", PolicyTargetKind.Resource), ("resourceTemplates", PolicyTargetKind.Resource),
+    ];
+
+    /// <summary>What an entry of a list is known by.</summary>
+    public static string? NameOf(PolicyTargetKind kind, JsonElement entry) =>
+        kind != PolicyTargetKind.Resource ? Text(entry, "name") : Text(entry, "uri") ?? Text(entry, "uriTemplate");
+
+    /// <summary>Reads an answer to its end, which is one message.</summary>
+    /// <exception cref="UpstreamAnswerException">It is too long, or no message.</exception>
+    public async Task CopyMessageAsync(Stream from, HttpResponse to, CancellationToken cancellationToken)
+    {
+        var filtered = Filter(await ReadAsync(from, cancellationToken));
+        to.ContentLength = filtered.Length;
+        await to.Body.WriteAsync(filtered, cancellationToken);
+    }
+
+    /// <summary>Copies a stream of messages, each as soon as it is there.</summary>
+    /// <inheritdoc cref="CopyMessageAsync" path="/exception"/>
+    public async Task CopyEventsAsync(Stream from, HttpResponse to, CancellationToken cancellationToken)
+    {
+        await to.Body.FlushAsync(cancellationToken); // the headers: its reader waits for news
+        var bounded = new BoundedStream(from, maxBytes);
+        var events = SseParser.Create(bounded, static (_, data) => data.ToArray()).EnumerateAsync(cancellationToken);
+        await SseFormatter.WriteAsync(FilterAsync(events, bounded), to.Body, static (item, writer) => writer.Write(item.Data.Span), cancellationToken);
+    }
+
+    /// <summary>One message, without what its reader may not have.</summary>
+    /// <inheritdoc cref="CopyMessageAsync" path="/exception"/>
+    public ReadOnlyMemory<byte> Filter(ReadOnlyMemory<byte> message)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(message, Strict);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new UpstreamAnswerException("it answered with something else than one JSON-RPC message");
+            }
+
+            return document.RootElement.TryGetProperty("result", out var result) && result.ValueKind == JsonValueKind.Object && Lists.Any(list => result.TryGetProperty(list.List, out _))
+                ? Write(document.RootElement, result)
+                : message;
+        }
+        catch (JsonException)
+        {
+            throw new UpstreamAnswerException("it answered with broken JSON, or with a member that stands twice");
+        }
+    }
+
+    private ReadOnlyMemory<byte> Write(JsonElement message, JsonElement result)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            foreach (var member in message.EnumerateObject())
+            {
+                writer.WritePropertyName(member.Name);
+                if (member.NameEquals("result"))
+                {
+                    WriteResult(writer, result);
+                }
+                else
+                {
+                    member.Value.WriteTo(writer);
+                }
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenMemory;
+    }
+
+    private void WriteResult(Utf8JsonWriter writer, JsonElement result)
+    {
+        writer.WriteStartObject();
+        foreach (var member in result.EnumerateObject().Where(member => !member.NameEquals(Scope)))
+        {
+            writer.WritePropertyName(member.Name);
+            if (Array.Find(Lists, list => member.NameEquals(list.List)) is { List: not null } list)
+            {
+                WriteList(writer, list.Kind, member.Value);
+            }
+            else
+            {
+                member.Value.WriteTo(writer);
+            }
+        }
+
+        if (marks || result.TryGetProperty(Scope, out _))
+        {
+            writer.WriteString(Scope, "private");
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private void WriteList(Utf8JsonWriter writer, PolicyTargetKind kind, JsonElement list)
+    {
+        JsonElement[] entries = list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Where(entry => entry.ValueKind == JsonValueKind.Object && NameOf(kind, entry) is not null)] : [];
+        if (kind == PolicyTargetKind.Tool)
+        {
+            learn(entries);
+        }
+
+        writer.WriteStartArray();
+        foreach (var entry in entries.Where(entry => mayHave(kind, entry)))
+        {
+            entry.WriteTo(writer);
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private async Task<ReadOnlyMemory<byte>> ReadAsync(Stream from, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream();
+        await new BoundedStream(from, maxBytes).CopyToAsync(buffer, cancellationToken);
+        return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+    }
+
+    private async IAsyncEnumerable<SseItem<ReadOnlyMemory<byte>>> FilterAsync(IAsyncEnumerable<SseItem<byte[]>> events, BoundedStream bounded)
+    {
+        await foreach (var item in events)
+        {
+            bounded.Restart();
+            yield return new SseItem<ReadOnlyMemory<byte>>(item.Data.Length > 0 ? Filter(item.Data) : item.Data, item.EventType)
+            {
+                EventId = item.EventId,
+                ReconnectionInterval = item.ReconnectionInterval,
+            };
+        }
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}
+
+/// <summary>A server behind this one answered what no client could use; the message goes on after its name.</summary>
+internal sealed class UpstreamAnswerException(string message) : Exception(message);

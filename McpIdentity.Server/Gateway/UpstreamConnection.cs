@@ -1,0 +1,95 @@
+using System.Threading.RateLimiting;
+using Microsoft.Extensions.Http.Resilience;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Timeout;
+
+namespace McpIdentity.Server.Gateway;
+
+/// <summary>
+/// The connections to one server behind this one, and what keeps a slow or dead one from harming others: a time until it begins to
+/// answer, a breaker, and a bound for the calls under way.
+/// </summary>
+internal sealed partial class UpstreamConnection : IDisposable
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly CircuitBreakerStateProvider _breaker = new();
+    private readonly ConcurrencyLimiter _calls;
+
+    public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
+    {
+        _calls = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentCalls, QueueLimit = 0 });
+        var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+            {
+                StateProvider = _breaker,
+                FailureRatio = 0.5,
+                MinimumThroughput = 8,
+                SamplingDuration = TimeSpan.FromSeconds(30),
+                BreakDuration = BreakDuration,
+                ShouldHandle = outcome => ValueTask.FromResult(outcome.Outcome switch
+                {
+                    { Exception: OperationCanceledException } => false, // the caller has gone
+                    { Exception: not null } => true,
+                    { Result.StatusCode: >= System.Net.HttpStatusCode.InternalServerError } => true,
+                    _ => false,
+                }),
+                OnOpened = outcome =>
+                {
+                    LastFailure = outcome.Outcome.Exception is { } exception ? exception.GetBaseException().Message : $"it answered {(int)outcome.Outcome.Result!.StatusCode}";
+                    Broken(logger, server.Name, LastFailure, BreakDuration.TotalSeconds);
+                    return default;
+                },
+                OnClosed = _ =>
+                {
+                    LastFailure = null;
+                    Mended(logger, server.Name);
+                    return default;
+                },
+            })
+            .AddTimeout(new TimeoutStrategyOptions { Timeout = server.Options.Timeout })
+            .Build();
+
+        Invoker = new HttpMessageInvoker(new ResilienceHandler(pipeline)
+        {
+            InnerHandler = new SocketsHttpHandler
+            {
+                // What it answers is for our caller to read, and not for us to follow, keep or unpack.
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                AutomaticDecompression = System.Net.DecompressionMethods.None,
+                UseProxy = false,
+                ConnectTimeout = ConnectTimeout,
+                PooledConnectionLifetime = TimeSpan.FromMinutes(5), // its name may lead elsewhere by then
+                EnableMultipleHttp2Connections = true,
+                MaxResponseHeadersLength = 64,
+            },
+        });
+    }
+
+    public static TimeSpan BreakDuration { get; } = TimeSpan.FromSeconds(15);
+
+    public HttpMessageInvoker Invoker { get; }
+
+    /// <summary>Whether it is left alone for now, because it failed too often.</summary>
+    public bool IsBroken => _breaker.CircuitState is CircuitState.Open or CircuitState.Isolated;
+
+    /// <summary>Why the breaker has opened last; null where it is closed.</summary>
+    public string? LastFailure { get; private set; }
+
+    /// <summary>A place among the calls under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
+    public RateLimitLease Enter() => _calls.AttemptAcquire();
+
+    public void Dispose()
+    {
+        Invoker.Dispose();
+        _calls.Dispose();
+    }
+
+    [LoggerMessage(5001, LogLevel.Warning, "The MCP server '{Server}' failed too often ({Failure}); it is left alone for {Seconds} s.")]
+    private static partial void Broken(ILogger logger, string server, string failure, double seconds);
+
+    [LoggerMessage(5002, LogLevel.Information, "The MCP server '{Server}' answers again.")]
+    private static partial void Mended(ILogger logger, string server);
+}

@@ -1,0 +1,167 @@
+using System.Net;
+using System.Net.Http.Headers;
+using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp.Gate;
+using McpIdentity.Mcp.Sessions;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace McpIdentity.Server.Gateway;
+
+/// <summary>
+/// What of one call goes on to a server behind this one, and what of its answer comes back: what is named here and nothing else.
+/// The caller's token, cookies and address stay here (MCP, authorization, "Token passthrough").
+/// </summary>
+/// <param name="server">Which one.</param>
+/// <param name="sessions">Whose its sessions are.</param>
+/// <param name="caller">Who calls.</param>
+/// <param name="session">The server's own name of the session that the call is of; null: none.</param>
+/// <param name="credential">What the server knows us by; null: nothing.</param>
+/// <param name="filter">Takes out of lists what the caller may not have; null where the call can be answered with none.</param>
+/// <param name="isBuffered">Whether streams too are kept until their end, which must then come.</param>
+internal sealed class UpstreamExchange(
+    FrontedServer server, UpstreamSessions sessions, VerifiedCaller? caller, string? session, (string Name, string Value)? credential, ListFilter? filter, bool isBuffered) : HttpTransformer
+{
+    private const string Json = "application/json";
+    private const string EventStream = "text/event-stream";
+
+    // Mcp-Param-* repeats parameters that a tool declares (MCP 2026-07-28, transports).
+    private const string Parameter = "Mcp-Param-";
+
+    private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language", "traceparent", "tracestate"];
+    private static readonly string[] ComeBack = ["MCP-Protocol-Version", "Retry-After", "Allow"];
+
+    /// <summary>What the server answered; null before it has.</summary>
+    public HttpStatusCode? Status { get; private set; }
+
+    /// <summary>What is wrong with what it answered, after its name; null: nothing.</summary>
+    public string? Flaw { get; private set; }
+
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        var request = httpContext.Request;
+        proxyRequest.RequestUri = server.Url;
+        proxyRequest.Headers.TryAddWithoutValidation("Accept", HttpMethods.IsGet(request.Method) ? EventStream : $"{Json}, {EventStream}");
+        foreach (var (name, values) in request.Headers)
+        {
+            if (GoOn.Contains(name, StringComparer.OrdinalIgnoreCase) || name.StartsWith(Parameter, StringComparison.OrdinalIgnoreCase))
+            {
+                proxyRequest.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+            }
+        }
+
+        if (session is not null)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation(OpenSessions.Header, session);
+        }
+
+        if (credential is { } known)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation(known.Name, known.Value);
+        }
+
+        if (proxyRequest.Content is { } content)
+        {
+            content.Headers.ContentType = new MediaTypeHeaderValue(Json);
+            content.Headers.ContentLength = request.ContentLength;
+        }
+
+        return default;
+    }
+
+    /// <returns>Whether the body is to be copied as it comes: not where it was filtered, and not where something is wrong with it.</returns>
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is null)
+        {
+            return false;
+        }
+
+        Status = proxyResponse.StatusCode;
+        Flaw = FlawOf(proxyResponse);
+        if (Flaw is not null)
+        {
+            return false;
+        }
+
+        var response = httpContext.Response;
+        response.StatusCode = (int)proxyResponse.StatusCode;
+        var type = proxyResponse.Content.Headers.ContentType?.MediaType;
+        response.ContentType = type is Json or EventStream ? type : null;
+        response.Headers.CacheControl = type == EventStream ? "no-cache, no-store" : "no-store";
+        if (type == EventStream)
+        {
+            response.Headers["X-Accel-Buffering"] = "no"; // nginx would keep a stream back
+        }
+
+        foreach (var name in ComeBack)
+        {
+            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values))
+            {
+                response.Headers[name] = values.ToArray();
+            }
+        }
+
+        if (proxyResponse.Headers.TryGetValues(OpenSessions.Header, out var ids) && ids.ToArray() is [{ Length: <= UpstreamSessions.MaxLength } id])
+        {
+            response.Headers[OpenSessions.Header] = sessions.Seal(id, server, caller);
+        }
+
+        if (filter is not null && type is Json or EventStream)
+        {
+            return await FilterAsync(proxyResponse, response, type == EventStream, cancellationToken);
+        }
+
+        if (type == Json || isBuffered)
+        {
+            proxyResponse.Content = Bounded(proxyResponse.Content);
+        }
+
+        return type is Json or EventStream;
+    }
+
+    private async ValueTask<bool> FilterAsync(HttpResponseMessage from, HttpResponse to, bool isStream, CancellationToken cancellationToken)
+    {
+        await using var body = await from.Content.ReadAsStreamAsync(cancellationToken);
+        try
+        {
+            await (isStream ? filter!.CopyEventsAsync(body, to, cancellationToken) : filter!.CopyMessageAsync(body, to, cancellationToken));
+        }
+        catch (UpstreamAnswerException exception)
+        {
+            Flaw = exception.Message;
+        }
+
+        return false;
+    }
+
+    // What no MCP server answers its client goes to nobody: an error page, a redirect, what is packed and may grow without measure.
+    private string? FlawOf(HttpResponseMessage answer)
+    {
+        var type = answer.Content.Headers.ContentType?.MediaType;
+        return (int)answer.StatusCode switch
+        {
+            401 or 403 or 407 => $"it does not accept what this server shows it ({(int)answer.StatusCode})",
+            >= 300 and < 400 => $"it answered with a redirect ({(int)answer.StatusCode}), which is not followed",
+            >= 500 => $"it answered {(int)answer.StatusCode}",
+            < 200 => $"it answered {(int)answer.StatusCode}",
+            _ when answer.Content.Headers.ContentEncoding.Any(encoding => encoding is not "identity") => "its answer is compressed, which was not asked for",
+            _ when type is Json or EventStream => IsTooLong(answer) ? $"its answer is longer than {server.Options.MaxAnswerBytes} bytes (MaxAnswerBytes)" : null,
+            404 or 405 => null,
+            < 300 when answer.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.NoContent || answer.Content.Headers.ContentLength == 0 => null,
+            _ => $"it answered {(int)answer.StatusCode} with {type ?? "nothing"}, which is neither {Json} nor {EventStream}",
+        };
+    }
+
+    private bool IsTooLong(HttpResponseMessage answer) => answer.Content.Headers.ContentLength > server.Options.MaxAnswerBytes;
+
+    private StreamContent Bounded(HttpContent content)
+    {
+        var bounded = new StreamContent(new BoundedStream(content.ReadAsStream(), server.Options.MaxAnswerBytes));
+        foreach (var (name, values) in content.Headers)
+        {
+            bounded.Headers.TryAddWithoutValidation(name, values);
+        }
+
+        return bounded;
+    }
+}

@@ -1,0 +1,128 @@
+using McpIdentity.Mcp;
+
+namespace McpIdentity.Server.Settings;
+
+/// <summary>Other MCP servers that this one stands before: the section <c>Gateway</c>.</summary>
+internal sealed class GatewayOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Gateway";
+
+    /// <summary>
+    /// The servers, each by a short name of your choice, which is in its address: <c>"notes": { "Url": "http://localhost:3001/mcp" }</c>.
+    /// Nobody may use anything of them until a rule of <c>Policy</c> says so.
+    /// </summary>
+    public IDictionary<string, FrontedServerOptions> Servers { get; } = new Dictionary<string, FrontedServerOptions>(StringComparer.OrdinalIgnoreCase);
+}
+
+/// <summary>An MCP server behind this one.</summary>
+internal sealed class FrontedServerOptions
+{
+    /// <summary>Where it is reached from here: its MCP endpoint, http or https. Redirects are not followed.</summary>
+    public string? Url { get; set; }
+
+    /// <summary>Where clients reach it at this server; absent, <c>/mcp/</c> and its name. Part of its resource identifier.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>What people and clients read; absent, its name.</summary>
+    public string? DisplayName { get; set; }
+
+    /// <summary>
+    /// Scopes of its own, each with the words that the consent page shows: <c>"notes:write": "Write notes"</c>. Absent, <c>mcp</c>,
+    /// <c>mcp:call</c> and, for administrators, <c>mcp:admin</c>.
+    /// </summary>
+    public IDictionary<string, string> Scopes { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>What a client gets that asks for none of its scopes. Absent, all of them.</summary>
+    public IList<string> DefaultScopes { get; } = [];
+
+    /// <summary>
+    /// Which of its scopes a tool needs, by name, <c>*</c> for any characters: <c>"create_*": "notes:write"</c>. Several are separated by
+    /// spaces; the longest name that fits counts. A tool that no entry fits needs <c>mcp:call</c>, or with scopes of its own nothing.
+    /// </summary>
+    public IDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Which of its tools wait for somebody to look at them (<c>tools review</c>) before anybody can use them.</summary>
+    public ToolReview Review { get; set; }
+
+    /// <summary>How we speak to it.</summary>
+    public UpstreamOptions Upstream { get; } = new();
+
+    /// <summary>How long it may take until it begins to answer, and until the next part of an answer. Streams that wait for news have no limit.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The longest answer, in bytes, and the longest message of a list or of a stream that waits for news. Beyond, the call fails.</summary>
+    public int MaxAnswerBytes { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>Calls that may be under way at once from this node, streams that wait for news left out. Beyond, 503 with <c>Retry-After</c>.</summary>
+    public int MaxConcurrentCalls { get; set; } = 200;
+
+    /// <summary>Requests of one person in a window of <c>Mcp:RateLimiting</c>; absent, as there.</summary>
+    public int? MaxRequests { get; set; }
+
+    /// <summary>Tool calls among them; absent, as there.</summary>
+    public int? MaxToolCalls { get; set; }
+
+    /// <param name="section">One entry.</param>
+    // A colon of a scope's or tool's name is a level to .NET's configuration, so that the binder knows no such key.
+    public static FrontedServerOptions ReadFrom(IConfigurationSection section)
+    {
+        var server = section.Get<FrontedServerOptions>() ?? new FrontedServerOptions();
+        foreach (var (name, words) in new[] { (nameof(Scopes), server.Scopes), (nameof(Tools), server.Tools) })
+        {
+            words.Clear();
+            foreach (var (key, value) in ResourceOptions.ValuesOf(section.GetSection(name)))
+            {
+                words[key] = value;
+            }
+        }
+
+        return server;
+    }
+}
+
+/// <summary>Which tools wait for a review.</summary>
+internal enum ToolReview
+{
+    /// <summary>None: a tool can be used as soon as it is there.</summary>
+    None,
+
+    /// <summary>Tools whose description, parameters or annotations have changed since they were seen first.</summary>
+    Changed,
+
+    /// <summary>These, and those that are new.</summary>
+    New,
+}
+
+/// <summary>How a server behind this one knows us. What a caller showed never goes on to it.</summary>
+internal sealed class UpstreamOptions
+{
+    /// <summary>What it is given.</summary>
+    public UpstreamAuth Auth { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.Header"/>: the name of the header.</summary>
+    public string Header { get; set; } = "Authorization";
+
+    /// <summary>With <see cref="UpstreamAuth.Header"/>: its value, such as <c>Bearer …</c>. In the environment or in <see cref="ValueFile"/>, not in a file that is shared.</summary>
+    [Secret]
+    public string? Value { get; set; }
+
+    /// <summary>A file that holds the value, read again when it changes.</summary>
+    public string? ValueFile { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.Identity"/>: the audience of the JWT; absent, the server's <c>Url</c>.</summary>
+    public string? Audience { get; set; }
+}
+
+/// <summary>What a server behind this one is given.</summary>
+internal enum UpstreamAuth
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>A secret of this server's own, the same for everybody.</summary>
+    Header,
+
+    /// <summary>A short-lived JWT of this server that says who calls, and by which client (docs/gateway.md).</summary>
+    Identity,
+}
