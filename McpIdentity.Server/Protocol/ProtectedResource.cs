@@ -12,6 +12,9 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
     /// <summary>What it is called in its metadata; null where nobody has said.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The name of the fronted server behind it (<c>Gateway:Servers</c>), about which policy speaks; null for others.</summary>
+    public string? Server { get; init; }
+
     /// <summary>Everything that can be granted at it, in the order of the consent page.</summary>
     public IEnumerable<Scope> Grantable => Scopes.Concat(ServerScopes.OfPeople);
 

@@ -19,6 +19,7 @@ internal static class SettingsSections
         (McpOptions.Section, [typeof(McpOptions), typeof(McpHostOptions)]),
         (CorsSettings.Section, [typeof(CorsSettings)]),
         (BrandingOptions.Section, [typeof(BrandingOptions)]),
+        (PolicyOptions.Section, [typeof(PolicyOptions)]),
     ];
 
     /// <summary>
