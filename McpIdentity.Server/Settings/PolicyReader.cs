@@ -30,7 +30,7 @@ internal sealed class PolicyReader(PolicyOptions into)
             {
                 into.Problems.Add($"{PlaceOf(group)} is no list of texts. The name of a group has no colon.");
             }
-            else if (Entries(group, PlaceOf(group)) is { } entries)
+            else if (Entries(group, PlaceOf(group), "name its members") is { } entries)
             {
                 into.Groups[group.Key] = entries;
             }
@@ -54,7 +54,7 @@ internal sealed class PolicyReader(PolicyOptions into)
                 if (InRule.FirstOrDefault(name => name.Equals(member.Key, StringComparison.OrdinalIgnoreCase)) is not (null or nameof(PolicyRuleOptions.Effect)) and var name)
                 {
                     // What cannot be read stays as an empty list, which matches nobody.
-                    Set(rule, name, Entries(member, $"{rule.Place}{(into.Title is null ? ":" : ", ")}{name}") ?? []);
+                    Set(rule, name, Entries(member, $"{rule.Place}{(into.Title is null ? ":" : ", ")}{name}", "leave it out if it should match everything") ?? []);
                 }
             }
 
@@ -76,13 +76,13 @@ internal sealed class PolicyReader(PolicyOptions into)
         }
     }
 
-    private string[]? Entries(IConfigurationSection section, string place)
+    private string[]? Entries(IConfigurationSection section, string place, string advice)
     {
         var words = (section.Value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var items = section.GetChildren().ToList();
         string[] entries = items.Count == 0 ? words : [.. items.Select(item => (item.Value ?? "").Trim())];
         var problem = items.Any(item => item.GetChildren().Any()) ? "is no list of texts."
-            : entries.Length == 0 || entries.Any(entry => entry.Length == 0) ? "says nothing, or has an entry that says nothing: leave it out if it should match everything."
+            : entries.Length == 0 || entries.Any(entry => entry.Length == 0) ? $"says nothing, or has an entry that says nothing: {advice}."
             // The start has made a list of a text with commas already.
             : words.Length > 0 && !words.SequenceEqual(entries) ? "is a text in one place and a list in another: say it once."
             : null;
