@@ -12,6 +12,7 @@ using McpIdentity.Server.Limits;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
@@ -45,6 +46,7 @@ internal static class Program
         builder.AddSignInSessions();
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
+        builder.AddPolicy();
         builder.AddAuthorizationRequests();
         builder.AddTokens();
         builder.AddAccount();
@@ -108,7 +110,7 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations.</summary>
+    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
@@ -121,6 +123,7 @@ internal static class Program
             () => app.Services.OpenSessionsAsync(cancellationToken),
             () => app.Services.ApplyStaticClientsAsync(cancellationToken),
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
+            () => app.Services.LoadPolicyAsync(cancellationToken),
         ])
         {
             await app.Services.TryStepAsync(step, cancellationToken);

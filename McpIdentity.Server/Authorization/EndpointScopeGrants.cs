@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Federation;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -25,7 +26,7 @@ internal sealed class EndpointScopeGrants(ProtectedResources resources, People p
         try
         {
             return await people.FindAsync(subject, cancellationToken) is { } person &&
-                holders.Include(scope, new VouchedPerson(subject, person.Provider, person.Email, person.EmailVerified), clientId);
+                holders.Include(scope, VouchedPerson.Of(subject, person), clientId);
         }
         catch (Exception exception) when (StorageFaults.IsOne(exception))
         {

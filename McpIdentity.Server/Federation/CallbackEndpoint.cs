@@ -103,9 +103,14 @@ internal static class CallbackEndpoint
             claims = claims.Clone(_ => true).SetClaim(Claims.Issuer, idToken?.FindFirstValue(Claims.Issuer));
         }
 
-        if (UpstreamIdentity.From(provider, claims) is not { } identity)
+        if (UpstreamIdentity.From(provider, claims, http.RequestServices.GetRequiredService<IOptions<PolicyOptions>>().Value.ClaimsOfGroups) is not { } identity)
         {
             return null;
+        }
+
+        if (UpstreamIdentity.LacksGroups(claims))
+        {
+            http.RequestServices.GetRequiredService<SignInProviders>().LogMissingGroups(provider);
         }
 
         if (provider.Type != UpstreamProvider.GitHub)

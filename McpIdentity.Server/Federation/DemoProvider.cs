@@ -10,8 +10,8 @@ internal static class DemoProvider
 
     public static readonly IReadOnlyList<UpstreamIdentity> People =
     [
-        new(Name, "alice", "Alice Example", "alice@example.com", EmailVerified: true),
-        new(Name, "bob", "Bob Example", "bob@example.com", EmailVerified: true),
+        new(Name, "alice", "Alice Example", "alice@example.com", EmailVerified: true) { Groups = ["staff", "admins"] },
+        new(Name, "bob", "Bob Example", "bob@example.com", EmailVerified: true) { Groups = ["staff"] },
     ];
 
     public static UpstreamIdentity? Find(string? username) =>

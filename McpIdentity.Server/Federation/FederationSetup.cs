@@ -12,6 +12,7 @@ internal static class FederationSetup
     {
         builder.Services.AddSingleton<IValidateOptions<OAuthServerOptions>, UpstreamProviderRules>();
         builder.Services.AddSingleton<SignInProviders>();
+        builder.Services.AddSingleton<TrustedProviders>();
         builder.Services.AddSingleton<Admission>();
         builder.Services.AddScoped<UserDirectory>();
         builder.Services.AddScoped<UpstreamStates>();

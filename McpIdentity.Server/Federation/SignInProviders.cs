@@ -48,9 +48,16 @@ internal sealed partial class SignInProviders(
         }
     }
 
+    /// <summary>Says that a person's groups are not known, which an operator would look for elsewhere.</summary>
+    public void LogMissingGroups(UpstreamProvider provider) => GroupsAreMissing(provider.DisplayName);
+
     [LoggerMessage(1501, LogLevel.Information, "People can sign in with {Provider}. The redirect URI to register there: {RedirectUri}")]
     private partial void ProviderIsOn(string provider, string redirectUri);
 
     [LoggerMessage(1502, LogLevel.Warning, "Sign-in with {Provider} is off: client id and secret must both be set, and not to a placeholder. Check {Settings}.")]
     private partial void ProviderIsOff(string provider, string settings);
+
+    [LoggerMessage(1504, LogLevel.Warning,
+        "{Provider} left a person's groups out of their sign-in, because they are too many: they count as being in none. Let it send the groups that are assigned to this application, or roles (docs/policy.md).")]
+    private partial void GroupsAreMissing(string provider);
 }

@@ -13,10 +13,17 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
     // The tenant of personal Microsoft accounts, whose addresses Microsoft has verified.
     private const string PersonalAccounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
+    // A token of Microsoft has 200 groups at most; a text of 256 characters is the longest name that directories give one.
+    private const int MaxGroups = 500;
+    private const int MaxGroup = 256;
+
     private static readonly string[] SharedTenants = ["common", "organizations", "consumers"];
 
     /// <summary>The organisation that manages the account, as Google says it (<c>hd</c>); null for a private one.</summary>
     public string? HostedDomain { get; init; }
+
+    /// <summary>The groups that the provider says the person is in (<c>Policy:GroupClaims</c>).</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
 
     /// <summary>When the person signed in at the provider (<c>auth_time</c>), which may be long ago; null where it does not say.</summary>
     public DateTimeOffset? AuthenticatedAt { get; init; }
@@ -40,8 +47,9 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
     /// <summary>The one place where the providers' different words become ours.</summary>
     /// <param name="provider">Who speaks.</param>
     /// <param name="claims">What OpenIddict's client merged of id_token and userinfo.</param>
+    /// <param name="groupClaims">In which of them groups stand.</param>
     /// <returns>Null when the answer says of nobody who they are.</returns>
-    public static UpstreamIdentity? From(UpstreamProvider provider, ClaimsPrincipal claims)
+    public static UpstreamIdentity? From(UpstreamProvider provider, ClaimsPrincipal claims, IReadOnlyCollection<string> groupClaims)
     {
         var subject = claims.FindFirstValue(Claims.Subject) ?? claims.FindFirstValue(ClaimTypes.NameIdentifier);
         if (string.IsNullOrEmpty(subject) || (provider.Type == UpstreamProvider.Microsoft && !IsOfItsTenant(provider, claims)))
@@ -50,13 +58,25 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
         }
 
         var email = claims.FindFirstValue(Claims.Email) ?? claims.FindFirstValue(ClaimTypes.Email);
-        return Of(
+        var identity = Of(
             provider.Id,
             subject,
             claims.FindFirstValue(Claims.Name) ?? claims.FindFirstValue(Claims.PreferredUsername) ?? claims.FindFirstValue(ClaimTypes.Name),
             email,
             email is not null && IsVerified(provider, claims));
+        return identity is null ? null : identity with { Groups = GroupsIn(provider, claims, groupClaims) };
     }
+
+    /// <summary>Whether the provider left the groups out because they are too many: Microsoft names an address to ask instead ("groups overage").</summary>
+    public static bool LacksGroups(ClaimsPrincipal claims) => claims.FindFirstValue("_claim_names")?.Contains("\"groups\"", StringComparison.Ordinal) == true || claims.HasClaim("hasgroups", "true");
+
+    // Of a tenant that is anybody's nothing counts: its administrator calls groups what they like. What cannot be compared letter
+    // by letter is left out, and so is an object or a number in the place of a name.
+    private static string[] GroupsIn(UpstreamProvider provider, ClaimsPrincipal claims, IReadOnlyCollection<string> groupClaims) =>
+        provider.Type == UpstreamProvider.Microsoft && IsShared(provider)
+            ? []
+            : [.. claims.Claims.Where(claim => groupClaims.Contains(claim.Type) && claim.ValueType == ClaimValueTypes.String)
+                .Select(claim => StorableText.ForComparison(claim.Value, MaxGroup)).OfType<string>().Distinct(StringComparer.Ordinal).Take(MaxGroups)];
 
     private UpstreamIdentity WithVerified(bool verified) => this with { EmailVerified = verified && Email is not null };
 

@@ -9,7 +9,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace McpIdentity.Server.Federation;
 
 /// <summary>Our record of the people that providers vouch for.</summary>
-internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
+internal sealed class UserDirectory(McpIdentityDbContext db, People people, TimeProvider time)
 {
     /// <summary>Finds or makes the user, by provider and the provider's own subject: an e-mail address can change hands.</summary>
     /// <returns>A principal to sign in with, which the session replaces; null for somebody whom an operator has disabled.</returns>
@@ -45,6 +45,7 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
             user = await FindAsync(identity, cancellationToken) ?? throw new InvalidOperationException("The user could not be stored.");
         }
 
+        people.Forget(user.Id);
         return SessionCookie.PrincipalOf(user.Id, identity.Provider, identity.AuthenticatedAt);
     }
 
@@ -57,6 +58,7 @@ internal sealed class UserDirectory(McpIdentityDbContext db, TimeProvider time)
         user.Email = identity.Email;
         user.EmailVerified = identity.EmailVerified;
         user.HostedDomain = StorableText.ForComparison(identity.HostedDomain, McpIdentityDbContext.Lengths.Text);
+        user.Groups = SaidGroups.Write(identity.Groups);
         user.LastSignInAt = time.GetUtcNow();
     }
 }

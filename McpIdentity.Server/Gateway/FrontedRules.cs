@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Catalogue;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 
 namespace McpIdentity.Server.Gateway;
@@ -21,7 +22,17 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
             return McpAccess.Refuse(credentials, token, server.Asked);
         }
 
-        var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        PolicyCaller who;
+        try
+        {
+            who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            // Who has never been seen on this node may be anybody: 503, neither 200 nor 403.
+            return new McpAccess(McpOutcome.Unavailable) { Caller = caller, Description = "Who calls cannot be looked up now" };
+        }
+
         if (TargetOf(call) is not { } target)
         {
             return policy.MayReach(who, server.Name)

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -16,6 +17,7 @@ internal static class GatewaySetup
         builder.Services.AddSingleton<UpstreamSessions>();
         builder.Services.AddSingleton<GatewayLog>();
         builder.Services.AddSingleton<FrontedServers>();
+        builder.Services.AddSingleton<ToolCatalogue>();
     }
 
     public static void MapGateway(this WebApplication app)

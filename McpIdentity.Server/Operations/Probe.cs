@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -67,4 +68,10 @@ internal sealed class LogProbe(SecurityLog log, ConsoleOutput? output = null) : 
         (_, > 0) => throw new IOException($"{output!.Lost} entries of the log were lost."),
         _ => Task.CompletedTask,
     };
+}
+
+/// <summary>What is decided by is what was written last: a document that cannot be used leaves the one before it in force (<see cref="PolicyInForce"/>).</summary>
+internal sealed class PolicyProbe(PolicyInForce policy) : Probe
+{
+    protected override Task TryAsync() => policy.Problem is { } problem ? throw new InvalidDataException(problem) : Task.CompletedTask;
 }

@@ -23,7 +23,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     private readonly Lock _changing = new();
     private ConnectionMultiplexer? _connection;
     private ConnectionMultiplexer? _listeningOn;
-    private (RedisChannel Channel, Action Wake)? _listener;
+    private (RedisChannel Channel, Action<string?> Wake)? _listener;
     private CancellationTokenSource _waiting = new();
     private Task _trying = Task.CompletedTask;
     private volatile Exception? _away;
@@ -71,7 +71,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     public Task CheckAsync() => RunAsync(WriteAsync);
 
     /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
-    public async Task ListenAsync(RedisChannel channel, Action wake)
+    public async Task ListenAsync(RedisChannel channel, Action<string?> wake)
     {
         _listener = (channel, wake);
         try
@@ -277,7 +277,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
         if (_listener is { } listener && _listeningOn != connection)
         {
             // Of one connection the library subscribes anew by itself.
-            await connection.GetSubscriber().SubscribeAsync(listener.Channel, (_, _) => listener.Wake()).WaitAsync(Patience);
+            await connection.GetSubscriber().SubscribeAsync(listener.Channel, (_, message) => listener.Wake(message)).WaitAsync(Patience);
             _listeningOn = connection;
         }
     }

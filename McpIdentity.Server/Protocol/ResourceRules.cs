@@ -1,4 +1,3 @@
-using System.Net.Mail;
 using System.Text.RegularExpressions;
 using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
@@ -99,9 +98,9 @@ internal sealed partial class ResourceRules(OwnEndpoint own) : IValidateOptions<
 
     private static bool IsHolder(string entry) =>
         entry == Scope.Administrators ||
-        (entry.StartsWith(Scope.Subject, StringComparison.Ordinal) && entry.Length > Scope.Subject.Length) ||
-        (entry.StartsWith(Scope.Client, StringComparison.Ordinal) && entry.Length > Scope.Client.Length) ||
-        (Scope.IsOfAddresses(entry) && MailAddress.TryCreate(entry[0] == '@' ? "somebody" + entry : entry, out var address) && address.Address.EndsWith(entry, StringComparison.OrdinalIgnoreCase));
+        PersonEntry.Is(Scope.Subject, entry) ||
+        PersonEntry.Is(Scope.Client, entry) ||
+        PersonEntry.IsAddressOrDomain(entry);
 
     /// <summary>Whether it can be the name of a scope (RFC 6749 §3.3).</summary>
     public static bool IsScope(string name) => name.Length > 0 && name.All(character => character is > ' ' and < (char)0x7f and not '"' and not '\\');

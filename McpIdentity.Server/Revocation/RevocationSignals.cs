@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Revocation;
 
 /// <summary>
 /// Tells other nodes that there is a revocation to read: over Redis where it is configured, else over PostgreSQL. A signal
-/// says nothing more, so that a forged one costs a query, and a lost one half a second: <see cref="RevocationFeed"/> polls anyway.
+/// says nothing more of it, so that a forged one costs a query, and a lost one half a second: <see cref="RevocationFeed"/> polls anyway.
 /// </summary>
 internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<RevocationSignals> logger, PostgresConnections? postgres = null)
 {
@@ -16,18 +16,21 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
 
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
 
-    /// <summary>After the revocation was committed.</summary>
-    public async Task SendAsync(McpIdentityDbContext db)
+    /// <summary>Raised for each signal, with what it says: whatever else the nodes tell each other goes the same way.</summary>
+    public event Action<string>? Heard;
+
+    /// <summary>After the revocation was committed, or whatever else <paramref name="word"/> says is new.</summary>
+    public async Task SendAsync(McpIdentityDbContext db, string word = "")
     {
         try
         {
             if (redis.IsConfigured)
             {
-                await redis.RunAsync(database => database.PublishAsync(redis.Channel(Channel), RedisValue.EmptyString, CommandFlags.FireAndForget));
+                await redis.RunAsync(database => database.PublishAsync(redis.Channel(Channel), word, CommandFlags.FireAndForget));
             }
             else if (db.Database.IsNpgsql())
             {
-                await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, '')");
+                await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, {word})");
             }
         }
         catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
@@ -39,13 +42,19 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
     /// <summary>Calls <paramref name="wake"/> for each signal, until the server stops. Comes back by itself when the connection was lost.</summary>
     public async Task ListenAsync(Action wake, CancellationToken stoppingToken)
     {
+        void Hear(string? word)
+        {
+            wake();
+            Heard?.Invoke(word ?? "");
+        }
+
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 if (redis.IsConfigured)
                 {
-                    await redis.ListenAsync(redis.Channel(Channel), wake);
+                    await redis.ListenAsync(redis.Channel(Channel), Hear);
                     return;
                 }
 
@@ -55,7 +64,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
                     return;
                 }
 
-                await ListenAsync(postgres.OwnConnectionString, wake, stoppingToken);
+                await ListenAsync(postgres.OwnConnectionString, Hear, stoppingToken);
             }
             catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
             {
@@ -65,12 +74,12 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
         }
     }
 
-    private static async Task ListenAsync(string connectionString, Action wake, CancellationToken stoppingToken)
+    private static async Task ListenAsync(string connectionString, Action<string?> hear, CancellationToken stoppingToken)
     {
         // A connection of its own: one of the pool would lose its LISTEN when it is given back.
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync(stoppingToken);
-        connection.Notification += (_, _) => wake();
+        connection.Notification += (_, signal) => hear(signal.Payload);
         await using (var listen = connection.CreateCommand())
         {
             listen.CommandText = $"LISTEN {Channel}";

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Caching.Memory;
@@ -11,10 +12,10 @@ namespace McpIdentity.Server.Sessions;
 internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
 {
     private const string Select = """
-        SELECT "Provider", "Name", "Email", "EmailVerified" FROM "Users" WHERE "Id" = $1
+        SELECT "Provider", "Name", "Email", "EmailVerified", "Groups" FROM "Users" WHERE "Id" = $1
         """;
 
-    // A new name shows after it; a disabled or deleted person's tokens end by revocation.
+    // A new name or group shows after it; a disabled or deleted person's tokens end by revocation.
     private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
@@ -39,7 +40,10 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
         try
         {
             var person = await sql.ReadAsync(
-                Select, [userId], row => new PersonRecord(row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetBoolean(3)), cancellationToken);
+                Select,
+                [userId],
+                row => new PersonRecord(row.GetString(0), TextIn(row, 1), TextIn(row, 2), row.GetBoolean(3)) { Groups = SaidGroups.Parse(TextIn(row, 4)) },
+                cancellationToken);
             _outage.End();
             return Remember(userId, new Known(person, now));
         }
@@ -55,7 +59,12 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
         }
     }
 
+    /// <summary>They have signed in anew: what this node remembers of them may be of the last time.</summary>
+    public void Forget(string userId) => _known.Remove(userId);
+
     public void Dispose() => _known.Dispose();
+
+    private static string? TextIn(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
     private PersonRecord? Remember(string userId, Known known) =>
         _known.Set(userId, known, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromHours(1) }).Person;
@@ -64,4 +73,8 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
 }
 
 /// <summary>A person as their provider described them at the last sign-in.</summary>
-internal sealed record PersonRecord(string Provider, string? Name, string? Email, bool EmailVerified);
+internal sealed record PersonRecord(string Provider, string? Name, string? Email, bool EmailVerified)
+{
+    /// <summary>The groups that the provider said.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
+}

@@ -10,4 +10,5 @@ namespace McpIdentity.Server.Sessions;
     AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(SignInSession))]
 [JsonSerializable(typeof(UpstreamTokens))]
+[JsonSerializable(typeof(string[]))]
 internal sealed partial class SessionsJson : JsonSerializerContext;

@@ -15,6 +15,9 @@ internal sealed record SignedInPerson(string UserId, string SessionId, string? N
     /// <summary>The organisation that manages their account at Google.</summary>
     public string? HostedDomain { get; init; }
 
+    /// <summary>The groups that their provider said.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
+
     /// <summary>How the pages address them.</summary>
     public string DisplayName => Name ?? Email ?? UserId;
 
@@ -32,6 +35,7 @@ internal sealed record SignedInPerson(string UserId, string SessionId, string? N
                     ? DateTimeOffset.FromUnixTimeSeconds(long.Parse(moment, CultureInfo.InvariantCulture))
                     : null,
                 HostedDomain = principal.FindFirstValue(SessionCookie.HostedDomainClaim),
+                Groups = SaidGroups.Parse(principal.FindFirstValue(SaidGroups.Claim)),
             }
             : null;
 
@@ -49,6 +53,11 @@ internal sealed record SignedInPerson(string UserId, string SessionId, string? N
         if (session.AuthenticatedAt is { } moment)
         {
             identity.AddClaim(new Claim(Claims.AuthenticationTime, moment.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)));
+        }
+
+        if (user.Groups is not null)
+        {
+            identity.AddClaim(new Claim(SaidGroups.Claim, user.Groups));
         }
 
         if (user.HostedDomain is not null)

@@ -32,14 +32,17 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
         Bind<McpHostOptions>(builder, McpOptions.Section);
         Bind<CorsSettings>(builder, CorsSettings.Section);
         Bind<BrandingOptions>(builder, BrandingOptions.Section);
+        Share(builder, PolicyOptions.ReadFrom(builder.Configuration.GetSection(PolicyOptions.Section)));
         builder.Services.AddSingleton(settings);
         return settings;
     }
 
     private static T Bind<T>(WebApplicationBuilder builder, string section)
-        where T : class, new()
+        where T : class, new() => Share(builder, builder.Configuration.GetSection(section).Get<T>() ?? new T());
+
+    private static T Share<T>(WebApplicationBuilder builder, T bound)
+        where T : class
     {
-        var bound = builder.Configuration.GetSection(section).Get<T>() ?? new T();
         builder.Services.AddOptions<T>().ValidateOnStart();
         builder.Services.AddSingleton<IOptionsFactory<T>>(services => ActivatorUtilities.CreateInstance<Factory<T>>(services, bound));
         return bound;

@@ -20,6 +20,7 @@ internal static class SettingsSections
         (CorsSettings.Section, [typeof(CorsSettings)]),
         (BrandingOptions.Section, [typeof(BrandingOptions)]),
         (GatewayOptions.Section, [typeof(GatewayOptions)]),
+        (PolicyOptions.Section, [typeof(PolicyOptions)]),
     ];
 
     /// <summary>

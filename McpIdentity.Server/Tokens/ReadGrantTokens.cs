@@ -58,7 +58,7 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
             return;
         }
 
-        if (principal.GetResources() is [var identifier] && resources.Get(identifier) is { } resource && !holders.TakeFromOthers(principal, resource, grant.ClientId) &&
+        if (principal.GetResources() is [var identifier] && resources.Get(identifier) is { } resource && !await holders.TakeFromOthersAsync(principal, resource, grant.ClientId, context.CancellationToken) &&
             context.EndpointType is OpenIddictServerEndpointType.Token or OpenIddictServerEndpointType.Introspection)
         {
             context.Reject(Errors.InvalidToken, "No scope of it is for this person and this client any more.");

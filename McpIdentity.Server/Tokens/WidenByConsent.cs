@@ -28,9 +28,10 @@ internal sealed class WidenByConsent(RememberedScopes remembered, GrantClaims cl
         // Administering is never added behind somebody's back; offline_access adds nothing.
         var resource = resources.Get(granted.GetResources().Single())!;
         var asked = context.Request.GetScopes().Remove(Scopes.OfflineAccess);
+        var withheld = await holders.WithheldAsync(resource, granted, presented.Grant.ClientId, context.CancellationToken);
         var candidates = (asked.Length > 0 ? resource.Grantable.Where(scope => asked.Contains(scope.Name)) : resource.Scopes)
-            .Where(scope => !scope.IsForAdministrators && !granted.HasScope(scope.Name) && holders.Include(scope, VouchedPerson.Of(granted), presented.Grant.ClientId))
-            .Select(scope => scope.Name).ToList();
+            .Where(scope => !scope.IsForAdministrators && !granted.HasScope(scope.Name))
+            .Select(scope => scope.Name).Except(withheld).ToList();
         if (candidates.Count == 0)
         {
             return; // as of nearly every refresh: nothing is looked up

@@ -63,7 +63,7 @@ internal sealed class AdmissionTests
     public void An_address_at_Entra_counts_only_where_somebody_verified_it(string configuredTenant, string tenant, string? ownerVerified, bool isVerified)
     {
         var identity = UpstreamIdentity.From(Microsoft(configuredTenant), Claims(
-            ("sub", "s"), ("email", "admin@example.com"), ("tid", tenant), ("iss", $"https://login.microsoftonline.com/{tenant}/v2.0"), ("xms_edov", ownerVerified)));
+            ("sub", "s"), ("email", "admin@example.com"), ("tid", tenant), ("iss", $"https://login.microsoftonline.com/{tenant}/v2.0"), ("xms_edov", ownerVerified)), []);
 
         Assert.That(identity!.EmailVerified, Is.EqualTo(isVerified));
     }
@@ -73,7 +73,7 @@ internal sealed class AdmissionTests
     [TestCase(null)]
     public void A_token_of_a_shared_tenant_must_be_issued_by_the_tenant_that_it_names(string? issuer)
     {
-        Assert.That(UpstreamIdentity.From(Microsoft("common"), Claims(("sub", "s"), ("tid", Tenant), ("iss", issuer))), Is.Null);
+        Assert.That(UpstreamIdentity.From(Microsoft("common"), Claims(("sub", "s"), ("tid", Tenant), ("iss", issuer)), []), Is.Null);
     }
 
     [TestCase(true, null, true)]
@@ -84,7 +84,18 @@ internal sealed class AdmissionTests
     {
         var provider = new UpstreamProvider("staff", UpstreamProvider.Oidc, new UpstreamProviderOptions { TrustEmail = trust });
 
-        Assert.That(UpstreamIdentity.From(provider, Claims(("sub", "s"), ("email", "a@example.com"), ("email_verified", said)))!.EmailVerified, Is.EqualTo(isVerified));
+        Assert.That(UpstreamIdentity.From(provider, Claims(("sub", "s"), ("email", "a@example.com"), ("email_verified", said)), [])!.EmailVerified, Is.EqualTo(isVerified));
+    }
+
+    [TestCase("contoso.example", "Finance")]
+    [TestCase("common", "")]
+    [TestCase("organizations", "")]
+    [Category("Policy")]
+    public void Groups_at_Entra_count_only_of_the_operators_own_tenant(string configuredTenant, string groups)
+    {
+        var identity = UpstreamIdentity.From(Microsoft(configuredTenant), Claims(("sub", "s"), ("groups", "Finance"), ("tid", Tenant), ("iss", $"https://login.microsoftonline.com/{Tenant}/v2.0")), ["groups"]);
+
+        Assert.That(string.Join(' ', identity!.Groups), Is.EqualTo(groups));
     }
 
     private static UpstreamProvider Microsoft(string tenant)

@@ -1,0 +1,21 @@
+using System.Collections.Frozen;
+
+namespace McpIdentity.Server.Policy;
+
+/// <summary>Who asks: a person through a client, or a client that speaks for itself.</summary>
+/// <param name="Subject">The <c>sub</c> of the token.</param>
+/// <param name="ClientId">The client that holds it.</param>
+internal sealed record PolicyCaller(string? Subject, string? ClientId)
+{
+    /// <summary>The sign-in provider that vouches for the person.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>The person's e-mail address, only where it counts (<see cref="Federation.TrustedProviders"/>).</summary>
+    public string? Email { get; init; }
+
+    /// <summary>The groups that they are in by the policy in force. They are compared without case.</summary>
+    public IReadOnlySet<string> Groups { get; init; } = FrozenSet<string>.Empty;
+
+    /// <summary>Whether there is no person: the client has the token by its own credentials (RFC 6749 §4.4).</summary>
+    public bool IsService { get; init; }
+}

@@ -1,0 +1,50 @@
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Sessions;
+
+namespace McpIdentity.Server.Policy;
+
+/// <summary>
+/// Who may do what at a fronted server: asked when a token is minted and with each call. Nothing here waits but
+/// <see cref="CallerAsync"/>, which asks the database of a person once a minute at most.
+/// </summary>
+internal sealed class PolicyDecisions(PolicyInForce inForce, People people, TrustedProviders trusted)
+{
+    /// <summary>Whoever holds a token, with the groups that they are in at this moment.</summary>
+    /// <exception cref="Persistence.StorageUnavailableException">The database is away, and this node does not know the person.</exception>
+    public async ValueTask<PolicyCaller> CallerAsync(string subject, string? clientId, CancellationToken cancellationToken) =>
+        subject == clientId ? CallerOf(person: null, clientId)
+        : await people.FindAsync(subject, cancellationToken) is { } record ? CallerOf(VouchedPerson.Of(subject, record), clientId)
+        : CallerOf(new VouchedPerson(subject, null, null, false), clientId); // deleted: their tokens end by revocation
+
+    /// <summary>The same of what is at hand.</summary>
+    /// <param name="person">Null for a client that speaks for itself.</param>
+    /// <param name="clientId">Through which client.</param>
+    public PolicyCaller CallerOf(VouchedPerson? person, string? clientId) => CallerOf(inForce.Current, person, clientId);
+
+    /// <summary>The same by a policy that may not be in force.</summary>
+    public PolicyCaller CallerOf(PolicySet policy, VouchedPerson? person, string? clientId) => new(person is null ? clientId : person.UserId, clientId)
+    {
+        Provider = person?.Provider,
+        Email = person is not null && trusted.CountAddressOf(person) ? person.Email : null,
+        Groups = GroupsOf(policy, person, clientId).Select(group => group.Group).ToHashSet(StringComparer.OrdinalIgnoreCase),
+        IsService = person is null,
+    };
+
+    /// <summary>The groups of a person or a service, and by which entry each.</summary>
+    public IEnumerable<(string Group, string Because)> GroupsOf(PolicySet policy, VouchedPerson? person, string? clientId) =>
+        person is null
+            ? clientId is null ? [] : policy.Groups.OfService(clientId)
+            : policy.Groups.OfPerson(
+                person.UserId,
+                trusted.CountAddressOf(person) ? person.Email : null,
+                trusted.Include(person.Provider) ? person.Groups : []);
+
+    /// <summary>The first rule that matches decides; without one it is refused.</summary>
+    public PolicyDecision Decide(PolicyCaller caller, string server, PolicyTarget target) => inForce.Current.Decide(caller, server, target);
+
+    /// <summary>Whether any rule could allow anything there.</summary>
+    public bool MayReach(PolicyCaller caller, string server) => inForce.Current.MayReach(caller, server);
+
+    /// <summary>Which scopes of the server can be granted; null: all of them.</summary>
+    public IReadOnlyList<string>? ScopesAt(PolicyCaller caller, string server) => inForce.Current.ScopesAt(caller, server);
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using McpIdentity.Server.Settings;
+
+namespace McpIdentity.Server.Policy;
+
+/// <summary>Groups and rules in a document of their own: the file of <c>Policy:File</c>, and what an operator has applied.</summary>
+internal static class PolicyDocument
+{
+    /// <summary>As the rules of <c>Policy:File</c> are named.</summary>
+    public const string File = "policy file";
+
+    /// <summary>As the rules of the version in force are named.</summary>
+    public const string Stored = "stored policy";
+
+    private const int MaxBytes = 1024 * 1024;
+
+    /// <summary>Reads JSON, with comments and commas at the end as appsettings.json may have them. What is wrong stands in <see cref="PolicyOptions.Problems"/>.</summary>
+    public static PolicyOptions Parse(string title, byte[] json)
+    {
+        if (json.Length > MaxBytes)
+        {
+            return Unreadable(title, $"it has {json.Length} bytes; {MaxBytes} at most.");
+        }
+
+        try
+        {
+            using var stream = new MemoryStream(json);
+            using var configuration = (ConfigurationRoot)new ConfigurationBuilder().AddJsonStream(stream).Build();
+            return PolicyOptions.ReadFrom(configuration, title);
+        }
+        catch (Exception exception) when (exception is JsonException or FormatException or InvalidDataException)
+        {
+            return Unreadable(title, exception.GetBaseException().Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    /// <summary>One of which nothing is known but why.</summary>
+    public static PolicyOptions Unreadable(string title, string why)
+    {
+        var nothing = PolicyOptions.ReadFrom(new ConfigurationManager(), title);
+        nothing.Problems.Add($"{title} cannot be read: {why}");
+        return nothing;
+    }
+}

@@ -1,0 +1,15 @@
+using System.Text.Json;
+
+namespace McpIdentity.Server.Sessions;
+
+/// <summary>The groups that a provider said of a person, as they are kept: a JSON array of texts.</summary>
+internal static class SaidGroups
+{
+    /// <summary>On the principal of a session. It stands in no grant and in no token.</summary>
+    public const string Claim = "said_groups";
+
+    public static string Write(IReadOnlyList<string> groups) => JsonSerializer.Serialize([.. groups], SessionsJson.Default.StringArray);
+
+    /// <param name="stored">Null in a row of a release that did not ask.</param>
+    public static string[] Parse(string? stored) => stored is null ? [] : JsonSerializer.Deserialize(stored, SessionsJson.Default.StringArray) ?? [];
+}
