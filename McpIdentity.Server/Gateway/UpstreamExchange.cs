@@ -147,7 +147,7 @@ internal sealed class UpstreamExchange(
             _ when answer.Content.Headers.ContentEncoding.Any(encoding => encoding is not "identity") => "its answer is compressed, which was not asked for",
             _ when type is Json or EventStream => IsTooLong(answer) ? $"its answer is longer than {server.Options.MaxAnswerBytes} bytes (MaxAnswerBytes)" : null,
             404 or 405 => null,
-            < 300 when answer.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.NoContent || answer.Content.Headers.ContentLength == 0 => null,
+            < 300 when type is null => null, // nothing to say, as of a notification or the end of a session; a body without a type stays here
             _ => $"it answered {(int)answer.StatusCode} with {type ?? "nothing"}, which is neither {Json} nor {EventStream}",
         };
     }

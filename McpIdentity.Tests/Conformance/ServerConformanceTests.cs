@@ -1,4 +1,5 @@
 using McpIdentity.Tests.Coverage;
+using McpIdentity.Tests.Gateway;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -45,6 +46,18 @@ internal sealed class ServerConformanceTests
         await using var proxy = await TokenProxy.StartAsync(server.McpUrl, token);
 
         await PassAsync(proxy.Url, "2025-11-25", inSessions: true);
+    }
+
+    /// <summary>The same of a server with the fixtures behind this one; what it fails by itself (below) is the same list.</summary>
+    [TestCase("2025-11-25", false), TestCase("2026-07-28", false), TestCase("2025-11-25", true)]
+    public async Task Another_server_passes_through_the_gateway(string revision, bool inSessions)
+    {
+        var mode = inSessions ? HttpServerSessionMode.StatefulForInitializeClients : HttpServerSessionMode.Stateless;
+        await using var upstream = await Upstream.StartAsync(mode, builder => builder.WithConformanceFixtures());
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream.Url));
+        await using var proxy = await TokenProxy.StartAsync(server.BaseUrl + "/mcp/notes", await server.TokenForAsync("notes"));
+
+        await PassAsync(proxy.Url, revision, inSessions);
     }
 
     [Test]
