@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
@@ -80,9 +81,15 @@ internal sealed class Forwarding(
             var isPlain = HttpMethods.IsPost(request.Method) && PlainJson.IsWanted(request, call);
             var exchange = new UpstreamExchange(
                 server, sessions, access.Caller, session, await credentials.ForAsync(server, access.Caller, context.RequestAborted), await FilterAsync(request, call, access.Caller), isPlain);
-            return isStream && access.Caller is { } caller
+            var failure = isStream && access.Caller is { } caller
                 ? await StreamAsync(context, known, caller, exchange)
                 : await (isPlain ? PlainAsync(context, exchange) : SendAsync(context, exchange, _call));
+            if (exchange.Status == HttpStatusCode.Unauthorized)
+            {
+                credentials.WereRefused(server, access.Caller);
+            }
+
+            return failure;
         }
         catch (UpstreamCredentialException exception)
         {

@@ -106,6 +106,23 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
 
     private static IEnumerable<string> CheckUpstream(UpstreamOptions upstream, string setting)
     {
+        if (upstream.Auth == UpstreamAuth.TokenExchange)
+        {
+            if (!Uri.TryCreate(upstream.TokenEndpoint, UriKind.Absolute, out var endpoint) || !Loopback.IsSafe(endpoint) || endpoint is not { UserInfo: "", Fragment: "" })
+            {
+                yield return $"{setting}:TokenEndpoint must be the token endpoint of an authorization server: an https URL (http on loopback).";
+            }
+
+            if (string.IsNullOrEmpty(upstream.ClientId))
+            {
+                yield return $"{setting}:ClientId is missing: Auth is TokenExchange, and an authorization server knows its clients by it.";
+            }
+        }
+        else if (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null)
+        {
+            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret or Scope, but its Auth is {upstream.Auth}: set Auth to TokenExchange, or remove it.";
+        }
+
         var hasValue = !string.IsNullOrEmpty(upstream.Value);
         var hasFile = !string.IsNullOrEmpty(upstream.ValueFile);
         if (upstream.Auth != UpstreamAuth.Header)

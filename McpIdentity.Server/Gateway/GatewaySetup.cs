@@ -13,6 +13,7 @@ internal static class GatewaySetup
         builder.Services.AddSingleton<FrontedServerRules>();
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(services => services.GetRequiredService<FrontedServerRules>());
         builder.Services.AddSingleton<IdentityTokens>();
+        builder.Services.AddSingleton<TokenExchange>();
         builder.Services.AddSingleton<UpstreamCredentials>();
         builder.Services.AddSingleton<UpstreamSessions>();
         builder.Services.AddSingleton<GatewayLog>();

@@ -34,40 +34,50 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
     public async ValueTask<string> ForAsync(FrontedServer server, VerifiedCaller? caller, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var key = (address.Issuer, server.Name, AudienceOf(server), caller?.Subject, caller?.ClientId);
+        var audience = server.Options.Upstream.Audience ?? server.Options.Url!;
+        var key = (address.Issuer, audience, caller?.Subject, caller?.ClientId);
         if (_made.TryGetValue(key, out Made? known) && known!.At + Remembered > now)
         {
             return known.Token;
         }
 
-        var claims = new Dictionary<string, object>(StringComparer.Ordinal) { [JwtRegisteredClaimNames.Jti] = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)) };
-        if (caller is null)
-        {
-            claims[Claims.Subject] = address.Issuer;
-        }
-        else
-        {
-            claims[Claims.Subject] = caller.Subject;
-            await DescribeAsync(caller, claims, cancellationToken);
-        }
-
-        var token = Handler.CreateToken(new SecurityTokenDescriptor
-        {
-            Issuer = address.Issuer,
-            Audience = AudienceOf(server),
-            IssuedAt = now.UtcDateTime,
-            Expires = (now + Lifetime).UtcDateTime,
-            Claims = claims,
-            TokenType = Type,
-            SigningCredentials = keys.Signing,
-        });
+        var token = await CreateAsync(audience, Type, caller, [], cancellationToken);
         _made.Set(key, new Made(token, now), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
         return token;
     }
 
-    public void Dispose() => _made.Dispose();
+    /// <summary>One that is shown once.</summary>
+    /// <param name="audience">Who reads it.</param>
+    /// <param name="type">Of the JWT (RFC 7515 §4.1.9).</param>
+    /// <param name="caller">Who calls; null for this server itself.</param>
+    /// <param name="more">What it says beside who that is.</param>
+    /// <param name="cancellationToken">Ends the wait when the caller has gone.</param>
+    public async ValueTask<string> CreateAsync(string audience, string type, VerifiedCaller? caller, IEnumerable<KeyValuePair<string, object>> more, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var claims = new Dictionary<string, object>(more, StringComparer.Ordinal)
+        {
+            [JwtRegisteredClaimNames.Jti] = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)),
+            [Claims.Subject] = caller?.Subject ?? address.Issuer,
+        };
+        if (caller is not null)
+        {
+            await DescribeAsync(caller, claims, cancellationToken);
+        }
 
-    private static string AudienceOf(FrontedServer server) => server.Options.Upstream.Audience ?? server.Options.Url!;
+        return Handler.CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = address.Issuer,
+            Audience = audience,
+            IssuedAt = now.UtcDateTime,
+            Expires = (now + Lifetime).UtcDateTime,
+            Claims = claims,
+            TokenType = type,
+            SigningCredentials = keys.Signing,
+        });
+    }
+
+    public void Dispose() => _made.Dispose();
 
     private async ValueTask DescribeAsync(VerifiedCaller caller, Dictionary<string, object> claims, CancellationToken cancellationToken)
     {

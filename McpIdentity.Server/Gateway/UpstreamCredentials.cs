@@ -5,7 +5,7 @@ using McpIdentity.Server.Settings;
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>What a server behind this one is given to know us by. What the caller showed never goes on (MCP, authorization, "Token passthrough").</summary>
-internal sealed class UpstreamCredentials(IdentityTokens identities)
+internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchange exchange)
 {
     // RFC 9110 §5.5: visible characters, spaces and tabs; others would end the line.
     private static readonly SearchValues<char> HeaderCharacters = SearchValues.Create([.. Enumerable.Range(0x20, 0x7F - 0x20).Select(code => (char)code), '\t']);
@@ -21,8 +21,12 @@ internal sealed class UpstreamCredentials(IdentityTokens identities)
     {
         { Auth: UpstreamAuth.Header } upstream => (upstream.Header, upstream.Value ?? await ReadAsync(server, upstream.ValueFile!, cancellationToken)),
         { Auth: UpstreamAuth.Identity } => ("Authorization", $"Bearer {await identities.ForAsync(server, caller, cancellationToken)}"),
+        { Auth: UpstreamAuth.TokenExchange } => ("Authorization", $"Bearer {await exchange.ForAsync(server, caller, cancellationToken)}"),
         _ => null,
     };
+
+    /// <summary>The server does not take what it was given.</summary>
+    public void WereRefused(FrontedServer server, VerifiedCaller? caller) => exchange.Forget(server, caller);
 
     // Read with each call: it is small, in the system's cache, and may be renewed at any moment.
     private async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)

@@ -110,8 +110,27 @@ internal sealed class UpstreamOptions
     /// <summary>A file that holds the value, read again when it changes.</summary>
     public string? ValueFile { get; set; }
 
-    /// <summary>With <see cref="UpstreamAuth.Identity"/>: the audience of the JWT; absent, the server's <c>Url</c>.</summary>
+    /// <summary>
+    /// With <see cref="UpstreamAuth.Identity"/>: the audience of the JWT; absent, the server's <c>Url</c>. With <see cref="UpstreamAuth.TokenExchange"/>:
+    /// the issuer of the authorization server, which the JWT is for; absent, <see cref="TokenEndpoint"/>.
+    /// </summary>
     public string? Audience { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: the token endpoint of the authorization server that the server trusts; https, http on loopback.</summary>
+    public string? TokenEndpoint { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: which grant is asked for there.</summary>
+    public ExchangeGrant Grant { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: the client that this server is there.</summary>
+    public string? ClientId { get; set; }
+
+    /// <summary>Its secret, shown by <c>client_secret_basic</c>; absent for a public client.</summary>
+    [Secret]
+    public string? ClientSecret { get; set; }
+
+    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: the scopes that are asked for, separated by spaces; absent, none are named.</summary>
+    public string? Scope { get; set; }
 }
 
 /// <summary>What a server behind this one is given.</summary>
@@ -125,4 +144,17 @@ internal enum UpstreamAuth
 
     /// <summary>A short-lived JWT of this server that says who calls, and by which client (docs/gateway.md).</summary>
     Identity,
+
+    /// <summary>What an external authorization server gives for such a JWT.</summary>
+    TokenExchange,
+}
+
+/// <summary>How an external authorization server is asked for a token in somebody's name.</summary>
+internal enum ExchangeGrant
+{
+    /// <summary>OAuth 2.0 Token Exchange (RFC 8693).</summary>
+    TokenExchange,
+
+    /// <summary>The JWT bearer grant (RFC 7523) with an identity assertion (ID-JAG).</summary>
+    JwtBearer,
 }
