@@ -17,7 +17,10 @@ internal sealed partial class PolicyFeed(PolicyInForce inForce, RevocationSignal
     // A change of groups acts within a minute on every node: of the other half a person's own record may be old (People).
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
 
+    // One place in the queue: however many signals come while it reads, it reads once more.
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly SemaphoreSlim _turn = new(1);
+    private ITimer? _timer;
 
     /// <summary>Reads what is new.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -40,51 +43,57 @@ internal sealed partial class PolicyFeed(PolicyInForce inForce, RevocationSignal
         }
     }
 
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        _timer = time.CreateTimer(_ => Wake(), null, Interval, Interval);
+        signals.Heard += Hear;
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        signals.Heard -= Hear;
+        await base.StopAsync(cancellationToken);
+    }
+
     public override void Dispose()
     {
+        _timer?.Dispose();
         _turn.Dispose();
         base.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        await using var timer = time.CreateTimer(_ => wake.Writer.TryWrite(true), null, Interval, Interval);
-        signals.Heard += Hear;
         var failing = false;
-        try
+        await foreach (var _ in _wake.Reader.ReadAllAsync(stoppingToken))
         {
-            await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
+            try
             {
-                try
-                {
-                    await LoadAsync(stoppingToken);
-                    failing = false;
-                }
-                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-                {
-                    if (!failing)
-                    {
-                        CannotRead(exception);
-                    }
-
-                    failing = true;
-                }
+                await LoadAsync(stoppingToken);
+                failing = false;
             }
-        }
-        finally
-        {
-            signals.Heard -= Hear;
-        }
-
-        void Hear(string word)
-        {
-            if (word == Signal)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                wake.Writer.TryWrite(true);
+                if (!failing)
+                {
+                    CannotRead(exception);
+                }
+
+                failing = true;
             }
         }
     }
+
+    private void Hear(string word)
+    {
+        if (word == Signal)
+        {
+            Wake();
+        }
+    }
+
+    private void Wake() => _wake.Writer.TryWrite(true);
 
     [LoggerMessage(1905, LogLevel.Error, "The stored policy cannot be read; what is in force stays so, and it is read again as soon as the database answers.")]
     private partial void CannotRead(Exception exception);
