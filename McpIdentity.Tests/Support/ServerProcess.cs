@@ -32,7 +32,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string Output => _process.Output;
 
-    /// <summary>Where the build put the server: beside the tests' own output, in its own project.</summary>
+    /// <summary>Where the build put the server: compiled ahead of time within the tests' own output, or else in its own project.</summary>
     public static string AssemblyPath { get; } = FindAssembly();
 
     /// <summary>Starts with a port and an SQLite file of its own, and waits until the discovery document is served.</summary>
@@ -130,7 +130,13 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private static string FindAssembly()
     {
-        // …/McpIdentity.Tests/bin/Release/net10.0/
+        var ahead = Path.Combine(AppContext.BaseDirectory, "server", Assembly);
+        if (File.Exists(ahead))
+        {
+            return ahead;
+        }
+
+        // …/McpIdentity.Tests/bin/Debug/net10.0/
         var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var path = Repository.PathOf("McpIdentity.Server", "bin", output.Parent!.Name, output.Name, Assembly);
         return File.Exists(path) ? path : throw new FileNotFoundException("The server has not been built.", path);
