@@ -74,7 +74,8 @@ install_and_build() {
     echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the test clients and the MCP conformance suite of its"
     echo "    package-lock.json, and a Node 22 for two of them (npm warns that this Node is too old for them)"
     echo "by dotnet tool restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the tools of dotnet-tools.json"
-    echo "by dotnet restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the packages of each packages.lock.json"
+    echo "by dotnet restore, in ${NUGET_PACKAGES:-$HOME/.nuget/packages}: the packages of each packages.lock.json,"
+    echo "    and .NET's ahead-of-time compiler"
 
     if [ "${#packages[@]}" -gt 0 ]; then
         step "apt-get install ${packages[*]}"

@@ -4,6 +4,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Architecture;
 
 /// <summary>Arrows between folders point down: no circle, and none that docs/architecture.md does not have.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class ArrowTests
 {
     [TestCase("McpIdentity.Server"), TestCase("McpIdentity.Mcp")]

@@ -6,6 +6,7 @@ using NUnit.Framework.Interfaces;
 namespace McpIdentity.Tests.Architecture;
 
 /// <summary>A citation leads to a specification or to a file of this repository: whoever reads it has nothing else.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class CitationTests
 {
     private const string Interoperability = "docs/interoperability.md";

@@ -11,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace McpIdentity.Tests.Architecture;
 
 /// <summary>What an address needs is said at its endpoint, and nowhere else.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class EndpointTests
 {
     private TestServer _server = null!;

@@ -5,6 +5,7 @@ namespace McpIdentity.Tests.Architecture;
 
 /// <summary>Whoever watches the log by the numbers of its events can tell them apart.</summary>
 [Category("Architecture")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class EventIdTests
 {
     [Test]

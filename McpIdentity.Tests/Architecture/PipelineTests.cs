@@ -7,6 +7,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Architecture;
 
 /// <summary>The order in which handlers really run is the one that <c>Pipeline.cs</c> and docs/pipeline.md say.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class PipelineTests
 {
     private const string Document = "docs/pipeline.md";

@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.Audit;
 
 /// <summary>What the authorization server writes into the security log.</summary>
 [Category("SEED-061")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ServerEventTests
 {
     private DirectoryInfo _folder = null!;

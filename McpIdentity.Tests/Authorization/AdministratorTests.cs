@@ -3,6 +3,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Authorization;
 
 /// <summary>Who gets <c>mcp:admin</c>: SEED-023, LINK-14.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class AdministratorTests
 {
     [Test]

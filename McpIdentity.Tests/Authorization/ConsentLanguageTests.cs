@@ -4,6 +4,7 @@ namespace McpIdentity.Tests.Authorization;
 
 /// <summary>The words of a scope in the language that the person reads: docs/scopes.md, "In other languages".</summary>
 [Category("OpenID Connect Core")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ConsentLanguageTests
 {
     private const string Notes = "https://notes.example/mcp";

@@ -4,6 +4,7 @@ namespace McpIdentity.Tests.Coverage;
 
 /// <summary>Whatever a revision of MCP demands has a test, and the document says which.</summary>
 [Category("Coverage")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class McpCoverageTests
 {
     private const string Regenerate = "UPDATE_COVERAGE=1 dotnet test McpIdentity.Tests -c Release --filter FullyQualifiedName~McpCoverageTests";

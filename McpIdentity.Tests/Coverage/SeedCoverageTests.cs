@@ -4,6 +4,7 @@ namespace McpIdentity.Tests.Coverage;
 
 /// <summary>Every number of the guide's list has a test, and the document says which.</summary>
 [Category("Coverage")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SeedCoverageTests
 {
     // LINK-18, and whatever else no program can prove. A longer list needs a better reason than haste.

@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.Hosting;
 
 /// <summary>Connections that nobody uses take file descriptors: docs/operations.md, "Connections".</summary>
 [Category("Operations")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ConnectionLimitTests
 {
     // The least that .NET can start with.

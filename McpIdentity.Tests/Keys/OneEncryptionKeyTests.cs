@@ -4,6 +4,7 @@ namespace McpIdentity.Tests.Keys;
 
 /// <summary>Servers on one database read each other's encryption key, or the second does not start: docs/sessions.md, "Changing the encryption key".</summary>
 [Category("B-07"), Category("Postgres"), Category("Slow")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class OneEncryptionKeyTests
 {
     private const string Key = "the first key of more than thirty-two characters";

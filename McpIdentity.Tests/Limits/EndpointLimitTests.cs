@@ -7,6 +7,7 @@ namespace McpIdentity.Tests.Limits;
 
 /// <summary>How often the authorization server's endpoints and pages may be asked.</summary>
 [Category("SEED-060")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class EndpointLimitTests
 {
     private const int Max = 4;

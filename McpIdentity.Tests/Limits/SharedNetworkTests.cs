@@ -5,6 +5,7 @@ namespace McpIdentity.Tests.Limits;
 
 /// <summary>Hosted clients send the requests of all their people from a few addresses: <c>Mcp:RateLimiting:SharedNetworks</c>, docs/rate-limiting.md.</summary>
 [Category("SEED-057"), Category("SEED-060")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SharedNetworkTests
 {
     [Test]

@@ -5,6 +5,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Limits;
 
 /// <summary>Who is over a limit costs nothing, and no text in a request takes anybody out of one.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class UnreadTests
 {
     private const int Max = 4;

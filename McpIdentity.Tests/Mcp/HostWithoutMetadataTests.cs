@@ -15,6 +15,7 @@ namespace McpIdentity.Tests.Mcp;
 
 /// <summary>An MCP server in another host whose challenge sends clients to the metadata that we have of it: docs/other-hosts.md, "A host without metadata".</summary>
 [Category("Clients"), Category("Node"), Category("RFC 9728")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class HostWithoutMetadataTests
 {
     [TestCase("connect.mjs"), TestCase("connect-v2.mjs")]

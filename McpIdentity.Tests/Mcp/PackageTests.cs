@@ -6,6 +6,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Mcp;
 
 /// <summary>What other hosts get of the module: a small surface, and a package that works in an empty one.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class PackageTests
 {
     [Test]

@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.Mcp;
 
 /// <summary>Sessions of several servers, behind the proxy of docs/stateful-sessions.md as it stands there.</summary>
 [Category("Nginx")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed partial class SessionNodeTests
 {
     [Test]

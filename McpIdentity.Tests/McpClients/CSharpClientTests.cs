@@ -7,6 +7,7 @@ namespace McpIdentity.Tests.McpClients;
 
 /// <summary>The official C# client, from nothing but the address of the endpoint to a protected tool: SEED-006, SEED-040, SEED-084.</summary>
 [Category("Clients"), Category("SEED-006"), Category("SEED-040"), Category("SEED-084")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class CSharpClientTests
 {
     /// <summary>Where sessions are chosen, a client of the older revisions begins without one, because it shows no token, and goes on without.</summary>

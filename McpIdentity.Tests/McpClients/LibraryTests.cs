@@ -8,6 +8,7 @@ namespace McpIdentity.Tests.McpClients;
 
 /// <summary>General OAuth and OpenID Connect libraries, for programs that have no MCP SDK. They validate every answer strictly.</summary>
 [Category("Clients"), Category("Node"), Category("SEED-006"), Category("SEED-084")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class LibraryTests
 {
     [TestCase("oauth4webapi"), TestCase("openid-client")]

@@ -11,6 +11,7 @@ namespace McpIdentity.Tests.McpClients;
 /// each gets to the tool (docs/interoperability.md, "A refresh where more was asked for").
 /// </summary>
 [Category("Clients"), Category("MCP authorization"), Category("SEED-084")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class StepUpClientTests
 {
     private const string Loopback = "http://127.0.0.1:4714/callback";

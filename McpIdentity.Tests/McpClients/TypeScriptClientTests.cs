@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.McpClients;
 
 /// <summary>The official TypeScript clients, as processes of their own: SEED-006, SEED-084.</summary>
 [Category("Clients"), Category("Node"), Category("SEED-006"), Category("SEED-084")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class TypeScriptClientTests
 {
     [TestCase("connect.mjs", "stateless"), TestCase("connect-v2.mjs", "stateless"), TestCase("connect.mjs", "stateful")]

@@ -7,6 +7,7 @@ namespace McpIdentity.Tests.Operations;
 
 /// <summary>Nobody reads standard output, or too slowly: docs/operations.md, "The log".</summary>
 [Category("Operations")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class UnreadOutputTests
 {
     [Test, Category("Slow")]

@@ -10,6 +10,7 @@ namespace McpIdentity.Tests.Pages;
 /// around, or makes it wider than a telephone (docs/consent.md).
 /// </summary>
 [Category(Needs.Browser)]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class HostileAppTests
 {
     private static readonly string[] Names =

@@ -10,6 +10,7 @@ namespace McpIdentity.Tests.Persistence;
 
 /// <summary>Two servers whose every transaction may run on another connection: docs/operations.md, "Connections to PostgreSQL".</summary>
 [Category("Storage"), Category("Postgres"), Category("PgBouncer")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class PoolerTests
 {
     private PgBouncer _pooler = null!;

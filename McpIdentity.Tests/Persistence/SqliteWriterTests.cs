@@ -7,6 +7,7 @@ namespace McpIdentity.Tests.Persistence;
 
 /// <summary>What the requests of one moment have to do with each other, and what not: docs/decisions/0005.</summary>
 [Category("Storage")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SqliteWriterTests
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-writer-");

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Configuration;
 namespace McpIdentity.Tests.Settings;
 
 /// <summary>A setting is secret because its option says so, never because of what it is called.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SecretSettingsTests
 {
     // Names that earlier guesses took for harmless words.

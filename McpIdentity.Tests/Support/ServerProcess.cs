@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
 
 namespace McpIdentity.Tests.Support;
 
 /// <summary>The built server as an operator runs it: a process of its own, with its own folder, environment and command line.</summary>
-internal sealed class ServerProcess : IAsyncDisposable
+internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private const string Assembly = "McpIdentity.Server.dll";
 
@@ -32,7 +33,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string Output => _process.Output;
 
-    /// <summary>Where the build put the server: beside the tests' own output, in its own project.</summary>
+    /// <summary>Where the build put the server: compiled ahead of time within the tests' own output, or else in its own project.</summary>
     public static string AssemblyPath { get; } = FindAssembly();
 
     /// <summary>Starts with a port and an SQLite file of its own, and waits until the discovery document is served.</summary>
@@ -65,14 +66,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         return new ServerProcess(process, port, folder, ownFolder);
     }
 
-    /// <summary>Runs one verb of the command line, such as <c>doctor</c>, to its end.</summary>
+    /// <summary>
+    /// Runs one verb of the command line, such as <c>doctor</c>, to its end. Of what it says, that it is still at work is left out:
+    /// that depends on the machine, and stands before the answer or after it.
+    /// </summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(ServerStart start)
     {
         var ownFolder = start.Folder is null ? Directory.CreateTempSubdirectory("mcpidentity-verb-") : null;
         try
         {
             await using var process = Run(start.Folder ?? ownFolder!.FullName, start, start.Arguments);
-            return (await process.WaitForExitAsync(), process.Output);
+            return (await process.WaitForExitAsync(), Progress().Replace(process.Output, ""));
         }
         finally
         {
@@ -130,9 +134,18 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private static string FindAssembly()
     {
-        // …/McpIdentity.Tests/bin/Release/net10.0/
+        var ahead = Path.Combine(AppContext.BaseDirectory, "server", Assembly);
+        if (File.Exists(ahead))
+        {
+            return ahead;
+        }
+
+        // …/McpIdentity.Tests/bin/Debug/net10.0/
         var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var path = Repository.PathOf("McpIdentity.Server", "bin", output.Parent!.Name, output.Name, Assembly);
         return File.Exists(path) ? path : throw new FileNotFoundException("The server has not been built.", path);
     }
+
+    [GeneratedRegex(@"^[a-z -]+ is still at work \(\d+ s\)\.\r?\n", RegexOptions.Multiline)]
+    private static partial Regex Progress();
 }

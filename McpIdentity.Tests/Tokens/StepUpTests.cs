@@ -6,6 +6,7 @@ namespace McpIdentity.Tests.Tokens;
 
 /// <summary>A refresh takes up what the person has allowed since its grant was made, and nothing else: docs/decisions/0007.</summary>
 [Category("MCP authorization")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class StepUpTests
 {
     private const string OtherRedirectUri = "https://client.example/other";

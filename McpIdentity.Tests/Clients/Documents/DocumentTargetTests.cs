@@ -7,6 +7,7 @@ namespace McpIdentity.Tests.Clients.Documents;
 
 /// <summary>A stranger chooses the URL, and must not lead us into our own network (RFC 6890; docs/client-documents.md).</summary>
 [Category("CIMD"), Category("SSRF")]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class DocumentTargetTests
 {
     private const string Callback = "https://client.example/callback";

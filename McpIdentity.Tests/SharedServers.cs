@@ -1,6 +1,8 @@
-namespace McpIdentity.Tests.Support;
+using McpIdentity.Tests.Support;
 
-/// <summary>Ends what the tests of a run share, after the last of them.</summary>
+namespace McpIdentity.Tests;
+
+/// <summary>Ends what the tests of a run share, after the last of them: of all namespaces below this one.</summary>
 [SetUpFixture]
 internal sealed class SharedServers
 {
