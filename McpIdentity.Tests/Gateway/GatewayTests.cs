@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -178,7 +177,7 @@ internal sealed class GatewayTests
             Assert.That(jwt, Is.Not.EqualTo(token));
             Assert.That(said.Subject, Is.EqualTo(own.Subject));
             Assert.That(said.GetClaim("email").Value, Is.EqualTo("alice@example.com"));
-            Assert.That(said.GetClaim("groups").Value, Is.EqualTo("staff"));
+            Assert.That(said.Claims.Where(claim => claim.Type == "groups").Select(claim => claim.Value), Has.Member("staff"));
             Assert.That(JsonDocument.Parse(said.GetClaim("act").Value).RootElement.Text("sub"), Is.EqualTo(own.GetClaim("client_id").Value));
         });
         foreach (var path in new[] { "/mcp/identity", "/mcp", "/mcp/plain" })
@@ -316,10 +315,10 @@ internal sealed class GatewayTests
     [McpServerToolType]
     private sealed class NoteTools(Microsoft.AspNetCore.Http.IHttpContextAccessor http)
     {
-        [McpServerTool(Name = "echo", ReadOnly = true), Description("Says what came")]
+        [McpServerTool(Name = "echo", ReadOnly = true), System.ComponentModel.Description("Says what came")]
         public string Echo() => string.Join('\n', http.HttpContext!.Request.Headers.Select(header => $"{header.Key}: {header.Value}"));
 
-        [McpServerTool(Name = "hidden"), Description("Not for everybody: hidden")]
+        [McpServerTool(Name = "hidden"), System.ComponentModel.Description("Not for everybody: hidden")]
         public static string Hidden() => "hidden";
 
         [McpServerTool(Name = "delete_note", Destructive = true)]
