@@ -39,6 +39,7 @@ internal static class CommandLine
         KeygenCommand.Create(),
         KeysCommand.Create(),
         ClientsCommand.Create(),
+        PolicyCommand.Create(),
         PruneCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),

@@ -11,6 +11,7 @@ internal static class PolicySetup
         builder.Services.AddSingleton<IValidateOptions<PolicyOptions>, PolicyOptionsRules>();
         builder.Services.AddSingleton<PolicyInForce>();
         builder.Services.AddSingleton<PolicyDecisions>();
+        builder.Services.AddSingleton<PolicyDryRun>();
         builder.Services.AddSingleton<PolicyFeed>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<PolicyFeed>());
         builder.Services.AddScoped<StoredPolicies>();

@@ -1,0 +1,73 @@
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Settings;
+
+namespace McpIdentity.Server.Policy;
+
+/// <summary>What would be decided, and why.</summary>
+/// <param name="Caller">Who asked, with their groups.</param>
+/// <param name="Decision">What is decided.</param>
+/// <param name="Rule">The rule as it is written; null where none matched.</param>
+/// <param name="Groups">Each group with the entry by which they are in it.</param>
+/// <param name="Scopes">Which scopes of the server they can be granted; null: all.</param>
+internal sealed record PolicyAnswer(
+    PolicyCaller Caller, PolicyDecision Decision, PolicyRuleOptions? Rule, IReadOnlyList<(string Group, string Because)> Groups, IReadOnlyList<string>? Scopes);
+
+/// <summary>Asks a policy, in force or only proposed, what it would decide: by the very code that decides.</summary>
+internal sealed class PolicyDryRun(PolicyDecisions decisions)
+{
+    /// <param name="policy">By which.</param>
+    /// <param name="person">Null for a client that speaks for itself.</param>
+    /// <param name="clientId">Through which client.</param>
+    /// <param name="server">At which fronted server.</param>
+    /// <param name="target">What for.</param>
+    public PolicyAnswer Ask(PolicySet policy, VouchedPerson? person, string? clientId, string server, PolicyTarget target)
+    {
+        var caller = decisions.CallerOf(policy, person, clientId);
+        var decision = policy.Decide(caller, server, target);
+        return new PolicyAnswer(
+            caller,
+            decision,
+            policy.Rules.FirstOrDefault(rule => ReferenceEquals(rule.Decision, decision))?.Written,
+            [.. decisions.GroupsOf(policy, person, clientId)],
+            policy.ScopesAt(caller, server));
+    }
+
+    /// <summary>What another policy would decide differently.</summary>
+    /// <param name="before">In force.</param>
+    /// <param name="after">Proposed.</param>
+    /// <param name="callers">Of whom.</param>
+    /// <param name="servers">At which servers, beside those that the rules name.</param>
+    /// <param name="tools">For which tools, beside those that the rules name.</param>
+    public IEnumerable<PolicyChange> Compare(PolicySet before, PolicySet after, IEnumerable<PolicySample> callers, IEnumerable<string> servers, IEnumerable<string> tools)
+    {
+        var targets = PolicySamples.Targets([before, after], tools);
+        var places = PolicySamples.Servers([before, after], servers);
+        // What is decided hangs on which rules speak of the caller at the server: of many people few answers are different.
+        var known = new Dictionary<(string Server, string Rules), (PolicyTarget Target, PolicyDecision Before, PolicyDecision After)[]>();
+        foreach (var sample in callers)
+        {
+            var (callerBefore, callerAfter) = (decisions.CallerOf(before, sample.Person, sample.ClientId), decisions.CallerOf(after, sample.Person, sample.ClientId));
+            foreach (var server in places)
+            {
+                var rules = $"{Concerning(before, callerBefore, server)} {Concerning(after, callerAfter, server)}";
+                if (!known.TryGetValue((server, rules), out var changes))
+                {
+                    changes = [.. from target in targets
+                                  let was = before.Decide(callerBefore, server, target)
+                                  let becomes = after.Decide(callerAfter, server, target)
+                                  where was.Effect != becomes.Effect
+                                  select (target, was, becomes)];
+                    known.Add((server, rules), changes);
+                }
+
+                foreach (var (target, was, becomes) in changes)
+                {
+                    yield return new PolicyChange(sample, server, target, was, becomes);
+                }
+            }
+        }
+    }
+
+    private static string Concerning(PolicySet policy, PolicyCaller caller, string server) =>
+        string.Concat(policy.Rules.Select(rule => rule.Concerns(caller, server) ? '1' : '0'));
+}
