@@ -6,8 +6,9 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [compare|races|kill|outages|failover|restore|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [compare|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
           compare     two builds in turn, slice by slice: --server and --against
+          gateway     a server behind this one: a call beside bare YARP and straight; 10,000 streams held
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
           outages     refreshes while PostgreSQL hangs and restarts, or SQLite is locked by another process

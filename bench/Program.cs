@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace McpIdentity.Bench;
 
-/// <summary>What one run does, in order. The same program is the bare endpoint when its first word is <c>floor</c>.</summary>
+/// <summary>What one run does, in order. The same program is the bare endpoint when its first word is <c>floor</c>, and the bare proxy when it is <c>yarp</c>.</summary>
 internal static class Program
 {
     public static async Task<int> Main(string[] args)
@@ -14,9 +14,16 @@ internal static class Program
             return 0;
         }
 
+        if (args is ["yarp", var at, var url])
+        {
+            await Gateway.ServeYarpAsync(at, url);
+            return 0;
+        }
+
         Func<BenchOptions, string, Task<int>> run = args.FirstOrDefault() switch
         {
             "compare" => Comparison.RunAsync,
+            "gateway" => Gateway.RunAsync,
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
             "outages" => Outages.RunAsync,

@@ -68,10 +68,9 @@ internal sealed class Forwarding(
             return new ForwardingFailure(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
         }
 
-        // A stream that waits for news is none of the calls under way.
         var isStream = HttpMethods.IsGet(request.Method) || call.Method == McpMethods.Listen;
-        using var place = isStream ? null : connection.Enter();
-        if (place is { IsAcquired: false })
+        using var place = connection.Enter(isStream);
+        if (!place.IsAcquired)
         {
             return ForwardingFailure.Busy(server);
         }

@@ -70,6 +70,7 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
         foreach (var (number, value) in new[]
         {
             (nameof(server.MaxAnswerBytes), server.MaxAnswerBytes), (nameof(server.MaxConcurrentCalls), server.MaxConcurrentCalls),
+            (nameof(server.MaxConcurrentStreams), server.MaxConcurrentStreams),
             (nameof(server.MaxRequests), server.MaxRequests ?? 1), (nameof(server.MaxToolCalls), server.MaxToolCalls ?? 1),
         })
         {

@@ -16,10 +16,12 @@ internal sealed partial class UpstreamConnection : IDisposable
 
     private readonly CircuitBreakerStateProvider _breaker = new();
     private readonly ConcurrencyLimiter _calls;
+    private readonly ConcurrencyLimiter _streams;
 
     public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
     {
         _calls = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentCalls, QueueLimit = 0 });
+        _streams = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentStreams, QueueLimit = 0 });
         var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -78,13 +80,14 @@ internal sealed partial class UpstreamConnection : IDisposable
     /// <summary>Why the breaker has opened last; null where it is closed.</summary>
     public string? LastFailure { get; private set; }
 
-    /// <summary>A place among the calls under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
-    public RateLimitLease Enter() => _calls.AttemptAcquire();
+    /// <summary>A place among the calls or streams under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
+    public RateLimitLease Enter(bool isStream) => (isStream ? _streams : _calls).AttemptAcquire();
 
     public void Dispose()
     {
         Invoker.Dispose();
         _calls.Dispose();
+        _streams.Dispose();
     }
 
     [LoggerMessage(5001, LogLevel.Warning, "The MCP server '{Server}' failed too often ({Failure}); it is left alone for {Seconds} s.")]

@@ -21,7 +21,8 @@ internal static class ConnectionLimit
     public static long? Descriptors { get; } = Read();
 
     /// <summary>What is left for connections; null: as many as come.</summary>
-    public static long? Connections => Descriptors is { } all ? all - Math.Max(all / 4, Own) : null;
+    /// <param name="areFronted">Whether each may need another one, to a server behind this one.</param>
+    public static long? Connections(bool areFronted) => Descriptors is { } all ? (all - Math.Max(all / 4, Own)) / (areFronted ? 2 : 1) : null;
 
     /// <summary>Why a server cannot run with so few descriptors, or null.</summary>
     public static string? Refusal => Descriptors < Least

@@ -57,6 +57,9 @@ internal sealed class FrontedServerOptions
     /// <summary>Calls that may be under way at once from this node, streams that wait for news left out. Beyond, 503 with <c>Retry-After</c>.</summary>
     public int MaxConcurrentCalls { get; set; } = 200;
 
+    /// <summary>Streams that wait for news, from this node: each needs two file descriptors. Beyond, 503 with <c>Retry-After</c>.</summary>
+    public int MaxConcurrentStreams { get; set; } = 10_000;
+
     /// <summary>Requests of one person in a window of <c>Mcp:RateLimiting</c>; absent, as there.</summary>
     public int? MaxRequests { get; set; }
 
