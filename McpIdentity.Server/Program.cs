@@ -1,6 +1,7 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
@@ -47,6 +48,7 @@ internal static class Program
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
         builder.AddPolicy();
+        builder.AddToolCatalogue();
         builder.AddAuthorizationRequests();
         builder.AddTokens();
         builder.AddAccount();
@@ -124,6 +126,7 @@ internal static class Program
             () => app.Services.ApplyStaticClientsAsync(cancellationToken),
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
             () => app.Services.LoadPolicyAsync(cancellationToken),
+            () => app.Services.LoadToolCatalogueAsync(cancellationToken),
         ])
         {
             await app.Services.TryStepAsync(step, cancellationToken);

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -17,7 +16,6 @@ internal static class GatewaySetup
         builder.Services.AddSingleton<UpstreamSessions>();
         builder.Services.AddSingleton<GatewayLog>();
         builder.Services.AddSingleton<FrontedServers>();
-        builder.Services.AddSingleton<ToolCatalogue>();
     }
 
     public static void MapGateway(this WebApplication app)
