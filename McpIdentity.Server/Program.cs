@@ -112,7 +112,7 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy.</summary>
+    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy, the servers behind this one and their tools.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
@@ -127,6 +127,7 @@ internal static class Program
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
             () => app.Services.LoadPolicyAsync(cancellationToken),
             () => app.Services.LoadToolCatalogueAsync(cancellationToken),
+            () => app.Services.LoadStoredServersAsync(cancellationToken),
         ])
         {
             await app.Services.TryStepAsync(step, cancellationToken);

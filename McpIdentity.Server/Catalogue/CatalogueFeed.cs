@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Threading.Channels;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
@@ -13,8 +12,7 @@ namespace McpIdentity.Server.Catalogue;
 /// for what is new here, and at once when another node or the command line has announced something. While the database is away, every
 /// node goes on by what it knows.
 /// </summary>
-internal sealed partial class CatalogueFeed(
-    ToolCatalogue catalogue, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<CatalogueFeed> logger) : BackgroundService
+internal sealed partial class CatalogueFeed : SignalledFeed
 {
     /// <summary>What the signal says of a tool that is new, has changed or was reviewed.</summary>
     public const string Signal = "tools";
@@ -22,84 +20,34 @@ internal sealed partial class CatalogueFeed(
     /// <summary>One writes at a time: what is trusted follows from what stood there before.</summary>
     public const string LockName = "tool catalogue";
 
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
+    private readonly ToolCatalogue _catalogue;
+    private readonly RevocationSignals _signals;
+    private readonly IServiceScopeFactory _scopes;
+    private readonly ILogger<CatalogueFeed> _logger;
 
-    private readonly SemaphoreSlim _turn = new(1);
-
-    /// <summary>Writes what is to be written, and reads what is new.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public CatalogueFeed(ToolCatalogue catalogue, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<CatalogueFeed> logger)
+        : base(Signal, signals, time)
     {
-        await _turn.WaitAsync(cancellationToken);
-        try
-        {
-            await using var scope = scopes.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-            var unwritten = catalogue.Unwritten();
-            if (unwritten.Count > 0)
-            {
-                await db.WriteAsync(() => WriteAsync(db, unwritten, cancellationToken), cancellationToken);
-                catalogue.Written(unwritten);
-                await signals.SendAsync(db, Signal);
-            }
-
-            catalogue.Take(await ReadAsync(db, cancellationToken));
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
-    public override void Dispose()
-    {
-        _turn.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        await using var timer = time.CreateTimer(_ => Wake(), null, Interval, Interval);
-        signals.Heard += Hear;
+        (_catalogue, _signals, _scopes, _logger) = (catalogue, signals, scopes, logger);
         catalogue.Learnt += Wake;
-        Wake(); // what was learnt before
-        var failing = false;
-        try
-        {
-            await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
-            {
-                try
-                {
-                    await RunAsync(stoppingToken);
-                    failing = false;
-                }
-                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-                {
-                    if (!failing)
-                    {
-                        CannotRun(exception);
-                    }
-
-                    failing = true;
-                }
-            }
-        }
-        finally
-        {
-            signals.Heard -= Hear;
-            catalogue.Learnt -= Wake;
-        }
-
-        void Wake() => wake.Writer.TryWrite(true);
-
-        void Hear(string word)
-        {
-            if (word == Signal)
-            {
-                Wake();
-            }
-        }
     }
+
+    protected override async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var unwritten = _catalogue.Unwritten();
+        if (unwritten.Count > 0)
+        {
+            await db.WriteAsync(() => WriteAsync(db, unwritten, cancellationToken), cancellationToken);
+            _catalogue.Written(unwritten);
+            await _signals.SendAsync(db, Signal);
+        }
+
+        _catalogue.Take(await ReadAsync(db, cancellationToken));
+    }
+
+    protected override void Fails(Exception exception) => CannotRun(exception);
 
     private static async Task<int> WriteAsync(McpIdentityDbContext db, IReadOnlyList<SeenTool> tools, CancellationToken cancellationToken)
     {
@@ -158,7 +106,7 @@ internal sealed partial class CatalogueFeed(
         var read = new Dictionary<string, IReadOnlyList<KnownTool>>(StringComparer.Ordinal);
         foreach (var server in rows.GroupBy(row => row.Server))
         {
-            var known = server.Select(row => catalogue.Known(server.Key, row.Name) is { } tool && tool.Seen.Hash == row.Hash && (tool.FirstHash, tool.ReviewedHash, tool.State) == (row.FirstHash, row.ReviewedHash, row.State) ? tool : null).ToList();
+            var known = server.Select(row => _catalogue.Known(server.Key, row.Name) is { } tool && tool.Seen.Hash == row.Hash && (tool.FirstHash, tool.ReviewedHash, tool.State) == (row.FirstHash, row.ReviewedHash, row.State) ? tool : null).ToList();
             read[server.Key] = known.Contains(null) ? await ReadAsync(db, server.Key, cancellationToken) : [.. known.OfType<KnownTool>()];
         }
 

@@ -13,5 +13,5 @@ internal static class CatalogueSetup
 
     /// <summary>Before the first request.</summary>
     public static Task LoadToolCatalogueAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
-        services.GetRequiredService<CatalogueFeed>().RunAsync(cancellationToken);
+        services.GetRequiredService<CatalogueFeed>().LoadAsync(cancellationToken);
 }
