@@ -1,6 +1,7 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
@@ -47,6 +48,7 @@ internal static class Program
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
         builder.AddPolicy();
+        builder.AddToolCatalogue();
         builder.AddAuthorizationRequests();
         builder.AddTokens();
         builder.AddAccount();
@@ -110,7 +112,7 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy.</summary>
+    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy, the servers behind this one and their tools.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
@@ -124,6 +126,8 @@ internal static class Program
             () => app.Services.ApplyStaticClientsAsync(cancellationToken),
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
             () => app.Services.LoadPolicyAsync(cancellationToken),
+            () => app.Services.LoadToolCatalogueAsync(cancellationToken),
+            () => app.Services.LoadStoredServersAsync(cancellationToken),
         ])
         {
             await app.Services.TryStepAsync(step, cancellationToken);

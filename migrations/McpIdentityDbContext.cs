@@ -35,6 +35,12 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<PolicyVersion> PolicyVersions => Set<PolicyVersion>();
 
+    public DbSet<GatewayServer> GatewayServers => Set<GatewayServer>();
+
+    public DbSet<GatewayTool> GatewayTools => Set<GatewayTool>();
+
+    public DbSet<GatewayContact> GatewayContacts => Set<GatewayContact>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -166,6 +172,32 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             version.Property(v => v.Note).HasMaxLength(Lengths.Text);
         });
 
+        modelBuilder.Entity<GatewayServer>(server =>
+        {
+            server.HasKey(s => s.Name);
+            server.Property(s => s.Name).HasMaxLength(Lengths.Id);
+            server.Property(s => s.UpdatedBy).HasMaxLength(Lengths.Text);
+        });
+
+        modelBuilder.Entity<GatewayTool>(tool =>
+        {
+            tool.HasKey(t => new { t.Server, t.Name });
+            tool.Property(t => t.Server).HasMaxLength(Lengths.Id);
+            tool.Property(t => t.Name).HasMaxLength(Lengths.Tool);
+            tool.Property(t => t.Hash).HasMaxLength(Lengths.Id);
+            tool.Property(t => t.FirstHash).HasMaxLength(Lengths.Id);
+            tool.Property(t => t.ReviewedHash).HasMaxLength(Lengths.Id);
+            tool.Property(t => t.Title).HasMaxLength(Lengths.Text);
+            tool.Property(t => t.ReviewedBy).HasMaxLength(Lengths.Text);
+        });
+
+        modelBuilder.Entity<GatewayContact>(contact =>
+        {
+            contact.HasKey(c => c.Server);
+            contact.Property(c => c.Server).HasMaxLength(Lengths.Id);
+            contact.Property(c => c.Problem).HasMaxLength(Lengths.Text);
+        });
+
         modelBuilder.Entity<Node>(node =>
         {
             node.Property(n => n.Id).HasMaxLength(Lengths.Id);
@@ -181,6 +213,9 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
         /// <summary>An identifier that we made.</summary>
         public const int Id = 64;
+
+        /// <summary>What a server behind this one calls a tool.</summary>
+        public const int Tool = 256;
 
         /// <summary>What a provider or a browser says of a person.</summary>
         public const int Text = 400;

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Catalogue;
@@ -69,9 +70,10 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller? caller, bool marks, CancellationToken cancellationToken)
     {
         var who = caller is null ? null : await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        IReadOnlySet<string> held = FrozenSet<string>.Empty;
         return new ListFilter(
-            (kind, entry) => who is not null && IsShown(who, caller!, new PolicyTarget(kind, ListFilter.NameOf(kind, entry)!)),
-            tools => catalogue.Learn(server.Name, server.Options.Review, tools),
+            (kind, entry) => who is not null && ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller!, new PolicyTarget(kind, name)),
+            tools => held = catalogue.Learn(server.Name, server.Options.Review, tools),
             marks,
             server.Options.MaxAnswerBytes);
     }
@@ -104,7 +106,7 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
         _ => null,
     };
 
-    private PolicyTarget Describe(PolicyTarget target) => target.Kind == PolicyTargetKind.Tool && catalogue.Find(server.Name, target.Name) is { } known
+    private PolicyTarget Describe(PolicyTarget target) => target.Kind == PolicyTargetKind.Tool && catalogue.Find(server.Name, target.Name, server.Options.Review) is { } known
         ? target with { ReadOnly = known.ReadOnly, Destructive = known.Destructive }
         : target;
 }

@@ -1,5 +1,3 @@
-using System.IO.Enumeration;
-using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
@@ -26,12 +24,17 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
         Options.DefaultScopes.Count > 0 ? [.. Options.DefaultScopes] : HasOwnScopes ? [.. Options.Scopes.Keys.Order(StringComparer.Ordinal)] : Usual;
 
     /// <summary>It as a resource.</summary>
-    public FrontedResource Resource => new(
-        Name, Path, DisplayName, [.. Options.Scopes.OrderBy(scope => scope.Key, StringComparer.Ordinal).Select(scope => new Scope(scope.Key, scope.Value))], [.. Options.DefaultScopes]);
+    public FrontedResource Resource { get; } = new(
+        Name,
+        Options.Path ?? $"/mcp/{Name}",
+        Options.DisplayName ?? Name,
+        [.. Options.Scopes.OrderBy(scope => scope.Key, StringComparer.Ordinal).Select(scope => new Scope(scope.Key, scope.Value))],
+        [.. Options.DefaultScopes])
+    {
+        Review = Options.Review,
+        Tools = Options.Tools.ToDictionary(StringComparer.Ordinal),
+    };
 
-    /// <summary>The scopes that a call of the tool needs: those of the longest entry that fits its name.</summary>
-    public IReadOnlyList<string> ScopesOf(string tool) =>
-        Options.Tools.Where(entry => FileSystemName.MatchesSimpleExpression(entry.Key, tool, ignoreCase: false)).OrderByDescending(entry => entry.Key.Length).FirstOrDefault().Value is { } scopes
-            ? scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            : HasOwnScopes ? [] : [ServerScopes.McpCall];
+    /// <summary>The scopes that a call of the tool needs.</summary>
+    public IReadOnlyList<string> ScopesOf(string tool) => Resource.ScopesOf(tool);
 }

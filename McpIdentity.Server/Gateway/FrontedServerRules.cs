@@ -21,6 +21,8 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
             .. options.Servers.GroupBy(server => PathOf(server.Key, server.Value), StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1)
                 .Select(same => $"Gateway:Servers: {string.Join(" and ", same.Select(server => server.Key))} are at the same Path, {same.Key}."),
             .. options.Servers.Count > 0 && Value(oauth) is { Enabled: false } ? ["Gateway:Servers needs this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false."] : Array.Empty<string>(),
+            .. options.CatalogueRefresh != TimeSpan.Zero && (options.CatalogueRefresh < TimeSpan.FromMinutes(1) || options.CatalogueRefresh > TimeSpan.FromDays(7))
+                ? [$"Gateway:CatalogueRefresh is {options.CatalogueRefresh}; allowed: 00:01:00 to 7.00:00:00, or 00:00:00 for never."] : Array.Empty<string>(),
         ];
         return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
     }
@@ -154,7 +156,8 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
     private static bool IsUrl(string? value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { UserInfo: "", Fragment: "", Host.Length: > 0 } && url.Scheme is "http" or "https";
 
-    private static string PathOf(string name, FrontedServerOptions server) => server.Path ?? $"/mcp/{name}";
+    /// <summary>Where clients reach it.</summary>
+    public static string PathOf(string name, FrontedServerOptions server) => server.Path ?? $"/mcp/{name}";
 
     // What is wrong with other sections is said by their own rules.
     private static T? Value<T>(IOptions<T> options)

@@ -27,16 +27,14 @@ internal sealed class FrontedServers(
 
     public Fronted? Find(string name) => All.FirstOrDefault(fronted => fronted.Server.Name == name);
 
-    /// <summary>Puts in force those of the configuration.</summary>
-    public void Apply() => Apply([.. options.Value.Servers.Select(server => new FrontedServer(server.Key, server.Value))]);
-
-    /// <summary>Puts others in force; those that are as before keep their connections and what they have verified.</summary>
-    public void Apply(IReadOnlyList<FrontedServer> servers)
+    /// <summary>Puts in force those of the configuration and these; those that are as before keep their connections and what they have verified.</summary>
+    /// <param name="stored">What was added while the program ran, without those that cannot be served (<see cref="StoredServers"/>).</param>
+    public void Apply(params IEnumerable<FrontedServer> stored)
     {
         lock (_changing)
         {
             var before = All;
-            All = [.. servers.OrderBy(server => server.Name, StringComparer.Ordinal).Select(server => before.FirstOrDefault(known => ReferenceEquals(known.Server.Options, server.Options)) ?? Create(server))];
+            All = [.. options.Value.Servers.Select(server => new FrontedServer(server.Key, server.Value)).Concat(stored).OrderBy(server => server.Name, StringComparer.Ordinal).Select(server => before.FirstOrDefault(known => ReferenceEquals(known.Server.Options, server.Options)) ?? Create(server))];
             resources.Front([.. All.Select(fronted => fronted.Server.Resource)]);
             foreach (var gone in before.Except(All))
             {

@@ -1,4 +1,3 @@
-using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -18,8 +17,17 @@ internal static class GatewaySetup
         builder.Services.AddSingleton<UpstreamSessions>();
         builder.Services.AddSingleton<GatewayLog>();
         builder.Services.AddSingleton<FrontedServers>();
-        builder.Services.AddSingleton<ToolCatalogue>();
+        builder.Services.AddSingleton<StoredServers>();
+        builder.Services.AddSingleton<ServerContacts>();
+        builder.Services.AddSingleton<UpstreamListing>();
+        builder.Services.AddSingleton<ServersFeed>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<ServersFeed>());
+        builder.Services.AddHostedService<RefreshCatalogue>();
     }
+
+    /// <summary>The servers that were added while the program ran, before the first request.</summary>
+    public static Task LoadStoredServersAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        services.GetRequiredService<ServersFeed>().LoadAsync(cancellationToken);
 
     public static void MapGateway(this WebApplication app)
     {

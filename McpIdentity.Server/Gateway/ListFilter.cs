@@ -63,7 +63,7 @@ internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHa
                 ? Write(document.RootElement, result)
                 : message;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException) // the second: a name that holds half of a surrogate pair
         {
             throw new UpstreamAnswerException("it answered with broken JSON, or with a member that stands twice");
         }

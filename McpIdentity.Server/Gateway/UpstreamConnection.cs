@@ -55,18 +55,7 @@ internal sealed partial class UpstreamConnection : IDisposable
 
         Invoker = new HttpMessageInvoker(new ResilienceHandler(pipeline)
         {
-            InnerHandler = new SocketsHttpHandler
-            {
-                // What it answers is for our caller to read, and not for us to follow, keep or unpack.
-                AllowAutoRedirect = false,
-                UseCookies = false,
-                AutomaticDecompression = System.Net.DecompressionMethods.None,
-                UseProxy = false,
-                ConnectTimeout = ConnectTimeout,
-                PooledConnectionLifetime = TimeSpan.FromMinutes(5), // its name may lead elsewhere by then
-                EnableMultipleHttp2Connections = true,
-                MaxResponseHeadersLength = 64,
-            },
+            InnerHandler = CreateHandler(),
         });
     }
 
@@ -89,6 +78,20 @@ internal sealed partial class UpstreamConnection : IDisposable
         _calls.Dispose();
         _streams.Dispose();
     }
+
+    /// <summary>Connections to it that go through no breaker.</summary>
+    public static SocketsHttpHandler CreateHandler() => new()
+    {
+        // What it answers is for our caller to read, and not for us to follow, keep or unpack.
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        UseProxy = false,
+        ConnectTimeout = ConnectTimeout,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5), // its name may lead elsewhere by then
+        EnableMultipleHttp2Connections = true,
+        MaxResponseHeadersLength = 64,
+    };
 
     [LoggerMessage(5001, LogLevel.Warning, "The MCP server '{Server}' failed too often ({Failure}); it is left alone for {Seconds} s.")]
     private static partial void Broken(ILogger logger, string server, string failure, double seconds);

@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
@@ -63,6 +64,10 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
             old.Grants.Where(row => previous.Contains(row.ProtectedClaims.Substring(0, length))), row => row.ProtectedClaims, GrantClaims.Purpose,
             (grant, value) => db.Grants.Where(row => row.Id == grant.Id && row.ProtectedClaims == grant.ProtectedClaims)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.ProtectedClaims, value), cancellationToken), cancellationToken);
+        count += await RewriteAsync(
+            old.GatewayServers.Where(row => previous.Contains(row.Document.Substring(0, length))), row => row.Document, ServerDocument.Purpose,
+            (server, value) => db.GatewayServers.Where(row => row.Name == server.Name && row.Document == server.Document)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.Document, value), cancellationToken), cancellationToken);
         count += await RewriteDataProtectionKeysAsync(db, cancellationToken);
         Done(count, keys.Fingerprint);
         return count;

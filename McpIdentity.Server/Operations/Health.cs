@@ -1,3 +1,4 @@
+using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -46,16 +47,19 @@ internal static class Health
         }
     }
 
-    private static async Task<IResult> AnswerAsync(HttpContext context, Readiness readiness)
+    private static async Task<IResult> AnswerAsync(HttpContext context, Readiness readiness, ServerContacts contacts)
     {
         context.Response.Headers.CacheControl = "no-store";
         var (status, checks) = await readiness.CheckAsync();
-        if (status is not (Readiness.Ok or Readiness.Degraded))
+        var isReady = status is Readiness.Ok or Readiness.Degraded;
+        if (!isReady)
         {
             context.Response.Headers.RetryAfter = "2";
-            return TypedResults.Json(new { status, checks }, statusCode: StatusCodes.Status503ServiceUnavailable);
         }
 
-        return TypedResults.Ok(new { status, checks });
+        // Those behind this one are no reason to send it fewer requests: each of its answers says by itself what does not work.
+        var servers = contacts.States.ToDictionary(state => state.Server, state => state.State);
+        object said = servers.Count > 0 ? new { status, checks, servers } : new { status, checks };
+        return TypedResults.Json(said, statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

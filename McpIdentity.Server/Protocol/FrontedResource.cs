@@ -1,3 +1,7 @@
+using System.Collections.Frozen;
+using System.IO.Enumeration;
+using McpIdentity.Server.Settings;
+
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>A server that this one stands before, as a resource; its URL is our own address and its path.</summary>
@@ -6,4 +10,17 @@ namespace McpIdentity.Server.Protocol;
 /// <param name="Name">What people read.</param>
 /// <param name="Scopes">Its own; empty: those of every MCP server.</param>
 /// <param name="DefaultScopes">What a request gets that asks for none of its own; empty: all that are for everybody.</param>
-internal sealed record FrontedResource(string Server, string Path, string Name, IReadOnlyList<Scope> Scopes, IReadOnlyList<string> DefaultScopes);
+internal sealed record FrontedResource(string Server, string Path, string Name, IReadOnlyList<Scope> Scopes, IReadOnlyList<string> DefaultScopes)
+{
+    /// <summary>Which of its tools wait for a review.</summary>
+    public ToolReview Review { get; init; }
+
+    /// <summary>Which of its scopes a tool needs, by names with <c>*</c> in them; several are separated by spaces.</summary>
+    public IReadOnlyDictionary<string, string> Tools { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>The scopes that a call of the tool needs: those of the longest entry that fits its name.</summary>
+    public IReadOnlyList<string> ScopesOf(string tool) =>
+        Tools.Where(entry => FileSystemName.MatchesSimpleExpression(entry.Key, tool, ignoreCase: false)).OrderByDescending(entry => entry.Key.Length).FirstOrDefault().Value is { } scopes
+            ? scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            : Scopes.Count > 0 ? [] : [ServerScopes.McpCall];
+}

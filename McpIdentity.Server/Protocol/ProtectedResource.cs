@@ -13,7 +13,10 @@ internal sealed record ProtectedResource(Uri Url, IReadOnlyList<Scope> Scopes, I
     public string? Name { get; init; }
 
     /// <summary>Which server behind this one it is (<c>Gateway:Servers</c>), whose policy holds there; null for others.</summary>
-    public string? Server { get; init; }
+    public string? Server => Fronted?.Server;
+
+    /// <summary>The same with what was said of it; null for others.</summary>
+    public FrontedResource? Fronted { get; init; }
 
     /// <summary>Everything that can be granted at it, in the order of the consent page.</summary>
     public IEnumerable<Scope> Grantable => Scopes.Concat(ServerScopes.OfPeople);

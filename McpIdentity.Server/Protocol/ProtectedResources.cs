@@ -94,7 +94,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         return new ProtectedResource(new Uri(url), scopes, server.DefaultScopes.Count > 0 ? server.DefaultScopes : DefaultsOf([.. scopes]))
         {
             Name = server.Name,
-            Server = server.Server,
+            Fronted = server,
         };
     }
 

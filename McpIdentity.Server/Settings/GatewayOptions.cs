@@ -13,6 +13,12 @@ internal sealed class GatewayOptions
     /// Nobody may use anything of them until a rule of <c>Policy</c> says so.
     /// </summary>
     public IDictionary<string, FrontedServerOptions> Servers { get; } = new Dictionary<string, FrontedServerOptions>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// How often each server is asked for its tools, beside the lists that people read: for the catalogue, and to know that it answers.
+    /// <c>00:00:00</c>: never.
+    /// </summary>
+    public TimeSpan CatalogueRefresh { get; set; } = TimeSpan.FromMinutes(15);
 }
 
 /// <summary>An MCP server behind this one.</summary>

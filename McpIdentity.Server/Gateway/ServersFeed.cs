@@ -1,0 +1,70 @@
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Revocation;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Gateway;
+
+/// <summary>Puts in force on this node what servers were added, changed or removed while the programs run, and reads what came of asking each.</summary>
+internal sealed partial class ServersFeed(
+    FrontedServers servers, StoredServers stored, ServerContacts contacts, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<ServersFeed> logger)
+    : SignalledFeed(Signal, signals, time)
+{
+    /// <summary>What the signal says of a server that was added, changed or removed.</summary>
+    public const string Signal = "servers";
+
+    private readonly HashSet<string> _said = [];
+    private Dictionary<string, string> _rows = [];
+    private Dictionary<string, (string Document, FrontedServer Server)> _served = [];
+
+    protected override async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        contacts.Take(await db.GatewayContacts.AsNoTracking().ToListAsync(cancellationToken));
+        var rows = await db.GatewayServers.AsNoTracking().ToListAsync(cancellationToken);
+        if (rows.Count != _rows.Count || rows.Any(row => _rows.GetValueOrDefault(row.Name) != row.Document))
+        {
+            Apply(rows);
+        }
+    }
+
+    protected override void Fails(Exception exception) => CannotRead(exception);
+
+    private void Apply(List<GatewayServer> rows)
+    {
+        var served = new Dictionary<string, (string Document, FrontedServer Server)>();
+        foreach (var one in stored.Judge(rows))
+        {
+            if (one.Problem is not null)
+            {
+                if (_said.Add($"{one.Name} {one.Problem}"))
+                {
+                    CannotServe(one.Name, one.Problem);
+                }
+
+                continue;
+            }
+
+            // The row may only have been encrypted anew: then it is the same server, and keeps its connections.
+            served[one.Name] = _served.TryGetValue(one.Name, out var before) && before.Document == one.Document ? before : (one.Document, new FrontedServer(one.Name, one.Options!));
+        }
+
+        if (served.Count != _served.Count || served.Any(one => !_served.TryGetValue(one.Key, out var before) || !ReferenceEquals(before.Server, one.Value.Server)))
+        {
+            servers.Apply(served.Values.Select(one => one.Server));
+            InForce(served.Count);
+        }
+
+        (_rows, _served) = (rows.ToDictionary(row => row.Name, row => row.Document), served);
+    }
+
+    [LoggerMessage(5021, LogLevel.Information, "{Count} MCP servers that were added while the program runs are in force.")]
+    private partial void InForce(int count);
+
+    [LoggerMessage(5022, LogLevel.Error, "The stored MCP server '{Server}' is not served: {Problem}")]
+    private partial void CannotServe(string server, string problem);
+
+    [LoggerMessage(5023, LogLevel.Error, "The stored MCP servers cannot be read; those in force stay so, and they are read again as soon as the database answers.")]
+    private partial void CannotRead(Exception exception);
+}

@@ -1,0 +1,83 @@
+using System.Threading.Channels;
+
+namespace McpIdentity.Server.Revocation;
+
+/// <summary>
+/// Brings to this node what others have changed: looked at three times a minute, and at once when another node or the command line has
+/// announced it. While the database is away, what is known stays so.
+/// </summary>
+/// <param name="signal">What the signal says.</param>
+internal abstract class SignalledFeed(string signal, RevocationSignals signals, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
+
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly SemaphoreSlim _turn = new(1);
+
+    /// <summary>Reads what is new.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken); // so that an older state never comes after a newer one
+        try
+        {
+            await RunAsync(cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public override void Dispose()
+    {
+        _turn.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>Looks as soon as it can.</summary>
+    protected void Wake() => _wake.Writer.TryWrite(true);
+
+    protected abstract Task RunAsync(CancellationToken cancellationToken);
+
+    /// <summary>It failed, and did not before.</summary>
+    protected abstract void Fails(Exception exception);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using var timer = time.CreateTimer(_ => Wake(), null, Interval, Interval);
+        signals.Heard += Hear;
+        var failing = false;
+        try
+        {
+            await foreach (var _ in _wake.Reader.ReadAllAsync(stoppingToken))
+            {
+                try
+                {
+                    await LoadAsync(stoppingToken);
+                    failing = false;
+                }
+                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+                {
+                    if (!failing)
+                    {
+                        Fails(exception);
+                    }
+
+                    failing = true;
+                }
+            }
+        }
+        finally
+        {
+            signals.Heard -= Hear;
+        }
+    }
+
+    private void Hear(string word)
+    {
+        if (word == signal)
+        {
+            Wake();
+        }
+    }
+}
