@@ -4,6 +4,7 @@ using McpIdentity.Tests.Support;
 namespace McpIdentity.Tests.Gateway;
 
 /// <summary>What cannot work stops the start, with one list of everything.</summary>
+[Parallelizable(ParallelScope.All)]
 internal sealed class FrontedServerSettingsTests
 {
     [Test]

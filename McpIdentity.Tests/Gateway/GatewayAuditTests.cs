@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace McpIdentity.Tests.Gateway;
 
 /// <summary>Every call of a server behind this one is in the security log, with what became of it, and never with what was said.</summary>
+[Parallelizable(ParallelScope.All)]
 internal sealed class GatewayAuditTests
 {
     [Test]

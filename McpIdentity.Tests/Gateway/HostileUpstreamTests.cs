@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace McpIdentity.Tests.Gateway;
 
 /// <summary>Servers that are slow, dead, huge, lying or hostile: each harms its own caller at most, who is told in JSON-RPC.</summary>
+[Parallelizable(ParallelScope.All)]
 internal sealed class HostileUpstreamTests
 {
     private static readonly Dictionary<string, (RequestDelegate Answer, int Status, string Reason)> Kinds = new()

@@ -8,6 +8,7 @@ namespace McpIdentity.Tests.Gateway;
 
 /// <summary>Two people, two clients, two servers, all at once: nothing of one reaches another.</summary>
 [Category("Slow")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class IsolationTests
 {
     private const int Calls = 10_000;

@@ -7,6 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace McpIdentity.Tests.Gateway;
 
 /// <summary>A server that trusts an authorization server of its own, which gives us tokens in the name of our callers (RFC 8693, RFC 7523).</summary>
+[Parallelizable(ParallelScope.All)]
 internal sealed class TokenExchangeTests
 {
     [TestCase("TokenExchange"), TestCase("JwtBearer")]

@@ -8,6 +8,7 @@ namespace McpIdentity.Tests.Gateway;
 
 /// <summary>A server that keeps sessions, of the official TypeScript SDK: each is its owner's alone.</summary>
 [Category("Node")]
+[Parallelizable(ParallelScope.All)]
 internal sealed class UpstreamSessionTests
 {
     private const string Header = "Mcp-Session-Id";
