@@ -8,6 +8,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Policy;
 using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
@@ -163,7 +164,8 @@ internal static class CommandLine
     public static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
     {
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) => level >= LogLevel.Warning || category == typeof(Pruning).FullName);
+        builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) =>
+            (level >= LogLevel.Warning && category != typeof(PolicyInForce).FullName) || category == typeof(Pruning).FullName); // what is odd about a policy its verbs say
     });
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>

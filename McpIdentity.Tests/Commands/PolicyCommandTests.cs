@@ -88,5 +88,6 @@ internal sealed class PolicyCommandTests
     private Task<(int ExitCode, string Output)> RunAsync(params string[] verb) => ServerProcess.RunAsync(
         new ServerStart { Folder = _server.Folder, Arguments = [.. verb, .. Configured, $"--Database:ConnectionString=Data Source={Path.Combine(_server.Folder, "mcpidentity.db")}"] });
 
-    private static JsonElement Parse(string output) => JsonDocument.Parse(output[output.IndexOf('[', StringComparison.Ordinal)..]).RootElement;
+    // What is said of it stands on standard error, before or behind.
+    private static JsonElement Parse(string output) => JsonDocument.Parse(output[output.IndexOf("[\n", StringComparison.Ordinal)..(output.LastIndexOf("\n]", StringComparison.Ordinal) + 2)]).RootElement;
 }
