@@ -76,7 +76,7 @@ internal sealed class AppDescriptions(
         });
         return new(resource?.Name, identifier, [.. scopes])
         {
-            Tools = ToolsOf([.. permissions.Where(permission => offers.CallableWith(identifier, [.. permission.Scopes]).Count > 0)]),
+            Tools = ToolsOf([.. permissions.Where(permission => offers.CallableWith(identifier, [.. permission.Scopes], caller: null).Count > 0)]),
         };
     }
 

@@ -106,10 +106,11 @@ internal static class AuthorizeEndpoint
         request.Scope = string.Join(' ', scopes);
         pending = pending with { Query = QueryOf(request), Scopes = request.Scope };
 
-        var decided = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending, offers.ToolsAt(pending.Resource));
+        var caller = offers.CallerOf(person, pending);
+        var decided = tickets.ReadDecision((string?)request[KnownParameters.Decision], person.SessionId, pending, offers.ToolsAt(pending.Resource, caller));
         var choice = decided is { } decision && !(decision.Choice.Scopes.Count > 0 && await consents.WereEndedSinceAsync(decision.At, person.UserId, pending.ClientId, cancellationToken))
             ? decision.Choice
-            : (request.HasPromptValue(PromptValues.Consent) ? null : await consents.RecallAsync(person.UserId, pending, cancellationToken));
+            : (request.HasPromptValue(PromptValues.Consent) ? null : await consents.RecallAsync(person.UserId, caller, pending, cancellationToken));
         if (choice is null)
         {
             return request.HasPromptValue(PromptValues.None)

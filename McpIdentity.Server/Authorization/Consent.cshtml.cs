@@ -40,7 +40,7 @@ internal sealed class ConsentModel(
     /// <summary>What there is to choose among.</summary>
     public ConsentOffer Offer { get; private set; } = null!;
 
-    /// <summary>What is ticked: at first everything, but for tools that were taken away before.</summary>
+    /// <summary>What is ticked: at first everything, but for tools that were taken away before, and those that are asked for by name.</summary>
     public ConsentChoice Ticked { get; private set; } = null!;
 
     /// <summary>Allow was pressed with nothing left that opens the resource.</summary>
@@ -105,7 +105,7 @@ internal sealed class ConsentModel(
             Reason = choice.Tools is { } tools ? $"only these tools: {string.Join(' ', tools)}" : null,
             SessionId = Person.SessionId,
         });
-        var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource));
+        var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource, Offer.Caller));
         var url = AuthorizeEndpoint.AddressFor(Pending.Query, ticket);
         return allow ? Ending.Allowed(url, Pending.RedirectUri, known) : Ending.Declined(url, Pending.RedirectUri);
     }
@@ -136,11 +136,11 @@ internal sealed class ConsentModel(
 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
-        Offer = offers.For(Pending);
+        Offer = offers.For(Pending, Person);
         var before = Pending.Approval == Approval.Remembered
             ? await remembered.FindAsync(Person.UserId, Pending.ClientId, Pending.RedirectUri, Pending.Resource, cancellationToken)
             : null;
-        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) != false)], StaysConnected: true);
+        Ticked = new ConsentChoice(Offer.Scopes, [.. Offer.Tools.Select(tool => tool.Name).Where(tool => before?.Tools?.Contains(tool) ?? !Offer.Asked.Contains(tool))], StaysConnected: true);
         string[] languages = [.. Pending.Languages, .. PageLanguage.OfBrowser(Request)];
         var rows = (resources.Get(Pending.Resource)?.Grantable ?? [])
             .Where(scope => Offer.Scopes.Contains(scope.Name) && scope.Name != Scopes.OfflineAccess)

@@ -1,6 +1,7 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Policy;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Authorization;
@@ -13,7 +14,7 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
 {
     /// <summary>What holds without a question: the operator's answer, or what the person has allowed this client before at this resource, with the answer going there.</summary>
     /// <returns>Null unless that is all that is asked for.</returns>
-    public async Task<ConsentChoice?> RecallAsync(string userId, PendingAuthorization request, CancellationToken cancellationToken)
+    public async Task<ConsentChoice?> RecallAsync(string userId, PolicyCaller caller, PendingAuthorization request, CancellationToken cancellationToken)
     {
         var asked = request.Scopes.Split(' ');
         if (request.Approval != Approval.Remembered)
@@ -21,7 +22,8 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
             return request.Approval == Approval.ByOperator ? new ConsentChoice(asked, null, StaysConnected: true) : null;
         }
 
-        return await remembered.FindAsync(userId, request.ClientId, request.RedirectUri, request.Resource, cancellationToken) is { } allowed && asked.All(allowed.Scopes.Contains)
+        return await remembered.FindAsync(userId, request.ClientId, request.RedirectUri, request.Resource, cancellationToken) is { } allowed && asked.All(allowed.Scopes.Contains) &&
+            (allowed.Tools is not null || offers.AskedAt(request.Resource, caller).Count == 0) // tools that are asked for by name, of which this person has not been asked
             ? new ConsentChoice(asked, allowed.Tools, StaysConnected: true)
             : null;
     }
@@ -72,6 +74,7 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
 
     // Null where nothing is refused that the scopes open, so that a tool which is added tomorrow is theirs too. Where some were taken
     // away earlier, only a page that showed one of those gives them back: a tool may be away for a while, or too long a list for boxes.
+    // Where policy asks for some, all are named: without names those would not be theirs.
     private string[]? ToolsAfter(string resource, ConsentOffer offer, ConsentChoice choice, Allowed? earlier, IReadOnlyCollection<string> scopes)
     {
         if (choice.Tools is null)
@@ -81,17 +84,17 @@ internal sealed class Consents(McpIdentityDbContext db, RememberedScopes remembe
 
         string[] offered = [.. offer.Tools.Select(tool => tool.Name)];
         var list = RememberedScopes.ParseTools(earlier?.Tools);
-        var had = earlier is null ? [] : list ?? CallableWith(resource, earlier.Scopes.Split(' '));
+        var had = earlier is null ? [] : list ?? CallableWith(resource, earlier.Scopes.Split(' '), offer.Caller).Except(offer.Asked).ToArray();
         string[] left = [.. choice.Tools.Concat(had.Except(offered)).Order(StringComparer.Ordinal)];
-        if (list is not null && offered.All(list.Contains))
+        if ((list is not null && offered.All(list.Contains)) || offer.Asked.Count > 0)
         {
             return left;
         }
 
-        return offered.Concat(CallableWith(resource, scopes)).All(left.Contains) ? null : left;
+        return offered.Concat(CallableWith(resource, scopes, offer.Caller)).All(left.Contains) ? null : left;
     }
 
-    private string[] CallableWith(string resource, IReadOnlyCollection<string> scopes) => [.. offers.CallableWith(resource, scopes).Select(tool => tool.Name)];
+    private string[] CallableWith(string resource, IReadOnlyCollection<string> scopes, PolicyCaller? caller) => [.. offers.CallableWith(resource, scopes, caller).Select(tool => tool.Name)];
 
     private async Task<bool> TryReplaceAsync(string id, Allowed earlier, string[] scopes, ConsentChoice choice, CancellationToken cancellationToken)
     {

@@ -46,6 +46,8 @@ internal static class CommandLine
         AuditCommand.Create(),
         BackupCommand.Create(),
         RestoredCommand.Create(),
+        ServersCommand.Create(),
+        ToolsCommand.Create(),
     };
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>

@@ -16,9 +16,9 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly DirectoryInfo _folder;
 
-    private TestServer(WebApplication app, string baseUrl, DirectoryInfo folder, FakeTimeProvider clock)
+    private TestServer(WebApplication app, string baseUrl, DirectoryInfo folder, FakeTimeProvider clock, string[] settings)
     {
-        (_app, BaseUrl, _folder, Clock) = (app, baseUrl, folder, clock);
+        (_app, BaseUrl, _folder, Clock, Settings) = (app, baseUrl, folder, clock, settings);
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(baseUrl) };
     }
 
@@ -28,6 +28,9 @@ internal sealed class TestServer : IAsyncDisposable
     public string McpUrl => BaseUrl + "/mcp";
 
     public FakeTimeProvider Clock { get; }
+
+    /// <summary>As the command line takes them: a verb with these works beside this server.</summary>
+    public string[] Settings { get; }
 
     public IServiceProvider Services => _app.Services;
 
@@ -62,7 +65,7 @@ internal sealed class TestServer : IAsyncDisposable
         });
         await Program.PrepareAsync(app, CancellationToken.None);
         await app.StartAsync();
-        return new TestServer(app, $"http://localhost:{port}", folder, clock);
+        return new TestServer(app, $"http://localhost:{port}", folder, clock, all);
     }
 
     public async ValueTask DisposeAsync()
