@@ -13,7 +13,7 @@ internal sealed record PolicyCaller(string? Subject, string? ClientId)
     /// <summary>The person's e-mail address, only where it counts (<see cref="Federation.TrustedProviders"/>).</summary>
     public string? Email { get; init; }
 
-    /// <summary>The groups that they are in by the policy in force. They are compared without case.</summary>
+    /// <summary>The groups that they are in by the policy in force, as a set that knows no case.</summary>
     public IReadOnlySet<string> Groups { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>Whether there is no person: the client has the token by its own credentials (RFC 6749 §4.4).</summary>
