@@ -12,7 +12,7 @@ namespace McpIdentity.Server.Gateway;
 /// <summary>Hands what the gate has allowed to one server behind this one, and says what became of it.</summary>
 internal sealed class Forwarding(
     FrontedServer server, FrontedRules rules, UpstreamConnection connection, IHttpForwarder forwarder, UpstreamCredentials credentials, UpstreamSessions sessions,
-    TimeProvider time, GatewayLog log)
+    TimeProvider time, GatewayLog log, CancellationToken stopping)
 {
     private const string FirstWithCacheScope = "2026-07-28"; // revisions are dates
 
@@ -102,7 +102,7 @@ internal sealed class Forwarding(
         ForwardingFailure? failure = null;
         await SessionStream.RunAsync(
             context, async cancel => await known.IsStillGoodAsync(caller, cancel) && await rules.MayStillReachAsync(caller, cancel), time,
-            async () => failure = await SendAsync(context, exchange, _stream));
+            async () => failure = await SendAsync(context, exchange, _stream), stopping);
         return failure;
     }
 

@@ -17,9 +17,12 @@ internal sealed partial class UpstreamConnection : IDisposable
     private readonly CircuitBreakerStateProvider _breaker = new();
     private readonly ConcurrencyLimiter _calls;
     private readonly ConcurrencyLimiter _streams;
+    private readonly TimeSpan _timeout;
+    private ITimer? _ending;
 
     public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
     {
+        _timeout = server.Options.Timeout;
         _calls = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentCalls, QueueLimit = 0 });
         _streams = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentStreams, QueueLimit = 0 });
         var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
@@ -72,8 +75,12 @@ internal sealed partial class UpstreamConnection : IDisposable
     /// <summary>A place among the calls or streams under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
     public RateLimitLease Enter(bool isStream) => (isStream ? _streams : _calls).AttemptAcquire();
 
+    /// <summary>The server is gone, or is another now: calls under way have the time that any call has, then their connections are closed.</summary>
+    public void DisposeAfterCalls(TimeProvider time) => _ending = time.CreateTimer(_ => Dispose(), null, _timeout, Timeout.InfiniteTimeSpan);
+
     public void Dispose()
     {
+        _ending?.Dispose();
         Invoker.Dispose();
         _calls.Dispose();
         _streams.Dispose();
@@ -91,6 +98,7 @@ internal sealed partial class UpstreamConnection : IDisposable
         PooledConnectionLifetime = TimeSpan.FromMinutes(5), // its name may lead elsewhere by then
         EnableMultipleHttp2Connections = true,
         MaxResponseHeadersLength = 64,
+        ActivityHeadersPropagator = null, // it would send on the caller's baggage; the trace goes on by itself (UpstreamExchange)
     };
 
     [LoggerMessage(5001, LogLevel.Warning, "The MCP server '{Server}' failed too often ({Failure}); it is left alone for {Seconds} s.")]

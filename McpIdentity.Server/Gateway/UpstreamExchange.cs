@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using McpIdentity.Mcp.Credentials;
@@ -27,7 +28,7 @@ internal sealed class UpstreamExchange(
     // Mcp-Param-* repeats parameters that a tool declares (MCP 2026-07-28, transports).
     private const string Parameter = "Mcp-Param-";
 
-    private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language", "traceparent", "tracestate"];
+    private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language"];
     private static readonly string[] ComeBack = ["MCP-Protocol-Version", "Retry-After", "Allow"];
 
     /// <summary>What the server answered; null before it has.</summary>
@@ -47,6 +48,11 @@ internal sealed class UpstreamExchange(
             {
                 proxyRequest.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
             }
+        }
+
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("traceparent", activity.Id); // of our own part of the trace
         }
 
         if (session is not null)
@@ -118,6 +124,9 @@ internal sealed class UpstreamExchange(
 
         return type is Json or EventStream;
     }
+
+    // What comes after a body is no header of MCP.
+    public override ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
 
     private async ValueTask<bool> FilterAsync(HttpResponseMessage from, HttpResponse to, bool isStream, CancellationToken cancellationToken)
     {
