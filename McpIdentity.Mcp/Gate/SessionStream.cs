@@ -22,13 +22,15 @@ internal static class SessionStream
     /// <param name="time">Says when.</param>
     /// <param name="run">Answers.</param>
     /// <param name="stopping">Where the host stops, and what answers does not know of it.</param>
-    public static async Task RunAsync(HttpContext context, Func<CancellationToken, ValueTask<bool>> isStillGood, TimeProvider time, Func<Task> run, CancellationToken stopping)
+    /// <returns>Whether it was ended here, by what was asked or because the host stops.</returns>
+    public static async Task<bool> RunAsync(HttpContext context, Func<CancellationToken, ValueTask<bool>> isStillGood, TimeProvider time, Func<Task> run, CancellationToken stopping)
     {
         var aborted = context.RequestAborted;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted, stopping);
         using var timer = new PeriodicTimer(CheckedEvery, time);
         var watching = WatchAsync();
         context.RequestAborted = ended.Token;
+        var wasEnded = false;
         try
         {
             await run();
@@ -36,9 +38,12 @@ internal static class SessionStream
         finally
         {
             context.RequestAborted = aborted;
+            wasEnded = ended.IsCancellationRequested && !aborted.IsCancellationRequested;
             await ended.CancelAsync(); // the watch too, in whatever it waits for
             await watching;
         }
+
+        return wasEnded;
 
         async Task WatchAsync()
         {

@@ -46,8 +46,7 @@ internal sealed class FrontedServers(
             }
 
             var changed = Interlocked.Exchange(ref _changed, new CancellationTokenSource());
-            changed.Cancel();
-            changed.Dispose();
+            changed.Cancel(); // and not disposed: who asks for the token at this moment has it still
         }
     }
 

@@ -6,6 +6,9 @@ internal enum PolicyTargetKind
     Tool,
     Resource,
     Prompt,
+
+    /// <summary>A method that is none of these and has no rule of its own, by its name: only a rule that speaks of everything allows it.</summary>
+    Other,
 }
 
 /// <summary>One tool, resource or prompt of a fronted server.</summary>

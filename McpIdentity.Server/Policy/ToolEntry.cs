@@ -1,3 +1,5 @@
+using McpIdentity.Server.Protocol;
+
 namespace McpIdentity.Server.Policy;
 
 /// <summary>What MCP's annotations say of a tool, in the words of a rule.</summary>
