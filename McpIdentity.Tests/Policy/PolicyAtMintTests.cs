@@ -15,7 +15,10 @@ namespace McpIdentity.Tests.Policy;
 internal sealed class PolicyAtMintTests
 {
     private static readonly ProtectedResource Notes = new(
-        new Uri("https://id.example/mcp/notes"), [new Scope("read", "Read"), new Scope("write", "Write") { OnlyFor = ["@example.com"] }, new Scope("admin", "Administer")], ["read"]) { Server = "notes" };
+        new Uri("https://id.example/mcp/notes"), [new Scope("read", "Read"), new Scope("write", "Write") { OnlyFor = ["@example.com"] }, new Scope("admin", "Administer")], ["read"])
+    {
+        Server = "notes",
+    };
 
     private TestServer _server = null!;
 
