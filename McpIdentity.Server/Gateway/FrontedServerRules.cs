@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>Refuses servers that nobody could reach, and those that would take an address of ours or of one another.</summary>
-internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth) : IValidateOptions<GatewayOptions>
+internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth, PublicAddress address) : IValidateOptions<GatewayOptions>
 {
     private const int MaxNameLength = 63;
 
@@ -52,6 +52,11 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
             (Value(oauth) is { } authorization && path.Equals(authorization.CallbackPath, StringComparison.OrdinalIgnoreCase)) || new PathString(path).StartsWithSegments(Paths.OAuth))
         {
             yield return $"{setting}:Path is {path}, the address of another endpoint or page of this server: choose one of its own, such as /mcp/{name}.";
+        }
+
+        else if (Value(oauth) is { } known && UrlOf(path) is { } url && known.Resources.Any(resource => ResourceRules.IsResourceIdentifier(resource.Resource) && ProtectedResources.IsSame(new Uri(resource.Resource!), url)))
+        {
+            yield return $"{setting}: {url} is an entry of OAuth:Resources already, which would hold in its place: remove it there.";
         }
 
         if (server.DisplayName is { } called && !ResourceRules.AreWords(called))
@@ -155,6 +160,18 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
 
     private static bool IsUrl(string? value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { UserInfo: "", Fragment: "", Host.Length: > 0 } && url.Scheme is "http" or "https";
+
+    private Uri? UrlOf(string path)
+    {
+        try
+        {
+            return new Uri(address.UrlOf(path));
+        }
+        catch (OptionsValidationException)
+        {
+            return null; // said by the rules of Server
+        }
+    }
 
     // What is wrong with other sections is said by their own rules.
     private static T? Value<T>(IOptions<T> options)
