@@ -104,8 +104,9 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
             claims[Claims.EmailVerified] = person.EmailVerified;
         }
 
-        var groups = (await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken)).Groups;
-        claims["groups"] = groups.Order(StringComparer.Ordinal).ToArray();
+        // Those that the policy speaks of: a provider may say hundreds, which are nobody's business here and would not fit into a header.
+        var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        claims["groups"] = who.Groups.Where(group => who.Policy?.NamedGroups.Contains(group) == true).Order(StringComparer.Ordinal).ToArray();
     }
 
     private sealed record Made(string Token, DateTimeOffset At);

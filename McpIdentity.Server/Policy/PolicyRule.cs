@@ -53,7 +53,7 @@ internal sealed class PolicyRule
     public bool Concerns(PolicyCaller caller, string server) =>
         (_servers is null || Array.Exists(_servers, entry => entry.Matches(server))) &&
         (_groups is null || Array.Exists(_groups, caller.Groups.Contains)) && // a caller has hundreds at times, a rule a few
-        (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller)))) &&
+        (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller, Effect == PolicyEffect.Deny ? caller.ClaimedEmail ?? caller.Email : caller.Email)))) &&
         (_clients is null || (caller.ClientId is { } client && Array.Exists(_clients, entry => (caller.IsService || !entry.OnlyService) && entry.Id.Matches(client))));
 
     public bool Matches(PolicyTarget target) => _tools is null || Array.Exists(_tools, entry => entry.Matches(target));
@@ -74,7 +74,7 @@ internal sealed class PolicyRule
             ? mine == its
             : mine.Equals(its, StringComparison.OrdinalIgnoreCase) || PersonEntry.Names(mine, its);
 
-    private static bool Names(string entry, PolicyCaller caller) =>
+    private static bool Names(string entry, PolicyCaller caller, string? address) =>
         entry.StartsWith(Scope.Subject, StringComparison.Ordinal) ? caller.Subject == entry[Scope.Subject.Length..]
-        : caller.Email is { } email && PersonEntry.Names(entry, email);
+        : address is { } email && PersonEntry.Names(entry, email);
 }
