@@ -25,7 +25,7 @@ internal sealed class UpstreamCredentials(IdentityTokens identities)
     };
 
     // Read with each call: it is small, in the system's cache, and may be renewed at any moment.
-    private async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
+    private static async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
     {
         try
         {

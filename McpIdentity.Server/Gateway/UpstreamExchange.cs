@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
 using Yarp.ReverseProxy.Forwarder;
 
