@@ -29,7 +29,7 @@ internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchan
     public void WereRefused(FrontedServer server, VerifiedCaller? caller) => exchange.Forget(server, caller);
 
     // Read with each call: it is small, in the system's cache, and may be renewed at any moment.
-    private async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
+    private static async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
     {
         try
         {

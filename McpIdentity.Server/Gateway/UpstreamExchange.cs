@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace McpIdentity.Tests.Catalogue;
 
-/// <summary>What is known of tools, and which of them are held: docs/tool-catalogue.md, "Review".</summary>
+/// <summary>What is known of tools, and which of them are held: docs/tool-catalogue.md, "Tools and their review".</summary>
 internal sealed class ToolCatalogueTests
 {
     private const string Plain = """{"name":"add","description":"Adds.","inputSchema":{"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"}}},"annotations":{"readOnlyHint":true}}""";

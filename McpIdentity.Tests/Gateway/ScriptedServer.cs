@@ -16,6 +16,12 @@ internal sealed class ScriptedServer : IAsyncDisposable
     /// <summary>How many of them stand on a page.</summary>
     public int PageSize { get; set; } = 1000;
 
+    /// <summary>Whether its pages end.</summary>
+    public bool HasEnd { get; set; } = true;
+
+    /// <summary>Whether it answers with a list at all.</summary>
+    public bool HasList { get; set; } = true;
+
     /// <summary>How often it was asked for its tools.</summary>
     public int Lists { get; private set; }
 
@@ -75,8 +81,13 @@ internal sealed class ScriptedServer : IAsyncDisposable
     private string List(string? cursor)
     {
         Lists++;
+        if (!HasList)
+        {
+            return "{\"tools\":7}";
+        }
+
         var from = cursor is null ? 0 : int.Parse(cursor, System.Globalization.CultureInfo.InvariantCulture);
-        var next = from + PageSize < Tools.Count ? $",\"nextCursor\":\"{from + PageSize}\"" : "";
+        var next = from + PageSize < Tools.Count || !HasEnd ? $",\"nextCursor\":\"{from + PageSize}\"" : "";
         return $"{{\"tools\":[{string.Join(',', Tools.Skip(from).Take(PageSize))}]{next}}}";
     }
 }

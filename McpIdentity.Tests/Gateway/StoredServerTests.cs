@@ -1,9 +1,13 @@
+using System.CommandLine.Parsing;
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -100,6 +104,34 @@ internal sealed class StoredServerTests
 
         await using var scope = _server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().GatewayServers.ExecuteDeleteAsync();
+    }
+
+    [Test]
+    [Category("Docs")]
+    public async Task The_commands_of_the_document_work_in_their_order()
+    {
+        var (review, servers) = (CommandsOf("tools"), CommandsOf("servers"));
+        await RunAsync([.. servers.Take(2)]);
+        _server.Services.GetRequiredService<ToolCatalogue>().Learn("notes", ToolReview.New, [.. _upstream.Tools.Select(tool => JsonDocument.Parse(tool).RootElement)]);
+        await _server.Services.GetRequiredService<CatalogueFeed>().LoadAsync(CancellationToken.None);
+        var said = await RunAsync(review);
+        Assert.That(said, Does.Contain("read, version").And.Contain("allowed: notes read").And.Contain("blocked: notes drop"));
+        Assert.That(await RunAsync([.. servers.Skip(2)]), Does.Contain("Our notes").And.Contain("changed: notes").And.Contain("removed: notes"));
+        Assert.That(await Verbs.DoAsync(_server, "tools", "list"), Does.Not.Contain("notes"), "forgotten with it");
+
+        static string[] CommandsOf(string noun) => [.. ShellBlock.In("docs/tool-catalogue.md").Single(block => block.RunBy == nameof(StoredServerTests) && block.Text.Contains($"-- {noun} ", StringComparison.Ordinal)).Commands];
+
+        async Task<string> RunAsync(string[] commands)
+        {
+            var output = "";
+            foreach (var command in commands)
+            {
+                var words = CommandLineParser.SplitCommandLine(command.Split(" -- ")[1].Replace("http://localhost:3001/mcp", _upstream.Url, StringComparison.Ordinal));
+                output += await Verbs.DoAsync(_server, [.. words]);
+            }
+
+            return output;
+        }
     }
 
     private Task FeedAsync() => _server.Services.GetRequiredService<ServersFeed>().LoadAsync(CancellationToken.None);

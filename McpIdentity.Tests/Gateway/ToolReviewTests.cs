@@ -1,8 +1,11 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Catalogue;
+using McpIdentity.Server.Gateway;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using ModelContextProtocol.AspNetCore;
+using ModelContextProtocol.Server;
 
 namespace McpIdentity.Tests.Gateway;
 
@@ -91,6 +94,67 @@ internal sealed class ToolReviewTests
         await Until.TrueAsync(() => upstream.Lists > lists + 1, "on the schedule");
         Assert.That(catalogue.Find("notes", "t0"), Is.Not.Null, "what is gone stays known");
         Assert.That(await Verbs.DoAsync(server, "servers", "list"), Does.Match("notes +http.* configuration +7 +0 +yes"));
+    }
+
+    [TestCase(HttpServerSessionMode.Stateless), TestCase(HttpServerSessionMode.Stateful)]
+    public async Task What_the_official_SDK_serves_is_the_same_tool_whether_this_server_asks_for_it_or_a_client(HttpServerSessionMode mode)
+    {
+        await using var upstream = await Upstream.StartAsync(mode, mcp => mcp.WithTools(
+        [
+            McpServerTool.Create((int a, string b) => a, new McpServerToolCreateOptions { Name = "add", Title = "Add", Description = "Adds ünïcode & <b>.", ReadOnly = true, UseStructuredContent = true }),
+        ]));
+        await using var server = await TestServer.StartAsync(
+            GatewayScene.Open(upstream.Url, "Gateway:CatalogueRefresh=15m", "Gateway:Servers:notes:Review=Changed", "Gateway:Servers:notes:Upstream:Auth=Header", "Gateway:Servers:notes:Upstream:Value=Bearer ours"));
+        var catalogue = server.Services.GetRequiredService<ToolCatalogue>();
+        await Until.TrueAsync(() => catalogue.Of("notes").Count == 1, "this server has asked");
+        var asked = catalogue.Known("notes", "add")!;
+        Assert.That(upstream.Requests.Select(headers => headers.GetValueOrDefault("Authorization")), Is.All.EqualTo("Bearer ours"));
+
+        var token = await server.TokenForAsync("notes");
+        await using var client = await ModelContextProtocol.Client.McpClient.CreateAsync(new ModelContextProtocol.Client.HttpClientTransport(
+            new() { Endpoint = new Uri($"{server.BaseUrl}/mcp/notes"), AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = $"Bearer {token}" } }));
+        Assert.That((await client.ListToolsAsync()).Select(tool => tool.Name), Is.EqualTo(new[] { "add" }), "nothing is held");
+        Assert.That(catalogue.Known("notes", "add")!.Seen.Hash, Is.EqualTo(asked.Seen.Hash));
+        Assert.That((asked.Seen.Title, asked.Seen.ReadOnly), Is.EqualTo(("Add", (bool?)true)));
+    }
+
+    [TestCase("endless"), TestCase("redirect"), TestCase("hang up"), TestCase("no list"), TestCase("pages without an end")]
+    public async Task A_hostile_one_that_is_asked_for_its_tools_stops_nothing_and_its_state_says_so(string kind)
+    {
+        await using var upstream = kind is "no list" or "pages without an end" ? null : await Upstream.StartAsync(async context =>
+        {
+            switch (kind)
+            {
+                case "endless":
+                    context.Response.ContentType = "application/json";
+                    while (!context.RequestAborted.IsCancellationRequested)
+                    {
+                        await context.Response.Body.WriteAsync(new byte[64 * 1024]);
+                    }
+
+                    break;
+                case "redirect":
+                    context.Response.Redirect("http://169.254.169.254/latest/meta-data/");
+                    break;
+                default:
+                    context.Abort();
+                    break;
+            }
+        });
+        await using var scripted = upstream is null ? await ScriptedServer.StartAsync(kind == "no list" ? [] : ["{\"name\":\"a\"}", "{\"name\":\"b\"}"]) : null;
+        if (scripted is not null)
+        {
+            (scripted.PageSize, scripted.HasEnd, scripted.HasList) = (1, false, kind != "no list");
+        }
+
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream?.Url ?? scripted!.Url, "Gateway:CatalogueRefresh=15m", "Gateway:Servers:notes:MaxAnswerBytes=1000000"));
+
+        var contacts = server.Services.GetRequiredService<ServerContacts>();
+        await Until.TrueAsync(() => contacts.Last("notes") is not null, "it was asked");
+
+        Assert.That(contacts.Last("notes")!.Problem, Is.Not.Empty.And.Length.LessThanOrEqualTo(400));
+        Assert.That(contacts.States, Is.EqualTo(new[] { ("notes", ServerContacts.Unreachable) }));
+        Assert.That((await server.Http.GetAsync("/health/ready")).IsSuccessStatusCode, Is.True);
     }
 
     // The feed of the catalogue runs three times a minute, and at once for what is new.
