@@ -3,8 +3,8 @@ namespace McpIdentity.Server.Gateway;
 /// <summary>What a server behind this one sends, up to a length: nobody may fill our memory, or send without an end.</summary>
 /// <param name="inner">What it sends.</param>
 /// <param name="maxBytes">How long it may be.</param>
-/// <param name="onRead">Called each time when something has come.</param>
-internal sealed class BoundedStream(Stream inner, long maxBytes, Action? onRead = null) : Stream
+/// <param name="onRead">Called each time when something has come, with how much.</param>
+internal sealed class BoundedStream(Stream inner, long maxBytes, Action<int>? onRead = null) : Stream
 {
     private long _read;
 
@@ -26,7 +26,7 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, Action? onRead 
     {
         var read = await inner.ReadAsync(buffer, cancellationToken);
         _read += read;
-        onRead?.Invoke();
+        onRead?.Invoke(read);
         return _read <= maxBytes ? read : throw new UpstreamAnswerException($"its answer is longer than {maxBytes} bytes (MaxAnswerBytes)");
     }
 

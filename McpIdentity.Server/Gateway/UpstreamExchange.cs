@@ -140,7 +140,7 @@ internal sealed class UpstreamExchange(
         idle.CancelAfter(limit);
         try
         {
-            await using var body = new BoundedStream(await from.Content.ReadAsStreamAsync(idle.Token), server.Options.MaxAnswerBytes, () => idle.CancelAfter(limit));
+            await using var body = new BoundedStream(await from.Content.ReadAsStreamAsync(idle.Token), server.Options.MaxAnswerBytes, _ => idle.CancelAfter(limit));
             await (isStream ? filter!.CopyEventsAsync(body, context.Response, idle.Token) : filter!.CopyMessageAsync(body, context.Response, idle.Token));
         }
         catch (Exception exception)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Migrations;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
@@ -18,6 +19,7 @@ internal sealed record UpstreamTools(IReadOnlyList<JsonElement> Tools, string? N
 internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvider time)
 {
     private const int MaxPages = 100;
+    private const int MaxBytesOfAll = 32 * 1024 * 1024;
 
     /// <param name="server">Which one.</param>
     /// <param name="caller">For whom; null: for ourselves.</param>
@@ -85,6 +87,11 @@ internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvi
                 throw new UpstreamAnswerException("it answered tools/list with no list of tools");
             }
 
+            if (tools.Count >= ToolCatalogue.MaxTools)
+            {
+                return tools; // what is beyond is held in any case, and a list without an end fills no memory
+            }
+
             tools.AddRange(list.EnumerateArray().Where(tool => tool.ValueKind == JsonValueKind.Object && ListFilter.NameOf(Policy.PolicyTargetKind.Tool, tool) is not null));
             cursor = result.TryGetProperty("nextCursor", out var next) && next.ValueKind == JsonValueKind.String ? next.GetString() : null;
             if (cursor is null)
@@ -99,6 +106,8 @@ internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvi
     /// <summary>Shows what the server knows us by, and reads no more than it may answer.</summary>
     private sealed class Bounded(FrontedServer server, (string Name, string Value)? credential) : DelegatingHandler
     {
+        private long _read;
+
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             if (credential is { } known)
@@ -107,7 +116,8 @@ internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvi
             }
 
             var answer = await base.SendAsync(request, cancellationToken);
-            var bounded = new StreamContent(new BoundedStream(await answer.Content.ReadAsStreamAsync(cancellationToken), server.Options.MaxAnswerBytes));
+            var left = Math.Min(server.Options.MaxAnswerBytes, MaxBytesOfAll - Interlocked.Read(ref _read));
+            var bounded = new StreamContent(new BoundedStream(await answer.Content.ReadAsStreamAsync(cancellationToken), left, read => Interlocked.Add(ref _read, read)));
             foreach (var (name, values) in answer.Content.Headers)
             {
                 bounded.Headers.TryAddWithoutValidation(name, values);

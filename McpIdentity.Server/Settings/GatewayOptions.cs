@@ -44,7 +44,7 @@ internal sealed class FrontedServerOptions
 
     /// <summary>
     /// Which of its scopes a tool needs, by name, <c>*</c> for any characters: <c>"create_*": "notes:write"</c>. Several are separated by
-    /// spaces; the longest name that fits counts. A tool that no entry fits needs <c>mcp:call</c>, or with scopes of its own nothing.
+    /// spaces; a whole name counts before one with <c>*</c>, and then the longest that fits. A tool that no entry fits needs <c>mcp:call</c>, or with scopes of its own nothing.
     /// </summary>
     public IDictionary<string, string> Tools { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
