@@ -78,13 +78,13 @@ internal sealed class ToolReviewTests
         await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream.Url, "Gateway:CatalogueRefresh=15m", "Gateway:Servers:notes:Review=Changed"));
         var catalogue = server.Services.GetRequiredService<ToolCatalogue>();
         Task<string> HealthAsync() => server.Http.GetStringAsync("/health");
-        await Until.TrueAsync(async () => (await HealthAsync()).Contains("\"notes\":\"unreachable\"", StringComparison.Ordinal), "the server is down, and this one serves");
+        await Until.TrueAsync(async () => (await HealthAsync()).Contains("\"unreachable\":1", StringComparison.Ordinal), "the server is down, and this one serves");
         Assert.That(await HealthAsync(), Does.StartWith("{\"status\":\"ok\""));
 
         upstream.Status = null;
         server.Clock.Advance(TimeSpan.FromMinutes(1));
         await Until.TrueAsync(() => catalogue.Of("notes").Count == 7, "asked again after a minute");
-        await Until.TrueAsync(async () => (await HealthAsync()).Contains("\"notes\":\"ok\"", StringComparison.Ordinal), "it answers");
+        await Until.TrueAsync(async () => (await HealthAsync()).Contains("\"ok\":1", StringComparison.Ordinal), "it answers");
         var lists = upstream.Lists;
 
         Assert.That((await server.CallerOf("notes").CallAsync("tools/list", bearer: await server.TokenForAsync("notes"))).Tools, Has.Exactly(3).Items, "a page, of which nothing is held");
