@@ -225,7 +225,6 @@ internal sealed class GatewayTests
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":["hidden"],"arguments":{}}}""", 400)]
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"arguments":{}}}""", 400)]
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":["tools/call"],"params":{"name":"hidden"}}""", 400)]
-    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}},"params\u017f":{"name":"hidden"}}""", 400)]
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","param\u017f":{"name":"hidden"},"params":{"name":"echo"}}""", 400)]
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","Name":"hidden"}}""", 400)]
     [TestCase("""{"jsonrpc":"2.0","id":7,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":{"a":"hidden"}}}}""", 400)]
