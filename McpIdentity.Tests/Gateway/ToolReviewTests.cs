@@ -16,6 +16,7 @@ internal sealed class ToolReviewTests
     private static readonly TimeSpan Feed = TimeSpan.FromSeconds(20);
 
     [Test]
+    [Category("Slow")]
     public async Task A_description_that_changes_between_two_lists_is_held_shown_to_the_operator_and_allowed_by_its_version()
     {
         await using var upstream = await ScriptedServer.StartAsync(ScriptedServer.Tool("read", "Reads a note."), ScriptedServer.Tool("write"));
