@@ -1,8 +1,5 @@
-using System.Collections.Frozen;
 using System.CommandLine;
 using System.Diagnostics;
-using System.Security.Claims;
-using McpIdentity.Mcp.Credentials;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Catalogue;
@@ -51,7 +48,7 @@ internal static class TestServerCommand
         var started = Stopwatch.GetTimestamp();
         try
         {
-            var found = await services.GetRequiredService<UpstreamListing>().ReadAsync(fronted, person is null ? null : CallerOf(person), cancellationToken);
+            var found = await services.GetRequiredService<UpstreamListing>().ReadAsync(fronted, person?.Id, cancellationToken);
             var took = (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
             if (parsed.GetValue(Table.Output) == "text")
             {
@@ -84,11 +81,4 @@ internal static class TestServerCommand
 
         PolicyDecision Decide(CatalogueTool tool) => policy.Decide(caller, server.Name, new PolicyTarget(PolicyTargetKind.Tool, tool.Name) { ReadOnly = tool.ReadOnly, Destructive = tool.Destructive });
     }
-
-    private static VerifiedCaller CallerOf(User person) => new()
-    {
-        Identity = new ClaimsIdentity(VerifiedCaller.OAuthMethod),
-        Subject = person.Id,
-        Scopes = FrozenSet<string>.Empty,
-    };
 }

@@ -77,7 +77,7 @@ internal sealed partial class RefreshCatalogue(
         string? problem = null;
         try
         {
-            found = await listing.ReadAsync(server, caller: null, cancellationToken);
+            found = await listing.ReadAsync(server, subject: null, cancellationToken);
             catalogue.Learn(server.Name, server.Options.Review, found.Tools);
         }
         catch (UpstreamAnswerException exception)

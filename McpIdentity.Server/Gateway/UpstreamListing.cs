@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Credentials;
@@ -22,16 +24,16 @@ internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvi
     private const int MaxBytesOfAll = 32 * 1024 * 1024;
 
     /// <param name="server">Which one.</param>
-    /// <param name="caller">For whom; null: for ourselves.</param>
+    /// <param name="subject">For whom, by the <c>sub</c> of their tokens; null: for ourselves.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="UpstreamAnswerException">There is no such list; the message says why, after the server's name.</exception>
-    public async Task<UpstreamTools> ReadAsync(FrontedServer server, VerifiedCaller? caller, CancellationToken cancellationToken)
+    public async Task<UpstreamTools> ReadAsync(FrontedServer server, string? subject, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(server.Options.Timeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await AskAsync(server, caller, both.Token);
+            return await AskAsync(server, subject is null ? null : CallerOf(subject), both.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
@@ -44,6 +46,13 @@ internal sealed class UpstreamListing(UpstreamCredentials credentials, TimeProvi
             throw new UpstreamAnswerException(StorableText.ForDisplay(why.Message, McpIdentityDbContext.Lengths.Text) ?? why.GetType().Name);
         }
     }
+
+    private static VerifiedCaller CallerOf(string subject) => new()
+    {
+        Identity = new ClaimsIdentity(VerifiedCaller.OAuthMethod),
+        Subject = subject,
+        Scopes = FrozenSet<string>.Empty,
+    };
 
     private async Task<UpstreamTools> AskAsync(FrontedServer server, VerifiedCaller? caller, CancellationToken cancellationToken)
     {

@@ -59,7 +59,7 @@ internal sealed class FrontedServerTests
     }
 
     private static string Block(string language) =>
-        File.ReadAllText(Repository.PathOf("docs", "gateway.md")).Split($"```{language}\n")[1].Split("```")[0];
+        File.ReadAllText(Repository.PathOf("docs/gateway.md")).Split($"```{language}\n")[1].Split("```")[0];
 
     private static IEnumerable<string> Documented(string language) =>
         new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(Block(language)))).Build().AsEnumerable()

@@ -166,7 +166,10 @@ internal sealed class GatewayTests
 
         var verified = await new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(jwt, new TokenValidationParameters
         {
-            IssuerSigningKeys = keys.Keys, ValidIssuer = _server.BaseUrl, ValidAudience = _identity.Url, ValidTypes = ["identity+jwt"],
+            IssuerSigningKeys = keys.Keys,
+            ValidIssuer = _server.BaseUrl,
+            ValidAudience = _identity.Url,
+            ValidTypes = ["identity+jwt"],
             LifetimeValidator = (_, expires, _, _) => expires - _server.Clock.GetUtcNow().UtcDateTime is { TotalMinutes: > 0 and <= 2 },
         });
         var own = new JsonWebToken(token);

@@ -52,7 +52,10 @@ internal sealed class TokenExchangeTests
         var keys = new JsonWebKeySet(await server.Http.GetStringAsync("/.well-known/jwks.json"));
         var verified = await new JsonWebTokenHandler().ValidateTokenAsync(shown.EncodedToken, new TokenValidationParameters
         {
-            IssuerSigningKeys = keys.Keys, ValidIssuer = server.BaseUrl, ValidAudience = "https://authority.example", ValidateLifetime = false,
+            IssuerSigningKeys = keys.Keys,
+            ValidIssuer = server.BaseUrl,
+            ValidAudience = "https://authority.example",
+            ValidateLifetime = false,
         });
         Assert.Multiple(() =>
         {
