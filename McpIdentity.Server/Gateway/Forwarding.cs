@@ -3,6 +3,7 @@ using System.Net;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
+using McpIdentity.Server.Settings;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
 using Yarp.ReverseProxy.Forwarder;
@@ -12,7 +13,7 @@ namespace McpIdentity.Server.Gateway;
 /// <summary>Hands what the gate has allowed to one server behind this one, and says what became of it.</summary>
 internal sealed class Forwarding(
     FrontedServer server, FrontedRules rules, UpstreamConnection connection, IHttpForwarder forwarder, UpstreamCredentials credentials, UpstreamSessions sessions,
-    TimeProvider time, GatewayLog log)
+    Unconnected unconnected, TimeProvider time, GatewayLog log)
 {
     private const string FirstWithCacheScope = "2026-07-28"; // revisions are dates
 
@@ -29,6 +30,7 @@ internal sealed class Forwarding(
     public async Task RunAsync(HttpContext context, CredentialCheck known, McpCall call, McpAccess access)
     {
         var started = time.GetTimestamp();
+        var answer = server.Options.Upstream.Auth == UpstreamAuth.OAuth ? unconnected.TakeAnswer(context.Request) : LinkAnswer.None;
         var failure = await TryAsync(context, known, call, access);
         log.Called(context, server, call, access, failure, time.GetElapsedTime(started));
         if (failure is null || context.RequestAborted.IsCancellationRequested)
@@ -43,6 +45,12 @@ internal sealed class Forwarding(
         }
 
         context.Response.Clear();
+        if (failure.Reason == ForwardingFailure.NotConnected.Reason && access.Caller is { } caller)
+        {
+            await unconnected.AnswerAsync(context, server, rules, call, caller, answer);
+            return;
+        }
+
         if (failure.RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds;
@@ -65,9 +73,11 @@ internal sealed class Forwarding(
         if (request.Headers.TryGetValue(OpenSessions.Header, out var name) && (session = sessions.Open(name.ToString(), server, access.Caller)) is null)
         {
             // The same for a session of somebody else: who tries identifiers learns nothing (MCP 2025-11-25, transports: 404).
-            return new ForwardingFailure(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
+            return ForwardingFailure.NoSession;
         }
 
+        var isOfNoSession = session == Unconnected.Session;
+        session = isOfNoSession ? null : session;
         var isStream = HttpMethods.IsGet(request.Method) || call.Method == McpMethods.Listen;
         using var place = connection.Enter(isStream);
         if (!place.IsAcquired)
@@ -78,17 +88,40 @@ internal sealed class Forwarding(
         try
         {
             var isPlain = HttpMethods.IsPost(request.Method) && PlainJson.IsWanted(request, call);
-            var exchange = new UpstreamExchange(
-                server, sessions, access.Caller, session, await credentials.ForAsync(server, access.Caller, context.RequestAborted), await FilterAsync(request, call, access.Caller), isPlain);
-            var failure = isStream && access.Caller is { } caller
-                ? await StreamAsync(context, known, caller, exchange)
-                : await (isPlain ? PlainAsync(context, exchange) : SendAsync(context, exchange, _call));
-            if (exchange.Status == HttpStatusCode.Unauthorized)
+            var credential = await credentials.ForAsync(server, access.Caller, context.RequestAborted);
+            for (var isFirst = true; ; isFirst = false)
             {
-                credentials.WereRefused(server, access.Caller);
-            }
+                var exchange = new UpstreamExchange(server, sessions, access.Caller, session, credential, await FilterAsync(request, call, access.Caller), isPlain) { IsOfNoSession = isOfNoSession };
+                var failure = isStream && access.Caller is { } caller
+                    ? await StreamAsync(context, known, caller, exchange)
+                    : await (isPlain ? PlainAsync(context, exchange) : SendAsync(context, exchange, _call));
+                if (exchange.Status != HttpStatusCode.Unauthorized)
+                {
+                    return isOfNoSession && exchange.Status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound ? ForwardingFailure.NoSession : failure;
+                }
 
-            return failure;
+                credentials.WereRefused(server, access.Caller);
+                if (!isFirst)
+                {
+                    return server.Options.Upstream.Auth == UpstreamAuth.OAuth ? ForwardingFailure.NotConnected : failure;
+                }
+
+                if (await credentials.AfterRefusalAsync(server, access.Caller, credential, context.RequestAborted) is not { } other)
+                {
+                    return failure;
+                }
+
+                // Once more with a token that was refreshed: what the person sees is the answer.
+                credential = other;
+                if (request.Body.CanSeek)
+                {
+                    request.Body.Position = 0;
+                }
+            }
+        }
+        catch (NotConnectedException)
+        {
+            return ForwardingFailure.NotConnected;
         }
         catch (UpstreamCredentialException exception)
         {
@@ -145,6 +178,11 @@ internal sealed class Forwarding(
 internal sealed record ForwardingFailure(int Status, int Code, string Message, string Reason, string? Detail = null, string? RetryAfter = null)
 {
     private const int Failed = -32000;
+
+    public static ForwardingFailure NoSession { get; } = new(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
+
+    /// <summary>What the caller is told is <see cref="Unconnected"/>'s to say.</summary>
+    public static ForwardingFailure NotConnected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is not connected", "not_connected");
 
     public static ForwardingFailure Busy(FrontedServer server) => new(
         StatusCodes.Status503ServiceUnavailable, Failed, $"{server.DisplayName} has as many calls under way as it is given at once; try again in a moment.", "upstream_busy", RetryAfter: "1");

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
@@ -34,6 +35,9 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
         Review = Options.Review,
         Tools = Options.Tools.ToDictionary(StringComparer.Ordinal),
     };
+
+    /// <summary>It as people connect their accounts there.</summary>
+    public ConnectableServer Connectable => new(Name, DisplayName, Url, Options.Upstream);
 
     /// <summary>The scopes that a call of the tool needs.</summary>
     public IReadOnlyList<string> ScopesOf(string tool) => Resource.ScopesOf(tool);
