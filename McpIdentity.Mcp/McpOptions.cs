@@ -59,6 +59,7 @@ public sealed class McpOptions
         var other = (McpOptions)MemberwiseClone();
         (other.Path, other.RateLimiting, other.LimitName) = (path, limits, $"mcp {path}");
         other.Auth = new McpAuthOptions { OAuth = Auth.OAuth };
+        other.AuthEnforcement = new AuthEnforcementOptions { RequireValidSession = AuthEnforcement.RequireValidSession }; // who is nobody must not act there as this host
         return other;
     }
 

@@ -115,7 +115,7 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the policy, the servers behind this one and their tools.</summary>
+    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the servers behind this one and their tools, the policy.</summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
@@ -128,9 +128,9 @@ internal static class Program
             () => app.Services.OpenSessionsAsync(cancellationToken),
             () => app.Services.ApplyStaticClientsAsync(cancellationToken),
             () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
-            () => app.Services.LoadPolicyAsync(cancellationToken),
-            () => app.Services.LoadToolCatalogueAsync(cancellationToken),
             () => app.Services.LoadStoredServersAsync(cancellationToken),
+            () => app.Services.LoadToolCatalogueAsync(cancellationToken),
+            () => app.Services.LoadPolicyAsync(cancellationToken), // after the servers that its rules name
         ])
         {
             await app.Services.TryStepAsync(step, cancellationToken);

@@ -71,7 +71,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             ClientId = access.Caller?.ClientId,
             Subject = access.Caller?.Subject,
             Method = call?.Method,
-            Tool = call?.Tool,
+            Tool = access.Server is null ? call?.Tool : call?.Tool ?? call?.Name ?? call?.Reference,
             Server = access.Server,
             Rule = access.Rule,
             AuthMethod = access.Caller?.Method,

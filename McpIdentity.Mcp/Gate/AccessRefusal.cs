@@ -34,6 +34,7 @@ internal sealed class AccessRefusal(IOptions<McpOptions> options)
             $"They can change that: disconnect the app under Connected apps at {Issuer}, connect it again, and allow the tool."),
         // Nothing of the rule, and nothing of what there is: who may not see a tool does not learn whether it exists.
         McpOutcome.PolicyDenied => WriteFinalAsync(context, call, "policy_denied", "The policy of this organisation does not allow this. An administrator can change it."),
+        McpOutcome.WrongParameters => JsonRpcError.WriteAsync(context, StatusCodes.Status400BadRequest, McpCall.InvalidParams, call.WrongParameters, call.Id),
         _ => WriteUnavailableAsync(context, call, access),
     };
 

@@ -16,6 +16,9 @@ internal enum McpOutcome
 
     /// <summary>The host's policy refuses it: neither a scope nor the person brings it back.</summary>
     PolicyDenied,
+
+    /// <summary>The message does not say what it is about.</summary>
+    WrongParameters,
     Unavailable,
     WrongSite,
 }

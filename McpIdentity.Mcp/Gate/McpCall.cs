@@ -90,6 +90,12 @@ internal sealed class McpCall
             return null;
         }
 
+        if (message.TryGetProperty("method", out var said) && said.ValueKind != JsonValueKind.String)
+        {
+            problem = "Invalid request: the method must be a string";
+            return null;
+        }
+
         var method = Text(message, "method");
         var reference = method == McpMethods.Complete ? Member(parameters, "ref", JsonValueKind.Object) : default;
         if (IsAmbiguous(reference, ReferenceMembers))
@@ -150,7 +156,7 @@ internal sealed class McpCall
 
         foreach (var member in element.EnumerateObject())
         {
-            if (!IsOneOf(member, exact) && exact.Contains(member.Name, StringComparer.OrdinalIgnoreCase))
+            if (!IsOneOf(member, exact) && exact.Contains(Fold(member.Name), StringComparer.OrdinalIgnoreCase))
             {
                 return true;
             }
@@ -158,6 +164,9 @@ internal sealed class McpCall
 
         return false;
     }
+
+    // The two letters beyond ASCII that fold to one of it: encoding/json of Go takes them for it, .NET does not (Unicode, CaseFolding.txt).
+    private static string Fold(string name) => name.Replace('\u017F', 's').Replace('\u212A', 'k');
 
     // NameEquals compares the bytes; the name becomes a string only for members that we do not know.
     private static bool IsOneOf(JsonProperty member, string[] names)

@@ -80,7 +80,10 @@ internal sealed class McpGate(
 
         if (!HttpMethods.IsPost(request.Method))
         {
-            return (McpCall.WithoutBody(request.Method), default);
+            // A body that nobody has judged must not reach who might read it.
+            return request.ContentLength is not (null or 0) || request.Headers.TransferEncoding.Count > 0 || (request.ContentLength is null && RequestBody.MayFollow(context))
+                ? (null, new Problem(StatusCodes.Status400BadRequest, McpCall.InvalidRequest, $"A {request.Method} request has no body"))
+                : (McpCall.WithoutBody(request.Method), default);
         }
 
         return RequestBody.IsAcceptableType(request)

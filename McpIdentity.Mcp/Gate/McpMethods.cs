@@ -35,6 +35,9 @@ internal static class McpMethods
     public const string Complete = "completion/complete";
     public const string Listen = "subscriptions/listen";
 
+    /// <summary>Those that are answered with a list of what there is.</summary>
+    public static readonly IReadOnlyList<string> Lists = [ToolsList, "prompts/list", "resources/list", "resources/templates/list"];
+
     private static readonly FrozenDictionary<string, McpMethodKind> Kinds = new Dictionary<string, McpMethodKind>
     {
         [Initialize] = McpMethodKind.FirstContact,

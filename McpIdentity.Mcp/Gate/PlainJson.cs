@@ -1,3 +1,5 @@
+using System.Net.ServerSentEvents;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -11,8 +13,6 @@ internal static class PlainJson
 {
     private const string Json = "application/json";
     private const string EventStream = "text/event-stream";
-
-    private static ReadOnlySpan<byte> DataLine => "data: "u8;
 
     // A stream without an end has no single answer.
     public static bool IsWanted(HttpRequest request, McpCall call) =>
@@ -36,11 +36,11 @@ internal static class PlainJson
             context.Features.Set(original);
         }
 
-        var answer = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        ReadOnlyMemory<byte> answer = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         var response = context.Response;
         if (response.ContentType?.StartsWith(EventStream, StringComparison.OrdinalIgnoreCase) == true)
         {
-            answer = LastMessage(answer);
+            answer = ResponseIn(buffer);
             response.ContentType = Json;
             response.Headers.ContentEncoding = default;
             response.Headers.Remove("X-Accel-Buffering");
@@ -53,22 +53,33 @@ internal static class PlainJson
         }
     }
 
-    // The response is the last event: notifications about the request come before it. The SDK writes a message on one line.
-    private static Memory<byte> LastMessage(Memory<byte> stream)
+    // Notifications about the request may come before the response, and after it.
+    private static ReadOnlyMemory<byte> ResponseIn(MemoryStream stream)
     {
-        var start = stream.Span.LastIndexOf(DataLine);
-        while (start > 0 && stream.Span[start - 1] != (byte)'\n')
+        stream.Position = 0;
+        var last = Array.Empty<byte>();
+        foreach (var item in SseParser.Create(stream, static (_, data) => data.ToArray()).Enumerate().Where(item => item.Data.Length > 0))
         {
-            start = stream.Span[..start].LastIndexOf(DataLine);
+            last = item.Data;
+            if (IsResponse(item.Data))
+            {
+                break;
+            }
         }
 
-        if (start < 0)
-        {
-            return default;
-        }
+        return last;
+    }
 
-        var message = stream[(start + DataLine.Length)..];
-        var end = message.Span.IndexOfAny((byte)'\r', (byte)'\n');
-        return end < 0 ? message : message[..end];
+    private static bool IsResponse(byte[] message)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(message);
+            return document.RootElement.ValueKind == JsonValueKind.Object && !document.RootElement.TryGetProperty("method", out _);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 }

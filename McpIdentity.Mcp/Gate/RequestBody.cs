@@ -18,6 +18,9 @@ internal static class RequestBody
         return string.Create(CultureInfo.InvariantCulture, $"The body is larger than {Math.Min(bound, MaxBytes):N0} bytes");
     }
 
+    /// <summary>Whether a body may come that was not announced (HTTP/2).</summary>
+    public static bool MayFollow(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+
     /// <summary>Null when the body is too large.</summary>
     public static async ValueTask<byte[]?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {

@@ -14,20 +14,23 @@ internal static class SessionStream
     /// session itself remains for who comes back with a good token.
     /// </summary>
     public static Task RunAsync(HttpContext context, OpenSession session, CredentialCheck credentials, TimeProvider time, RequestDelegate sdk) =>
-        RunAsync(context, async cancel => session.Caller is not { } caller || await credentials.IsStillGoodAsync(caller, cancel), time, () => sdk(context));
+        RunAsync(context, async cancel => session.Caller is not { } caller || await credentials.IsStillGoodAsync(caller, cancel), time, () => sdk(context), CancellationToken.None);
 
     /// <summary>Runs what answers with a stream, for as long as its caller may have it.</summary>
     /// <param name="context">The request, which is aborted where that ends.</param>
     /// <param name="isStillGood">Asked regularly.</param>
     /// <param name="time">Says when.</param>
     /// <param name="run">Answers.</param>
-    public static async Task RunAsync(HttpContext context, Func<CancellationToken, ValueTask<bool>> isStillGood, TimeProvider time, Func<Task> run)
+    /// <param name="stopping">Where the host stops, and what answers does not know of it.</param>
+    /// <returns>Whether it was ended here, by what was asked or because the host stops.</returns>
+    public static async Task<bool> RunAsync(HttpContext context, Func<CancellationToken, ValueTask<bool>> isStillGood, TimeProvider time, Func<Task> run, CancellationToken stopping)
     {
         var aborted = context.RequestAborted;
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted, stopping);
         using var timer = new PeriodicTimer(CheckedEvery, time);
         var watching = WatchAsync();
         context.RequestAborted = ended.Token;
+        var wasEnded = false;
         try
         {
             await run();
@@ -35,9 +38,12 @@ internal static class SessionStream
         finally
         {
             context.RequestAborted = aborted;
+            wasEnded = ended.IsCancellationRequested && !aborted.IsCancellationRequested;
             await ended.CancelAsync(); // the watch too, in whatever it waits for
             await watching;
         }
+
+        return wasEnded;
 
         async Task WatchAsync()
         {

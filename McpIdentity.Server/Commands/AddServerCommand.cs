@@ -107,6 +107,7 @@ internal static class AddServerCommand
     // Nobody may use anything until a rule says so: whoever has added a server is to know.
     private static async Task SayPolicyAsync(IServiceProvider services, string name, CancellationToken cancellationToken)
     {
+        await services.LoadStoredServersAsync(cancellationToken);
         await services.LoadPolicyAsync(cancellationToken);
         var isOpen = services.GetRequiredService<PolicyInForce>().Current.Rules.Any(rule => rule.Effect != PolicyEffect.Deny &&
             rule.Written.Servers?.Any(entry => new NamePattern(entry, StringComparison.OrdinalIgnoreCase).Matches(name)) != false);

@@ -127,15 +127,19 @@ internal static class CommandLine
 
     /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>
     /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
-    public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
+    /// <param name="takesWord">As of <see cref="Verb"/>: <see cref="WordsOf"/> has them.</param>
+    public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run, bool takesWord = false) =>
         Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(PathOf(parsed), async () =>
         {
-            await using var app = Build(settings);
+            await using var app = Build([.. settings.Where(setting => !takesWord || setting.StartsWith('-'))]);
             await app.Services.MigrateOnStartAsync(cancellationToken);
             await using var scope = app.Services.CreateAsyncScope();
             scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
             return await run(parsed, scope.ServiceProvider, cancellationToken);
-        }));
+        }), takesWord);
+
+    /// <summary>The words among the settings. An argument of the parser that may be absent, or stand several times, would take the settings too.</summary>
+    public static string[] WordsOf(ParseResult parsed) => [.. parsed.UnmatchedTokens.Where(token => !token.StartsWith('-'))];
 
     /// <summary>The verb with one more option.</summary>
     public static Command With(this Command verb, Option option)

@@ -17,7 +17,7 @@ internal sealed record FrontedServerName(string Name, FrontedServerOptions? Opti
     public const string Configured = "configuration";
     public const string Stored = "stored";
 
-    public string Path => FrontedServerRules.PathOf(Name, Options ?? new FrontedServerOptions());
+    public string Path => FrontedServer.PathOf(Name, Options ?? new FrontedServerOptions());
 
     /// <summary>Without a query, in which a secret may stand.</summary>
     public string Url => Uri.TryCreate(Options?.Url, UriKind.Absolute, out var url) ? url.GetLeftPart(UriPartial.Path) + (url.Query.Length > 0 ? "?…" : "") : "-";

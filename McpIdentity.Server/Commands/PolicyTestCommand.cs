@@ -124,7 +124,7 @@ internal static class PolicyTestCommand
         var through = answer.Caller.IsService || clientId is null ? "" : $" through {clientId}";
         Console.WriteLine(CommandLine.Printable($"{words}: {who}{through}, {target.Kind.ToString().ToLowerInvariant()} {target.Name} at {server}"));
         Console.WriteLine(CommandLine.Printable(rule is null
-            ? target.IsAmbiguous ? "by no rule: an address with a segment . or .. is refused" : "by no rule: what none matches is refused"
+            ? target.IsAmbiguous ? "by no rule: an address that a server may read as another one (\".\", \"..\", encoded without need) is refused" : "by no rule: what none matches is refused"
             : $"by {answer.Decision.Rule}: {rule}"));
         Console.WriteLine(CommandLine.Printable($"groups: {(groups.Length == 0 ? "none" : string.Join("; ", groups))}"));
         Console.WriteLine(CommandLine.Printable($"scopes there: {(answer.Scopes is null ? "all" : answer.Scopes.Count == 0 ? "none" : string.Join(' ', answer.Scopes.Distinct()))}"));

@@ -45,6 +45,7 @@ internal static class TestServerCommand
 
         // In that order: who it is says a JWT of ours, and what they may do the policy in force.
         await services.LoadKeysAsync(cancellationToken);
+        await services.LoadStoredServersAsync(cancellationToken);
         await services.LoadPolicyAsync(cancellationToken);
         var fronted = new FrontedServer(server.Name, server.Options);
         var started = Stopwatch.GetTimestamp();

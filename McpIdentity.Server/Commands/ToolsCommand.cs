@@ -14,18 +14,16 @@ internal static class ToolsCommand
 {
     private const int ShownOfHash = 12;
 
-    private static readonly Argument<string?> Server = new("server") { Description = "Only those of one server.", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Argument<string> Of = new("server") { Description = "Whose." };
-    private static readonly Argument<string[]> Names = new("tool") { Description = "Their names.", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Argument<string> Of = new("server") { Description = "Whose; the names of tools follow." };
     private static readonly Option<bool> All = new("--all") { Description = "All that wait, as they are at this moment." };
     private static readonly Option<string?> Version = new("--version") { Description = "Of one tool: only if it is still what review showed, by the beginning of its hash." };
 
     public static Command Create() => new("tools", "The tools of the MCP servers behind this one.")
     {
-        OfOne(CommandLine.StorageVerb("list", "Lists the tools that are known, and which of them may be used.", "tools list notes", ListAsync).With(Table.Output)),
-        OfOne(CommandLine.StorageVerb("review", "Shows the tools that wait, and what has changed of each.", "tools review notes", ReviewAsync).With(Table.Output)),
-        Some(CommandLine.StorageVerb("allow", "Lets tools be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync).With(All).With(Version)),
-        Some(CommandLine.StorageVerb("block", "Keeps tools from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync)),
+        CommandLine.StorageVerb("list", "Lists the tools that are known, of one server or of all, and which of them may be used.", "tools list notes", ListAsync, takesWord: true).With(Table.Output),
+        CommandLine.StorageVerb("review", "Shows the tools that wait, of one server or of all, and what has changed of each.", "tools review notes", ReviewAsync, takesWord: true).With(Table.Output),
+        Some(CommandLine.StorageVerb("allow", "Lets tools of a server be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync, takesWord: true).With(All).With(Version)),
+        Some(CommandLine.StorageVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true)),
     };
 
     /// <summary>What a tool says of itself, in a word; what it does not say is the worst (MCP, <c>ToolAnnotations</c>).</summary>
@@ -37,16 +35,9 @@ internal static class ToolsCommand
         _ => "destroys",
     };
 
-    private static Command OfOne(Command verb)
-    {
-        verb.Arguments.Add(Server);
-        return verb;
-    }
-
     private static Command Some(Command verb)
     {
         verb.Arguments.Add(Of);
-        verb.Arguments.Add(Names);
         return verb;
     }
 
@@ -96,7 +87,7 @@ internal static class ToolsCommand
 
     private static async Task<int> AllowAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        var (names, all, version) = (parsed.GetValue(Names) ?? [], parsed.GetValue(All), parsed.GetValue(Version));
+        var (names, all, version) = (CommandLine.WordsOf(parsed), parsed.GetValue(All), parsed.GetValue(Version));
         if (all == names.Length > 0 || (version is not null && names.Length != 1))
         {
             await Console.Error.WriteLineAsync("Name tools, or say --all; --version goes with one name.");
@@ -128,7 +119,13 @@ internal static class ToolsCommand
 
     private static async Task<int> BlockAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        var names = parsed.GetValue(Names) ?? [];
+        var names = CommandLine.WordsOf(parsed);
+        if (names.Length == 0)
+        {
+            await Console.Error.WriteLineAsync("Name at least one tool.");
+            return 2;
+        }
+
         if (await RowsAsync(parsed, services, cancellationToken, Of) is not { } rows || await MissingAsync(rows, names))
         {
             return 1;
@@ -162,7 +159,7 @@ internal static class ToolsCommand
     private static async Task<IReadOnlyList<(GatewayTool Row, KnownTool Known, ToolReview Review)>?> RowsAsync(
         ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken, Argument<string>? required = null)
     {
-        var only = required is null ? parsed.GetValue(Server) : parsed.GetRequiredValue(required);
+        var only = required is null ? CommandLine.WordsOf(parsed).FirstOrDefault() : parsed.GetRequiredValue(required);
         if (only is not null && await FrontedServerName.FindAsync(services, only, cancellationToken) is null)
         {
             return null;

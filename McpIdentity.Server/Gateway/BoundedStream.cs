@@ -1,7 +1,10 @@
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>What a server behind this one sends, up to a length: nobody may fill our memory, or send without an end.</summary>
-internal sealed class BoundedStream(Stream inner, long maxBytes) : Stream
+/// <param name="inner">What it sends.</param>
+/// <param name="maxBytes">How long it may be.</param>
+/// <param name="onRead">Called each time when something has come.</param>
+internal sealed class BoundedStream(Stream inner, long maxBytes, Action? onRead = null) : Stream
 {
     private long _read;
 
@@ -23,12 +26,23 @@ internal sealed class BoundedStream(Stream inner, long maxBytes) : Stream
     {
         var read = await inner.ReadAsync(buffer, cancellationToken);
         _read += read;
+        onRead?.Invoke();
         return _read <= maxBytes ? read : throw new UpstreamAnswerException($"its answer is longer than {maxBytes} bytes (MaxAnswerBytes)");
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            inner.Dispose(); // and with it the connection, where there is more to come
+        }
+
+        base.Dispose(disposing);
+    }
 
     public override void Flush()
     {

@@ -13,6 +13,9 @@ namespace McpIdentity.Server.Gateway;
 /// </summary>
 internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy, ToolCatalogue catalogue) : IAccessRules
 {
+    private static readonly FrozenSet<string> General =
+        FrozenSet.Create(StringComparer.Ordinal, [McpMethods.Initialize, "server/discover", "ping", "logging/setLevel", McpMethods.Listen, HttpMethods.Get, HttpMethods.Delete, .. McpMethods.Lists]);
+
     public async ValueTask<McpAccess> DecideAsync(McpCall call, PresentedCredentials credentials, TokenOutcome token, CancellationToken cancellationToken) =>
         await FindAsync(call, credentials, token, cancellationToken) with { Server = server.Name };
 
@@ -32,6 +35,11 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
         {
             // Who has never been seen on this node may be anybody: 503, neither 200 nor 403.
             return new McpAccess(McpOutcome.Unavailable) { Caller = caller, Description = "Who calls cannot be looked up now" };
+        }
+
+        if (IsNameless(call))
+        {
+            return new McpAccess(McpOutcome.WrongParameters) { Caller = caller };
         }
 
         if (TargetOf(call) is not { } target)
@@ -54,28 +62,37 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
         }
 
         string[] missing = [.. NeededFor(target).Where(scope => !caller.Scopes.Contains(scope))];
-        return missing.Length == 0
-            ? new McpAccess(McpOutcome.Allowed) { Caller = caller, Rule = decision.Rule }
+        return missing.Length == 0 ? new McpAccess(McpOutcome.Allowed) { Caller = caller, Rule = decision.Rule }
+            // A client that asked for a scope that no rule grants would get the same answer again, and again.
+            : missing.Any(scope => !MayObtain(who, scope)) ? new McpAccess(McpOutcome.PolicyDenied) { Caller = caller, Rule = $"no rule grants {string.Join(' ', missing)}" }
             : new McpAccess(McpOutcome.InsufficientScopes) { Caller = caller, Rule = decision.Rule, Needed = [.. NeededFor(target)], Missing = missing };
     }
 
     /// <summary>Whether somebody may still have anything of the server, for streams that outlast a decision.</summary>
-    public async ValueTask<bool> MayStillReachAsync(VerifiedCaller caller, CancellationToken cancellationToken) =>
-        policy.MayReach(await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken), server.Name);
+    public async ValueTask<bool> MayStillReachAsync(VerifiedCaller caller, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return policy.MayReach(await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken), server.Name);
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            return true; // what was known last holds, as for the token
+        }
+    }
 
     /// <summary>What takes out of the server's lists what the caller may not have.</summary>
     /// <param name="caller">Who reads.</param>
     /// <param name="marks">Whether their revision knows <c>cacheScope</c>.</param>
     /// <param name="cancellationToken">Ends the wait when the caller has gone.</param>
-    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller? caller, bool marks, CancellationToken cancellationToken)
+    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken)
     {
-        var who = caller is null ? null : await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
         IReadOnlySet<string> held = FrozenSet<string>.Empty;
         return new ListFilter(
-            (kind, entry) => who is not null && ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller!, new PolicyTarget(kind, name)),
+            (kind, entry) => ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller, new PolicyTarget(kind, name)),
             tools => held = catalogue.Learn(server.Name, server.Options.Review, tools),
-            marks,
-            server.Options.MaxAnswerBytes);
+            marks);
     }
 
     // What a person may still obtain by a step-up is shown, or their client would never ask for it.
@@ -85,7 +102,7 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
         var decision = policy.Decide(who, server.Name, target);
         return decision.Effect != PolicyEffect.Deny && !IsHeld(target) &&
             (target.Kind != PolicyTargetKind.Tool || IsLeft(caller, target.Name, decision)) &&
-            (policy.ScopesAt(who, server.Name) is not { } obtainable || NeededFor(target).All(scope => caller.Scopes.Contains(scope) || obtainable.Contains(scope)));
+            NeededFor(target).All(scope => caller.Scopes.Contains(scope) || MayObtain(who, scope));
     }
 
     // A tool that is asked for by name is the client's only where its person has said so by name.
@@ -96,14 +113,27 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
 
     private IReadOnlyList<string> NeededFor(PolicyTarget target) => target.Kind == PolicyTargetKind.Tool ? server.ScopesOf(target.Name) : [];
 
-    // Null: about the server as a whole.
+    private bool MayObtain(PolicyCaller who, string scope) => policy.ScopesAt(who, server.Name) is not { } obtainable || obtainable.Contains(scope);
+
+    // What cannot be read here may be read by a server all the same, as a list for a text is by some.
+    private static bool IsNameless(McpCall call) => call.Method switch
+    {
+        McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe => string.IsNullOrEmpty(call.Name),
+        McpMethods.Complete => string.IsNullOrEmpty(call.Reference),
+        _ => false,
+    };
+
+    // Null: about the server as a whole, and nothing of it is done or said by it alone.
     private PolicyTarget? TargetOf(McpCall call) => call.Method switch
     {
         McpMethods.ToolsCall => Describe(new PolicyTarget(PolicyTargetKind.Tool, call.Tool ?? "")),
         McpMethods.PromptsGet => new PolicyTarget(PolicyTargetKind.Prompt, call.Name ?? ""),
         McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe => new PolicyTarget(PolicyTargetKind.Resource, call.Name ?? ""),
         McpMethods.Complete => new PolicyTarget(call.IsAboutPrompt ? PolicyTargetKind.Prompt : PolicyTargetKind.Resource, call.Reference ?? ""),
-        _ => null,
+        null => null, // the answer to what the server has asked
+        _ when General.Contains(call.Method) || call.Method.StartsWith("notifications/", StringComparison.Ordinal) => null,
+        // Tasks, extensions, and what revisions to come bring: for a rule that speaks of everything.
+        _ => new PolicyTarget(PolicyTargetKind.Other, call.Method),
     };
 
     private PolicyTarget Describe(PolicyTarget target) => target.Kind == PolicyTargetKind.Tool && catalogue.Find(server.Name, target.Name, server.Options.Review) is { } known

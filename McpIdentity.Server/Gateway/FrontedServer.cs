@@ -12,9 +12,12 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
     // Of the gate's lists: only the first can be told what to ask for.
     private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
 
-    public string Path { get; } = Options.Path ?? $"/mcp/{Name}";
+    public string Path => Resource.Path;
 
     public Uri Url { get; } = new(Options.Url!);
+
+    /// <summary>Without the query, in which a secret may stand: for logs, and for whoever reads what we sign.</summary>
+    public string Address => Url.GetLeftPart(UriPartial.Path);
 
     public string DisplayName => Options.DisplayName ?? Name;
 
@@ -27,7 +30,7 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
     /// <summary>It as a resource.</summary>
     public FrontedResource Resource { get; } = new(
         Name,
-        Options.Path ?? $"/mcp/{Name}",
+        PathOf(Name, Options),
         Options.DisplayName ?? Name,
         [.. Options.Scopes.OrderBy(scope => scope.Key, StringComparer.Ordinal).Select(scope => new Scope(scope.Key, scope.Value))],
         [.. Options.DefaultScopes])
@@ -35,6 +38,9 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
         Review = Options.Review,
         Tools = Options.Tools.ToDictionary(StringComparer.Ordinal),
     };
+
+    /// <summary>Where clients reach it.</summary>
+    public static string PathOf(string name, FrontedServerOptions options) => options.Path ?? $"/mcp/{name}";
 
     /// <summary>It as people connect their accounts there.</summary>
     public ConnectableServer Connectable => new(Name, DisplayName, Url, Options.Upstream);

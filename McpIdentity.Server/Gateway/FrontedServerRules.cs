@@ -7,18 +7,18 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>Refuses servers that nobody could reach, and those that would take an address of ours or of one another.</summary>
-internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth) : IValidateOptions<GatewayOptions>
+internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth, PublicAddress address) : IValidateOptions<GatewayOptions>
 {
     private const int MaxNameLength = 63;
 
-    private static readonly string[] ReservedHeaders = ["Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Accept", "Mcp-Session-Id", "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version"];
+    private static readonly string[] ReservedHeaders = ["Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Accept", "Mcp-Session-Id", "Mcp-Method", "Mcp-Name", "MCP-Protocol-Version", "Last-Event-ID", "traceparent"];
 
     public ValidateOptionsResult Validate(string? name, GatewayOptions options)
     {
         string[] problems =
         [
             .. options.Servers.SelectMany(server => Check(server.Key, server.Value, $"{GatewayOptions.Section}:{nameof(GatewayOptions.Servers)}:{server.Key}")),
-            .. options.Servers.GroupBy(server => PathOf(server.Key, server.Value), StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1)
+            .. options.Servers.GroupBy(server => FrontedServer.PathOf(server.Key, server.Value), StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1)
                 .Select(same => $"Gateway:Servers: {string.Join(" and ", same.Select(server => server.Key))} are at the same Path, {same.Key}."),
             .. options.Servers.Count > 0 && Value(oauth) is { Enabled: false } ? ["Gateway:Servers needs this authorization server, but OAuth:Enabled (OAUTH_ENABLED) is false."] : Array.Empty<string>(),
             .. options.CatalogueRefresh != TimeSpan.Zero && (options.CatalogueRefresh < TimeSpan.FromMinutes(1) || options.CatalogueRefresh > TimeSpan.FromDays(7))
@@ -43,15 +43,20 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
             yield return $"{setting}:Url {(server.Url is null ? "is missing" : $"is '{server.Url}'")}; it is the http or https URL of an MCP endpoint, without user name and fragment.";
         }
 
-        var path = PathOf(name, server);
-        if (!PathForm().IsMatch(path))
+        var path = FrontedServer.PathOf(name, server);
+        if (!PathForm().IsMatch(path) || path.Split('/').Any(segment => segment is "." or ".." or ".well-known"))
         {
-            yield return $"{setting}:Path is '{path}'; a path has letters, digits, - . _ ~ between slashes, and none at its end.";
+            yield return $"{setting}:Path is '{path}'; a path has letters, digits, - . _ ~ between slashes, none at its end, and no part that is ., .. or .well-known.";
         }
         else if (Paths.IsTaken(path) || (Value(mcp) is { } own && path.Equals(own.Path, StringComparison.OrdinalIgnoreCase)) ||
             (Value(oauth) is { } authorization && path.Equals(authorization.CallbackPath, StringComparison.OrdinalIgnoreCase)) || new PathString(path).StartsWithSegments(Paths.OAuth))
         {
             yield return $"{setting}:Path is {path}, the address of another endpoint or page of this server: choose one of its own, such as /mcp/{name}.";
+        }
+
+        else if (Value(oauth) is { } known && UrlOf(path) is { } url && known.Resources.Any(resource => ResourceRules.IsResourceIdentifier(resource.Resource) && ProtectedResources.IsSame(new Uri(resource.Resource!), url)))
+        {
+            yield return $"{setting}: {url} is an entry of OAuth:Resources already, which would hold in its place: remove it there.";
         }
 
         if (server.DisplayName is { } called && !ResourceRules.AreWords(called))
@@ -72,7 +77,7 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
         foreach (var (number, value) in new[]
         {
             (nameof(server.MaxAnswerBytes), server.MaxAnswerBytes), (nameof(server.MaxConcurrentCalls), server.MaxConcurrentCalls),
-            (nameof(server.MaxConcurrentStreams), server.MaxConcurrentStreams),
+            (nameof(server.MaxConcurrentStreams), server.MaxConcurrentStreams), (nameof(server.MaxCallsPerCaller), server.MaxCallsPerCaller), (nameof(server.MaxStreamsPerCaller), server.MaxStreamsPerCaller),
             (nameof(server.MaxRequests), server.MaxRequests ?? 1), (nameof(server.MaxToolCalls), server.MaxToolCalls ?? 1),
         })
         {
@@ -168,8 +173,17 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
     private static bool IsUrl(string? value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var url) && url is { UserInfo: "", Fragment: "", Host.Length: > 0 } && url.Scheme is "http" or "https";
 
-    /// <summary>Where clients reach it.</summary>
-    public static string PathOf(string name, FrontedServerOptions server) => server.Path ?? $"/mcp/{name}";
+    private Uri? UrlOf(string path)
+    {
+        try
+        {
+            return new Uri(address.UrlOf(path));
+        }
+        catch (OptionsValidationException)
+        {
+            return null; // said by the rules of Server
+        }
+    }
 
     // What is wrong with other sections is said by their own rules.
     private static T? Value<T>(IOptions<T> options)

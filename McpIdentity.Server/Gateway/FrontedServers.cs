@@ -34,16 +34,19 @@ internal sealed class FrontedServers(
         lock (_changing)
         {
             var before = All;
-            All = [.. options.Value.Servers.Select(server => new FrontedServer(server.Key, server.Value)).Concat(stored).OrderBy(server => server.Name, StringComparer.Ordinal).Select(server => before.FirstOrDefault(known => ReferenceEquals(known.Server.Options, server.Options)) ?? Create(server))];
+            All =
+            [
+                .. options.Value.Servers.Select(server => new FrontedServer(server.Key, server.Value)).Concat(stored).OrderBy(server => server.Name, StringComparer.Ordinal)
+                    .Select(server => before.FirstOrDefault(known => ReferenceEquals(known.Server.Options, server.Options)) ?? Create(server)),
+            ];
             resources.Front([.. All.Select(fronted => fronted.Server.Resource)]);
             foreach (var gone in before.Except(All))
             {
-                gone.Connection.Dispose();
+                gone.Connection.DisposeAfterCalls(time);
             }
 
             var changed = Interlocked.Exchange(ref _changed, new CancellationTokenSource());
-            changed.Cancel();
-            changed.Dispose();
+            changed.Cancel(); // and not disposed: who asks for the token at this moment has it still
         }
     }
 
@@ -72,7 +75,8 @@ internal sealed class FrontedServers(
         var connection = new UpstreamConnection(server, time, loggers.CreateLogger<UpstreamConnection>());
         var forwarding = new Forwarding(
             server, rules, connection, services.GetRequiredService<IHttpForwarder>(), services.GetRequiredService<UpstreamCredentials>(),
-            services.GetRequiredService<UpstreamSessions>(), services.GetRequiredService<Unconnected>(), time, services.GetRequiredService<GatewayLog>());
+            services.GetRequiredService<UpstreamSessions>(), services.GetRequiredService<Unconnected>(), time, services.GetRequiredService<GatewayLog>(),
+            services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         return new Fronted(server, addresses, forwarding, connection);
     }
 }

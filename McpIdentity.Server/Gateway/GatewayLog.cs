@@ -45,7 +45,7 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
 
         if (failure is { Detail: { } detail } && !hasGone)
         {
-            Failed(server.Name, server.Url, Clean(detail), Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier);
+            Failed(server.Name, server.Address, Clean(detail), Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
         LogLevel level, string server, string? method, string? tool, string result, string? subject, string? client, string? rule, long milliseconds, string traceId);
 
     [LoggerMessage(5011, LogLevel.Warning, "The MCP server '{Server}' at {Url} failed a call: {Detail}; trace {TraceId}.")]
-    private partial void Failed(string server, Uri url, string? detail, string traceId);
+    private partial void Failed(string server, string url, string? detail, string traceId);
 
     [LoggerMessage(5012, LogLevel.Error, "The MCP server '{Server}' cannot be called: {Why}")]
     private partial void CredentialMissing(string server, string why);

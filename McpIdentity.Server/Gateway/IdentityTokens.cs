@@ -34,7 +34,7 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
     public async ValueTask<string> ForAsync(FrontedServer server, VerifiedCaller? caller, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var audience = server.Options.Upstream.Audience ?? server.Options.Url!;
+        var audience = server.Options.Upstream.Audience ?? server.Address;
         var key = (address.Issuer, audience, caller?.Subject, caller?.ClientId);
         if (_made.TryGetValue(key, out Made? known) && known!.At + Remembered > now)
         {
@@ -86,7 +86,7 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
             claims["act"] = new Dictionary<string, object> { [Claims.Subject] = client }; // RFC 8693 §4.1
         }
 
-        if (await people.FindAsync(caller.Subject, cancellationToken) is not { } person)
+        if (caller.Subject == caller.ClientId || await people.FindAsync(caller.Subject, cancellationToken) is not { } person)
         {
             return; // a client that speaks for itself
         }
@@ -104,8 +104,9 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
             claims[Claims.EmailVerified] = person.EmailVerified;
         }
 
-        var groups = (await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken)).Groups;
-        claims["groups"] = groups.Order(StringComparer.Ordinal).ToArray();
+        // Those that the policy speaks of: a provider may say hundreds, which are nobody's business here and would not fit into a header.
+        var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        claims["groups"] = who.Groups.Where(group => who.Policy?.NamedGroups.Contains(group) == true).Order(StringComparer.Ordinal).ToArray();
     }
 
     private sealed record Made(string Token, DateTimeOffset At);

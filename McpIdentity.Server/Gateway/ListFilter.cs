@@ -12,8 +12,7 @@ namespace McpIdentity.Server.Gateway;
 /// <param name="mayHave">Whether the reader may have an entry.</param>
 /// <param name="learn">Is shown all tools of a list, those left out too.</param>
 /// <param name="marks">Whether the reader's revision knows the mark.</param>
-/// <param name="maxBytes">The longest message.</param>
-internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHave, Action<IReadOnlyList<JsonElement>> learn, bool marks, int maxBytes)
+internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHave, Action<IReadOnlyList<JsonElement>> learn, bool marks)
 {
     private const string Scope = "cacheScope";
 
@@ -30,7 +29,7 @@ internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHa
 
     /// <summary>Reads an answer to its end, which is one message.</summary>
     /// <exception cref="UpstreamAnswerException">It is too long, or no message.</exception>
-    public async Task CopyMessageAsync(Stream from, HttpResponse to, CancellationToken cancellationToken)
+    public async Task CopyMessageAsync(BoundedStream from, HttpResponse to, CancellationToken cancellationToken)
     {
         var filtered = Filter(await ReadAsync(from, cancellationToken));
         to.ContentLength = filtered.Length;
@@ -39,12 +38,11 @@ internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHa
 
     /// <summary>Copies a stream of messages, each as soon as it is there.</summary>
     /// <inheritdoc cref="CopyMessageAsync" path="/exception"/>
-    public async Task CopyEventsAsync(Stream from, HttpResponse to, CancellationToken cancellationToken)
+    public async Task CopyEventsAsync(BoundedStream from, HttpResponse to, CancellationToken cancellationToken)
     {
         await to.Body.FlushAsync(cancellationToken); // the headers: its reader waits for news
-        var bounded = new BoundedStream(from, maxBytes);
-        var events = SseParser.Create(bounded, static (_, data) => data.ToArray()).EnumerateAsync(cancellationToken);
-        await SseFormatter.WriteAsync(FilterAsync(events, bounded), to.Body, static (item, writer) => writer.Write(item.Data.Span), cancellationToken);
+        var events = SseParser.Create(from, static (_, data) => data.ToArray()).EnumerateAsync(cancellationToken);
+        await SseFormatter.WriteAsync(FilterAsync(events, from), to.Body, static (item, writer) => writer.Write(item.Data.Span), cancellationToken);
     }
 
     /// <summary>One message, without what its reader may not have.</summary>
@@ -135,10 +133,10 @@ internal sealed class ListFilter(Func<PolicyTargetKind, JsonElement, bool> mayHa
         writer.WriteEndArray();
     }
 
-    private async Task<ReadOnlyMemory<byte>> ReadAsync(Stream from, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(BoundedStream from, CancellationToken cancellationToken)
     {
         using var buffer = new MemoryStream();
-        await new BoundedStream(from, maxBytes).CopyToAsync(buffer, cancellationToken);
+        await from.CopyToAsync(buffer, cancellationToken);
         return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
     }
 

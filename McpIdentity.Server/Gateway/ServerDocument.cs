@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Gateway;
@@ -23,7 +24,7 @@ internal static class ServerDocument
                 ? (null, $"it has {unknown[(Root.Length + 1)..]}, which this release does not know.")
                 : (FrontedServerOptions.ReadFrom(section), null);
         }
-        catch (Exception exception) when (exception is FormatException or InvalidDataException or InvalidOperationException)
+        catch (Exception exception) when (exception is JsonException or FormatException or InvalidDataException or InvalidOperationException)
         {
             return (null, exception.GetBaseException().Message.ReplaceLineEndings(" "));
         }

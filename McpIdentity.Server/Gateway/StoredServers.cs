@@ -28,7 +28,7 @@ internal sealed class StoredServers(
     /// <summary>The same of rows that were read: who came first keeps a path.</summary>
     public IReadOnlyList<StoredServer> Judge(IEnumerable<GatewayServer> rows)
     {
-        var paths = configured.Value.Servers.ToDictionary(server => FrontedServerRules.PathOf(server.Key, server.Value), server => server.Key, StringComparer.OrdinalIgnoreCase);
+        var paths = configured.Value.Servers.ToDictionary(server => FrontedServer.PathOf(server.Key, server.Value), server => server.Key, StringComparer.OrdinalIgnoreCase);
         var judged = new List<StoredServer>();
         foreach (var row in rows.OrderBy(row => row.CreatedAt).ThenBy(row => row.Name, StringComparer.Ordinal))
         {
@@ -38,7 +38,7 @@ internal sealed class StoredServers(
             judged.Add(new StoredServer(row.Name, document ?? "", options, problem, row));
             if (problem is null)
             {
-                paths[FrontedServerRules.PathOf(row.Name, options!)] = row.Name;
+                paths[FrontedServer.PathOf(row.Name, options!)] = row.Name;
             }
         }
 
@@ -91,6 +91,6 @@ internal sealed class StoredServers(
         configured.Value.Servers.ContainsKey(name) ? "the configuration has a server of this name, which counts."
         : !oauth.Value.Enabled ? "OAuth:Enabled (OAUTH_ENABLED) is false."
         : rules.Check(name, options, name).ToArray() is { Length: > 0 } problems ? string.Join(" ", problems)
-        : paths.GetValueOrDefault(FrontedServerRules.PathOf(name, options)) is { } other ? $"{other} is at the same Path, {FrontedServerRules.PathOf(name, options)}."
+        : paths.GetValueOrDefault(FrontedServer.PathOf(name, options)) is { } other ? $"{other} is at the same Path, {FrontedServer.PathOf(name, options)}."
         : null;
 }

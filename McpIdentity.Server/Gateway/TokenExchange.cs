@@ -43,7 +43,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
             // Who comes while somebody asks waits for the same answer; nobody's leaving takes it from the others.
             if (!_tokens.TryGetValue(key, out Task<Exchanged>? known) || IsOver(known!))
             {
-                known = AskAsync(server, caller);
+                known = Task.Run(() => AskAsync(server, caller)); // not while others wait here
                 _tokens.Set(key, known, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromHours(1) });
             }
 
@@ -86,7 +86,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
             if (response.IsSuccessStatusCode && Text(root, "access_token") is { Length: > 0 } token && UpstreamCredentials.IsHeaderValue(token) &&
                 string.Equals(Text(root, "token_type"), TokenTypes.Bearer, StringComparison.OrdinalIgnoreCase))
             {
-                var lifetime = root.TryGetProperty("expires_in", out var seconds) && seconds.TryGetInt32(out var number) && number > 0 ? TimeSpan.FromSeconds(number) : UsualLifetime;
+                var lifetime = root.TryGetProperty("expires_in", out var seconds) && seconds.ValueKind == JsonValueKind.Number && seconds.TryGetInt32(out var number) && number > 0 ? TimeSpan.FromSeconds(number) : UsualLifetime;
                 return new Exchanged(token, time.GetUtcNow() + lifetime - (lifetime > 2 * Margin ? Margin : TimeSpan.Zero));
             }
 
@@ -102,7 +102,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
     {
         var upstream = server.Options.Upstream;
         var audience = upstream.Audience ?? upstream.TokenEndpoint!;
-        var form = new Dictionary<string, string> { ["resource"] = server.Options.Url! }; // RFC 8707 §2
+        var form = new Dictionary<string, string> { ["resource"] = server.Address }; // RFC 8707 §2
         if (upstream.ClientSecret is null)
         {
             form["client_id"] = upstream.ClientId!;
@@ -115,7 +115,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
 
         if (upstream.Grant == ExchangeGrant.JwtBearer)
         {
-            var more = new Dictionary<string, object> { ["client_id"] = upstream.ClientId!, ["resource"] = server.Options.Url! };
+            var more = new Dictionary<string, object> { ["client_id"] = upstream.ClientId!, ["resource"] = server.Address };
             if (form.TryGetValue("scope", out var asked))
             {
                 more["scope"] = asked;

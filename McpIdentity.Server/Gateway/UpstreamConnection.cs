@@ -1,3 +1,4 @@
+using System.Net;
 using System.Threading.RateLimiting;
 using Microsoft.Extensions.Http.Resilience;
 using Polly;
@@ -15,13 +16,16 @@ internal sealed partial class UpstreamConnection : IDisposable
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly CircuitBreakerStateProvider _breaker = new();
-    private readonly ConcurrencyLimiter _calls;
-    private readonly ConcurrencyLimiter _streams;
+    private readonly PartitionedRateLimiter<string> _calls;
+    private readonly PartitionedRateLimiter<string> _streams;
+    private readonly TimeSpan _timeout;
+    private ITimer? _ending;
 
     public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
     {
-        _calls = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentCalls, QueueLimit = 0 });
-        _streams = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = server.Options.MaxConcurrentStreams, QueueLimit = 0 });
+        _timeout = server.Options.Timeout;
+        _calls = Places(server.Options.MaxConcurrentCalls, server.Options.MaxCallsPerCaller);
+        _streams = Places(server.Options.MaxConcurrentStreams, server.Options.MaxStreamsPerCaller);
         var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -30,11 +34,12 @@ internal sealed partial class UpstreamConnection : IDisposable
                 MinimumThroughput = 8,
                 SamplingDuration = TimeSpan.FromSeconds(30),
                 BreakDuration = BreakDuration,
+                // What a single call may cause, as an error in what it asked for, says nothing of the server.
                 ShouldHandle = outcome => ValueTask.FromResult(outcome.Outcome switch
                 {
-                    { Exception: OperationCanceledException } => false, // the caller has gone
+                    { Exception: OperationCanceledException } => !outcome.Context.CancellationToken.IsCancellationRequested, // else the caller has gone
                     { Exception: not null } => true,
-                    { Result.StatusCode: >= System.Net.HttpStatusCode.InternalServerError } => true,
+                    { Result.StatusCode: HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout } => true,
                     _ => false,
                 }),
                 OnOpened = outcome =>
@@ -53,15 +58,17 @@ internal sealed partial class UpstreamConnection : IDisposable
             .AddTimeout(new TimeoutStrategyOptions { Timeout = server.Options.Timeout })
             .Build();
 
-        Invoker = new HttpMessageInvoker(new ResilienceHandler(pipeline)
-        {
-            InnerHandler = CreateHandler(),
-        });
+        var handler = CreateHandler();
+        Calls = new HttpMessageInvoker(new ResilienceHandler(pipeline) { InnerHandler = handler });
+        // A stream may wait for its first news as long as it likes.
+        Streams = new HttpMessageInvoker(handler, disposeHandler: false);
     }
 
     public static TimeSpan BreakDuration { get; } = TimeSpan.FromSeconds(15);
 
-    public HttpMessageInvoker Invoker { get; }
+    public HttpMessageInvoker Calls { get; }
+
+    public HttpMessageInvoker Streams { get; }
 
     /// <summary>Whether it is left alone for now, because it failed too often.</summary>
     public bool IsBroken => _breaker.CircuitState is CircuitState.Open or CircuitState.Isolated;
@@ -70,27 +77,42 @@ internal sealed partial class UpstreamConnection : IDisposable
     public string? LastFailure { get; private set; }
 
     /// <summary>A place among the calls or streams under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
-    public RateLimitLease Enter(bool isStream) => (isStream ? _streams : _calls).AttemptAcquire();
+    /// <param name="isStream">Whether it waits for news.</param>
+    /// <param name="caller">Whose it is: nobody takes all places.</param>
+    /// <exception cref="ObjectDisposedException">The server is gone.</exception>
+    public RateLimitLease Enter(bool isStream, string caller) => (isStream ? _streams : _calls).AttemptAcquire(caller);
+
+    /// <summary>The server is gone, or is another now: calls under way have the time that any call has, then their connections are closed.</summary>
+    public void DisposeAfterCalls(TimeProvider time) => _ending = time.CreateTimer(_ => Dispose(), null, _timeout, Timeout.InfiniteTimeSpan);
 
     public void Dispose()
     {
-        Invoker.Dispose();
+        _ending?.Dispose();
+        Streams.Dispose();
+        Calls.Dispose();
         _calls.Dispose();
         _streams.Dispose();
     }
 
     /// <summary>Connections to it that go through no breaker.</summary>
+    private static PartitionedRateLimiter<string> Places(int all, int ofOne) => PartitionedRateLimiter.CreateChained(
+        Partitioned(_ => "", all), Partitioned(caller => caller, ofOne));
+
+    private static PartitionedRateLimiter<string> Partitioned(Func<string, string> key, int places) => PartitionedRateLimiter.Create<string, string>(
+        caller => RateLimitPartition.GetConcurrencyLimiter(key(caller), _ => new ConcurrencyLimiterOptions { PermitLimit = places, QueueLimit = 0 }));
+
     public static SocketsHttpHandler CreateHandler() => new()
     {
         // What it answers is for our caller to read, and not for us to follow, keep or unpack.
         AllowAutoRedirect = false,
         UseCookies = false,
-        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        AutomaticDecompression = DecompressionMethods.None,
         UseProxy = false,
         ConnectTimeout = ConnectTimeout,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5), // its name may lead elsewhere by then
         EnableMultipleHttp2Connections = true,
         MaxResponseHeadersLength = 64,
+        ActivityHeadersPropagator = null, // it would send on the caller's baggage; the trace goes on by itself (UpstreamExchange)
     };
 
     [LoggerMessage(5001, LogLevel.Warning, "The MCP server '{Server}' failed too often ({Failure}); it is left alone for {Seconds} s.")]

@@ -28,12 +28,10 @@ internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchan
         _ => null,
     };
 
-    /// <summary>Another one for a call that was refused with the first; null where there is none.</summary>
+    /// <summary>Another one of the person's own, for a call that was refused with the first.</summary>
     /// <inheritdoc cref="ForAsync" path="/exception"/>
-    public async ValueTask<(string Name, string Value)?> AfterRefusalAsync(FrontedServer server, VerifiedCaller? caller, (string Name, string Value)? refused, CancellationToken cancellationToken) =>
-        server.Options.Upstream.Auth == UpstreamAuth.OAuth && refused is var (_, shown)
-            ? Bearer(await AskVaultAsync(async () => await vault.AfterRefusalAsync(server.Connectable, PersonOf(server, caller), shown["Bearer ".Length..], cancellationToken)) ?? throw new NotConnectedException())
-            : null;
+    public async ValueTask<(string Name, string Value)?> AfterRefusalAsync(FrontedServer server, VerifiedCaller caller, (string Name, string Value)? refused, CancellationToken cancellationToken) =>
+        Bearer(await AskVaultAsync(async () => await vault.AfterRefusalAsync(server.Connectable, PersonOf(server, caller), refused!.Value.Value["Bearer ".Length..], cancellationToken)) ?? throw new NotConnectedException());
 
     /// <summary>The server does not take what it was given.</summary>
     public void WereRefused(FrontedServer server, VerifiedCaller? caller) => exchange.Forget(server, caller);
@@ -57,7 +55,7 @@ internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchan
     }
 
     // Read with each call: it is small, in the system's cache, and may be renewed at any moment.
-    private async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
+    private static async ValueTask<string> ReadAsync(FrontedServer server, string file, CancellationToken cancellationToken)
     {
         try
         {

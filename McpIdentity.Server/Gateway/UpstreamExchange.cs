@@ -1,8 +1,9 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace McpIdentity.Server.Gateway;
@@ -27,7 +28,7 @@ internal sealed class UpstreamExchange(
     // Mcp-Param-* repeats parameters that a tool declares (MCP 2026-07-28, transports).
     private const string Parameter = "Mcp-Param-";
 
-    private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language", "traceparent", "tracestate"];
+    private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language"];
     private static readonly string[] ComeBack = ["MCP-Protocol-Version", "Retry-After", "Allow"];
 
     /// <summary>
@@ -49,10 +50,16 @@ internal sealed class UpstreamExchange(
         proxyRequest.Headers.TryAddWithoutValidation("Accept", HttpMethods.IsGet(request.Method) ? EventStream : $"{Json}, {EventStream}");
         foreach (var (name, values) in request.Headers)
         {
-            if (GoOn.Contains(name, StringComparer.OrdinalIgnoreCase) || name.StartsWith(Parameter, StringComparison.OrdinalIgnoreCase))
+            // What no header may carry (RFC 9110 §5.5) would fail on the way, and look as if the server had.
+            if ((GoOn.Contains(name, StringComparer.OrdinalIgnoreCase) || name.StartsWith(Parameter, StringComparison.OrdinalIgnoreCase)) && values.All(value => UpstreamCredentials.IsHeaderValue(value ?? "")))
             {
                 proxyRequest.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
             }
+        }
+
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            proxyRequest.Headers.TryAddWithoutValidation("traceparent", activity.Id); // of our own part of the trace
         }
 
         if (session is not null)
@@ -62,6 +69,7 @@ internal sealed class UpstreamExchange(
 
         if (credential is { } known)
         {
+            proxyRequest.Headers.Remove(known.Name);
             proxyRequest.Headers.TryAddWithoutValidation(known.Name, known.Value);
         }
 
@@ -83,6 +91,7 @@ internal sealed class UpstreamExchange(
         }
 
         Status = proxyResponse.StatusCode;
+        httpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
         Flaw = FlawOf(proxyResponse);
         if (Flaw is not null)
         {
@@ -107,14 +116,15 @@ internal sealed class UpstreamExchange(
             }
         }
 
-        if (proxyResponse.Headers.TryGetValues(OpenSessions.Header, out var ids) && ids.ToArray() is [{ Length: <= UpstreamSessions.MaxLength } id])
+        if (proxyResponse.Headers.TryGetValues(OpenSessions.Header, out var ids))
         {
-            response.Headers[OpenSessions.Header] = sessions.Seal(id, server, caller);
+            response.Headers[OpenSessions.Header] = sessions.Seal(ids.Single(), server, caller);
         }
 
         if (filter is not null && type is Json or EventStream)
         {
-            return await FilterAsync(proxyResponse, response, type == EventStream, cancellationToken);
+            await FilterAsync(proxyResponse, httpContext, type == EventStream);
+            return false;
         }
 
         if (type == Json || isBuffered)
@@ -125,19 +135,25 @@ internal sealed class UpstreamExchange(
         return type is Json or EventStream;
     }
 
-    private async ValueTask<bool> FilterAsync(HttpResponseMessage from, HttpResponse to, bool isStream, CancellationToken cancellationToken)
+    // What comes after a body is no header of MCP.
+    public override ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
+
+    // YARP knows of nothing that is read here: how long a part may take is said anew with each.
+    private async Task FilterAsync(HttpResponseMessage from, HttpContext context, bool isStream)
     {
-        await using var body = await from.Content.ReadAsStreamAsync(cancellationToken);
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        var limit = HttpMethods.IsGet(context.Request.Method) ? Timeout.InfiniteTimeSpan : server.Options.Timeout;
+        idle.CancelAfter(limit);
         try
         {
-            await (isStream ? filter!.CopyEventsAsync(body, to, cancellationToken) : filter!.CopyMessageAsync(body, to, cancellationToken));
+            await using var body = new BoundedStream(await from.Content.ReadAsStreamAsync(idle.Token), server.Options.MaxAnswerBytes, () => idle.CancelAfter(limit));
+            await (isStream ? filter!.CopyEventsAsync(body, context.Response, idle.Token) : filter!.CopyMessageAsync(body, context.Response, idle.Token));
         }
-        catch (UpstreamAnswerException exception)
+        catch (Exception exception)
         {
-            Flaw = exception.Message;
+            // Whatever it is, the answer is not whole, and may have begun: nothing behind us could clear it.
+            Flaw = exception is UpstreamAnswerException ? exception.Message : $"its answer broke off ({exception.GetBaseException().Message})";
         }
-
-        return false;
     }
 
     // What no MCP server answers its client goes to nobody: an error page, a redirect, what is packed and may grow without measure.
@@ -151,10 +167,13 @@ internal sealed class UpstreamExchange(
             >= 300 and < 400 => $"it answered with a redirect ({(int)answer.StatusCode}), which is not followed",
             >= 500 => $"it answered {(int)answer.StatusCode}",
             < 200 => $"it answered {(int)answer.StatusCode}",
+            _ when answer.Headers.TryGetValues(OpenSessions.Header, out var ids) && ids.ToArray() is not [{ Length: <= UpstreamSessions.MaxLength }] =>
+                $"it gave a session no name, more than one, or one longer than {UpstreamSessions.MaxLength} characters",
             _ when answer.Content.Headers.ContentEncoding.Any(encoding => encoding is not "identity") => "its answer is compressed, which was not asked for",
             _ when type is Json or EventStream => IsTooLong(answer) ? $"its answer is longer than {server.Options.MaxAnswerBytes} bytes (MaxAnswerBytes)" : null,
-            404 or 405 => null,
-            < 300 when type is null => null, // nothing to say, as of a notification or the end of a session; a body without a type stays here
+            // What is said by the status alone, as of a notification (MCP transports: 202), the end of a session, or a request that is refused; a body stays here.
+            202 or 204 or >= 400 => null,
+            _ when type is null => null,
             _ => $"it answered {(int)answer.StatusCode} with {type ?? "nothing"}, which is neither {Json} nor {EventStream}",
         };
     }

@@ -13,7 +13,13 @@ internal sealed record PolicyCaller(string? Subject, string? ClientId)
     /// <summary>The person's e-mail address, only where it counts (<see cref="Federation.TrustedProviders"/>).</summary>
     public string? Email { get; init; }
 
-    /// <summary>The groups that they are in by the policy in force. They are compared without case.</summary>
+    /// <summary>The address that the provider names, whether or not it counts: a rule that refuses holds for who seems to be meant.</summary>
+    public string? ClaimedEmail { get; init; }
+
+    /// <summary>The policy by which the groups are: what is decided about them is decided by the same one. Null: by what is in force.</summary>
+    public PolicySet? Policy { get; init; }
+
+    /// <summary>The groups that they are in by the policy in force, as a set that knows no case.</summary>
     public IReadOnlySet<string> Groups { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>Whether there is no person: the client has the token by its own credentials (RFC 6749 §4.4).</summary>

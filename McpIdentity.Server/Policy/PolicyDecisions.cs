@@ -26,6 +26,8 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
     {
         Provider = person?.Provider,
         Email = person is not null && trusted.CountAddressOf(person) ? person.Email : null,
+        ClaimedEmail = person?.Email,
+        Policy = policy,
         Groups = GroupsOf(policy, person, clientId).Select(group => group.Group).ToHashSet(StringComparer.OrdinalIgnoreCase),
         IsService = person is null,
     };
@@ -40,11 +42,11 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
                 trusted.Include(person.Provider) ? person.Groups : []);
 
     /// <summary>The first rule that matches decides; without one it is refused.</summary>
-    public PolicyDecision Decide(PolicyCaller caller, string server, PolicyTarget target) => inForce.Current.Decide(caller, server, target);
+    public PolicyDecision Decide(PolicyCaller caller, string server, PolicyTarget target) => (caller.Policy ?? inForce.Current).Decide(caller, server, target);
 
     /// <summary>Whether any rule could allow anything there.</summary>
-    public bool MayReach(PolicyCaller caller, string server) => inForce.Current.MayReach(caller, server);
+    public bool MayReach(PolicyCaller caller, string server) => (caller.Policy ?? inForce.Current).MayReach(caller, server);
 
     /// <summary>Which scopes of the server can be granted; null: all of them.</summary>
-    public IReadOnlyList<string>? ScopesAt(PolicyCaller caller, string server) => inForce.Current.ScopesAt(caller, server);
+    public IReadOnlyList<string>? ScopesAt(PolicyCaller caller, string server) => (caller.Policy ?? inForce.Current).ScopesAt(caller, server);
 }

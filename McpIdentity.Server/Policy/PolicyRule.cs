@@ -9,7 +9,7 @@ internal sealed class PolicyRule
     /// <summary>Before a client's id in <c>Clients</c>: where it speaks for itself.</summary>
     public const string Service = "service:";
 
-    private readonly HashSet<string>? _groups;
+    private readonly string[]? _groups;
     private readonly IReadOnlyList<string>? _users;
     private readonly (bool OnlyService, NamePattern Id)[]? _clients;
     private readonly NamePattern[]? _servers;
@@ -21,7 +21,7 @@ internal sealed class PolicyRule
         Effect = ParseEffect(written.Effect) ?? PolicyEffect.Deny;
         Decision = new PolicyDecision(Effect, written.Place);
         Scopes = written.Scopes is null ? null : [.. written.Scopes];
-        _groups = written.Groups?.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        _groups = written.Groups?.ToArray();
         _users = written.Users is null ? null : [.. written.Users];
         _clients = written.Clients?.Select(entry => entry.StartsWith(Service, StringComparison.Ordinal) ? (true, new NamePattern(entry[Service.Length..])) : (false, new NamePattern(entry))).ToArray();
         // Names of servers are keys of the configuration, which knows no case.
@@ -52,8 +52,8 @@ internal sealed class PolicyRule
     /// <summary>Whether it speaks of this caller at this server.</summary>
     public bool Concerns(PolicyCaller caller, string server) =>
         (_servers is null || Array.Exists(_servers, entry => entry.Matches(server))) &&
-        (_groups is null || _groups.Overlaps(caller.Groups)) &&
-        (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller)))) &&
+        (_groups is null || Array.Exists(_groups, caller.Groups.Contains)) && // a caller has hundreds at times, a rule a few
+        (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller, Effect == PolicyEffect.Deny ? caller.ClaimedEmail ?? caller.Email : caller.Email)))) &&
         (_clients is null || (caller.ClientId is { } client && Array.Exists(_clients, entry => (caller.IsService || !entry.OnlyService) && entry.Id.Matches(client))));
 
     public bool Matches(PolicyTarget target) => _tools is null || Array.Exists(_tools, entry => entry.Matches(target));
@@ -74,7 +74,7 @@ internal sealed class PolicyRule
             ? mine == its
             : mine.Equals(its, StringComparison.OrdinalIgnoreCase) || PersonEntry.Names(mine, its);
 
-    private static bool Names(string entry, PolicyCaller caller) =>
+    private static bool Names(string entry, PolicyCaller caller, string? address) =>
         entry.StartsWith(Scope.Subject, StringComparison.Ordinal) ? caller.Subject == entry[Scope.Subject.Length..]
-        : caller.Email is { } email && PersonEntry.Names(entry, email);
+        : address is { } email && PersonEntry.Names(entry, email);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Policy;
@@ -23,6 +24,7 @@ internal sealed class PolicySet
         }
 
         Groups = new PolicyGroups(groups);
+        NamedGroups = spoken.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     }
 
     public IReadOnlyList<PolicyOptions> Documents { get; }
@@ -30,6 +32,9 @@ internal sealed class PolicySet
     public IReadOnlyList<PolicyRule> Rules { get; }
 
     public PolicyGroups Groups { get; }
+
+    /// <summary>The groups that any of it speaks of.</summary>
+    public IReadOnlySet<string> NamedGroups { get; }
 
     /// <summary>
     /// The groups that a document speaks of, whether it defines them or leaves them to the providers: none that comes later says who

@@ -6,6 +6,9 @@ internal enum PolicyTargetKind
     Tool,
     Resource,
     Prompt,
+
+    /// <summary>A method that is none of these and has no rule of its own, by its name: only a rule that speaks of everything allows it.</summary>
+    Other,
 }
 
 /// <summary>One tool, resource or prompt of a fronted server.</summary>
@@ -13,6 +16,9 @@ internal enum PolicyTargetKind
 /// <param name="Name">The name of the tool or prompt; of a resource its address.</param>
 internal sealed record PolicyTarget(PolicyTargetKind Kind, string Name)
 {
+    /// <summary>The name in the spelling that is decided on.</summary>
+    public string Name { get; } = Kind == PolicyTargetKind.Resource ? ResourceAddress.Canonical(Name) : Name;
+
     /// <summary>MCP's <c>readOnlyHint</c>, as the catalogue knows it; null: the server does not say.</summary>
     public bool? ReadOnly { get; init; }
 
@@ -24,11 +30,6 @@ internal sealed record PolicyTarget(PolicyTargetKind Kind, string Name)
 
     public bool IsDestructive => !IsReadOnly && Destructive != false;
 
-    /// <summary>
-    /// Whether it is the address of a resource with a <c>.</c> or <c>..</c> for a segment (RFC 3986 §5.2.4): the server would read
-    /// another address than the one that is decided on.
-    /// </summary>
-    public bool IsAmbiguous => Kind == PolicyTargetKind.Resource && Name.AsSpan().ContainsAny('.', '%') &&
-        Name.Replace("%2e", ".", StringComparison.OrdinalIgnoreCase).Replace("%2f", "/", StringComparison.OrdinalIgnoreCase).Replace("%5c", "/", StringComparison.OrdinalIgnoreCase)
-            .Split('/', '\\', '?', '#').Any(segment => segment is "." or "..");
+    /// <summary>Whether a server may read another resource than the one that is decided on: such an address is refused.</summary>
+    public bool IsAmbiguous => Kind == PolicyTargetKind.Resource && ResourceAddress.IsAmbiguous(Name);
 }

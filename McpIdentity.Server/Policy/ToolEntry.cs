@@ -1,3 +1,5 @@
+using McpIdentity.Server.Protocol;
+
 namespace McpIdentity.Server.Policy;
 
 /// <summary>What MCP's annotations say of a tool, in the words of a rule.</summary>
@@ -26,7 +28,7 @@ internal sealed record ToolEntry(PolicyTargetKind Kind, NamePattern Name, ToolAn
         : entry == Annotated + "destructive" ? new(PolicyTargetKind.Tool, Any, ToolAnnotation.Destructive)
         : entry is "" or Tool or Resource or Prompt || entry.StartsWith(Annotated, StringComparison.Ordinal) ? null
         : entry.StartsWith(Tool, StringComparison.Ordinal) ? new(PolicyTargetKind.Tool, new(entry[Tool.Length..]))
-        : entry.StartsWith(Resource, StringComparison.Ordinal) ? new(PolicyTargetKind.Resource, new(entry[Resource.Length..]))
+        : entry.StartsWith(Resource, StringComparison.Ordinal) ? new(PolicyTargetKind.Resource, new(ResourceAddress.Canonical(entry[Resource.Length..])))
         : entry.StartsWith(Prompt, StringComparison.Ordinal) ? new(PolicyTargetKind.Prompt, new(entry[Prompt.Length..]))
         : new(PolicyTargetKind.Tool, new(entry));
 

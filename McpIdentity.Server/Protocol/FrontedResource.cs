@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.IO.Enumeration;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Protocol;
@@ -18,9 +17,10 @@ internal sealed record FrontedResource(string Server, string Path, string Name, 
     /// <summary>Which of its scopes a tool needs, by names with <c>*</c> in them; several are separated by spaces.</summary>
     public IReadOnlyDictionary<string, string> Tools { get; init; } = FrozenDictionary<string, string>.Empty;
 
-    /// <summary>The scopes that a call of the tool needs: those of the longest entry that fits its name.</summary>
-    public IReadOnlyList<string> ScopesOf(string tool) =>
-        Tools.Where(entry => FileSystemName.MatchesSimpleExpression(entry.Key, tool, ignoreCase: false)).OrderByDescending(entry => entry.Key.Length).FirstOrDefault().Value is { } scopes
+    /// <summary>The scopes that a call of the tool needs: those of the entry that fits its name most closely.</summary>
+    public IReadOnlyList<string> ScopesOf(string tool) => Tools
+        .Select(entry => (Pattern: new NamePattern(entry.Key), Scopes: entry.Value)).Where(entry => entry.Pattern.Matches(tool))
+        .OrderBy(entry => entry.Pattern.IsOpen).ThenByDescending(entry => entry.Pattern.Text.Length).Select(entry => entry.Scopes).FirstOrDefault() is { } scopes
             ? scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)
             : Scopes.Count > 0 ? [] : [ServerScopes.McpCall];
 }

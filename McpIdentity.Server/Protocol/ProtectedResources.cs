@@ -13,12 +13,18 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
 
     private readonly ProtectedResource[] _further = [.. oauth.Value.Resources.Select(Describe)];
-    private IReadOnlyList<FrontedResource> _fronted = [];
-    private ProtectedResource[]? _configured;
+    private Known _known = new([]);
 
     /// <summary>All of them, the default first.</summary>
     // Our own endpoint goes by the address that the request came to; that is one constant but for a developer's tunnel.
-    public IReadOnlyList<ProtectedResource> All => address.IsConfigured ? _configured ??= Named() : Named();
+    public IReadOnlyList<ProtectedResource> All
+    {
+        get
+        {
+            var known = _known;
+            return address.IsConfigured ? known.Configured ??= Named(known.Fronted) : Named(known.Fronted);
+        }
+    }
 
     /// <summary>Every canonical identifier: exactly what stands in <c>aud</c>.</summary>
     public IEnumerable<string> Canonical => All.Select(resource => resource.Identifier);
@@ -63,14 +69,14 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     public static bool IsSame(Uri one, Uri other) => Origin(one) == Origin(other) && one.AbsolutePath.TrimEnd('/') == other.AbsolutePath.TrimEnd('/');
 
     /// <summary>Puts in force which servers this one stands before; they are known at once.</summary>
-    public void Front(IReadOnlyList<FrontedResource> servers) => (_fronted, _configured) = (servers, null);
+    public void Front(IReadOnlyList<FrontedResource> servers) => _known = new Known(servers);
 
     // An entry for our own endpoint adds scopes and words to those it has.
-    private ProtectedResource[] Named()
+    private ProtectedResource[] Named(IReadOnlyList<FrontedResource> servers)
     {
         var own = new Uri(address.UrlOf(mcp.Value.Path));
-        var fronted = _fronted.Select(server => Describe(server, address.UrlOf(server.Path)));
-        if (!mcp.Value.Enabled && _further.Length + _fronted.Count > 0)
+        var fronted = servers.Select(server => Describe(server, address.UrlOf(server.Path)));
+        if (!mcp.Value.Enabled && _further.Length + servers.Count > 0)
         {
             return [.. _further, .. fronted];
         }
@@ -131,4 +137,10 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         Array.Find(resources, resource => resource.Identifier == address.UrlOf(mcp.Value.Path)) ?? (resources.Length == 1 ? resources[0] : null);
 
     private static string Origin(Uri uri) => uri.GetLeftPart(UriPartial.Authority);
+
+    // Both at once, so that nobody puts the resources of other servers beside these.
+    private sealed record Known(IReadOnlyList<FrontedResource> Fronted)
+    {
+        public ProtectedResource[]? Configured { get; set; }
+    }
 }

@@ -66,6 +66,12 @@ internal sealed class FrontedServerOptions
     /// <summary>Streams that wait for news, from this node: each needs two file descriptors. Beyond, 503 with <c>Retry-After</c>.</summary>
     public int MaxConcurrentStreams { get; set; } = 10_000;
 
+    /// <summary>Of the calls under way, so many may be one caller's.</summary>
+    public int MaxCallsPerCaller { get; set; } = 50;
+
+    /// <summary>Of the streams that wait for news, so many may be one caller's.</summary>
+    public int MaxStreamsPerCaller { get; set; } = 200;
+
     /// <summary>Requests of one person in a window of <c>Mcp:RateLimiting</c>; absent, as there.</summary>
     public int? MaxRequests { get; set; }
 

@@ -36,8 +36,7 @@ internal sealed class PolicyCommandTests
         await WriteAsync("wrong.json", """{ "Groups": { "developers": "bob@example.com" }, "Rules": [ { "Effect": "permit" } ] }""");
 
         Assert.That(await SaysAsync(0, "apply", "policy.json", "--note", "the first"), Does.Contain("applied: version 1").And.Contain("stored policy, rule 1 names the server 'github', and there is none of that name now."));
-        Assert.That(await SaysAsync(1, "apply", "wrong.json"), Does.Contain("group developers is spoken of").And.Contain("stored policy, rule 1, Effect is 'permit'").And.Contain("Nothing was applied."));
-        Assert.That(await SaysAsync(1, "check", "--file", "wrong.json"), Does.Contain("Effect is 'permit'"));
+        Assert.That(await SaysAsync(1, "check", "--file", "wrong.json"), Does.Contain("group developers is spoken of").And.Contain("stored policy, rule 1, Effect is 'permit'"));
         Assert.That(await SaysAsync(0, "check", "--file", "proposed.json"), Does.Contain("The policy is valid: 3 rules").And.Contain("names the group 'stuff', which Groups does not define"));
 
         Assert.That(await SaysAsync(0, "test", "--user", "alice@example.com", "--server", "github", "--tool", "create_issue"), Does.Contain("allowed: alice@example.com, tool create_issue at github")
@@ -56,12 +55,10 @@ internal sealed class PolicyCommandTests
 
         Assert.That(await SaysAsync(0, "apply", "proposed.json"), Does.Contain("applied: version 2"));
         Assert.That(await SaysAsync(0, "rollback", "1"), Does.Contain("applied: version 3"));
-        Assert.That(await SaysAsync(1, "rollback", "17"), Does.Contain("There is no version 17."));
         var versions = Parse(await SaysAsync(0, "versions", "-o", "json"));
         Assert.That(versions.EnumerateArray().Select(version => (version.GetProperty("version").GetInt64(), version.Text("note"), version.GetProperty("in_force").GetBoolean())),
             Is.EqualTo([(3L, "as version 1", true), (2L, (string?)null, false), (1L, "the first", false)]));
         Assert.That(await SaysAsync(0, "show"), Does.Contain("Policy:Rules:0").And.Contain("stored policy, rule 1").And.Contain("Policy:Groups:developers").And.Contain("create_*"));
-        Assert.That(await SaysAsync(0, "show", "--version", "2"), Does.Contain("annotation:read-only"));
         var (_, audit) = await RunAsync("audit", "list", "-o", "json");
         Assert.That(Parse(audit).EnumerateArray().Select(act => act.Text("event")).Where(act => act!.StartsWith("policy_", StringComparison.Ordinal)),
             Is.EquivalentTo(["policy_applied", "policy_applied", "policy_rolled_back"]));

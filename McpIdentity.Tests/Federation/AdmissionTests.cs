@@ -98,6 +98,11 @@ internal sealed class AdmissionTests
         Assert.That(string.Join(' ', identity!.Groups), Is.EqualTo(groups));
     }
 
+    [TestCase("_claim_names", "{\"groups\":\"src1\"}", true), TestCase("hasgroups", "true", true), TestCase("_claim_names", "{\"address\":\"src1\"}", false), TestCase("groups", "Finance", false)]
+    [Category("Policy")]
+    public void Groups_that_Entra_left_out_are_noticed(string claim, string value, bool isLacking) =>
+        Assert.That(UpstreamIdentity.LacksGroups(Claims(("sub", "s"), (claim, value))), Is.EqualTo(isLacking));
+
     private static UpstreamProvider Microsoft(string tenant)
     {
         var options = new UpstreamProviderOptions();

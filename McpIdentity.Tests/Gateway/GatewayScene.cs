@@ -5,8 +5,8 @@ namespace McpIdentity.Tests.Gateway;
 /// <summary>Servers behind this one, and people who are connected to them.</summary>
 internal static class GatewayScene
 {
-    /// <summary>One server under the name <c>notes</c>, which everybody may use.</summary>
-    public static string[] Open(string url, params string[] more) => [$"Gateway:Servers:notes:Url={url}", "Policy:Rules:0:Effect=allow", .. more];
+    /// <summary>One server under the name <c>notes</c>, which everybody may use, and which nobody asks by itself.</summary>
+    public static string[] Open(string url, params string[] more) => [$"Gateway:Servers:notes:Url={url}", "Gateway:CatalogueRefresh=0", "Policy:Rules:0:Effect=allow", .. more];
 
     /// <summary>An access token for one of the servers.</summary>
     public static async Task<string> TokenForAsync(this TestServer server, string name, string user = "alice", string scope = "mcp mcp:call")

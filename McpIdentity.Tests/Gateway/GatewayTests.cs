@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -218,6 +219,59 @@ internal sealed class GatewayTests
         }
 
         Assert.That((await caller.CallAsync("tools/call", new { name = "hidden_or_not_there", arguments = new { } }, token)).Status, Is.Not.EqualTo(403), "what no rule names is for the server to answer");
+    }
+
+    // What the gate does not read, a lenient server might: each is refused before it reaches one.
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":["hidden"],"arguments":{}}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"arguments":{}}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":["tools/call"],"params":{"name":"hidden"}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}},"params\u017f":{"name":"hidden"}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","param\u017f":{"name":"hidden"},"params":{"name":"echo"}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","Name":"hidden"}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":{"a":"hidden"}}}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":["notes://hidden/secret"]}}""", 400)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"NOTES://hidden/secret"}}""", 403)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"notes://%68idden/secret"}}""", 403)]
+    [TestCase("""{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"notes://today/..%2fhidden/secret"}}""", 403)]
+    public async Task What_another_reader_might_take_for_a_hidden_thing_goes_nowhere(string body, int status)
+    {
+        var token = await _server.TokenForAsync("plain");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp/plain") { Content = new StringContent(body, Encoding.UTF8, "application/json"), Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
+
+        using var answer = await _server.Http.SendAsync(request);
+
+        Assert.That((int)answer.StatusCode, Is.EqualTo(status), await answer.Content.ReadAsStringAsync());
+    }
+
+    [TestCase("GET"), TestCase("DELETE")]
+    public async Task A_body_where_there_is_none_goes_nowhere(string method)
+    {
+        var token = await _server.TokenForAsync("plain");
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/mcp/plain")
+        {
+            Content = JsonContent.Create(new { jsonrpc = "2.0", id = 7, method = "tools/call", @params = new { name = "hidden" } }),
+            Headers = { Authorization = new AuthenticationHeaderValue("Bearer", token) },
+        };
+
+        using var answer = await _server.Http.SendAsync(request);
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), await answer.Content.ReadAsStringAsync());
+    }
+
+    [Test]
+    public async Task A_method_that_no_table_knows_needs_a_rule_about_everything()
+    {
+        await using var server = await TestServer.StartAsync(
+            $"Gateway:Servers:notes:Url={_plain.Url}", $"Gateway:Servers:open:Url={_plain.Url}", "Gateway:CatalogueRefresh=0",
+            "Policy:Rules:0:Tools=echo", "Policy:Rules:0:Effect=allow", "Policy:Rules:1:Servers=open", "Policy:Rules:1:Effect=allow");
+        var (narrow, open) = (await server.TokenForAsync("notes"), await server.TokenForAsync("open"));
+
+        foreach (var method in new[] { "tasks/list", "tasks/result", "vendor/deleteAll", "Tools/Call", "tools/call ", "tools/list/" })
+        {
+            Assert.That((await server.CallerOf("notes").CallAsync(method, new { name = "hidden" }, narrow)).Reason, Is.EqualTo("policy_denied"), method);
+        }
+
+        Assert.That((await server.CallerOf("open").CallAsync("tasks/list", bearer: open)).Status, Is.Not.EqualTo(403));
     }
 
     // MCP 2026-07-28: a list that depends on its reader is private.

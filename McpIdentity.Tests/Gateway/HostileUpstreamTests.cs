@@ -101,6 +101,39 @@ internal sealed class HostileUpstreamTests
         });
     }
 
+    // What only their own call meets is no failure of the server: a header that cannot be sent, an error for bad arguments.
+    [Test]
+    public async Task One_caller_does_not_take_it_from_the_others()
+    {
+        await using var upstream = await Upstream.StartAsync(context => context.Request.Method == "POST" && context.Request.Headers.ContainsKey("Mcp-Param-Bad")
+            ? Write(context, 500, "application/json", "{}") : Write(context, 200, "application/json", List("fine")));
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream.Url));
+        var (alice, bob) = (await server.TokenForAsync("notes"), await server.TokenForAsync("notes", "bob"));
+
+        for (var i = 0; i < 20; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp/notes") { Content = new StringContent("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\"}", Encoding.UTF8, "application/json") };
+            request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + alice);
+            request.Headers.TryAddWithoutValidation("Mcp-Param-Bad", "1");
+            using var answer = await server.Http.SendAsync(request);
+            Assert.That((int)answer.StatusCode, Is.EqualTo(502));
+        }
+
+        Assert.That((await server.CallerOf("notes").CallAsync("tools/list", bearer: bob)).Status, Is.EqualTo(200));
+    }
+
+    // Express answers so, and Flask: without it no client of theirs would get past its first notification.
+    [TestCase(202, "text/plain", "Accepted"), TestCase(202, "text/html", ""), TestCase(204, "", ""), TestCase(400, "text/plain", "Bad Request"), TestCase(404, "text/html", "<h1>Not found</h1>")]
+    public async Task What_the_status_says_needs_no_body(int status, string type, string body)
+    {
+        await using var upstream = await Upstream.StartAsync(context => Write(context, status, type, body));
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream.Url));
+
+        var answer = await server.CallerOf("notes").CallAsync("notifications/initialized", bearer: await server.TokenForAsync("notes"));
+
+        Assert.That((answer.Status, answer.Body), Is.EqualTo((status, "")));
+    }
+
     [Test]
     public async Task One_that_does_not_answer_in_time_is_504()
     {
@@ -188,6 +221,11 @@ internal sealed class HostileUpstreamTests
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = type.Length > 0 ? type : null;
+        if (status == 204)
+        {
+            return Task.CompletedTask;
+        }
+
         foreach (var (name, value) in headers)
         {
             context.Response.Headers[name] = value;

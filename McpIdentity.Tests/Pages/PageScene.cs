@@ -1,7 +1,11 @@
 using System.Net;
+using System.Text.Json;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
 namespace McpIdentity.Tests.Pages;
@@ -30,6 +34,7 @@ internal sealed class PageScene : IAsyncDisposable
     private TestServer _organisation = null!;
     private TestServer _careful = null!;
     private TestServer _strict = null!;
+    private TestServer _gateway = null!;
 
     private PageScene()
     {
@@ -64,7 +69,10 @@ internal sealed class PageScene : IAsyncDisposable
             $"OAuth:Providers:staff:Icon={scene._folder.File("logo.svg")}", "OAuth:ProviderOrder=staff,google,github");
         scene._careful = await scene.StartAsync("OAuth:Registration:Policy=Approval", "OAuth:AllowedEmailDomains:0=elsewhere.example", "Mcp:RateLimiting:Enabled=false");
         scene._strict = await scene.StartAsync("Mcp:RateLimiting:AuthEndpointMaxRequests=1");
-        scene.States = [.. await scene.SigningInAsync(), .. await scene.ConsentAsync(), .. await scene.AccountAsync(), .. scene.Others(), .. scene.Errors()];
+        scene._gateway = await scene.StartAsync(
+            "Gateway:Servers:notes:Url=http://127.0.0.1:9/mcp", "Gateway:Servers:notes:DisplayName=Notes of the team", "Gateway:CatalogueRefresh=0",
+            "Policy:Rules:0:Tools=delete_all", "Policy:Rules:0:Effect=ask", "Policy:Rules:1:Effect=allow");
+        scene.States = [.. await scene.SigningInAsync(), .. await scene.ConsentAsync(), .. await scene.FrontedAsync(), .. await scene.AccountAsync(), .. scene.Others(), .. scene.Errors()];
         return scene;
     }
 
@@ -157,6 +165,31 @@ internal sealed class PageScene : IAsyncDisposable
             new("declined-program", Alice, page => DecideAsync(page, program, "deny")),
             new("declined-links", Alice, page => DecideAsync(page, links, "deny")),
             new("going-on", Alice, page => DecideAsync(page, web, "deny")),
+        ];
+    }
+
+    private async Task<IEnumerable<PageState>> FrontedAsync()
+    {
+        _gateway.Services.GetRequiredService<ToolCatalogue>().Learn("notes", ToolReview.None,
+        [
+            .. new[]
+            {
+                """{"name":"search","title":"Search notes","description":"Finds notes by their words.","annotations":{"readOnlyHint":true}}""",
+                """{"name":"add_note","description":"Adds a note.","annotations":{"destructiveHint":false}}""",
+                """{"name":"edit_note","description":"Writes a note anew."}""",
+                """{"name":"delete_all","description":"Deletes every note of the team.","annotations":{"destructiveHint":true}}""",
+            }.Select(tool => JsonDocument.Parse(tool).RootElement),
+        ]);
+        using var alice = new Person(_gateway);
+        var client = await OAuthClient.RegisterPublicAsync(_gateway);
+        await client.ConnectAsync(alice);
+        return
+        [
+            new("consent-fronted-tools", CookiesOf(alice), async page =>
+            {
+                await page.GotoAsync(client.AuthorizeUrl(("resource", $"{_gateway.BaseUrl}/mcp/notes"), ("scope", "mcp mcp:call")));
+                await page.Locator("summary").Last.ClickAsync();
+            }),
         ];
     }
 

@@ -15,7 +15,10 @@ namespace McpIdentity.Tests.Policy;
 internal sealed class PolicyAtMintTests
 {
     private static readonly ProtectedResource Notes = new(
-        new Uri("https://id.example/mcp/notes"), [new Scope("read", "Read"), new Scope("write", "Write") { OnlyFor = ["@example.com"] }, new Scope("admin", "Administer")], ["read"]) { Server = "notes" };
+        new Uri("https://id.example/mcp/notes"), [new Scope("read", "Read"), new Scope("write", "Write") { OnlyFor = ["@example.com"] }, new Scope("admin", "Administer")], ["read"])
+    {
+        Fronted = new FrontedResource("notes", "/mcp/notes", "Notes", [], []),
+    };
 
     private TestServer _server = null!;
 
@@ -41,7 +44,7 @@ internal sealed class PolicyAtMintTests
         var person = email is null ? null : new VouchedPerson("somebody", DemoProvider.Name, email, true) { Groups = groups.Split(' ') };
 
         Assert.That(string.Join(' ', Holders.Withheld(Notes, person, client).Order()), Is.EqualTo(withheld));
-        Assert.That(Holders.Withheld(Notes with { Server = null }, person, client), Does.Not.Contain("admin").And.Not.Contain("read"), "elsewhere policy says nothing");
+        Assert.That(Holders.Withheld(Notes with { Fronted = null }, person, client), Does.Not.Contain("admin").And.Not.Contain("read"), "elsewhere policy says nothing");
     }
 
     [Test]

@@ -1,12 +1,16 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using McpIdentity.Server.Policy;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Settings;
+using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Policy;
 
 /// <summary>How a policy is written: docs/policy.md, "Where rules stand".</summary>
 [Category("Policy")]
 [Parallelizable(ParallelScope.All)]
-internal sealed class PolicySettingsTests
+internal sealed partial class PolicySettingsTests
 {
     [Test]
     public async Task A_member_is_a_list_or_one_text_with_commas()
@@ -92,6 +96,23 @@ internal sealed class PolicySettingsTests
     [Test]
     public void A_file_that_is_not_there_is_refused() =>
         Assert.That(SettingsFile.ProblemsOf(file => file.Build("", "--Policy:File=/nowhere/policy.json")), Does.Contain("Policy:File (/nowhere/policy.json): policy file cannot be read"));
+
+    [Test, Category("Docs")]
+    public void The_examples_of_the_documentation_are_policies()
+    {
+        var examples = Example().Matches(File.ReadAllText(Repository.PathOf("docs", "policy.md"))).Select(match => match.Groups[1].Value).ToList();
+
+        Assert.That(examples, Has.Count.EqualTo(4));
+        foreach (var example in examples)
+        {
+            var document = JsonNode.Parse(example)!;
+            var policy = PolicyWorld.Of((document["Policy"] ?? document).ToJsonString());
+            Assert.That(PolicyCheck.Warnings(policy, ["github", "wiki", "payroll"]), Is.Empty, example);
+        }
+    }
+
+    [GeneratedRegex("```json\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Example();
 
     private const string WrongFile = """
         {

@@ -65,13 +65,16 @@ internal sealed class EncryptionKeyTests
         await using var next = await TestServer.StartAsync(database, $"OAuth:EncryptionKey={NextKey}", $"OAuth:PreviousEncryptionKeys:0={Key}");
         await Until.TrueAsync(async () => await UnderPreviousAsync(db => db.DataProtectionKeys.Select(key => key.Xml!)) == 0, "the first pass, to its last table");
 
+        await Verbs.DoAsync(old, "servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp");
         await client.ConnectAsync(alice);
+        Assert.That(await UnderPreviousAsync(db => db.GatewayServers.Select(server => server.Document)), Is.EqualTo(1));
         Assert.That(await UnderPreviousAsync(db => db.Grants.Select(grant => grant.ProtectedClaims)), Is.EqualTo(1));
         await Until.TrueAsync(
             async () =>
             {
                 next.Clock.Advance(ReencryptRows.Interval);
-                return await UnderAsync(0, db => db.Grants.Select(grant => grant.ProtectedClaims)) == 1; // written again, not pruned
+                return await UnderAsync(0, db => db.Grants.Select(grant => grant.ProtectedClaims)) == 1 && // written again, not pruned
+                    await UnderAsync(0, db => db.GatewayServers.Select(server => server.Document)) == 1;
             },
             "a later pass");
 

@@ -35,6 +35,9 @@ internal sealed class Person : IDisposable
     /// <summary>The boxes of the consent page, by their values, that the person takes the tick from.</summary>
     public IReadOnlyCollection<string> Unticked { get; set; } = [];
 
+    /// <summary>Those that the person ticks.</summary>
+    public IReadOnlyCollection<string> Ticked { get; set; } = [];
+
     /// <summary>The paths of the pages that asked the person for something, in order.</summary>
     public List<string> PagesSeen { get; } = [];
 
@@ -56,6 +59,11 @@ internal sealed class Person : IDisposable
         while (!page.IsOutside)
         {
             PagesSeen.Add(page.Address.AbsolutePath);
+            foreach (var box in page.Document?.QuerySelectorAll("input[type=checkbox]").Where(box => Ticked.Contains(box.GetAttribute("value"))) ?? [])
+            {
+                box.SetAttribute("checked", "");
+            }
+
             page = page.Document switch
             {
                 _ when Has(page, "[name=username]") => await Browser.SubmitAsync(page, new Dictionary<string, string> { ["username"] = Username }),

@@ -1,4 +1,4 @@
-namespace McpIdentity.Server.Policy;
+namespace McpIdentity.Server.Protocol;
 
 /// <summary>A name in which each <c>*</c> stands for any text, an empty one too. Nothing else in it is special.</summary>
 internal sealed class NamePattern(string text, StringComparison comparison = StringComparison.Ordinal)
