@@ -117,6 +117,7 @@ internal sealed class Forwarding(
         var request = context.Request;
         var isPlain = HttpMethods.IsPost(request.Method) && PlainJson.IsWanted(request, call);
         var isOfNoSession = session == Unconnected.Session;
+        KeyValuePair<string, StringValues>[] before = [.. context.Response.Headers];
         var credential = await credentials.ForAsync(server, caller, context.RequestAborted);
         for (var isFirst = true; ; isFirst = false)
         {
@@ -146,6 +147,7 @@ internal sealed class Forwarding(
 
             // Once more, with a token that was refreshed.
             credential = await credentials.AfterRefusalAsync(server, caller, credential, context.RequestAborted);
+            Reset(context.Response, before);
             if (request.Body.CanSeek)
             {
                 request.Body.Position = 0;

@@ -198,6 +198,7 @@ internal sealed class ConnectionTests
     }
 
     [Test]
+    [Category("Postgres")]
     public async Task Two_nodes_refresh_a_token_once()
     {
         await using var authority = await StandInAuthority.StartAsync();
