@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using McpIdentity.Mcp.Metadata;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace McpIdentity.Server.Connections;
@@ -15,6 +14,8 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
 {
     private const string Hello =
         """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"McpIdentity","version":"1"}}}""";
+
+    private const string WellKnown = "/.well-known/oauth-protected-resource";
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
@@ -86,8 +87,8 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
             answer.Status == HttpStatusCode.Unauthorized
                 ? answer.Challenges.Select(challenge => ResourceMetadataOf().Match(challenge.Parameter ?? "")).FirstOrDefault(match => match.Success)?.Groups[1].Value
                 : null,
-            origin + ResourceMetadata.WellKnown + path,
-            origin + ResourceMetadata.WellKnown,
+            origin + WellKnown + path,
+            origin + WellKnown,
         ];
         return [.. named.OfType<string>().Distinct().Select(place => AuthorityHttp.IsAllowed(server, place, out var address) ? address : null).OfType<Uri>()];
     }

@@ -19,7 +19,7 @@ namespace McpIdentity.Server.Connections;
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date is shown again
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true)]
 internal sealed class ConnectModel(
-    Connecting connecting, ConnectionLinks links, ConnectableServers servers, PolicyDecisions policy, Admission admission, McpIdentityDbContext db, ILogger<Connecting> logger) : PageModel
+    Connecting connecting, ConnectionLinks links, ConnectableServers servers, Vault vault, PolicyDecisions policy, Admission admission, McpIdentityDbContext db, SecurityLog log, ILogger<Connecting> logger) : PageModel
 {
     public SignedInPerson Person { get; private set; } = null!;
 
@@ -33,6 +33,8 @@ internal sealed class ConnectModel(
     public bool IsOld { get; private set; }
 
     public bool IsLeft { get; private set; }
+
+    public bool IsEnded { get; private set; }
 
     public bool IsOutOfDate { get; private set; }
 
@@ -60,6 +62,14 @@ internal sealed class ConnectModel(
         {
             IsOutOfDate = true;
             Response.StatusCode = StatusCodes.Status400BadRequest;
+            return Page();
+        }
+
+        if (decision == "disconnect")
+        {
+            await vault.EndAsync(Person.UserId, Server.Name, servers.Find);
+            log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = Server.Name });
+            IsEnded = true;
             return Page();
         }
 

@@ -63,7 +63,8 @@ internal static partial class ConnectionsSetup
 
     /// <summary>Nothing could be connected.</summary>
     public static PersonError Refused(ConnectableServer server) => new(
-        "access_denied", $"Your account at {server.DisplayName} was not connected", $"{server.DisplayName}, or the place where you have your account, did not give what is needed.",
+        "access_denied", $"Your account at {server.DisplayName} was not connected",
+        $"{server.DisplayName}, or the place where you have your account, did not give what is needed.",
         $"Try again. If it stays so, give the reference below to whoever runs this server.");
 
     [LoggerMessage(5043, LogLevel.Warning, "A person's account at the MCP server '{Server}' was not connected: {Why}. Reference: {Reference}")]

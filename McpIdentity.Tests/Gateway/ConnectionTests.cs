@@ -261,6 +261,111 @@ internal sealed class ConnectionTests
         Assert.That((await server.CallerOf("notes").CallToolAsync("whoami", token)).Text, Does.StartWith("Bearer theirs-"));
     }
 
+    [Test]
+    public async Task What_a_person_disconnects_is_deleted_here_and_revoked_there()
+    {
+        await using var authority = await StandInAuthority.StartAsync();
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(authority.McpUrl, OAuth));
+        using var alice = new Person(server);
+        var token = await server.TokenForAsync("notes", alice);
+        var done = await ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
+        await server.CallerOf("notes").CallToolAsync("whoami", token);
+
+        var ended = await alice.Browser.SubmitAsync(done, button: "disconnect");
+
+        Assert.That((ended.Text().Contains("was disconnected", StringComparison.Ordinal), authority.Revoked.Single()), Is.EqualTo((true, "refresh-2")), ended.Text());
+        Assert.That(await CountAsync(server), Is.Zero);
+        Assert.That((await server.CallerOf("notes").CallToolAsync("whoami", token)).Body, Does.Contain("/connections/notes?link="));
+        Assert.That(authority.Calls, Has.Count.EqualTo(1), "what this node remembered is gone too");
+
+        // The operator's way.
+        await ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
+        Assert.That((await ServerProcess.RunAsync("connections", "list", "--user", "alice@example.com", .. server.Settings)).Output, Does.Contain("notes").And.Contain("read write"));
+        Assert.That((await ServerProcess.RunAsync("connections", "remove", "alice@example.com", "notes", .. server.Settings)).ExitCode, Is.Zero);
+        Assert.That((await CountAsync(server), authority.Revoked.Count), Is.EqualTo((0, 2)));
+    }
+
+    // MCP 2026-07-28, elicitation and multi round-trip requests; MCP 2025-11-25, -32042; everybody else can read.
+    [Test]
+    public async Task Each_client_is_told_in_the_way_that_it_understands()
+    {
+        await using var authority = await StandInAuthority.StartAsync();
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(authority.McpUrl, OAuth));
+        using var alice = new Person(server);
+        var token = await server.TokenForAsync("notes", alice);
+        var meta = new JsonObject
+        {
+            ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject { ["elicitation"] = new JsonObject { ["url"] = new JsonObject() } },
+        };
+        var mute = new JsonObject { ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject { ["elicitation"] = new JsonObject() } };
+
+        var modern = await SendAsync(server, token, "2026-07-28", "tools/call", new JsonObject { ["name"] = "whoami", ["_meta"] = meta.DeepClone() });
+        var without = await SendAsync(server, token, "2026-07-28", "tools/call", new JsonObject { ["name"] = "whoami", ["_meta"] = mute.DeepClone() });
+        var of2025 = await SendAsync(server, token, "2025-11-25", "tools/call", new JsonObject { ["name"] = "whoami" });
+        var older = await SendAsync(server, token, "2025-06-18", "tools/call", new JsonObject { ["name"] = "whoami" });
+        var prompt = await SendAsync(server, token, "2025-06-18", "prompts/get", new JsonObject { ["name"] = "any" });
+        var list = await SendAsync(server, token, "2026-07-28", "tools/list", new JsonObject { ["_meta"] = meta.DeepClone() });
+        var hello = await SendAsync(server, token, null, "initialize", new JsonObject { ["protocolVersion"] = "2025-06-18", ["capabilities"] = new JsonObject(), ["clientInfo"] = new JsonObject { ["name"] = "t", ["version"] = "1" } });
+
+        var question = modern["result"]!["inputRequests"]!["connect"]!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((modern["result"]!["resultType"]!.ToString(), question["method"]!.ToString(), question["params"]!["mode"]!.ToString()), Is.EqualTo(("input_required", "elicitation/create", "url")));
+            Assert.That(question["params"]!["url"]!.ToString(), Does.StartWith($"{server.BaseUrl}/connections/notes?link="));
+            Assert.That((without["result"]!["isError"]!.GetValue<bool>(), without["result"]!["resultType"]!.ToString()), Is.EqualTo((true, "complete")));
+            Assert.That((of2025["error"]!["code"]!.GetValue<int>(), of2025["error"]!["data"]!["elicitations"]![0]!["mode"]!.ToString()), Is.EqualTo((-32042, "url")));
+            Assert.That(older["result"]!["isError"]!.GetValue<bool>(), Is.True);
+            Assert.That(prompt["error"]!["message"]!.ToString(), Does.Contain("/connections/notes?link="));
+            Assert.That((list["result"]!["tools"]!.AsArray().Count, list["result"]!["cacheScope"]!.ToString()), Is.EqualTo((0, "private")));
+            Assert.That((hello["result"]!["protocolVersion"]!.ToString(), hello["result"]!["instructions"]!.ToString().Contains("/connections/notes", StringComparison.Ordinal)), Is.EqualTo(("2025-06-18", true)));
+        });
+
+        // The same call once more, with what the person did: they said no, and then they connected.
+        JsonObject Again(string action) => new()
+        {
+            ["name"] = "whoami", ["arguments"] = new JsonObject(), ["_meta"] = meta.DeepClone(), ["requestState"] = modern["result"]!["requestState"]!.ToString(),
+            ["inputResponses"] = new JsonObject { ["connect"] = new JsonObject { ["action"] = action } },
+        };
+        var declined = await SendAsync(server, token, "2026-07-28", "tools/call", Again("decline"));
+        Assert.That(declined["result"]!["isError"]!.GetValue<bool>(), Is.True, "not asked again");
+        await ConnectAsync(alice, question["params"]!["url"]!.ToString(), authority);
+        var answered = await SendAsync(server, token, "2026-07-28", "tools/call", Again("accept"));
+        Assert.That(answered["result"]!["content"]![0]!["text"]!.ToString(), Does.Match("^Bearer theirs-[0-9]+ name arguments _meta$"), "the answer to our question stays here");
+
+        // What one person's list has taught is what the next sees before they connect.
+        await SendAsync(server, token, "2026-07-28", "tools/list", new JsonObject { ["_meta"] = meta.DeepClone() });
+        await server.Services.GetRequiredService<McpIdentity.Server.Catalogue.CatalogueFeed>().LoadAsync(default);
+        var ofBob = await SendAsync(server, await server.TokenForAsync("notes", "bob"), "2026-07-28", "tools/list", new JsonObject { ["_meta"] = meta.DeepClone() });
+        Assert.That(ofBob["result"]!["tools"]!.AsArray().Select(tool => tool!["name"]!.ToString()), Is.EqualTo(new[] { "whoami" }));
+    }
+
+    private static async Task<JsonNode> SendAsync(TestServer server, string token, string? version, string method, JsonObject parameters)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp/notes")
+        {
+            Content = new StringContent(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = 7, ["method"] = method, ["params"] = parameters }.ToJsonString(), System.Text.Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Authorization = new("Bearer", token);
+        if (version is not null)
+        {
+            request.Headers.Add("MCP-Protocol-Version", version);
+        }
+
+        if (version == "2026-07-28")
+        {
+            request.Headers.Add("Mcp-Method", method);
+            if (parameters["name"] is { } name)
+            {
+                request.Headers.Add("Mcp-Name", name.ToString());
+            }
+        }
+
+        using var response = await server.Http.SendAsync(request);
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK), body);
+        return JsonNode.Parse(body)!;
+    }
+
     private static Task<int> CountAsync(TestServer server) => server.DatabaseAsync(db => db.UpstreamConnections.CountAsync());
 
     internal static string LinkIn(string body) => System.Text.RegularExpressions.Regex.Match(body, "http://[^\" ]+/connections/[^\" ]+").Value;
