@@ -277,12 +277,6 @@ internal sealed class ConnectionTests
         Assert.That(await CountAsync(server), Is.Zero);
         Assert.That((await server.CallerOf("notes").CallToolAsync("whoami", token)).Body, Does.Contain("/connections/notes?link="));
         Assert.That(authority.Calls, Has.Count.EqualTo(1), "what this node remembered is gone too");
-
-        // The operator's way.
-        await ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
-        Assert.That((await ServerProcess.RunAsync("connections", "list", "--user", "alice@example.com", .. server.Settings)).Output, Does.Contain("notes").And.Contain("read write"));
-        Assert.That((await ServerProcess.RunAsync("connections", "remove", "alice@example.com", "notes", .. server.Settings)).ExitCode, Is.Zero);
-        Assert.That((await CountAsync(server), authority.Revoked.Count), Is.EqualTo((0, 2)));
     }
 
     // MCP 2026-07-28, elicitation and multi round-trip requests; MCP 2025-11-25, -32042; everybody else can read.
