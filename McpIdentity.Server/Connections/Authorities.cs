@@ -43,7 +43,7 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
     private async Task<Authority> FindAsync(ConnectableServer server, CancellationToken cancellationToken)
     {
         var (resource, described) = await DescribedAsync(server, cancellationToken);
-        if (Authority.Texts(described, "authorization_servers").FirstOrDefault() is not { } issuer || !AuthorityHttp.IsAllowed(server, issuer, out var address))
+        if (Authority.Texts(described, "authorization_servers") is not [var issuer, ..] || !AuthorityHttp.IsAllowed(server, issuer, out var address))
         {
             throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL");
         }

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
