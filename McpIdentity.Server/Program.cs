@@ -3,6 +3,7 @@ using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Discovery;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Gateway;
@@ -55,6 +56,7 @@ internal static class Program
         builder.AddAuthorizationServer(options.OAuth);
         builder.AddDiscovery();
         builder.AddMcpResource();
+        builder.AddConnections();
         builder.AddGateway();
         builder.AddRateLimits();
         builder.AddAudit();
@@ -99,6 +101,7 @@ internal static class Program
         app.MapHealth();
         app.MapDebugEndpoints();
         app.MapMcpResource();
+        app.MapConnections();
         app.MapGateway();
         return app;
     }

@@ -41,6 +41,10 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<GatewayContact> GatewayContacts => Set<GatewayContact>();
 
+    public DbSet<UpstreamConnection> UpstreamConnections => Set<UpstreamConnection>();
+
+    public DbSet<UpstreamRegistration> UpstreamRegistrations => Set<UpstreamRegistration>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Around each write that is not <c>SaveChangesAsync</c>: an update or delete in bulk, a transaction of several.</summary>
@@ -196,6 +200,23 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             contact.HasKey(c => c.Server);
             contact.Property(c => c.Server).HasMaxLength(Lengths.Id);
             contact.Property(c => c.Problem).HasMaxLength(Lengths.Text);
+        });
+
+        modelBuilder.Entity<UpstreamConnection>(connection =>
+        {
+            connection.HasKey(c => new { c.UserId, c.Server });
+            connection.Property(c => c.UserId).HasMaxLength(Lengths.Id);
+            connection.Property(c => c.Server).HasMaxLength(Lengths.Id);
+            connection.Property(c => c.Scope).HasMaxLength(Lengths.ClientId);
+            connection.Property(c => c.Account).HasMaxLength(Lengths.Text);
+        });
+
+        modelBuilder.Entity<UpstreamRegistration>(registration =>
+        {
+            registration.HasKey(r => new { r.Server, r.Issuer });
+            registration.Property(r => r.Server).HasMaxLength(Lengths.Id);
+            registration.Property(r => r.Issuer).HasMaxLength(Lengths.Text);
+            registration.Property(r => r.ClientId).HasMaxLength(Lengths.ClientId);
         });
 
         modelBuilder.Entity<Node>(node =>

@@ -33,7 +33,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     /// <summary>What was wrong with the last attempt.</summary>
     public FormattableString? Problem { get; private set; }
 
-    /// <summary>A protected ticket, or a name of <see cref="Paths.OwnPages"/>.</summary>
+    /// <summary>A protected ticket, or the name of a page of ours (<see cref="Paths.OwnPageOf"/>).</summary>
     [BindProperty(Name = "request", SupportsGet = true)]
     public string? Ticket { get; set; }
 
@@ -42,7 +42,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     public string? Other { get; set; }
 
     // Where it goes on once somebody has signed in.
-    private string Onward => Pending is null ? Paths.OwnPages[Ticket!] : Paths.Authorize + Pending.Query;
+    private string Onward => Pending is null ? Paths.OwnPageOf(Ticket)! : Paths.Authorize + Pending.Query;
 
     /// <summary>
     /// The only provider, where the browser goes on to it at once: for a page of ours, and for an app in the web that the operator answers for,
@@ -119,7 +119,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
 
     private IActionResult? Open()
     {
-        if (Ticket is not null && Paths.OwnPages.ContainsKey(Ticket))
+        if (Paths.OwnPageOf(Ticket) is not null)
         {
             return null;
         }

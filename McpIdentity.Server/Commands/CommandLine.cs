@@ -48,6 +48,7 @@ internal static class CommandLine
         RestoredCommand.Create(),
         ServersCommand.Create(),
         ToolsCommand.Create(),
+        ConnectionsCommand.Create(),
     };
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>

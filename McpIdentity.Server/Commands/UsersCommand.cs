@@ -26,6 +26,7 @@ internal static class UsersCommand
             user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
             await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
             await EndSessionsAsync(services, user, cancellationToken);
+            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
         }),
         Change("enable", "Lets a person sign in again.", async (services, user, cancellationToken) =>
         {
@@ -36,6 +37,7 @@ internal static class UsersCommand
         Change("remove", "Forgets a person: their sessions, their consents and everything they granted. They may sign in anew.", async (services, user, cancellationToken) =>
         {
             await EndSessionsAsync(services, user, cancellationToken);
+            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
             var db = services.GetRequiredService<McpIdentityDbContext>();
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
         }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),

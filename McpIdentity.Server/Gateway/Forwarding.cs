@@ -4,6 +4,7 @@ using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Primitives;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
@@ -14,7 +15,7 @@ namespace McpIdentity.Server.Gateway;
 /// <summary>Hands what the gate has allowed to one server behind this one, and says what became of it.</summary>
 internal sealed class Forwarding(
     FrontedServer server, FrontedRules rules, UpstreamConnection connection, IHttpForwarder forwarder, UpstreamCredentials credentials, UpstreamSessions sessions,
-    TimeProvider time, GatewayLog log, CancellationToken stopping)
+    Unconnected unconnected, TimeProvider time, GatewayLog log, CancellationToken stopping)
 {
     private const string FirstWithCacheScope = "2026-07-28"; // revisions are dates
 
@@ -29,6 +30,7 @@ internal sealed class Forwarding(
     public async Task RunAsync(HttpContext context, CredentialCheck known, McpCall call, McpAccess access)
     {
         var started = time.GetTimestamp();
+        var answer = server.Options.Upstream.Auth == UpstreamAuth.OAuth ? unconnected.TakeAnswer(context.Request) : LinkAnswer.None;
         KeyValuePair<string, StringValues>[] before = [.. context.Response.Headers];
         var failure = await TryAsync(context, known, call, access);
         log.Called(context, server, call, access, failure, time.GetElapsedTime(started));
@@ -44,6 +46,12 @@ internal sealed class Forwarding(
         }
 
         Reset(context.Response, before);
+        if (ReferenceEquals(failure, ForwardingFailure.NotConnected))
+        {
+            await unconnected.AnswerAsync(context, server, rules, call, access.Caller!, answer);
+            return;
+        }
+
         if (failure.RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds;
@@ -76,7 +84,7 @@ internal sealed class Forwarding(
         if (IsOfSession(request, call) && (session = sessions.Open(request.Headers[OpenSessions.Header].ToString(), server, access.Caller)) is null)
         {
             // The same for a session of somebody else: who tries identifiers learns nothing (MCP 2025-11-25, transports: 404).
-            return new ForwardingFailure(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
+            return ForwardingFailure.NoSession;
         }
 
         var isStream = HttpMethods.IsGet(request.Method) || call.Method == McpMethods.Listen;
@@ -84,6 +92,10 @@ internal sealed class Forwarding(
         {
             using var place = connection.Enter(isStream, $"{access.Caller!.Subject} {access.Caller.ClientId}");
             return place.IsAcquired ? await SendAsync(context, known, call, access.Caller, session, isStream) : ForwardingFailure.Busy(server);
+        }
+        catch (NotConnectedException)
+        {
+            return ForwardingFailure.NotConnected;
         }
         catch (UpstreamCredentialException exception)
         {
@@ -104,19 +116,43 @@ internal sealed class Forwarding(
     {
         var request = context.Request;
         var isPlain = HttpMethods.IsPost(request.Method) && PlainJson.IsWanted(request, call);
-        var exchange = new UpstreamExchange(
-            server, sessions, caller, session, await credentials.ForAsync(server, caller, context.RequestAborted), await FilterAsync(request, call, caller), isPlain);
-        ForwardingFailure? failure = null;
-        // However an answer comes, nobody reads on in it who may not call any more.
-        var wasEnded = await SessionStream.RunAsync(
-            context, async cancel => await known.IsStillGoodAsync(caller, cancel) && await rules.MayStillReachAsync(caller, cancel), time,
-            async () => failure = await (isPlain ? PlainAsync(context, exchange) : SendAsync(context, exchange, isStream)), stopping);
-        if (exchange.Status == HttpStatusCode.Unauthorized)
+        var isOfNoSession = session == Unconnected.Session;
+        KeyValuePair<string, StringValues>[] before = [.. context.Response.Headers];
+        var credential = await credentials.ForAsync(server, caller, context.RequestAborted);
+        for (var isFirst = true; ; isFirst = false)
         {
-            credentials.WereRefused(server, caller);
-        }
+            var exchange = new UpstreamExchange(server, sessions, caller, isOfNoSession ? null : session, credential, await FilterAsync(request, call, caller), isPlain) { IsOfNoSession = isOfNoSession };
+            ForwardingFailure? failure = null;
+            // However an answer comes, nobody reads on in it who may not call any more.
+            var wasEnded = await SessionStream.RunAsync(
+                context, async cancel => await known.IsStillGoodAsync(caller, cancel) && await rules.MayStillReachAsync(caller, cancel), time,
+                async () => failure = await (isPlain ? PlainAsync(context, exchange) : SendAsync(context, exchange, isStream)), stopping);
+            if (exchange.Status != HttpStatusCode.Unauthorized || wasEnded)
+            {
+                return wasEnded ? ForwardingFailure.Ended(server)
+                    : isOfNoSession && exchange.Status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound ? ForwardingFailure.NoSession
+                    : failure;
+            }
 
-        return wasEnded ? ForwardingFailure.Ended(server) : failure;
+            credentials.WereRefused(server, caller);
+            if (server.Options.Upstream.Auth != UpstreamAuth.OAuth)
+            {
+                return failure;
+            }
+
+            if (!isFirst)
+            {
+                return ForwardingFailure.NotConnected;
+            }
+
+            // Once more, with a token that was refreshed.
+            credential = await credentials.AfterRefusalAsync(server, caller, credential, context.RequestAborted);
+            Reset(context.Response, before);
+            if (request.Body.CanSeek)
+            {
+                request.Body.Position = 0;
+            }
+        }
     }
 
     private async Task<ForwardingFailure?> PlainAsync(HttpContext context, UpstreamExchange exchange)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using McpIdentity.Mcp.Gate;
 
 namespace McpIdentity.Server.Gateway;
 
@@ -12,6 +13,11 @@ namespace McpIdentity.Server.Gateway;
 internal sealed record ForwardingFailure(int Status, int Code, string Message, string Reason, string? Detail = null, string? RetryAfter = null)
 {
     private const int Failed = -32000;
+
+    /// <summary>What the caller is told is <see cref="Unconnected"/>'s to say.</summary>
+    public static ForwardingFailure NotConnected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is not connected", "not_connected");
+
+    public static ForwardingFailure NoSession { get; } = new(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
 
     public static ForwardingFailure Busy(FrontedServer server) => new(
         StatusCodes.Status503ServiceUnavailable, Failed, $"{server.DisplayName} has as many calls under way as it is given at once; try again in a moment.", "upstream_busy", RetryAfter: "1");

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
@@ -40,6 +41,9 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
 
     /// <summary>Where clients reach it.</summary>
     public static string PathOf(string name, FrontedServerOptions options) => options.Path ?? $"/mcp/{name}";
+
+    /// <summary>It as people connect their accounts there.</summary>
+    public ConnectableServer Connectable => new(Name, DisplayName, Url, Options.Upstream);
 
     /// <summary>The scopes that a call of the tool needs.</summary>
     public IReadOnlyList<string> ScopesOf(string tool) => Resource.ScopesOf(tool);

@@ -126,9 +126,21 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
                 yield return $"{setting}:ClientId is missing: Auth is TokenExchange, and an authorization server knows its clients by it.";
             }
         }
+        else if (upstream.Auth == UpstreamAuth.OAuth)
+        {
+            if (upstream.TokenEndpoint is not null)
+            {
+                yield return $"{setting}:TokenEndpoint is set, but its Auth is OAuth, where the server's own metadata names it: remove it.";
+            }
+
+            if (upstream is { ClientSecret: not null, ClientId: null or "" })
+            {
+                yield return $"{setting}:ClientSecret needs the ClientId that it is of.";
+            }
+        }
         else if (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null)
         {
-            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret or Scope, but its Auth is {upstream.Auth}: set Auth to TokenExchange, or remove it.";
+            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret or Scope, but its Auth is {upstream.Auth}: set Auth to TokenExchange or OAuth, or remove it.";
         }
 
         var hasValue = !string.IsNullOrEmpty(upstream.Value);

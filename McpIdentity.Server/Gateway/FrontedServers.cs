@@ -75,7 +75,7 @@ internal sealed class FrontedServers(
         var connection = new UpstreamConnection(server, time, loggers.CreateLogger<UpstreamConnection>());
         var forwarding = new Forwarding(
             server, rules, connection, services.GetRequiredService<IHttpForwarder>(), services.GetRequiredService<UpstreamCredentials>(),
-            services.GetRequiredService<UpstreamSessions>(), time, services.GetRequiredService<GatewayLog>(),
+            services.GetRequiredService<UpstreamSessions>(), services.GetRequiredService<Unconnected>(), time, services.GetRequiredService<GatewayLog>(),
             services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         return new Fronted(server, addresses, forwarding, connection);
     }

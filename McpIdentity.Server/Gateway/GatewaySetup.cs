@@ -1,3 +1,4 @@
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -14,6 +15,7 @@ internal static class GatewaySetup
         builder.Services.AddSingleton<IdentityTokens>();
         builder.Services.AddSingleton<TokenExchange>();
         builder.Services.AddSingleton<UpstreamCredentials>();
+        builder.Services.AddSingleton<Unconnected>();
         builder.Services.AddSingleton<UpstreamSessions>();
         builder.Services.AddSingleton<GatewayLog>();
         builder.Services.AddSingleton<FrontedServers>();
@@ -33,6 +35,8 @@ internal static class GatewaySetup
     {
         var servers = app.Services.GetRequiredService<FrontedServers>();
         servers.Apply();
+        app.Services.GetRequiredService<ConnectableServers>().Source =
+            () => servers.All.Where(fronted => fronted.Server.Options.Upstream.Auth == UpstreamAuth.OAuth).Select(fronted => fronted.Server.Connectable);
         ((IEndpointRouteBuilder)app).DataSources.Add(new FrontedEndpoints(servers));
     }
 }

@@ -53,7 +53,8 @@ internal sealed partial class RefreshCatalogue(
 
     private async Task RunAsync(bool all, CancellationToken cancellationToken)
     {
-        Fronted[] due = [.. servers.All.Where(fronted => all || IsDue(fronted.Server.Name))];
+        // One that only people's own accounts open says nothing to this server: what is known of it comes from their lists.
+        Fronted[] due = [.. servers.All.Where(fronted => fronted.Server.Options.Upstream.Auth != UpstreamAuth.OAuth && (all || IsDue(fronted.Server.Name)))];
         if (due.Length == 0)
         {
             return;

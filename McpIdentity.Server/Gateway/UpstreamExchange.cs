@@ -31,6 +31,12 @@ internal sealed class UpstreamExchange(
     private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language"];
     private static readonly string[] ComeBack = ["MCP-Protocol-Version", "Retry-After", "Allow"];
 
+    /// <summary>
+    /// Whether the client's session was begun before its person had connected an account, so that the server knows none: where it wants one, the
+    /// client has to begin anew.
+    /// </summary>
+    public bool IsOfNoSession { get; init; }
+
     /// <summary>What the server answered; null before it has.</summary>
     public HttpStatusCode? Status { get; private set; }
 
@@ -156,6 +162,7 @@ internal sealed class UpstreamExchange(
         var type = answer.Content.Headers.ContentType?.MediaType;
         return (int)answer.StatusCode switch
         {
+            400 or 404 when IsOfNoSession => "it wants a session",
             401 or 403 or 407 => $"it does not accept what this server shows it ({(int)answer.StatusCode})",
             >= 300 and < 400 => $"it answered with a redirect ({(int)answer.StatusCode}), which is not followed",
             >= 500 => $"it answered {(int)answer.StatusCode}",

@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Sessions;
@@ -67,6 +68,14 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
         count += await RewriteAsync(
             old.GatewayServers.Where(row => previous.Contains(row.Document.Substring(0, length))), row => row.Document, ServerDocument.Purpose,
             (server, value) => db.GatewayServers.Where(row => row.Name == server.Name && row.Document == server.Document)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.Document, value), cancellationToken), cancellationToken);
+        count += await RewriteAsync(
+            old.UpstreamConnections.Where(row => previous.Contains(row.Tokens.Substring(0, length))), row => row.Tokens, Vault.Purpose,
+            (connection, value) => db.UpstreamConnections.Where(row => row.UserId == connection.UserId && row.Server == connection.Server && row.Tokens == connection.Tokens)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.Tokens, value), cancellationToken), cancellationToken);
+        count += await RewriteAsync(
+            old.UpstreamRegistrations.Where(row => previous.Contains(row.Document.Substring(0, length))), row => row.Document, OwnClients.Purpose,
+            (registration, value) => db.UpstreamRegistrations.Where(row => row.Server == registration.Server && row.Issuer == registration.Issuer && row.Document == registration.Document)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.Document, value), cancellationToken), cancellationToken);
         count += await RewriteDataProtectionKeysAsync(db, cancellationToken);
         Done(count, keys.Fingerprint);

@@ -45,17 +45,24 @@ internal sealed class GuardedHttp : IDisposable
     /// <exception cref="GuardedHttpException">It cannot be read; the message says why, in our words alone.</exception>
     public async Task<GuardedAnswer> GetAsync(Uri url, CancellationToken cancellationToken)
     {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Accept = { new MediaTypeWithQualityHeaderValue("application/json") } } };
+        var answer = await SendAsync(request, Timeout, cancellationToken);
+        return answer.Status == HttpStatusCode.OK ? answer : throw new GuardedHttpException($"{url.IdnHost} answered with status {(int)answer.Status}, and not 200");
+    }
+
+    /// <param name="request">To an https URL, or to any where the operator has named it.</param>
+    /// <param name="within">For the whole of it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>The answer, of any status.</returns>
+    /// <inheritdoc cref="GetAsync" path="/exception"/>
+    public async Task<GuardedAnswer> SendAsync(HttpRequestMessage request, TimeSpan within, CancellationToken cancellationToken)
+    {
+        var url = request.RequestUri!;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Timeout);
+        deadline.CancelAfter(within);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Accept = { new MediaTypeWithQualityHeaderValue("application/json") } } };
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
-            if (response.StatusCode != HttpStatusCode.OK)
-            {
-                throw new GuardedHttpException($"{url.IdnHost} answered with status {(int)response.StatusCode}, and not 200");
-            }
-
             if (response.Content.Headers.ContentEncoding.Count > 0)
             {
                 throw new GuardedHttpException($"{url.IdnHost} answered in an encoding that was not asked for");
@@ -63,11 +70,15 @@ internal sealed class GuardedHttp : IDisposable
 
             return new GuardedAnswer(
                 await ReadAsync(response.Content, url, deadline.Token),
-                response.Headers.CacheControl, response.Headers.Age, response.Headers.Date, response.Content.Headers.Expires);
+                response.Headers.CacheControl, response.Headers.Age, response.Headers.Date, response.Content.Headers.Expires)
+            {
+                Status = response.StatusCode,
+                Challenges = [.. response.Headers.WwwAuthenticate],
+            };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new GuardedHttpException($"{url.IdnHost} did not answer within {Timeout.TotalSeconds} seconds");
+            throw new GuardedHttpException($"{url.IdnHost} did not answer within {within.TotalSeconds} seconds");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or SocketException)
         {
@@ -130,7 +141,13 @@ internal sealed class GuardedHttp : IDisposable
 /// <param name="Age">How long a cache has had it (RFC 9111 §5.1).</param>
 /// <param name="Date">When it was made.</param>
 /// <param name="Expires">Until when it is good, where <paramref name="CacheControl"/> does not say.</param>
-internal sealed record GuardedAnswer(byte[] Body, CacheControlHeaderValue? CacheControl, TimeSpan? Age, DateTimeOffset? Date, DateTimeOffset? Expires);
+internal sealed record GuardedAnswer(byte[] Body, CacheControlHeaderValue? CacheControl, TimeSpan? Age, DateTimeOffset? Date, DateTimeOffset? Expires)
+{
+    public HttpStatusCode Status { get; init; } = HttpStatusCode.OK;
+
+    /// <summary>What it asks to be shown (RFC 9110 §11.6.1).</summary>
+    public IReadOnlyList<AuthenticationHeaderValue> Challenges { get; init; } = [];
+}
 
 /// <summary>A URL that could not be read, or must not be.</summary>
 /// <param name="message">Why, as the second half of a sentence.</param>

@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Pages;
 /// What somebody signs in for: a feature of the HTTP request, so that a page about a failure leads on, to another try or back to
 /// the app.
 /// </summary>
-/// <param name="Name">The protected ticket of an app's request, or a name of <see cref="Paths.OwnPages"/>.</param>
+/// <param name="Name">The protected ticket of an app's request, or the name of a page of ours (<see cref="Paths.OwnPageOf"/>).</param>
 internal sealed record SignInRequest(string Name)
 {
     private const string App = "app";

@@ -34,7 +34,7 @@ internal sealed partial record WaysOn(string? TryAgain, string? OtherAccount, st
     }
 
     // A page of our own has no app behind it.
-    private static string? ReturnFrom(string request, PersonError error) => Paths.OwnPages.ContainsKey(request)
+    private static string? ReturnFrom(string request, PersonError error) => Paths.OwnPageOf(request) is not null
         ? null
         : Paths.ReturnFrom(request, error.IsPassing ? Errors.TemporarilyUnavailable : Errors.AccessDenied);
 

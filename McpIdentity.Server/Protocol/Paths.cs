@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Text.RegularExpressions;
 
 namespace McpIdentity.Server.Protocol;
 
@@ -7,7 +8,7 @@ namespace McpIdentity.Server.Protocol;
 /// its metadata. The addresses of Google's callback (<c>OAuth:CallbackPath</c>) and of the MCP endpoint
 /// (<c>Mcp:Path</c>) are settings.
 /// </summary>
-internal static class Paths
+internal static partial class Paths
 {
     /// <summary>Everything below it is the authorization server's.</summary>
     public const string OAuth = "/oauth";
@@ -32,6 +33,12 @@ internal static class Paths
     /// <summary>The same for set-ups that came before this server.</summary>
     public const string ShortCallback = "/callback";
 
+    /// <summary>What this server is as a client of authorization servers of those behind it, followed by the server's name and <c>.json</c>.</summary>
+    public const string ClientDocuments = "/oauth/clients";
+
+    /// <summary>Where such an authorization server sends the browser back to.</summary>
+    public const string ConnectionCallback = "/oauth/connections/callback";
+
     // The pages repeat theirs in @page, which takes no constant; a test compares.
     public const string SignIn = "/signin";
     public const string Login = "/login";
@@ -47,6 +54,7 @@ internal static class Paths
     public const string SignOutSession = "/account/sessions/sign-out";
     public const string SignOutOthers = "/account/sessions/sign-out-others";
     public const string Profile = "/account/profile";
+    public const string Connections = "/connections";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
 
@@ -73,8 +81,20 @@ internal static class Paths
     /// </summary>
     public static readonly FrozenDictionary<string, string> OwnPages = new Dictionary<string, string> { [OwnAccount] = Account }.ToFrozenDictionary();
 
+    /// <summary>What somebody signs in for who connects their own account at a server behind this one.</summary>
+    /// <param name="server">Its name.</param>
+    /// <param name="link">The ticket of the link that led there; null: none.</param>
+    public static string SignInNameOf(string server, string? link) => link is null ? $"connections.{server}" : $"connections.{server}.{link}";
+
+    /// <summary>The page of ours of such a name, or of one of <see cref="OwnPages"/>; null where it is none.</summary>
+    public static string? OwnPageOf(string? name) =>
+        name is null ? null
+        : OwnPages.GetValueOrDefault(name) ?? (ConnectionName().Match(name) is { Success: true, Groups: var part }
+            ? $"{Connections}/{part[1].ValueSpan}{(part[2].Success ? $"?link={part[2].ValueSpan}" : "")}"
+            : null);
+
     /// <summary>The sign-in page.</summary>
-    /// <param name="request">The protected ticket of an app's request, or a name of <see cref="OwnPages"/>.</param>
+    /// <param name="request">The protected ticket of an app's request, or the name of a page of ours (<see cref="OwnPageOf"/>).</param>
     public static string SignInFor(string request) => $"{SignIn}?request={request}";
 
     /// <summary>The same for somebody who could not sign in or has just signed out: it does not go on to the only provider by itself.</summary>
@@ -92,7 +112,7 @@ internal static class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, Images, ShortCallback, Account, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, Images, ShortCallback, Account, Connections, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
@@ -110,4 +130,7 @@ internal static class Paths
         $"{mcp}/.well-known/openid-configuration",
         $"{mcp}/.well-known/oauth-authorization-server",
     ];
+
+    [GeneratedRegex(@"^connections\.([a-z0-9_-]{1,63})(?:\.([A-Za-z0-9_-]{1,1024}))?$")]
+    private static partial Regex ConnectionName();
 }

@@ -137,14 +137,20 @@ internal sealed class UpstreamOptions
     /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: which grant is asked for there.</summary>
     public ExchangeGrant Grant { get; set; }
 
-    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: the client that this server is there.</summary>
+    /// <summary>
+    /// With <see cref="UpstreamAuth.TokenExchange"/>: the client that this server is there. With <see cref="UpstreamAuth.OAuth"/>: the same, where it
+    /// was registered by hand; absent, it shows a document of its own (<c>/oauth/clients/</c>, the name, <c>.json</c>) or registers itself.
+    /// </summary>
     public string? ClientId { get; set; }
 
     /// <summary>Its secret, shown by <c>client_secret_basic</c>; absent for a public client.</summary>
     [Secret]
     public string? ClientSecret { get; set; }
 
-    /// <summary>With <see cref="UpstreamAuth.TokenExchange"/>: the scopes that are asked for, separated by spaces; absent, none are named.</summary>
+    /// <summary>
+    /// The scopes that are asked for, separated by spaces. Absent, with <see cref="UpstreamAuth.TokenExchange"/> none are named, and with
+    /// <see cref="UpstreamAuth.OAuth"/> those that the server's own metadata names.
+    /// </summary>
     public string? Scope { get; set; }
 }
 
@@ -162,6 +168,9 @@ internal enum UpstreamAuth
 
     /// <summary>What an external authorization server gives for such a JWT.</summary>
     TokenExchange,
+
+    /// <summary>The token of the caller's own account there, which each person connects once (docs/gateway.md).</summary>
+    OAuth,
 }
 
 /// <summary>How an external authorization server is asked for a token in somebody's name.</summary>

@@ -1,0 +1,56 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Serialization;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Connections;
+
+/// <summary>The client that this server is at an authorization server.</summary>
+/// <param name="Id">Its <c>client_id</c>.</param>
+/// <param name="Secret">Null for a public client.</param>
+/// <param name="Method">How it shows the secret.</param>
+internal sealed record ClientAtAuthority(string Id, string? Secret, string Method)
+{
+    /// <summary>Where the browser comes back to, as it was registered; null where it was not registered by us.</summary>
+    public string? RedirectUri { get; init; }
+
+    /// <summary>Which way of showing a secret the authorization server takes.</summary>
+    public static string MethodFor(Authority authority) =>
+        authority.Methods.Count == 0 || authority.Methods.Contains(ClientAuthenticationMethods.ClientSecretBasic, StringComparer.Ordinal)
+            ? ClientAuthenticationMethods.ClientSecretBasic
+            : ClientAuthenticationMethods.ClientSecretPost;
+
+    /// <summary>Puts who asks into a request of the token or revocation endpoint (RFC 6749 §2.3.1).</summary>
+    /// <returns>The header; null where the form has it.</returns>
+    public AuthenticationHeaderValue? SignIn(Dictionary<string, string> form)
+    {
+        if (Secret is not null && Method == ClientAuthenticationMethods.ClientSecretBasic)
+        {
+            return new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes($"{Uri.EscapeDataString(Id)}:{Uri.EscapeDataString(Secret)}")));
+        }
+
+        form[Parameters.ClientId] = Id;
+        if (Secret is not null)
+        {
+            form[Parameters.ClientSecret] = Secret;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>What a person's account gave, as it is stored: it is good with the client and at the authorization server that it came from, and no other.</summary>
+internal sealed record ConnectionTokens(string AccessToken, string? RefreshToken, DateTimeOffset? ExpiresAt, string Issuer, ClientAtAuthority Client);
+
+/// <summary>A connection that is being made, while the person is at the authorization server.</summary>
+internal sealed record PendingConnection(string Server, string UserId, string SessionId, string Verifier, string Issuer, string Resource, string RedirectUri, bool SaysIssuer, ClientAtAuthority Client);
+
+/// <summary>Whom a link is for, and until when.</summary>
+internal sealed record ConnectionLink(string UserId, string Server, DateTimeOffset ExpiresAt);
+
+/// <summary>As they are encrypted.</summary>
+[JsonSerializable(typeof(ClientAtAuthority))]
+[JsonSerializable(typeof(ConnectionTokens))]
+[JsonSerializable(typeof(PendingConnection))]
+[JsonSerializable(typeof(ConnectionLink))]
+internal sealed partial class ConnectionsJson : JsonSerializerContext;

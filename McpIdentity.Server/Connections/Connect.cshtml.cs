@@ -1,0 +1,137 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Pages;
+using McpIdentity.Server.Policy;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Connections;
+
+/// <summary>
+/// Asks a person whether they connect their account at a server behind this one. The link that an app shows them is for them alone: who
+/// opened another's would connect their own account for that other (MCP, elicitation, URL mode: "phishing").
+/// </summary>
+[IgnoreAntiforgeryToken] // looked at here: a form that is out of date is shown again
+[Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true)]
+internal sealed class ConnectModel(
+    Connecting connecting, ConnectionLinks links, ConnectableServers servers, Vault vault, PolicyDecisions policy, Admission admission, McpIdentityDbContext db, SecurityLog log, ILogger<Connecting> logger) : PageModel
+{
+    public SignedInPerson Person { get; private set; } = null!;
+
+    public ConnectableServer Server { get; private set; } = null!;
+
+    /// <summary>Since when the person is connected; null: not.</summary>
+    public DateTimeOffset? Since { get; private set; }
+
+    public bool IsForAnother { get; private set; }
+
+    public bool IsOld { get; private set; }
+
+    public bool IsLeft { get; private set; }
+
+    public bool IsEnded { get; private set; }
+
+    public bool IsOutOfDate { get; private set; }
+
+    /// <summary>The app was told to connect anew: what is there is not taken any more.</summary>
+    public bool IsAskedAnew => Link is not null;
+
+    [BindProperty(Name = "link", SupportsGet = true)]
+    public string? Link { get; set; }
+
+    public async Task<IActionResult> OnGetAsync(string server, CancellationToken cancellationToken) => await OpenAsync(server, cancellationToken) ?? Page();
+
+    public async Task<IActionResult> OnPostAsync(string server, [FromForm] string? decision, CancellationToken cancellationToken)
+    {
+        if (await OpenAsync(server, cancellationToken) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
+        if (IsForAnother || IsOld)
+        {
+            return Page();
+        }
+
+        if (!await HttpContext.IsOwnFormAsync())
+        {
+            IsOutOfDate = true;
+            Response.StatusCode = StatusCodes.Status400BadRequest;
+            return Page();
+        }
+
+        if (decision == "disconnect")
+        {
+            await vault.EndAsync(Person.UserId, Server.Name, servers.Find);
+            log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = Server.Name });
+            IsEnded = true;
+            return Page();
+        }
+
+        if (decision != "connect")
+        {
+            IsLeft = true;
+            return Page();
+        }
+
+        try
+        {
+            var there = await connecting.BeginAsync(Server, Person, cancellationToken);
+            return ContinuePage.ToProvider(there.AbsoluteUri, there.Host);
+        }
+        catch (AuthorityException exception)
+        {
+            ConnectionsSetup.NotConnected(logger, Server.Name, ForeignText.Clean(exception.Message, 300), ReferenceId.For(HttpContext));
+            return new ErrorResult(ConnectionsSetup.Refused(Server) with { Status = StatusCodes.Status502BadGateway });
+        }
+    }
+
+    // Null: the page is to be shown.
+    private async Task<IActionResult?> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        if (servers.Find(name) is not { } server)
+        {
+            return new ErrorResult(PersonError.NotFound with { Status = StatusCodes.Status404NotFound });
+        }
+
+        var signIn = Paths.SignInNameOf(name, Link);
+        if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
+        {
+            return Paths.OwnPageOf(signIn) is null ? new ErrorResult(PersonError.Expired) : Redirect(Paths.SignInFor(signIn));
+        }
+
+        if (admission.CheckAgain(person) is { } refusal)
+        {
+            HttpContext.Features.Set(new SignInRequest(signIn));
+            return new ErrorResult(refusal with { Status = StatusCodes.Status403Forbidden });
+        }
+
+        (Person, Server) = (person, server);
+        if (Link is not null)
+        {
+            var link = links.Open(Link, name);
+            (IsOld, IsForAnother) = (link is null, link is not null && link.UserId != person.UserId);
+            if (IsOld || IsForAnother)
+            {
+                Response.StatusCode = IsOld ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
+                return null;
+            }
+        }
+
+        if (!policy.MayReach(await policy.CallerAsync(person.UserId, null, cancellationToken), name))
+        {
+            return new ErrorResult(NotForThem(server) with { Status = StatusCodes.Status403Forbidden });
+        }
+
+        Since = await db.UpstreamConnections.Where(row => row.UserId == person.UserId && row.Server == name).Select(row => (DateTimeOffset?)row.CreatedAt).FirstOrDefaultAsync(cancellationToken);
+        return null;
+    }
+
+    private static PersonError NotForThem(ConnectableServer server) => new(
+        "access_denied", $"{server.DisplayName} is not for you", $"Whoever runs this server has not allowed you anything there.", $"Ask them, if you need it.");
+}

@@ -1,0 +1,124 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Sessions;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpIdentity.Server.Connections;
+
+/// <summary>
+/// Takes a person to the authorization server of one behind this one, and back: PKCE (RFC 7636), the resource (RFC 8707), and a state that
+/// is good once, for ten minutes, in the sign-in session that began it.
+/// </summary>
+internal sealed class Connecting(
+    Authorities authorities, OwnClients clients, TokenEndpoint endpoint, Vault vault, ConnectableServers servers, EncryptionKeys keys, McpIdentityDbContext db, TimeProvider time)
+{
+    private const string StatePurpose = "connection states";
+
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+
+    /// <returns>Where the browser goes (RFC 6749 §4.1.1).</returns>
+    /// <exception cref="AuthorityException">Nobody can be connected there.</exception>
+    public async Task<Uri> BeginAsync(ConnectableServer server, SignedInPerson person, CancellationToken cancellationToken)
+    {
+        var authority = await authorities.OfAsync(server, cancellationToken);
+        var client = await clients.ForAsync(server, authority, cancellationToken);
+        var (handle, verifier) = (NewSecret(), NewSecret());
+        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUri, authority.SaysIssuer, client);
+        db.UpstreamStates.Add(new UpstreamState
+        {
+            Id = IdOf(handle), Request = "", ExpiresAt = time.GetUtcNow() + Lifetime,
+            State = keys.Protect(StatePurpose, JsonSerializer.SerializeToUtf8Bytes(pending, ConnectionsJson.Default.PendingConnection)),
+        });
+        await db.SaveChangesAsync(cancellationToken);
+
+        var query = new Dictionary<string, string?>
+        {
+            [Parameters.ResponseType] = ResponseTypes.Code,
+            [Parameters.ClientId] = client.Id,
+            [Parameters.RedirectUri] = pending.RedirectUri,
+            [Parameters.State] = handle,
+            [Parameters.CodeChallenge] = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(verifier))),
+            [Parameters.CodeChallengeMethod] = CodeChallengeMethods.Sha256,
+            [Parameters.Resource] = authority.Resource,
+        };
+        if ((server.Upstream.Scope ?? string.Join(' ', authority.Scopes)) is { Length: > 0 } scope)
+        {
+            query[Parameters.Scope] = scope;
+        }
+
+        return new Uri(QueryHelpers.AddQueryString(authority.AuthorizationEndpoint.AbsoluteUri, query));
+    }
+
+    /// <summary>What the authorization server sent the browser back with.</summary>
+    /// <returns>The server, connected or not; null for a state that is not of this browser, or was used.</returns>
+    public async Task<(ConnectableServer Server, string? Problem)?> EndAsync(IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
+    {
+        if (answer[Parameters.State].ToString() is not { Length: 43 } handle || await TakeAsync(handle, cancellationToken) is not { } pending ||
+            pending.UserId != person.UserId || pending.SessionId != person.SessionId || servers.Find(pending.Server) is not { } server)
+        {
+            return null;
+        }
+
+        // RFC 9207 §2.4: an answer of another authorization server is not acted on, an error of it neither.
+        var issuer = answer[Parameters.Iss];
+        if (issuer.Count > 0 ? issuer != pending.Issuer : pending.SaysIssuer)
+        {
+            return (server, "the answer is not of the authorization server that was asked (iss, RFC 9207)");
+        }
+
+        if (answer[Parameters.Code].ToString() is not { Length: > 0 } code)
+        {
+            return (server, answer[Parameters.Error].ToString() is { Length: > 0 } error ? error : "neither code nor error");
+        }
+
+        try
+        {
+            var authority = await authorities.OfAsync(server, cancellationToken);
+            if (authority.Issuer != pending.Issuer)
+            {
+                return (server, "its authorization server has changed meanwhile");
+            }
+
+            var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code, cancellationToken);
+            await vault.KeepAsync(server.Name, person.UserId, tokens, scope, cancellationToken);
+            return (server, null);
+        }
+        catch (AuthorityException exception)
+        {
+            authorities.Forget(server);
+            return (server, exception.Message);
+        }
+        catch (ConnectionEndedException exception)
+        {
+            if (exception.Message == Errors.InvalidClient)
+            {
+                await clients.ForgetAsync(server, pending.Issuer, pending.Client.Id);
+            }
+
+            return (server, exception.Message);
+        }
+    }
+
+    // Once: what deletes the row has it.
+    private async Task<PendingConnection?> TakeAsync(string handle, CancellationToken cancellationToken)
+    {
+        var (id, now) = (IdOf(handle), time.GetUtcNow());
+        return await db.UpstreamStates.AsNoTracking().SingleOrDefaultAsync(state => state.Id == id && state.ExpiresAt > now, cancellationToken) is { } kept &&
+            await db.WriteAsync(() => db.UpstreamStates.Where(state => state.Id == id).ExecuteDeleteAsync(cancellationToken), cancellationToken) == 1 &&
+            keys.Unprotect(StatePurpose, kept.State) is { } json
+            ? JsonSerializer.Deserialize(json, ConnectionsJson.Default.PendingConnection)
+            : null;
+    }
+
+    private static string NewSecret() => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+
+    // Not as of a sign-in, whose callback would take it for one of its own.
+    private static string IdOf(string handle) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.UTF8.GetBytes("connection " + handle)));
+}

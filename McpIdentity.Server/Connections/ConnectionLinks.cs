@@ -1,0 +1,24 @@
+using System.Text.Json;
+using McpIdentity.Server.Keys;
+using McpIdentity.Server.Protocol;
+
+namespace McpIdentity.Server.Connections;
+
+/// <summary>The addresses that an app shows its person, to connect an account: good for them alone, for ten minutes.</summary>
+internal sealed class ConnectionLinks(EncryptionKeys keys, PublicAddress address, TimeProvider time)
+{
+    private const string Purpose = "connection links";
+
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+
+    public string For(string server, string userId) => $"{PageOf(server)}?link={keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(new ConnectionLink(userId, server, time.GetUtcNow() + Lifetime), ConnectionsJson.Default.ConnectionLink))}";
+
+    /// <summary>The same page for whoever opens it.</summary>
+    public string PageOf(string server) => address.UrlOf($"{Paths.Connections}/{server}");
+
+    /// <returns>Null for one that is forged, of another server, or too old.</returns>
+    public ConnectionLink? Open(string text, string server) =>
+        keys.Unprotect(Purpose, text) is { } json && JsonSerializer.Deserialize(json, ConnectionsJson.Default.ConnectionLink) is { } link && link.Server == server && link.ExpiresAt > time.GetUtcNow()
+            ? link
+            : null;
+}
