@@ -252,7 +252,7 @@ internal sealed class ConnectionTests
         await ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
         var stored = await server.DatabaseAsync(db => db.UpstreamConnections.Select(row => row.Tokens).SingleAsync());
         Assert.That(stored, Does.Not.Contain("theirs"));
-        await server.DatabaseAsync(db => db.UpstreamConnections.ExecuteUpdateAsync(set => set.SetProperty(row => row.Tokens, "A" + stored.Substring(1))));
+        await server.DatabaseAsync(db => db.UpstreamConnections.ExecuteUpdateAsync(set => set.SetProperty(row => row.Tokens, $"A{stored[1..]}")));
 
         var asked = await server.CallerOf("notes").CallToolAsync("whoami", token);
         Assert.That((asked.Status, asked.Body.Contains("/connections/notes?link=", StringComparison.Ordinal)), Is.EqualTo((200, true)), asked.Body);
