@@ -33,7 +33,9 @@ internal sealed class Connecting(
         var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUri, authority.SaysIssuer, client);
         db.UpstreamStates.Add(new UpstreamState
         {
-            Id = IdOf(handle), Request = "", ExpiresAt = time.GetUtcNow() + Lifetime,
+            Id = IdOf(handle),
+            Request = "",
+            ExpiresAt = time.GetUtcNow() + Lifetime,
             State = keys.Protect(StatePurpose, JsonSerializer.SerializeToUtf8Bytes(pending, ConnectionsJson.Default.PendingConnection)),
         });
         await db.SaveChangesAsync(cancellationToken);

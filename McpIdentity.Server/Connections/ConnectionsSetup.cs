@@ -40,7 +40,9 @@ internal static partial class ConnectionsSetup
 
         log.Write(http, (problem is null ? SecurityEvent.Success("account_connected") : SecurityEvent.Warning("account_connected", "failed")) with
         {
-            Subject = person.UserId, SessionId = person.SessionId, Server = server.Name,
+            Subject = person.UserId,
+            SessionId = person.SessionId,
+            Server = server.Name,
         });
         if (problem is null)
         {

@@ -3,8 +3,8 @@ using System.Security.Claims;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Credentials;
-using McpIdentity.Server.Catalogue;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Catalogue;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 
