@@ -289,7 +289,8 @@ internal sealed class ConnectionTests
         var token = await server.TokenForAsync("notes", alice);
         var meta = new JsonObject
         {
-            ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject { ["elicitation"] = new JsonObject { ["url"] = new JsonObject() } },
+            ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28",
+            ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject { ["elicitation"] = new JsonObject { ["url"] = new JsonObject() } },
         };
         var mute = new JsonObject { ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject { ["elicitation"] = new JsonObject() } };
 
@@ -317,7 +318,10 @@ internal sealed class ConnectionTests
         // The same call once more, with what the person did: they said no, and then they connected.
         JsonObject Again(string action) => new()
         {
-            ["name"] = "whoami", ["arguments"] = new JsonObject(), ["_meta"] = meta.DeepClone(), ["requestState"] = modern["result"]!["requestState"]!.ToString(),
+            ["name"] = "whoami",
+            ["arguments"] = new JsonObject(),
+            ["_meta"] = meta.DeepClone(),
+            ["requestState"] = modern["result"]!["requestState"]!.ToString(),
             ["inputResponses"] = new JsonObject { ["connect"] = new JsonObject { ["action"] = action } },
         };
         var declined = await SendAsync(server, token, "2026-07-28", "tools/call", Again("decline"));
