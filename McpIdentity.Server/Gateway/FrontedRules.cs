@@ -118,7 +118,7 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     // What cannot be read here may be read by a server all the same, as a list for a text is by some.
     private static bool IsNameless(McpCall call) => call.Method switch
     {
-        McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe => string.IsNullOrEmpty(call.Name),
+        McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead => string.IsNullOrEmpty(call.Name),
         McpMethods.Complete => string.IsNullOrEmpty(call.Reference),
         _ => false,
     };
@@ -128,6 +128,8 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     {
         McpMethods.ToolsCall => Describe(new PolicyTarget(PolicyTargetKind.Tool, call.Tool ?? "")),
         McpMethods.PromptsGet => new PolicyTarget(PolicyTargetKind.Prompt, call.Name ?? ""),
+        // Without an address they are for the server to refuse, which has not had them since 2026-07-28 (404).
+        McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe when string.IsNullOrEmpty(call.Name) => new PolicyTarget(PolicyTargetKind.Other, call.Method),
         McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe => new PolicyTarget(PolicyTargetKind.Resource, call.Name ?? ""),
         McpMethods.Complete => new PolicyTarget(call.IsAboutPrompt ? PolicyTargetKind.Prompt : PolicyTargetKind.Resource, call.Reference ?? ""),
         null => null, // the answer to what the server has asked
