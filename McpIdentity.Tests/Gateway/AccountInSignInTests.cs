@@ -248,7 +248,7 @@ internal sealed class AccountInSignInTests
         Assert.That((await alice.Browser.GetAsync(await AnswerToAsync(left.Address))).Text(), Does.Contain(heading), "after the way back too");
     }
 
-    // docs/interoperability.md, "Any length of state": within a request line of 8,192 bytes, the longest decision on it.
+    // Within a request line of 8,192 bytes, as servers and proxies have it, with what the consent page decided.
     [Test]
     public async Task The_longest_request_is_carried_through_this_page_too()
     {

@@ -19,13 +19,17 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>Through the proxy.</summary>
     public HttpClient Http { get; private set; } = null!;
 
-    public static async Task<Cluster> StartAsync(params string[] settings)
+    public static Task<Cluster> StartAsync(params string[] settings) => StartBehindAsync("", settings);
+
+    /// <param name="besideLocation">Lines of the proxy beside its location of everything.</param>
+    /// <param name="settings"><c>Section:Key=value</c>, for both.</param>
+    public static async Task<Cluster> StartBehindAsync(string besideLocation, params string[] settings)
     {
         var cluster = new Cluster();
         try
         {
             var (postgres, redis) = (await PostgresServer.SharedAsync(), await RedisServer.SharedAsync());
-            cluster._proxy = await NginxServer.StartAsync([.. cluster._ports.Select(port => $"http://localhost:{port}")]);
+            cluster._proxy = await NginxServer.StartAsync([.. cluster._ports.Select(port => $"http://localhost:{port}")], besideLocation: besideLocation);
             cluster.Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(cluster.BaseUrl) };
             cluster._settings =
             [
