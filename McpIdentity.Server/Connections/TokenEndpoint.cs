@@ -7,6 +7,9 @@ namespace McpIdentity.Server.Connections;
 /// <summary>Asks an authorization server for a person's tokens: for a code, and again for a refresh token; and gives them back.</summary>
 internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
 {
+    // GitHub's word for it, with 200.
+    private const string GitHubsInvalidGrant = "bad_refresh_token";
+
     /// <summary>RFC 6749 §4.1.3, with the verifier (RFC 7636 §4.5) and the resource (RFC 8707 §2.2).</summary>
     /// <exception cref="AuthorityException">It gives none.</exception>
     public async Task<(ConnectionTokens Tokens, string? Scope)> RedeemAsync(ConnectableServer server, Authority authority, PendingConnection pending, string code, CancellationToken cancellationToken)
@@ -59,7 +62,7 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
         var error = Authority.Text(body, Parameters.Error);
         return error switch
         {
-            Errors.InvalidGrant => throw new ConnectionEndedException(Errors.InvalidGrant),
+            Errors.InvalidGrant or GitHubsInvalidGrant => throw new ConnectionEndedException(Errors.InvalidGrant),
             Errors.InvalidClient or Errors.UnauthorizedClient => throw new ConnectionEndedException(Errors.InvalidClient),
             null when status == HttpStatusCode.OK && body is { } answer => answer,
             _ => throw new AuthorityException($"the token endpoint of {authority.Issuer} answered {(int)status} {error} {Authority.Text(body, Parameters.ErrorDescription)}".TrimEnd()),

@@ -36,6 +36,11 @@ internal sealed class StandInGitHub : IAsyncDisposable
     /// <summary>Who is signed in there at the browser.</summary>
     public string Account { get; set; } = "octocat";
 
+    /// <summary>It is a GitHub App: tokens live for eight hours, and are refreshed once with what came beside them.</summary>
+    public bool Expires { get; set; }
+
+    public ConcurrentDictionary<string, string> RefreshTokens { get; } = new();
+
     /// <summary>The tools, by name: whether they only read, whether they may destroy, and what they say.</summary>
     public Dictionary<string, (bool Reads, bool Destroys, string Says)> Tools { get; } = new()
     {
@@ -110,18 +115,26 @@ internal sealed class StandInGitHub : IAsyncDisposable
         var basic = "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"{ClientId}:{ClientSecret}"));
         object answer = context.Request.Headers.Authorization != basic && (form.GetValueOrDefault("client_id"), form.GetValueOrDefault("client_secret")) != (ClientId, ClientSecret)
             ? new { error = "incorrect_client_credentials" }
-            : form["grant_type"] != "authorization_code" || !_codes.TryRemove(form["code"], out var code) ||
+            : form["grant_type"] == "refresh_token"
+            ? RefreshTokens.TryRemove(form["refresh_token"], out var owner) ? NewTokens(owner) : new { error = "bad_refresh_token" }
+            : !_codes.TryRemove(form["code"], out var code) ||
                 code.Challenge != Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"])))
             ? new { error = "bad_verification_code" }
-            : new { access_token = NewToken(code.Account), scope = "repo,read:org", token_type = "bearer" };
+            : NewTokens(code.Account);
         await context.Response.WriteAsJsonAsync(answer);
     }
 
-    private string NewToken(string account)
+    private object NewTokens(string account)
     {
-        var token = $"gho_{account}{Interlocked.Increment(ref _made)}";
-        _tokens[token] = account;
-        return token;
+        var number = Interlocked.Increment(ref _made);
+        _tokens[$"gho_{account}{number}"] = account;
+        if (!Expires)
+        {
+            return new { access_token = $"gho_{account}{number}", scope = "repo,read:org", token_type = "bearer" };
+        }
+
+        RefreshTokens[$"ghr_{number}"] = account;
+        return new { access_token = $"gho_{account}{number}", expires_in = 28800, refresh_token = $"ghr_{number}", refresh_token_expires_in = 15897600, scope = "", token_type = "bearer" };
     }
 
     private async Task ServeAsync(HttpContext context)
