@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Sessions;
 
@@ -9,11 +10,14 @@ namespace McpIdentity.Server.Policy;
 /// </summary>
 internal sealed class PolicyDecisions(PolicyInForce inForce, People people, TrustedProviders trusted)
 {
+    // Found once for a person as they are known and a policy, and gone with what is known of them.
+    private readonly ConditionalWeakTable<PersonRecord, Known> _known = [];
+
     /// <summary>Whoever holds a token, with the groups that they are in at this moment.</summary>
     /// <exception cref="Persistence.StorageUnavailableException">The database is away, and this node does not know the person.</exception>
     public async ValueTask<PolicyCaller> CallerAsync(string subject, string? clientId, CancellationToken cancellationToken) =>
         subject == clientId ? CallerOf(person: null, clientId)
-        : await people.FindAsync(subject, cancellationToken) is { } record ? CallerOf(VouchedPerson.Of(subject, record), clientId)
+        : await people.FindAsync(subject, cancellationToken) is { } record ? KnownCaller(subject, record, clientId)
         : CallerOf(new VouchedPerson(subject, null, null, false), clientId); // deleted: their tokens end by revocation
 
     /// <summary>The same of what is at hand.</summary>
@@ -49,4 +53,17 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
 
     /// <summary>Which scopes of the server can be granted; null: all of them.</summary>
     public IReadOnlyList<string>? ScopesAt(PolicyCaller caller, string server) => (caller.Policy ?? inForce.Current).ScopesAt(caller, server);
+
+    private PolicyCaller KnownCaller(string subject, PersonRecord record, string? clientId)
+    {
+        var policy = inForce.Current;
+        if (!_known.TryGetValue(record, out var known) || known.Caller.Policy != policy)
+        {
+            _known.AddOrUpdate(record, known = new Known(CallerOf(policy, VouchedPerson.Of(subject, record), null)));
+        }
+
+        return known.Caller with { ClientId = clientId };
+    }
+
+    private sealed record Known(PolicyCaller Caller);
 }
