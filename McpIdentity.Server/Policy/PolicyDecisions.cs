@@ -33,6 +33,7 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
         ClaimedEmail = person?.Email,
         Policy = policy,
         Groups = GroupsOf(policy, person, clientId).Select(group => group.Group).ToHashSet(StringComparer.OrdinalIgnoreCase),
+        LacksGroups = person is not null && trusted.Include(person.Provider) && person.Groups.Contains(SaidGroups.Unknown),
         IsService = person is null,
     };
 
@@ -43,7 +44,7 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
             : policy.Groups.OfPerson(
                 person.UserId,
                 trusted.CountAddressOf(person) ? person.Email : null,
-                trusted.Include(person.Provider) ? person.Groups : []);
+                trusted.Include(person.Provider) ? person.Groups.Where(group => group != SaidGroups.Unknown) : []);
 
     /// <summary>The first rule that matches decides; without one it is refused.</summary>
     public PolicyDecision Decide(PolicyCaller caller, string server, PolicyTarget target) => (caller.Policy ?? inForce.Current).Decide(caller, server, target);
