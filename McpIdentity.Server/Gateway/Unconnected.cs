@@ -156,7 +156,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         }
 
         var filter = await rules.FilterForAsync(caller, isModern, context.RequestAborted);
-        await WriteAsync(context, filter.Filter(Encoding.UTF8.GetBytes(Message(call, result).ToJsonString())));
+        await WriteAsync(context, filter.Filter(Encoding.UTF8.GetBytes(Message(call, result).ToJsonString()))!.Value);
     }
 
     private static JsonObject Complete(JsonObject result, bool isModern)

@@ -265,7 +265,7 @@ internal sealed class ConnectedAppTests
 
     [Test]
     public async Task Who_is_not_signed_in_signs_in_first(
-        [Values(Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile)] string path, [Values("GET", "HEAD", "POST")] string method)
+        [Values(Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile, Paths.Servers)] string path, [Values("GET", "HEAD", "POST")] string method)
     {
         using var response = await _server.Http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
 
