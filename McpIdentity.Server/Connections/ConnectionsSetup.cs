@@ -17,8 +17,10 @@ internal static partial class ConnectionsSetup
         builder.Services.AddSingleton<OwnClients>();
         builder.Services.AddSingleton<TokenEndpoint>();
         builder.Services.AddSingleton<Vault>();
+        builder.Services.AddSingleton<FreshTokens>();
         builder.Services.AddSingleton<ConnectionLinks>();
         builder.Services.AddScoped<Connecting>();
+        builder.Services.AddScoped<OwnConnections>();
         builder.Services.AddHostedService<ConnectionsFeed>();
     }
 
