@@ -20,6 +20,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
     private readonly ConcurrentDictionary<string, (string Challenge, string Redirect, string ClientId)> _codes = new();
     private readonly ConcurrentDictionary<string, int> _living = new();
     private int _made;
+    private int _spent;
 
     private StandInAuthority(WebApplication app) => _app = app;
 
@@ -31,6 +32,9 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     /// <summary>What of its metadata is another than usual; null takes a member away.</summary>
     public Dictionary<string, JsonNode?> Metadata { get; } = [];
+
+    /// <summary>Which authorization server the MCP server names; null: this one.</summary>
+    public string? Trusts { get; set; }
 
     /// <summary>The <c>iss</c> of its answers; null: none.</summary>
     public string? AnswersAs { get; set; }
@@ -54,8 +58,14 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     public int Refreshes => TokenRequests.Count(form => form["grant_type"] == "refresh_token");
 
-    /// <summary>Waited for before a refresh is answered.</summary>
+    /// <summary>Waited for before a refresh is looked at; who goes meanwhile has asked for nothing.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Waited for before the answer to a refresh goes out, whose refresh token is spent by then.</summary>
+    public Task AnswerGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>How many refreshes have spent a refresh token.</summary>
+    public int Spent => _spent;
 
     public static async Task<StandInAuthority> StartAsync()
     {
@@ -66,7 +76,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
         var app = authority._app;
         app.Map("/mcp", authority.ServeAsync);
         app.Map("/.well-known/oauth-protected-resource/mcp", context => context.Response.WriteAsJsonAsync(
-            new { resource = authority.McpUrl, authorization_servers = new[] { authority.Issuer }, scopes_supported = new[] { "read", "write" } }));
+            new { resource = authority.McpUrl, authorization_servers = new[] { authority.Trusts ?? authority.Issuer }, scopes_supported = new[] { "read", "write" } }));
         app.Map("/.well-known/oauth-authorization-server/login", context => context.Response.WriteAsync(authority.Describe().ToJsonString()));
         app.Map("/login/register", authority.RegisterAsync);
         app.Map("/login/authorize", authority.Authorize);
@@ -81,10 +91,16 @@ internal sealed class StandInAuthority : IAsyncDisposable
         return authority;
     }
 
-    /// <summary>As if somebody had ended everything there.</summary>
-    public void ForgetTokens() => _living.Clear();
+    /// <summary>Opens an address that somebody was sent to, and agrees.</summary>
+    /// <returns>The address that the browser is sent back to.</returns>
+    public static async Task<string> AgreeAsync(Uri address)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
+        using var answer = await http.GetAsync(address);
+        return answer.Headers.Location!.OriginalString;
+    }
 
-    /// <summary>The same of access tokens alone.</summary>
+    /// <summary>As if all access tokens had been ended there.</summary>
     public void ForgetAccess()
     {
         foreach (var token in _living.Keys.Where(token => token.StartsWith("theirs", StringComparison.Ordinal)))
@@ -162,7 +178,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
         TokenRequests.Enqueue(form);
         if (form["grant_type"] == "refresh_token")
         {
-            await Gate;
+            await Gate.WaitAsync(context.RequestAborted);
         }
 
         var isGood = form["grant_type"] == "refresh_token"
@@ -182,6 +198,12 @@ internal sealed class StandInAuthority : IAsyncDisposable
         if (ExpiresIn > 0)
         {
             answer["expires_in"] = ExpiresIn;
+        }
+
+        if (form["grant_type"] == "refresh_token")
+        {
+            Interlocked.Increment(ref _spent);
+            await AnswerGate.WaitAsync(context.RequestAborted);
         }
 
         await context.Response.WriteAsync(answer.ToJsonString());
