@@ -54,6 +54,8 @@ internal static partial class Paths
     public const string SignOutSession = "/account/sessions/sign-out";
     public const string SignOutOthers = "/account/sessions/sign-out-others";
     public const string Profile = "/account/profile";
+    public const string OwnConnections = "/account/connections";
+    public const string DisconnectConnection = "/account/connections/disconnect";
     public const string Connections = "/connections";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";
