@@ -1,4 +1,3 @@
-using McpIdentity.Migrations.Entities;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Connections;
@@ -9,10 +8,11 @@ namespace McpIdentity.Server.Connections;
 /// </summary>
 internal sealed partial class FreshTokens(Vault vault, Authorities authorities, TokenEndpoint endpoint, OwnClients clients, TimeProvider time, ILogger<FreshTokens> logger)
 {
-    /// <summary>For how long one node has a refresh to itself: longer than it can last.</summary>
+    /// <summary>For how long one node has a refresh to itself: three times as long as its one request can last (<see cref="AuthorityHttp"/>).</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<(string, string), Task<string?>> _renewing = [];
 
@@ -20,17 +20,14 @@ internal sealed partial class FreshTokens(Vault vault, Authorities authorities, 
     /// <exception cref="AuthorityException">It cannot be refreshed now.</exception>
     public async ValueTask<string?> ForAsync(ConnectableServer server, string userId, CancellationToken cancellationToken)
     {
-        if (vault.Recall(server.Name, userId) is { } known)
+        if (vault.Recall(server, userId) is { } known)
         {
             return known;
         }
 
-        if (await vault.FindAsync(server.Name, userId, cancellationToken) is not var (row, tokens))
-        {
-            return null;
-        }
-
-        return IsFresh(tokens) ? vault.Remember(row, tokens) : await RenewAsync(server, userId, tokens.AccessToken, cancellationToken);
+        return await vault.FindAsync(server, userId, cancellationToken) is not { } kept ? null
+            : IsFresh(kept.Tokens) ? vault.Remember(kept)
+            : await RenewAsync(server, userId, kept.Tokens.AccessToken, cancellationToken);
     }
 
     /// <summary>The server does not take a token.</summary>
@@ -38,7 +35,12 @@ internal sealed partial class FreshTokens(Vault vault, Authorities authorities, 
     /// <inheritdoc cref="ForAsync" path="/exception"/>
     public async Task<string?> AfterRefusalAsync(ConnectableServer server, string userId, string refused, CancellationToken cancellationToken)
     {
-        vault.Forget(server.Name, userId);
+        vault.Forget(server, userId);
+        if (await vault.FindAsync(server, userId, cancellationToken) is not { } kept || (kept.Tokens.AccessToken == refused && kept.Row.UpdatedAt + Pause > time.GetUtcNow()))
+        {
+            return null; // it takes none that was given just now: another would be no better
+        }
+
         return await RenewAsync(server, userId, refused, cancellationToken) is { } token && token != refused ? token : null;
     }
 
@@ -78,24 +80,44 @@ internal sealed partial class FreshTokens(Vault vault, Authorities authorities, 
         var pause = TimeSpan.FromMilliseconds(25);
         for (var waited = TimeSpan.Zero; waited < Lease; waited += pause, pause = pause < TimeSpan.FromSeconds(1) ? pause * 2 : pause)
         {
-            if (await vault.FindAsync(server.Name, userId, CancellationToken.None) is not var (row, tokens))
+            if (await vault.FindAsync(server, userId, CancellationToken.None) is not { } kept)
             {
                 return null;
             }
 
-            if (tokens.AccessToken != old)
+            if (kept.Tokens.AccessToken != old)
             {
-                return vault.Remember(row, tokens); // another node has done it
+                return vault.Remember(kept); // another node has done it
             }
 
-            if (tokens.RefreshToken is null)
+            if (kept.Tokens.RefreshToken is null)
             {
-                return IsAlive(tokens) ? vault.Remember(row, tokens) : null;
+                return IsAlive(kept.Tokens) ? vault.Remember(kept) : null;
             }
 
-            if (await vault.TakeAsync(row, Lease))
+            try
             {
-                return await RefreshAsync(server, row, tokens);
+                // Before it is taken: to look that up may last longer than the lease.
+                var authority = await authorities.OfAsync(server, CancellationToken.None);
+                if (authority.Issuer != kept.Tokens.Issuer || authority.Resource != kept.Tokens.Resource)
+                {
+                    return null; // what is another's is not shown to it, and what one thing was agreed to is not taken for another
+                }
+
+                if (await vault.TakeAsync(kept.Row, Lease))
+                {
+                    return await RefreshAsync(server, authority, kept);
+                }
+            }
+            catch (AuthorityException)
+            {
+                authorities.Forget(server);
+                if (IsAlive(kept.Tokens) && !IsFresh(kept.Tokens)) // and was not refused
+                {
+                    return kept.Tokens.AccessToken; // for the minute that it still has
+                }
+
+                throw;
             }
 
             await Task.Delay(pause);
@@ -104,47 +126,49 @@ internal sealed partial class FreshTokens(Vault vault, Authorities authorities, 
         throw new AuthorityException("another node of this server refreshes the person's token and does not come to an end");
     }
 
-    private async Task<string?> RefreshAsync(ConnectableServer server, UpstreamConnection row, ConnectionTokens tokens)
+    private async Task<string?> RefreshAsync(ConnectableServer server, Authority authority, KeptConnection kept)
     {
         try
         {
-            var authority = await authorities.OfAsync(server, CancellationToken.None);
-            if (authority.Issuer != tokens.Issuer)
+            var renewed = await endpoint.RefreshAsync(server, authority, kept.Tokens);
+            if (await vault.ReplaceAsync(kept.Row, renewed))
             {
-                throw new ConnectionEndedException("its authorization server is another one now"); // what is another's is not shown to it
+                return vault.Remember(kept with { Tokens = renewed });
             }
 
-            var renewed = await endpoint.RefreshAsync(server, authority, tokens);
-            if (await vault.ReplaceAsync(row, renewed))
+            if (await CurrentAsync(server, kept) is { } current)
             {
-                return vault.Remember(row, renewed);
+                return current;
             }
 
-            return await vault.FindAsync(server.Name, row.UserId, CancellationToken.None) is var (other, current) ? vault.Remember(other, current) : null;
+            await vault.RevokeAsync(server.Name, server, renewed);
+            return null;
         }
         catch (ConnectionEndedException exception)
         {
-            Ended(server.Name, exception.Message);
-            await vault.DropAsync(row);
-            if (exception.Message == Errors.InvalidClient)
+            if (!await vault.DropAsync(kept.Row))
             {
-                await clients.ForgetAsync(server, tokens.Issuer, tokens.Client.Id);
+                return await CurrentAsync(server, kept);
+            }
+
+            Ended(server.Name, exception.Message);
+            if (exception.Error == Errors.InvalidClient)
+            {
+                await clients.ForgetAsync(server, kept.Tokens.Issuer, kept.Tokens.Client.Id);
             }
 
             return null;
         }
         catch (AuthorityException)
         {
-            authorities.Forget(server);
-            await vault.LeaveAsync(row);
-            if (IsAlive(tokens) && !IsFresh(tokens)) // and was not refused
-            {
-                return tokens.AccessToken; // for the minute that it still has
-            }
-
+            await vault.LeaveAsync(kept.Row);
             throw;
         }
     }
+
+    // Connected anew, or disconnected, while it was refreshed: what is there now counts.
+    private async Task<string?> CurrentAsync(ConnectableServer server, KeptConnection before) =>
+        await vault.FindAsync(server, before.Row.UserId, CancellationToken.None) is { } current ? vault.Remember(current) : null;
 
     [LoggerMessage(5040, LogLevel.Information, "The authorization server of the MCP server '{Server}' has ended a person's connection ({Why}); they are asked to connect anew.")]
     private partial void Ended(string server, string why);

@@ -23,50 +23,68 @@ internal sealed partial class Vault(
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private int _changes;
 
     /// <returns>The access token that this node remembers; null where it has to be looked up.</returns>
-    public string? Recall(string server, string userId) => _known.TryGetValue((userId, server), out Known? known) && known!.Until > time.GetUtcNow() ? known.Token : null;
+    public string? Recall(ConnectableServer server, string userId) => _known.TryGetValue((userId, server.Name, server.Url), out Known? known) && known!.Until > time.GetUtcNow() ? known.Token : null;
 
-    /// <summary>For a minute, or until it expires.</summary>
+    /// <summary>For a minute, or until it expires; not where something has changed since it was read.</summary>
     /// <returns>The access token.</returns>
-    public string Remember(UpstreamConnection row, ConnectionTokens tokens)
+    public string Remember(KeptConnection kept)
     {
         var now = time.GetUtcNow();
-        var until = tokens.ExpiresAt is { } expires && expires < now + Remembered ? expires : now + Remembered;
-        _known.Set((row.UserId, row.Server), new Known(tokens.AccessToken, until), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Remembered });
-        return tokens.AccessToken;
+        var until = kept.Tokens.ExpiresAt is { } expires && expires < now + Remembered ? expires : now + Remembered;
+        var key = (kept.Row.UserId, kept.Row.Server, kept.Tokens.Url!);
+        _known.Set(key, new Known(kept.Tokens.AccessToken, until), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Remembered });
+        if (kept.Changes != Volatile.Read(ref _changes))
+        {
+            _known.Remove(key);
+        }
+
+        return kept.Tokens.AccessToken;
     }
 
-    public void Forget(string server, string userId) => _known.Remove((userId, server));
+    public void Forget(ConnectableServer server, string userId) => _known.Remove((userId, server.Name, server.Url));
 
     /// <summary>Somewhere a connection has changed.</summary>
-    public void ForgetAll() => _known.Clear();
-
-    /// <returns>Null where the person has connected nothing, or what they have is under a key that is not known any more.</returns>
-    public async Task<(UpstreamConnection Row, ConnectionTokens Tokens)?> FindAsync(string server, string userId, CancellationToken cancellationToken)
+    public void ForgetAll()
     {
+        Interlocked.Increment(ref _changes);
+        _known.Clear();
+    }
+
+    /// <returns>
+    /// Null where the person has connected nothing; what they have is under a key that is not known any more; or it is of another server, which had this name before.
+    /// </returns>
+    public async Task<KeptConnection?> FindAsync(ConnectableServer server, string userId, CancellationToken cancellationToken)
+    {
+        var changes = Volatile.Read(ref _changes);
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        return await db.UpstreamConnections.AsNoTracking().SingleOrDefaultAsync(row => row.UserId == userId && row.Server == server, cancellationToken) is { } row && Open(row) is { } tokens
-            ? (row, tokens)
-            : null;
+        var row = await db.UpstreamConnections.AsNoTracking().SingleOrDefaultAsync(row => row.UserId == userId && row.Server == server.Name, cancellationToken);
+        return row is not null && Open(row) is { } tokens && tokens.Url == server.Url ? new KeptConnection(row, tokens, changes) : null;
     }
 
     /// <summary>Stores what a person has just connected, in the place of what was there.</summary>
-    public async Task KeepAsync(string server, string userId, ConnectionTokens tokens, string? scope, CancellationToken cancellationToken)
+    /// <exception cref="AuthorityException">Nobody is there any more whose they could be.</exception>
+    public async Task KeepAsync(string server, string userId, ConnectionTokens tokens, string? scope)
     {
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var now = time.GetUtcNow();
         var said = StorableText.ForDisplay(scope, McpIdentityDbContext.Lengths.ClientId);
+        if (!await db.Users.AnyAsync(user => user.Id == userId && user.DisabledAt == null))
+        {
+            throw new AuthorityException("the person was disabled or removed meanwhile");
+        }
+
         for (var attempt = 0; ; attempt++)
         {
             if (await db.WriteAsync(
                 () => db.UpstreamConnections.Where(row => row.UserId == userId && row.Server == server).ExecuteUpdateAsync(
                     set => set.SetProperty(row => row.Tokens, Protect(tokens)).SetProperty(row => row.Version, row => row.Version + 1).SetProperty(row => row.RefreshingUntil, (DateTimeOffset?)null)
-                        .SetProperty(row => row.CreatedAt, now).SetProperty(row => row.UpdatedAt, now).SetProperty(row => row.Scope, said),
-                    cancellationToken),
-                cancellationToken) == 1)
+                        .SetProperty(row => row.CreatedAt, now).SetProperty(row => row.UpdatedAt, now).SetProperty(row => row.Scope, said)),
+                CancellationToken.None) == 1)
             {
                 break;
             }
@@ -76,7 +94,7 @@ internal sealed partial class Vault(
             db.UpstreamConnections.Add(new UpstreamConnection { UserId = userId, Server = server, Tokens = Protect(tokens), Version = version, CreatedAt = now, UpdatedAt = now, Scope = said });
             try
             {
-                await db.SaveChangesAsync(cancellationToken);
+                await db.SaveChangesAsync();
                 break;
             }
             catch (DbUpdateException) when (attempt == 0)
@@ -88,14 +106,22 @@ internal sealed partial class Vault(
         await ChangedAsync(db);
     }
 
-    /// <summary>The one statement that decides which node refreshes a row.</summary>
+    /// <summary>
+    /// The one statement that decides which node refreshes a row. It makes a version of its own, so that only who has it now stores or leaves it, and not who had it before.
+    /// </summary>
     /// <param name="row">As it was read.</param>
     /// <param name="lease">For how long the others leave it to this one.</param>
-    public Task<bool> TakeAsync(UpstreamConnection row, TimeSpan lease)
+    public async Task<bool> TakeAsync(UpstreamConnection row, TimeSpan lease)
     {
         var now = time.GetUtcNow();
-        return ChangeAsync(row, rows => rows.Where(one => one.RefreshingUntil == null || one.RefreshingUntil <= now)
-            .ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, now + lease)));
+        if (!await ChangeAsync(row, rows => rows.Where(one => one.RefreshingUntil == null || one.RefreshingUntil <= now)
+            .ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, now + lease).SetProperty(one => one.Version, row.Version + 1))))
+        {
+            return false;
+        }
+
+        row.Version++;
+        return true;
     }
 
     /// <summary>Leaves a row to others, as it is.</summary>
@@ -113,7 +139,8 @@ internal sealed partial class Vault(
     }
 
     /// <summary>Deletes a row whose tokens are good for nothing any more.</summary>
-    public Task DropAsync(UpstreamConnection row) => ChangeAsync(row, rows => rows.ExecuteDeleteAsync());
+    /// <inheritdoc cref="ReplaceAsync" path="/returns"/>
+    public Task<bool> DropAsync(UpstreamConnection row) => ChangeAsync(row, rows => rows.ExecuteDeleteAsync());
 
     /// <summary>Deletes connections, and gives the tokens back where that is offered.</summary>
     /// <param name="userId">Whose.</param>
@@ -131,6 +158,27 @@ internal sealed partial class Vault(
         return [.. rows.Select(row => row.Server)];
     }
 
+    /// <summary>Gives tokens back that are kept by nobody.</summary>
+    /// <param name="name">Of the server.</param>
+    /// <param name="server">What is known of it; null where it is not in force.</param>
+    /// <param name="tokens">Which.</param>
+    public async Task RevokeAsync(string name, ConnectableServer? server, ConnectionTokens tokens)
+    {
+        try
+        {
+            if (server?.Url != tokens.Url)
+            {
+                throw new AuthorityException($"there is no server at {tokens.Url} now");
+            }
+
+            await endpoint.RevokeAsync(server!, await authorities.OfAsync(server!, CancellationToken.None), tokens);
+        }
+        catch (AuthorityException exception)
+        {
+            NotRevoked(name, exception.Message);
+        }
+    }
+
     public void Dispose() => _known.Dispose();
 
     private string Protect(ConnectionTokens tokens) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(tokens, ConnectionsJson.Default.ConnectionTokens));
@@ -140,16 +188,9 @@ internal sealed partial class Vault(
 
     private async Task RevokeAsync(UpstreamConnection row, ConnectableServer? server)
     {
-        if (server is not null && Open(row) is { } tokens)
+        if (Open(row) is { } tokens)
         {
-            try
-            {
-                await endpoint.RevokeAsync(server, await authorities.OfAsync(server, CancellationToken.None), tokens);
-            }
-            catch (AuthorityException exception)
-            {
-                NotRevoked(row.Server, exception.Message);
-            }
+            await RevokeAsync(row.Server, server, tokens);
         }
     }
 
@@ -173,6 +214,12 @@ internal sealed partial class Vault(
     [LoggerMessage(5041, LogLevel.Warning, "A connection to the MCP server '{Server}' was deleted here, but its tokens could not be revoked there: {Why}")]
     private partial void NotRevoked(string server, string why);
 }
+
+/// <summary>A connection as it was read.</summary>
+/// <param name="Row">The row.</param>
+/// <param name="Tokens">What it keeps.</param>
+/// <param name="Changes">How many changes this node had heard of before.</param>
+internal sealed record KeptConnection(UpstreamConnection Row, ConnectionTokens Tokens, int Changes);
 
 /// <summary>Drops what this node remembers of connections when another has changed one.</summary>
 internal sealed partial class ConnectionsFeed(Vault vault, RevocationSignals signals, TimeProvider time, ILogger<ConnectionsFeed> logger) : SignalledFeed(Vault.Signal, signals, time)

@@ -86,13 +86,14 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     /// <param name="caller">Who reads.</param>
     /// <param name="marks">Whether their revision knows <c>cacheScope</c>.</param>
     /// <param name="cancellationToken">Ends the wait when the caller has gone.</param>
-    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken)
+    /// <param name="isOurs">Whether the list is one of ours, of what is known: from it there is nothing to learn.</param>
+    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken, bool isOurs = false)
     {
         var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
         IReadOnlySet<string> held = FrozenSet<string>.Empty;
         return new ListFilter(
             (kind, entry) => ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller, new PolicyTarget(kind, name)),
-            tools => held = catalogue.Learn(server.Name, server.Options.Review, tools),
+            tools => held = isOurs ? held : catalogue.Learn(server.Name, server.Options.Review, tools),
             marks);
     }
 

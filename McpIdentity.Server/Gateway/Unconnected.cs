@@ -164,7 +164,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
             result["ttlMs"] = 0;
         }
 
-        var filter = await rules.FilterForAsync(caller, isModern, context.RequestAborted);
+        var filter = await rules.FilterForAsync(caller, isModern, context.RequestAborted, isOurs: true);
         var message = filter.Filter(Encoding.UTF8.GetBytes(Message(call, result).ToJsonString()));
         if (call.Method == McpMethods.ToolsList && JsonNode.Parse(message.Span) is { } shown && shown["result"]!["tools"]!.AsArray() is { Count: 0 } none)
         {

@@ -36,7 +36,7 @@ internal static partial class Paths
     /// <summary>What this server is as a client of authorization servers of those behind it, followed by the server's name and <c>.json</c>.</summary>
     public const string ClientDocuments = "/oauth/clients";
 
-    /// <summary>Where such an authorization server sends the browser back to.</summary>
+    /// <summary>Where such an authorization server sends the browser back to, followed by the server's name.</summary>
     public const string ConnectionCallback = "/oauth/connections/callback";
 
     // The pages repeat theirs in @page, which takes no constant; a test compares.

@@ -115,7 +115,7 @@ internal sealed class EndpointTests
             "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/clients/{name}.json Programs GET, HEAD; CORS; oauth",
-            "/oauth/connections/callback People GET, HEAD; callback; forms",
+            "/oauth/connections/callback/{server} People GET, HEAD; callback; forms",
             "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
             "/oauth/register/{clientId} Programs GET, PUT, DELETE; CORS; register",

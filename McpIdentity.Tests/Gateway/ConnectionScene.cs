@@ -20,28 +20,43 @@ internal sealed partial class ConnectionScene : IAsyncDisposable
     private static int _made;
 
     private readonly TestServer _server;
+    private readonly JsonObject _upstream;
 
-    private ConnectionScene(TestServer server, StandInAuthority authority, string name) => (_server, Authority, Name) = (server, authority, name);
+    private ConnectionScene(TestServer server, StandInAuthority authority, JsonObject? upstream)
+    {
+        (_server, Authority, _upstream) = (server, authority, upstream ?? []);
+        _upstream["Auth"] = "OAuth";
+    }
 
     public StandInAuthority Authority { get; }
 
     /// <summary>What it is called in <c>Gateway:Servers</c>.</summary>
-    public string Name { get; }
+    public string Name { get; } = $"notes{Interlocked.Increment(ref _made)}";
 
     /// <summary>Where people connect their account there.</summary>
     public string Page => $"{_server.BaseUrl}/connections/{Name}";
 
     /// <param name="server">Which one it is behind.</param>
     /// <param name="upstream">What <c>Upstream</c> has beside <c>Auth</c>.</param>
-    public static async Task<ConnectionScene> AddAsync(TestServer server, JsonObject? upstream = null)
+    public static async Task<ConnectionScene> AddAsync(TestServer server, Func<StandInAuthority, JsonObject>? upstream = null)
     {
-        var scene = new ConnectionScene(server, await StandInAuthority.StartAsync(), $"notes{Interlocked.Increment(ref _made)}");
-        upstream ??= [];
-        upstream["Auth"] = "OAuth";
-        var document = new JsonObject { ["Url"] = scene.Authority.McpUrl, ["DisplayName"] = "Notes", ["Upstream"] = upstream };
-        Assert.That(await server.DatabaseAsync(db => server.Services.GetRequiredService<StoredServers>().SaveAsync(db, scene.Name, document.ToJsonString(), "the test", default)), Is.Null);
-        await scene.SeenByAsync(server);
+        var authority = await StandInAuthority.StartAsync();
+        var scene = new ConnectionScene(server, authority, upstream?.Invoke(authority));
+        await scene.SaveAsync(authority.McpUrl);
         return scene;
+    }
+
+    /// <summary>The operator changes where it is, or what stands in its <c>Upstream</c>.</summary>
+    public async Task SaveAsync(string url, params (string Member, string Value)[] upstream)
+    {
+        foreach (var (member, value) in upstream)
+        {
+            _upstream[member] = value;
+        }
+
+        var document = new JsonObject { ["Url"] = url, ["DisplayName"] = "Notes", ["Upstream"] = _upstream.DeepClone() };
+        Assert.That(await _server.DatabaseAsync(db => _server.Services.GetRequiredService<StoredServers>().SaveAsync(db, Name, document.ToJsonString(), "the test", default)), Is.Null);
+        await SeenByAsync(_server);
     }
 
     /// <summary>Another server over the same database has heard of it.</summary>

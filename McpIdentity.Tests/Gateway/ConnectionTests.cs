@@ -28,7 +28,7 @@ internal sealed class ConnectionTests
         await using var notes = kind switch
         {
             "dynamic" => await AddRegisteringAsync(),
-            "configured" => await ConnectionScene.AddAsync(_server, new JsonObject { ["ClientId"] = "ours", ["ClientSecret"] = "a secret", ["Scope"] = "read" }),
+            "configured" => await ConnectionScene.AddAsync(_server, authority => new JsonObject { ["ClientId"] = "ours", ["ClientSecret"] = "a secret", ["Issuer"] = authority.Issuer, ["Scope"] = "read" }),
             _ => await ConnectionScene.AddAsync(_server),
         };
         var authority = notes.Authority;
@@ -52,7 +52,7 @@ internal sealed class ConnectionTests
             Assert.That(authority.Calls, Has.None.Contains(token), "the caller's token never goes on");
             Assert.That(asked["client_id"], Is.EqualTo(kind switch { "document" => document, "dynamic" => "dynamic-1", _ => "ours" }));
             Assert.That((asked["code_challenge_method"], asked["resource"], asked["scope"]), Is.EqualTo(("S256", authority.McpUrl, kind == "configured" ? "read" : "read write")));
-            Assert.That((redeemed["resource"], redeemed["redirect_uri"]), Is.EqualTo((authority.McpUrl, $"{_server.BaseUrl}/oauth/connections/callback")));
+            Assert.That((redeemed["resource"], redeemed["redirect_uri"]), Is.EqualTo((authority.McpUrl, $"{_server.BaseUrl}/oauth/connections/callback/{notes.Name}")));
             Assert.That(redeemed["authorization"], Is.EqualTo(kind == "configured" ? "Basic " + Convert.ToBase64String("ours:a%20secret"u8) : ""));
         });
 
@@ -61,7 +61,7 @@ internal sealed class ConnectionTests
         if (kind == "document")
         {
             var said = JsonNode.Parse(await published.Content.ReadAsStringAsync())!;
-            Assert.That((said["client_id"]!.ToString(), said["redirect_uris"]![0]!.ToString(), said["token_endpoint_auth_method"]!.ToString()), Is.EqualTo((document, $"{_server.BaseUrl}/oauth/connections/callback", "none")));
+            Assert.That((said["client_id"]!.ToString(), said["redirect_uris"]![0]!.ToString(), said["token_endpoint_auth_method"]!.ToString()), Is.EqualTo((document, $"{_server.BaseUrl}/oauth/connections/callback/{notes.Name}", "none")));
         }
 
         // Another person has an account of their own, and the registration is the same.
@@ -70,6 +70,75 @@ internal sealed class ConnectionTests
         await notes.ConnectAsync(bob, ConnectionScene.LinkIn((await notes.CallAsync(ofBob)).Body));
         Assert.That((await notes.CallAsync(ofBob)).Text, Is.Not.EqualTo(after.Text).And.StartsWith("Bearer theirs-"));
         Assert.That(authority.Registrations, Has.Count.EqualTo(kind == "dynamic" ? 1 : 0));
+    }
+
+    // RFC 9700 §4.4: a client is known to one authorization server, and its secret is no other's.
+    [Test]
+    public async Task The_secret_of_the_configuration_goes_to_no_other_authorization_server()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server, authority => new JsonObject { ["ClientId"] = "ours", ["ClientSecret"] = "a secret", ["Issuer"] = authority.Issuer });
+        await using var other = await StandInAuthority.StartAsync();
+        notes.Authority.Trusts = other.Issuer;
+        using var alice = new Person(_server);
+        await notes.TokenForAsync(alice);
+
+        var answer = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(notes.Page), button: "connect");
+
+        Assert.That((answer.Status, answer.Text().Contains("was not connected", StringComparison.Ordinal)), Is.EqualTo((HttpStatusCode.BadGateway, true)), answer.Text());
+        Assert.That((other.Authorizations.Count, other.TokenRequests.Count), Is.EqualTo((0, 0)));
+    }
+
+    // RFC 9700 §4.4.2.2: who brings the answer of one authorization server as another's is refused by the address that it comes to.
+    [Test]
+    public async Task The_answer_of_one_server_is_not_taken_for_another_s()
+    {
+        await using var honest = await ConnectionScene.AddAsync(_server);
+        await using var other = await ConnectionScene.AddAsync(_server);
+        using var alice = new Person(_server);
+        await honest.TokenForAsync(alice);
+        var (code, state) = (await honest.AnswerAsync(alice, honest.Page), await other.AnswerAsync(alice, other.Page));
+
+        var mixed = await alice.Browser.GetAsync(code.Split("&state=")[0] + "&state=" + state.Split("&state=")[1]);
+
+        Assert.That(mixed.Text(), Does.Contain("This answer is not expected"));
+        Assert.That((honest.Authority.TokenRequests.Count, other.Authority.TokenRequests.Count), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public async Task What_is_kept_for_one_server_goes_to_no_other_of_the_same_name()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server);
+        await using var other = await StandInAuthority.StartAsync();
+        using var alice = new Person(_server);
+        var token = await notes.TokenForAsync(alice);
+        await notes.ConnectAsync(alice);
+        Assert.That((await notes.CallAsync(token)).Text, Does.StartWith("Bearer theirs-"));
+
+        await notes.SaveAsync(other.McpUrl);
+
+        Assert.That((await notes.CallAsync(token)).Body, Does.Contain($"{notes.Page}?link="));
+        Assert.That((other.Shown.Count, other.TokenRequests.Count), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public async Task Nobody_who_was_disabled_meanwhile_is_connected()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server);
+        using var bob = new Person(_server, "bob");
+        await notes.TokenForAsync(bob);
+        var (answer, gate) = (await notes.AnswerAsync(bob, notes.Page), new TaskCompletionSource());
+        notes.Authority.Gate = gate.Task;
+        var connecting = bob.Browser.GetAsync(answer);
+        await Until.TrueAsync(() => !notes.Authority.TokenRequests.IsEmpty, "a code that is redeemed");
+        await DisableAsync(_server.Clock.GetUtcNow());
+        gate.SetResult();
+
+        await connecting;
+        Assert.That(await notes.CountAsync(), Is.Zero);
+        await DisableAsync(null);
+
+        Task<int> DisableAsync(DateTimeOffset? at) =>
+            _server.DatabaseAsync(db => db.Users.Where(user => user.ProviderSubject == "bob").ExecuteUpdateAsync(set => set.SetProperty(user => user.DisabledAt, at)));
     }
 
     [Test]
@@ -204,7 +273,8 @@ internal sealed class ConnectionTests
     {
         await using var authority = await StandInAuthority.StartAsync();
         var http = _server.Services.GetRequiredService<AuthorityHttp>();
-        var (inside, elsewhere) = (new ConnectableServer("a", "A", new Uri("http://localhost:1/mcp"), new UpstreamOptions()), new ConnectableServer("b", "B", new Uri("https://notes.example/mcp"), new UpstreamOptions()));
+        var (inside, elsewhere) = (new ConnectableServer("a", "A", new Uri("http://localhost:1/mcp"), new UpstreamOptions()), new ConnectableServer("b", "B", new Uri("http://notes.example/mcp"), new UpstreamOptions()));
+        Assert.That((elsewhere with { Upstream = new UpstreamOptions { IsInternal = true } }).IsInside, Is.True, "where the operator says so");
         var metadata = new Uri(authority.Origin + "/.well-known/oauth-authorization-server/login");
 
         Assert.That(await http.GetAsync(inside, metadata, default), Is.Not.Null);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using McpIdentity.Server.Connections;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
@@ -49,6 +50,7 @@ internal sealed class FreshTokenTests
         Assert.That(answers.Select(answer => answer.Text).Distinct().Single(), Is.Not.EqualTo(first).And.StartsWith("Bearer theirs-"));
 
         // A refusal in the middle: refreshed, and the call made again, without anybody seeing it.
+        Advance(2);
         authority.ForgetAccess();
         var renewed = await notes.CallAsync(token);
         Assert.That((renewed.Status, authority.Refreshes), Is.EqualTo((200, 2)), renewed.Body);
@@ -117,6 +119,28 @@ internal sealed class FreshTokenTests
 
         Assert.That(await asked, Is.Null);
         Assert.That(await notes.CountAsync(), Is.Zero);
+        Assert.That(notes.Authority.Revoked, Is.EqualTo(new[] { "refresh-2", "refresh-3" }), "what it has brought is kept by nobody");
+    }
+
+    [Test]
+    public async Task What_is_connected_anew_while_it_is_refreshed_counts()
+    {
+        await using var notes = await ConnectedAsync();
+        var user = await _one.UserIdAsync();
+        using var alice = new Person(_one);
+        await notes.TokenForAsync(alice);
+        Advance(61);
+        var gate = new TaskCompletionSource();
+        notes.Authority.AnswerGate = gate.Task;
+        var asked = AskAsync(_one, notes, user);
+        await Until.TrueAsync(() => notes.Authority.Spent > 0, "a refresh");
+
+        await notes.TokenForAsync(alice); // the session of an hour ago
+        await notes.ConnectAsync(alice, await notes.LinkAsync("alice"));
+        gate.SetResult();
+
+        Assert.That(await asked, Is.EqualTo(await AskAsync(_two, notes, user)));
+        Assert.That((notes.Authority.Refreshes, await notes.CountAsync()), Is.EqualTo((1, 1)));
     }
 
     // What is another's is not shown to it, whoever the server trusts from now on (RFC 9700 §4.4).
@@ -130,7 +154,77 @@ internal sealed class FreshTokenTests
         Advance(61); // and it is looked up again
 
         Assert.That(await AskAsync(_one, notes, user), Is.Null);
-        Assert.That((other.TokenRequests.Count, notes.Authority.Refreshes, await notes.CountAsync()), Is.EqualTo((0, 0, 0)));
+        Assert.That((other.TokenRequests.Count, notes.Authority.Refreshes), Is.EqualTo((0, 0)));
+
+        notes.Authority.Trusts = null; // it was an error of theirs
+        Advance(61);
+        Assert.That(await AskAsync(_one, notes, user), Does.StartWith("theirs-"));
+    }
+
+    // GitHub says bad_refresh_token, others interaction_required.
+    [Test]
+    public async Task What_the_authorization_server_will_never_refresh_is_asked_for_anew()
+    {
+        await using var notes = await ConnectedAsync();
+        var user = await _one.UserIdAsync();
+        Advance(61);
+        notes.Authority.Refuses = "bad_refresh_token";
+
+        Assert.That(await AskAsync(_one, notes, user), Is.Null);
+        Assert.That(await notes.CountAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task A_new_secret_of_the_configuration_counts_for_what_is_connected_and_a_wrong_one_ends_nothing()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_one, authority => new JsonObject { ["ClientId"] = "ours", ["ClientSecret"] = "one", ["Issuer"] = authority.Issuer });
+        notes.Authority.Secret = "one";
+        using var alice = new Person(_one);
+        await notes.TokenForAsync(alice);
+        await notes.ConnectAsync(alice);
+        var user = await _one.UserIdAsync();
+        notes.Authority.Secret = "two";
+
+        Advance(61);
+        var refused = await Assert.ThrowsAsync<AuthorityException>(() => AskAsync(_one, notes, user));
+        Assert.That((refused!.Message.Contains("invalid_client", StringComparison.Ordinal), await notes.CountAsync()), Is.EqualTo((true, 1)));
+
+        await notes.SaveAsync(notes.Authority.McpUrl, ("ClientSecret", "two"));
+        Assert.That(await AskAsync(_one, notes, user), Does.StartWith("theirs-"));
+    }
+
+    [Test]
+    public async Task Who_looks_up_the_authorization_server_holds_nobody_up()
+    {
+        await using var notes = await ConnectedAsync();
+        var user = await _one.UserIdAsync();
+        Advance(61); // what was known of it is over too
+        var gate = new TaskCompletionSource();
+        notes.Authority.MetadataGate = gate.Task;
+        var described = notes.Authority.Described;
+        var slow = AskAsync(_one, notes, user);
+        await Until.TrueAsync(() => notes.Authority.Described > described, "a look at the metadata");
+
+        Assert.That(await _one.DatabaseAsync(db => db.UpstreamConnections.Where(row => row.Server == notes.Name).Select(row => row.RefreshingUntil).SingleAsync()), Is.Null, "nothing is taken yet");
+        gate.SetResult();
+        Assert.That(await slow, Does.StartWith("theirs-"));
+    }
+
+    [Test]
+    public async Task A_server_that_takes_no_token_has_none_made_with_each_call()
+    {
+        await using var notes = await ConnectedAsync();
+        using var alice = new Person(_one);
+        var token = await notes.TokenForAsync(alice);
+        Advance(2);
+        notes.Authority.RefusesCalls = true;
+
+        for (var call = 0; call < 5; call++)
+        {
+            Assert.That((await notes.CallAsync(token)).Body, Does.Contain($"{notes.Page}?link="));
+        }
+
+        Assert.That(notes.Authority.Refreshes, Is.EqualTo(1));
     }
 
     private void Advance(double minutes)

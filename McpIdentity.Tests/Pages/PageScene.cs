@@ -204,7 +204,7 @@ internal sealed class PageScene : IAsyncDisposable
 
     private async Task<IEnumerable<PageState>> ConnectionsAsync(IReadOnlyList<Microsoft.Playwright.Cookie> alice)
     {
-        await _gateway.Services.GetRequiredService<Vault>().KeepAsync("github", await _gateway.UserIdAsync(), new ConnectionTokens("x", null, null, "https://github.example", new ClientAtAuthority("ours", null, "none")), "repo read:org", default);
+        await _gateway.Services.GetRequiredService<Vault>().KeepAsync("github", await _gateway.UserIdAsync(), new ConnectionTokens("x", null, null, "https://github.example", new ClientAtAuthority("ours", null, "none"), new Uri("http://127.0.0.1:9/mcp"), "http://127.0.0.1:9/mcp"), "repo read:org");
         var page = $"{_gateway.BaseUrl}{Paths.Connections}";
         var links = _gateway.Services.GetRequiredService<ConnectionLinks>();
         return
