@@ -17,8 +17,10 @@ internal static partial class ConnectionsSetup
         builder.Services.AddSingleton<OwnClients>();
         builder.Services.AddSingleton<TokenEndpoint>();
         builder.Services.AddSingleton<Vault>();
+        builder.Services.AddSingleton<FreshTokens>();
         builder.Services.AddSingleton<ConnectionLinks>();
         builder.Services.AddScoped<Connecting>();
+        builder.Services.AddScoped<OwnConnections>();
         builder.Services.AddHostedService<ConnectionsFeed>();
     }
 
@@ -27,13 +29,13 @@ internal static partial class ConnectionsSetup
         app.Map(Paths.ClientDocuments + "/{name}.json", (string name, ConnectableServers servers, OwnClients clients) => servers.Find(name) is { Upstream.ClientId: null or "" } server
             ? Results.Json(clients.DocumentOf(server)) : Results.NotFound())
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, Bucket = "oauth" });
-        app.Map(Paths.ConnectionCallback, ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true });
+        app.Map(Paths.ConnectionCallback + "/{server}", ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true });
     }
 
-    private static async Task<IResult> ReceiveAsync(HttpContext http, Connecting connecting, SecurityLog log, ILogger<Connecting> logger)
+    private static async Task<IResult> ReceiveAsync(HttpContext http, string server, Connecting connecting, SecurityLog log, ILogger<Connecting> logger)
     {
         if (SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person ||
-            await connecting.EndAsync(http.Request.Query, person, http.RequestAborted) is not var (server, problem))
+            await connecting.EndAsync(server, http.Request.Query, person, http.RequestAborted) is not var (there, problem))
         {
             return Show(http, NotOfThisBrowser);
         }
@@ -42,15 +44,15 @@ internal static partial class ConnectionsSetup
         {
             Subject = person.UserId,
             SessionId = person.SessionId,
-            Server = server.Name,
+            Server = there.Name,
         });
         if (problem is null)
         {
-            return Results.Redirect($"{Paths.Connections}/{server.Name}");
+            return Results.Redirect($"{Paths.Connections}/{there.Name}");
         }
 
-        NotConnected(logger, server.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
-        return Show(http, Refused(server));
+        NotConnected(logger, there.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
+        return Show(http, Refused(there));
     }
 
     private static IResult Show(HttpContext http, PersonError error)

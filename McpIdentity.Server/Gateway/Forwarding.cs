@@ -52,6 +52,12 @@ internal sealed class Forwarding(
             return;
         }
 
+        if (ReferenceEquals(failure, ForwardingFailure.Connected))
+        {
+            await Unconnected.SayConnectedAsync(context, server, call);
+            return;
+        }
+
         if (failure.RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds;
@@ -119,6 +125,11 @@ internal sealed class Forwarding(
         var isOfNoSession = session == Unconnected.Session;
         KeyValuePair<string, StringValues>[] before = [.. context.Response.Headers];
         var credential = await credentials.ForAsync(server, caller, context.RequestAborted);
+        if (rules.IsOurs(call))
+        {
+            return ForwardingFailure.Connected;
+        }
+
         for (var isFirst = true; ; isFirst = false)
         {
             var exchange = new UpstreamExchange(server, sessions, caller, isOfNoSession ? null : session, credential, await FilterAsync(request, call, caller, isStream), isPlain) { IsOfNoSession = isOfNoSession, IsStream = isStream };

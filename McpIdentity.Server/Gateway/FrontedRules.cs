@@ -4,6 +4,7 @@ using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Gateway;
 
@@ -85,13 +86,14 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     /// <param name="caller">Who reads.</param>
     /// <param name="marks">Whether their revision knows <c>cacheScope</c>.</param>
     /// <param name="cancellationToken">Ends the wait when the caller has gone.</param>
-    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken)
+    /// <param name="isOurs">Whether the list is one of ours, of what is known: from it there is nothing to learn.</param>
+    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken, bool isOurs = false)
     {
         var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
         IReadOnlySet<string> held = FrozenSet<string>.Empty;
         return new ListFilter(
             (kind, entry) => ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller, new PolicyTarget(kind, name)),
-            tools => held = catalogue.Learn(server.Name, server.Options.Review, tools),
+            tools => held = isOurs ? held : catalogue.Learn(server.Name, server.Options.Review, tools),
             marks)
         {
             Renew = async cancel => who = await WhoAsync(caller, cancel) ?? who,
@@ -140,9 +142,14 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
         _ => false,
     };
 
+    /// <summary>Whether a call is of the tool by which a person is asked to connect their account, which is ours and not the server's (<see cref="Unconnected"/>).</summary>
+    public bool IsOurs(McpCall call) =>
+        call.Tool == Unconnected.Tool && server.Options.Upstream.Auth == UpstreamAuth.OAuth && catalogue.Known(server.Name, Unconnected.Tool) is null;
+
     // Null: about the server as a whole, and nothing of it is done or said by it alone.
     private PolicyTarget? TargetOf(McpCall call) => call.Method switch
     {
+        McpMethods.ToolsCall when IsOurs(call) => null,
         McpMethods.ToolsCall => Describe(new PolicyTarget(PolicyTargetKind.Tool, call.Tool ?? "")),
         McpMethods.PromptsGet => new PolicyTarget(PolicyTargetKind.Prompt, call.Name ?? ""),
         // Without an address they are for the server to refuse, which has not had them since 2026-07-28 (404).
