@@ -51,13 +51,17 @@ public sealed class McpOptions
     /// <summary>What its rate limits are called.</summary>
     internal string LimitName { get; private set; } = "mcp";
 
+    /// <summary>Which of the servers that the host fronts it is; null: the module's own endpoint.</summary>
+    internal string? Server { get; private set; }
+
     /// <summary>Another endpoint of the same host, with limits of its own, which takes our own tokens alone.</summary>
+    /// <param name="server">What it is called in logs.</param>
     /// <param name="path">Where it is mapped.</param>
     /// <param name="limits">How many requests it answers.</param>
-    internal McpOptions ForOther(string path, McpRateLimitOptions limits)
+    internal McpOptions ForOther(string server, string path, McpRateLimitOptions limits)
     {
         var other = (McpOptions)MemberwiseClone();
-        (other.Path, other.RateLimiting, other.LimitName) = (path, limits, $"mcp {path}");
+        (other.Server, other.Path, other.RateLimiting, other.LimitName) = (server, path, limits, $"mcp {path}");
         other.Auth = new McpAuthOptions { OAuth = Auth.OAuth };
         other.AuthEnforcement = new AuthEnforcementOptions { RequireValidSession = AuthEnforcement.RequireValidSession }; // who is nobody must not act there as this host
         return other;

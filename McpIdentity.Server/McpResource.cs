@@ -33,7 +33,7 @@ internal static class McpResource
     public static void MapMcpResource(this WebApplication app)
     {
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value;
-        var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, ComparesOrigins = mcp.Enabled, AnyHost = true, WithoutOAuth = true };
+        var endpoint = new AddressAttribute(Reader.Programs, AddressAttribute.AnyMethod) { Cors = true, ComparesOrigins = mcp.Enabled, AnyHost = true, WithoutOAuth = true, JudgesTokens = true };
         var metadata = new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
         if (!mcp.Enabled)
         {
@@ -44,6 +44,10 @@ internal static class McpResource
         app.MapMcpModule().Add(mapped => mapped.Metadata.Add(
             mapped is RouteEndpointBuilder { RoutePattern.RawText: { } path } && path.Contains(Paths.WellKnown + "/", StringComparison.Ordinal) ? metadata : endpoint));
     }
+
+    /// <summary>What judges its callers itself answers here: what is behind costs as much as the gate, and says nothing of them.</summary>
+    public static void UseTokenJudges(this WebApplication app) => app.Use((context, next) =>
+        context.GetAddress() is { JudgesTokens: true } && context.GetEndpoint() is { RequestDelegate: { } answer } ? answer(context) : next(context));
 
     private static string IssuerOf(PublicAddress address)
     {

@@ -86,6 +86,7 @@ internal static class Program
         app.UseRateLimits();
         app.UseProtocolRequestChecks();
         app.UseRateLimitsByForm();
+        app.UseTokenJudges();
         app.UsePageLanguage();
         app.UseUpstreamStates();
         app.UseAuthentication();

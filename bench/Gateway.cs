@@ -25,8 +25,9 @@ internal static class Gateway
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
         await using var upstream = await StartUpstreamAsync();
         var url = new Uri(upstream.Urls.First() + "/mcp");
+        // The security log is on, as in Production: a line for every call.
         await using var server = await ServerUnderTest.StartAsync(
-            program, folder, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
+            program, folder, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Mcp:SecurityLogging:Enabled=true", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
         await using var yarp = await StartYarpAsync(folder, url);
         using var wire = new Wire(server.Address);
         using var straight = new Wire(url);

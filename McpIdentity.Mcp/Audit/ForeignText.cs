@@ -23,6 +23,11 @@ internal static class ForeignText
     /// <summary>With such characters written as JSON would escape them, and cut.</summary>
     public static string Clean(string text, int maxLength = MaxLength)
     {
+        if (text.Length <= maxLength && !IsRaw(text))
+        {
+            return text;
+        }
+
         var clean = new StringBuilder(Math.Min(text.Length, maxLength) + 16);
         foreach (var character in text.AsSpan(0, Math.Min(text.Length, maxLength)))
         {

@@ -87,6 +87,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
         { Outcome: McpOutcome.AuthenticationRequired } => "Authentication required",
         { Outcome: McpOutcome.ToolNotLeft } => "The person did not leave this tool to the client",
         { Outcome: McpOutcome.PolicyDenied } => access.Rule,
+        { Outcome: McpOutcome.WrongParameters } => "The parameters are not those of the method",
         { Outcome: McpOutcome.Unavailable } => "The keys of the token issuer are unavailable",
         _ => null,
     };

@@ -20,6 +20,7 @@ internal sealed class McpCall
     private static readonly string[] ParamsMembers = ["name", "arguments", "_meta", "uri", "protocolVersion", "ref"];
     private static readonly string[] MetaMembers = [VersionMember];
     private static readonly string[] ReferenceMembers = ["type", "name", "uri"];
+    private static readonly string[] ListenMembers = ["notifications", "resourceSubscriptions"];
 
     /// <summary>The id as it stands in the message: a string or a number; null for everything else.</summary>
     public JsonElement? Id { get; private init; }
@@ -43,6 +44,9 @@ internal sealed class McpCall
 
     /// <summary>Whether <see cref="Reference"/> is a prompt.</summary>
     public bool IsAboutPrompt { get; private init; }
+
+    /// <summary>The resources that <c>subscriptions/listen</c> asks for news of; null where there is something else in their place.</summary>
+    public IReadOnlyList<string>? Subscriptions { get; private init; } = [];
 
     /// <summary>What <c>MCP-Protocol-Version</c> repeats since 2026-07-28.</summary>
     public string? ProtocolVersion { get; private init; }
@@ -98,7 +102,8 @@ internal sealed class McpCall
 
         var method = Text(message, "method");
         var reference = method == McpMethods.Complete ? Member(parameters, "ref", JsonValueKind.Object) : default;
-        if (IsAmbiguous(reference, ReferenceMembers))
+        var listening = method == McpMethods.Listen ? parameters : default;
+        if (IsAmbiguous(reference, ReferenceMembers) || IsAmbiguous(listening, ListenMembers) || IsAmbiguous(Member(listening, ListenMembers[0], JsonValueKind.Object), ListenMembers))
         {
             problem = "Invalid request: member names are case-sensitive";
             return null;
@@ -115,6 +120,7 @@ internal sealed class McpCall
             Name = Text(parameters, method is McpMethods.ResourcesRead or McpMethods.ResourcesSubscribe or McpMethods.ResourcesUnsubscribe ? "uri" : "name"),
             Reference = Text(reference, "type") == "ref/prompt" ? prompt : Text(reference, "uri") ?? prompt,
             IsAboutPrompt = Text(reference, "type") == "ref/prompt",
+            Subscriptions = SubscriptionsOf(listening),
             ProtocolVersion = Text(meta, VersionMember),
         };
     }
@@ -181,6 +187,13 @@ internal sealed class McpCall
 
         return false;
     }
+
+    private static string[]? SubscriptionsOf(JsonElement listening) =>
+        listening.ValueKind != JsonValueKind.Object || !listening.TryGetProperty(ListenMembers[0], out var wanted) || wanted.ValueKind == JsonValueKind.Null ? []
+        : wanted.ValueKind != JsonValueKind.Object ? null
+        : !wanted.TryGetProperty(ListenMembers[1], out var resources) || resources.ValueKind == JsonValueKind.Null ? []
+        : resources.ValueKind == JsonValueKind.Array && resources.EnumerateArray().All(resource => resource.ValueKind == JsonValueKind.String) ? [.. resources.EnumerateArray().Select(resource => resource.GetString()!)]
+        : null;
 
     private static JsonElement Member(JsonElement element, string name, JsonValueKind kind) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == kind ? value : default;

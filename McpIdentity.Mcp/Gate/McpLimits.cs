@@ -20,6 +20,7 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
 
     private readonly McpRateLimitOptions _options = options.Value.RateLimiting;
     private readonly string _name = options.Value.LimitName;
+    private readonly string? _server = options.Value.Server;
 
     /// <inheritdoc cref="RateLimiter.IsOn"/>
     public bool IsOn => limiter.IsOn;
@@ -77,8 +78,8 @@ internal sealed class McpLimits(RateLimiter limiter, IOptions<McpOptions> option
         return true;
     }
 
-    private static SecurityEvent About(McpCall? call, VerifiedCaller? caller) =>
-        new() { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call?.Method, Tool = call?.Tool };
+    private SecurityEvent About(McpCall? call, VerifiedCaller? caller) =>
+        new() { ClientId = caller?.ClientId, Subject = caller?.Subject, Method = call?.Method, Tool = call?.Tool, Server = _server };
 
     private RateLimit OfPeer(HttpContext context) => limiter.OfPeer(context, _name, _options.MaxRequests);
 

@@ -27,34 +27,55 @@ internal static class SessionStream
     {
         var aborted = context.RequestAborted;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(aborted, stopping);
-        using var timer = new PeriodicTimer(CheckedEvery, time);
-        var watching = WatchAsync();
+        var watch = new Watch(isStillGood, ended);
         context.RequestAborted = ended.Token;
-        var wasEnded = false;
+        bool wasEnded;
         try
         {
-            await run();
+            // Most answers are whole before it first ticks, and cost no more than a timer.
+            await using (time.CreateTimer(static watch => ((Watch)watch!).Tick(), watch, CheckedEvery, CheckedEvery))
+            {
+                await run();
+            }
         }
         finally
         {
             context.RequestAborted = aborted;
             wasEnded = ended.IsCancellationRequested && !aborted.IsCancellationRequested;
-            await ended.CancelAsync(); // the watch too, in whatever it waits for
-            await watching;
+            await watch.EndAsync();
         }
 
         return wasEnded;
+    }
 
-        async Task WatchAsync()
+    private sealed class Watch(Func<CancellationToken, ValueTask<bool>> isStillGood, CancellationTokenSource ended)
+    {
+        private Task _checking = Task.CompletedTask;
+
+        public void Tick()
+        {
+            if (_checking.IsCompletedSuccessfully)
+            {
+                _checking = CheckAsync();
+            }
+        }
+
+        public async Task EndAsync()
+        {
+            if (!_checking.IsCompletedSuccessfully)
+            {
+                await ended.CancelAsync(); // in whatever it waits for
+                await _checking;
+            }
+        }
+
+        private async Task CheckAsync()
         {
             try
             {
-                while (await timer.WaitForNextTickAsync(ended.Token))
+                if (!await isStillGood(ended.Token))
                 {
-                    if (!await isStillGood(ended.Token))
-                    {
-                        await ended.CancelAsync();
-                    }
+                    await ended.CancelAsync();
                 }
             }
             catch (Exception) when (ended.IsCancellationRequested)

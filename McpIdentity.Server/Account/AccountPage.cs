@@ -1,3 +1,4 @@
+using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
@@ -17,6 +18,9 @@ namespace McpIdentity.Server.Account;
 internal abstract class AccountPage : PageModel
 {
     public SignedInPerson Person { get; private set; } = null!;
+
+    /// <summary>Whether the person is one of <c>Mcp:AdminUsers</c>.</summary>
+    public bool IsAdministrator => Service<Administrators>().Include(VouchedPerson.Of(Person));
 
     /// <summary>The form that was sent was not followed: the page says so, and asks again.</summary>
     public bool IsOutOfDate { get; private set; }

@@ -1,18 +1,23 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using Microsoft.AspNetCore.Mvc;
 
 namespace McpIdentity.Server.Account;
 
-/// <summary>Ends everything that the person has allowed; the browser stays signed in.</summary>
+/// <summary>Ends everything that the person has allowed, and what they have connected for it; the browser stays signed in.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true)]
-internal sealed class DisconnectAllModel(ConnectedApps apps, Revocations revocations, SecurityLog log) : AccountPage
+internal sealed class DisconnectAllModel(ConnectedApps apps, Revocations revocations, OwnConnections connections, Vault vault, ConnectableServers servers, SecurityLog log) : AccountPage
 {
     /// <summary>How many apps there are.</summary>
     public int Count { get; private set; }
 
-    public async Task OnGetAsync(CancellationToken cancellationToken) => Count = await apps.CountAsync(Person.UserId, cancellationToken);
+    /// <summary>How many accounts at servers behind this one.</summary>
+    public int Accounts { get; private set; }
+
+    public async Task OnGetAsync(CancellationToken cancellationToken) =>
+        (Count, Accounts) = (await apps.CountAsync(Person.UserId, cancellationToken), await connections.CountAsync(Person.UserId, cancellationToken));
 
     public async Task<IActionResult> OnPostAsync(CancellationToken cancellationToken)
     {
@@ -33,6 +38,11 @@ internal sealed class DisconnectAllModel(ConnectedApps apps, Revocations revocat
                 Subject = Person.UserId,
                 SessionId = Person.SessionId,
             });
+        }
+
+        foreach (var server in await vault.EndAsync(Person.UserId, server: null, servers.Find))
+        {
+            log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = server });
         }
 
         return SeeDone(Paths.Apps, new(Done.Deed.AllDisconnected));

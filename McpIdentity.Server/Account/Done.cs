@@ -50,6 +50,8 @@ internal sealed class Done(IDataProtectionProvider protection)
         SignedOut,
         NotSignedIn,
         OthersSignedOut,
+        AccountDisconnected,
+        NoAccount,
     }
 }
 

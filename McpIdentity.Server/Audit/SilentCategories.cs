@@ -19,6 +19,8 @@ internal static class SilentCategories
         ("Microsoft.AspNetCore.Mvc.Infrastructure.RedirectResultExecutor", LogLevel.Warning),
         // The beginning of a request line that could not be read.
         ("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.Warning),
+        // Each call of a server behind this one with its address, twice: the gateway has a line for it that says more.
+        ("Yarp", LogLevel.Warning),
         // A form or cookie that anybody made up, each time as an error with its stack. FormTokens has a line for it.
         ("Microsoft.AspNetCore.Antiforgery", LogLevel.Critical),
     ];

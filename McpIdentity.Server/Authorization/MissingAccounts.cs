@@ -8,7 +8,8 @@ namespace McpIdentity.Server.Authorization;
 
 /// <summary>
 /// Which account a person is asked for before an app gets its answer: that at the server behind this one which the request is about,
-/// where each person has one of their own and they have not connected it yet (docs/gateway.md, "People's own accounts").
+/// where each person has one of their own and they have not connected it yet (docs/gateway.md, "People's own accounts"). Of what is connected and
+/// counts no more, as when the server has moved, only the vault knows: the call asks.
 /// </summary>
 internal sealed class MissingAccounts(ProtectedResources resources, PolicyDecisions policy, McpIdentityDbContext db)
 {

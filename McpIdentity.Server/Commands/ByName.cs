@@ -15,14 +15,20 @@ internal static class ByName
 
 #pragma warning disable CA1862 // EF Core translates ToLower, and no comparison that is named
     /// <summary>A person, by identifier, e-mail address or name.</summary>
-    public static async Task<User?> UserAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
+    public static async Task<User?> UserAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
+        await OnlyUserAsync(await UsersAsync(db, wanted, cancellationToken), wanted);
+
+    /// <summary>All who can be meant.</summary>
+    public static async Task<List<User>> UsersAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
     {
         var lower = Lower(wanted);
         var found = await db.Users.Where(user => user.Id == wanted).ToListAsync(cancellationToken);
         found = found.Count > 0 ? found : await db.Users.Where(user => user.Email!.ToLower() == lower).OrderBy(user => user.Id).Take(MaxListed).ToListAsync(cancellationToken);
-        found = found.Count > 0 ? found : await db.Users.Where(user => user.Name!.ToLower() == lower).OrderBy(user => user.Id).Take(MaxListed).ToListAsync(cancellationToken);
-        return await OnlyAsync(found, "user", wanted, user => $"{user.Id}  {user.Provider}  {user.Email} {user.Name}");
+        return found.Count > 0 ? found : await db.Users.Where(user => user.Name!.ToLower() == lower).OrderBy(user => user.Id).Take(MaxListed).ToListAsync(cancellationToken);
     }
+
+    /// <summary>The only one; else says on standard error that there is none, or which there are.</summary>
+    public static Task<User?> OnlyUserAsync(List<User> found, string wanted) => OnlyAsync(found, "user", wanted, user => $"{user.Id}  {user.Provider}  {user.Email} {user.Name}");
 
     /// <summary>A client, by <c>client_id</c> or name.</summary>
     public static async Task<OpenIddictEntityFrameworkCoreApplication?> ClientAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ internal static class ConnectionsCommand
     public static Command Create() => new("connections", "Lists and ends people's own accounts at servers behind this one.") { List(), Remove() };
 
     /// <summary>Deletes what a person has connected; servers that can be asked are told.</summary>
-    public static async Task<int> EndAsync(IServiceProvider services, string userId, string? server)
+    public static async Task<IReadOnlyList<string>> EndAsync(IServiceProvider services, string userId, string? server)
     {
         // The servers of the database are read by the running program alone; a verb looks for itself.
         var db = services.GetRequiredService<McpIdentityDbContext>();
@@ -58,7 +58,7 @@ internal static class ConnectionsCommand
             }
 
             var name = parsed.GetRequiredValue(server);
-            if (await EndAsync(services, person.Id, name) == 0)
+            if ((await EndAsync(services, person.Id, name)).Count == 0)
             {
                 await Console.Error.WriteLineAsync($"{CommandLine.Printable(person.Email ?? person.Id)} has connected no account at {CommandLine.Printable(name)}.");
                 return 1;

@@ -11,7 +11,7 @@ internal static class PolicyDiffCommand
 {
     private static readonly Option<string[]> Users = new("--user") { Description = "Of these people only: identifier, e-mail address or name. Absent, of everybody who has signed in." };
     private static readonly Option<string[]> Servers = new("--server") { Description = "At these servers too, beside those that the rules name." };
-    private static readonly Option<string[]> Tools = new("--tool") { Description = "For these tools too, beside those that the rules name." };
+    private static readonly Option<string[]> Tools = new("--tool") { Description = "For these tools too, beside those that the catalogue knows and the rules name." };
     private static readonly Option<string> File = new("--file") { Description = PolicyProposal.File.Description, Required = true };
 
     public static Command Create() => CommandLine.StorageVerb("diff", "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.", "policy diff --file proposed.json", RunAsync)
@@ -29,7 +29,8 @@ internal static class PolicyDiffCommand
         PolicySet[] both = [inForce.Current, proposal.Policy];
         var callers = people.SelectMany(person => PolicySamples.Clients(both).Select(client => new PolicySample(person.Name, person.Person, client)))
             .Concat(PolicySamples.Services(both).Select(client => new PolicySample($"service {client}", null, client)));
-        var changes = services.GetRequiredService<PolicyDryRun>().Compare(both[0], both[1], callers, [.. inForce.Servers, .. parsed.GetValue(Servers) ?? []], parsed.GetValue(Tools) ?? []);
+        var changes = services.GetRequiredService<PolicyDryRun>().Compare(
+            both[0], both[1], callers, [.. inForce.Servers, .. parsed.GetValue(Servers) ?? []], await KnownTools.ReadAsync(services, cancellationToken), parsed.GetValue(Tools) ?? []);
         var rows = PolicyTextDiff.Of(proposal.Replaced, proposal.Proposed).Select(change => new Row(change.Change, change.Place, change.Text, null, null, null, null, null))
             .Concat(changes.Select(change => new Row(
                 "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Settings;
 
@@ -11,9 +12,10 @@ internal static class PolicyProposal
 
     public static readonly Option<string> Replaces = MakeReplaces();
 
-    /// <summary>What is in force, read anew.</summary>
+    /// <summary>What is in force, read anew, with the servers that its rules name.</summary>
     public static async Task<PolicyInForce> InForceAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
+        await services.LoadStoredServersAsync(cancellationToken);
         await services.GetRequiredService<PolicyFeed>().LoadAsync(cancellationToken);
         var inForce = services.GetRequiredService<PolicyInForce>();
         if (inForce.Problem is { } problem)

@@ -17,7 +17,7 @@ internal static class PolicyTestCommand
     private static readonly Option<string> Tool = new("--tool") { Description = "Which tool." };
     private static readonly Option<string> Resource = new("--resource") { Description = "The address of which resource." };
     private static readonly Option<string> Prompt = new("--prompt") { Description = "Which prompt." };
-    private static readonly Option<bool?> ReadOnly = new("--read-only") { Description = "What the tool says of itself (readOnlyHint): true or false." };
+    private static readonly Option<bool?> ReadOnly = new("--read-only") { Description = "What the tool says of itself (readOnlyHint): true or false. Without this and --destructive, what the catalogue knows." };
     private static readonly Option<bool?> Destructive = new("--destructive") { Description = "What the tool says of itself (destructiveHint): true or false." };
 
     public static Command Create()
@@ -48,17 +48,15 @@ internal static class PolicyTestCommand
     /// <returns>Null where nobody is meant, which has been said.</returns>
     public static async Task<VouchedPerson?> PersonAsync(IServiceProvider services, string wanted, CancellationToken cancellationToken)
     {
-        var db = services.GetRequiredService<McpIdentityDbContext>();
-#pragma warning disable CA1862 // EF Core translates ToLower, and no comparison that is named
-        if (wanted.Contains('@') && !await db.Users.AnyAsync(user => user.Email!.ToLower() == wanted.ToLower(), cancellationToken))
-#pragma warning restore CA1862
+        var found = await ByName.UsersAsync(services.GetRequiredService<McpIdentityDbContext>(), wanted, cancellationToken);
+        if (found.Count == 0 && wanted.Contains('@'))
         {
             var trusted = services.GetRequiredService<TrustedProviders>();
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(wanted)} has never signed in: judged by the address alone, and by no group of a provider.");
             return new VouchedPerson(null, services.GetRequiredService<SignInProviders>().All.Select(provider => provider.Id).Append(DemoProvider.Name).FirstOrDefault(trusted.Include), wanted, true);
         }
 
-        return await ByName.UserAsync(db, wanted, cancellationToken) is { } user ? Of(user) : null;
+        return await ByName.OnlyUserAsync(found, wanted) is { } user ? Of(user) : null;
     }
 
     public static VouchedPerson Of(User user) => new(user.Id, user.Provider, user.Email, user.EmailVerified) { Groups = SaidGroups.Parse(user.Groups) };
@@ -87,10 +85,19 @@ internal static class PolicyTestCommand
         var server = parsed.GetRequiredValue(Server);
         var target = parsed.GetValue(Resource) is { } resource ? new PolicyTarget(PolicyTargetKind.Resource, resource)
             : parsed.GetValue(Prompt) is { } prompt ? new PolicyTarget(PolicyTargetKind.Prompt, prompt)
-            : new PolicyTarget(PolicyTargetKind.Tool, parsed.GetRequiredValue(Tool)) { ReadOnly = parsed.GetValue(ReadOnly), Destructive = parsed.GetValue(Destructive) };
+            : await ToolAsync(parsed, services, server, cancellationToken);
         var answer = services.GetRequiredService<PolicyDryRun>().Ask(policy, person, clientId, server, target);
         await WriteAsync(parsed, answer, parsed.GetValue(User) ?? $"the client {clientId}", clientId, server, target);
         return 0;
+    }
+
+    // Whoever says one of the two says what there is to say of the tool; else it is what the catalogue knows.
+    private static async Task<PolicyTarget> ToolAsync(ParseResult parsed, IServiceProvider services, string server, CancellationToken cancellationToken)
+    {
+        var tool = new PolicyTarget(PolicyTargetKind.Tool, parsed.GetRequiredValue(Tool)) { ReadOnly = parsed.GetValue(ReadOnly), Destructive = parsed.GetValue(Destructive) };
+        return tool is { ReadOnly: null, Destructive: null }
+            ? (await KnownTools.ReadAsync(services, cancellationToken))[server].FirstOrDefault(known => known.Name == tool.Name) ?? tool
+            : tool;
     }
 
     // One that is registered under that name, or the id as it stands: it may come some day.
@@ -110,8 +117,9 @@ internal static class PolicyTestCommand
         {
             await Table.WriteAsync(parsed, [answer],
                 new("effect", _ => effect), new("rule", one => one.Decision.Rule), new("says", _ => rule), new("subject", one => one.Caller.Subject), new("client_id", _ => clientId),
-                new("server", _ => server), new("kind", _ => target.Kind.ToString().ToLowerInvariant()), new("name", _ => target.Name),
-                new("groups", one => one.Groups.Select(group => group.Group).Distinct(StringComparer.OrdinalIgnoreCase).Order()), new("why", _ => groups), new("scopes", one => one.Scopes));
+                new("server", _ => server), new("kind", _ => target.Kind.ToString().ToLowerInvariant()), new("name", _ => target.Name), new("read_only", _ => target.ReadOnly), new("destructive", _ => target.Destructive),
+                new("groups", one => one.Groups.Select(group => group.Group).Distinct(StringComparer.OrdinalIgnoreCase).Order()), new("why", _ => groups),
+                new("lacks_groups", one => one.Caller.LacksGroups), new("scopes", one => one.Scopes));
             return;
         }
 
@@ -126,7 +134,30 @@ internal static class PolicyTestCommand
         Console.WriteLine(CommandLine.Printable(rule is null
             ? target.IsAmbiguous ? "by no rule: an address that a server may read as another one (\".\", \"..\", encoded without need) is refused" : "by no rule: what none matches is refused"
             : $"by {answer.Decision.Rule}: {rule}"));
+        if (target is { ReadOnly: not null } or { Destructive: not null })
+        {
+            Console.WriteLine($"the tool says: {string.Join(", ", Hints(target))}");
+        }
+
         Console.WriteLine(CommandLine.Printable($"groups: {(groups.Length == 0 ? "none" : string.Join("; ", groups))}"));
+        if (answer.Caller.LacksGroups)
+        {
+            Console.WriteLine("        and others that the provider did not say: a rule that denies by a group of its holds for them, and none that allows or asks");
+        }
+
         Console.WriteLine(CommandLine.Printable($"scopes there: {(answer.Scopes is null ? "all" : answer.Scopes.Count == 0 ? "none" : string.Join(' ', answer.Scopes.Distinct()))}"));
+    }
+
+    private static IEnumerable<string> Hints(PolicyTarget target)
+    {
+        if (target.ReadOnly is { } readOnly)
+        {
+            yield return $"readOnlyHint {(readOnly ? "true" : "false")}";
+        }
+
+        if (target.Destructive is { } destructive)
+        {
+            yield return $"destructiveHint {(destructive ? "true" : "false")}";
+        }
     }
 }

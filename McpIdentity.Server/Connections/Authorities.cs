@@ -43,9 +43,15 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
     private async Task<Authority> FindAsync(ConnectableServer server, CancellationToken cancellationToken)
     {
         var (resource, described) = await DescribedAsync(server, cancellationToken);
-        if (Authority.Texts(described, "authorization_servers") is not [var issuer, ..] || !AuthorityHttp.IsAllowed(server, issuer, out var address))
+        var named = Authority.Texts(described, "authorization_servers");
+        if (server.Upstream.Issuer is { } only && !named.Contains(only, StringComparer.Ordinal))
         {
-            throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL");
+            throw new AuthorityException($"its metadata does not name the authorization server of Upstream:Issuer, {only}, but {(named.Count == 0 ? "none" : string.Join(", ", named))}");
+        }
+
+        if ((server.Upstream.Issuer ?? named.FirstOrDefault()) is not { } issuer || !AuthorityHttp.IsAllowed(server, issuer, out var address))
+        {
+            throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL, or one of a private network where Upstream:IsInternal says so");
         }
 
         foreach (var place in MetadataOf(address))

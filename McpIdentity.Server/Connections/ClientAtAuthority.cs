@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Connections;
 
 /// <summary>The client that this server is at an authorization server.</summary>
 /// <param name="Id">Its <c>client_id</c>.</param>
-/// <param name="Secret">Null for a public client.</param>
+/// <param name="Secret">Null for a public client, and for one of the configuration, whose secret is looked up there.</param>
 /// <param name="Method">How it shows the secret.</param>
 internal sealed record ClientAtAuthority(string Id, string? Secret, string Method)
 {
@@ -39,8 +39,15 @@ internal sealed record ClientAtAuthority(string Id, string? Secret, string Metho
     }
 }
 
-/// <summary>What a person's account gave, as it is stored: it is good with the client and at the authorization server that it came from, and no other.</summary>
-internal sealed record ConnectionTokens(string AccessToken, string? RefreshToken, DateTimeOffset? ExpiresAt, string Issuer, ClientAtAuthority Client);
+/// <summary>What a person's account gave, as it is stored: it is for the server, with the client and at the authorization server that it came from, and no other.</summary>
+/// <param name="AccessToken">For calls.</param>
+/// <param name="RefreshToken">Null where none was given.</param>
+/// <param name="ExpiresAt">Of the access token; null where that was not said.</param>
+/// <param name="Issuer">The authorization server.</param>
+/// <param name="Client">Who got them.</param>
+/// <param name="Url">The MCP endpoint that they were given for.</param>
+/// <param name="Resource">What that called itself (RFC 8707).</param>
+internal sealed record ConnectionTokens(string AccessToken, string? RefreshToken, DateTimeOffset? ExpiresAt, string Issuer, ClientAtAuthority Client, Uri? Url, string? Resource);
 
 /// <summary>A connection that is being made, while the person is at the authorization server.</summary>
 internal sealed record PendingConnection(string Server, string UserId, string SessionId, string Verifier, string Issuer, string Resource, string RedirectUri, bool SaysIssuer, ClientAtAuthority Client)

@@ -10,9 +10,9 @@ namespace McpIdentity.Server.Connections;
 internal sealed record ConnectableServer(string Name, string DisplayName, Uri Url, UpstreamOptions Upstream)
 {
     /// <summary>
-    /// Whether it is within a network of the operator's own, by the address that they gave it: there its authorization server may be too.
+    /// Whether it is within a network of the operator's own, as they say: there its authorization server may be too.
     /// </summary>
-    public bool IsInside => Url.IsLoopback || Url.Scheme == Uri.UriSchemeHttp;
+    public bool IsInside => Url.IsLoopback || Upstream.IsInternal;
 }
 
 /// <summary>Those that are in force: the gateway, which is above this room, says which they are.</summary>

@@ -34,7 +34,7 @@ internal sealed class Connecting(
         var authority = await authorities.OfAsync(server, cancellationToken);
         var client = await clients.ForAsync(server, authority, cancellationToken);
         var (handle, verifier) = (NewSecret(), NewSecret());
-        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUri, authority.SaysIssuer, client) { Request = request };
+        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client) { Request = request };
         db.UpstreamStates.Add(new UpstreamState
         {
             Id = IdOf(handle),
@@ -63,11 +63,11 @@ internal sealed class Connecting(
     }
 
     /// <summary>What the authorization server sent the browser back with.</summary>
-    /// <returns>The server, connected or not, and the app's request that goes on; null for a state that is not of this browser, or was used.</returns>
-    public async Task<(ConnectableServer Server, string? Request, string? Problem)?> EndAsync(IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
+    /// <returns>The server, connected or not, and the app's request that goes on; null for a state that is not of this browser or of another server, or was used.</returns>
+    public async Task<(ConnectableServer Server, string? Request, string? Problem)?> EndAsync(string name, IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
     {
         if (answer[Parameters.State].ToString() is not { Length: 43 } handle || await TakeAsync(handle, cancellationToken) is not { } pending ||
-            pending.UserId != person.UserId || pending.SessionId != person.SessionId || servers.Find(pending.Server) is not { } server)
+            pending.UserId != person.UserId || pending.SessionId != person.SessionId || pending.Server != name || servers.Find(name) is not { } server)
         {
             return null;
         }
@@ -86,14 +86,15 @@ internal sealed class Connecting(
 
         try
         {
-            var authority = await authorities.OfAsync(server, cancellationToken);
+            // Whoever has gone meanwhile: the code is good once, and what it gives must not be lost.
+            var authority = await authorities.OfAsync(server, CancellationToken.None);
             if (authority.Issuer != pending.Issuer)
             {
                 return (server, pending.Request, "its authorization server has changed meanwhile");
             }
 
-            var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code, cancellationToken);
-            await vault.KeepAsync(server.Name, person.UserId, tokens, scope, cancellationToken);
+            var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code);
+            await vault.KeepAsync(server.Name, person.UserId, tokens, scope);
             return (server, pending.Request, null);
         }
         catch (AuthorityException exception)
@@ -103,7 +104,7 @@ internal sealed class Connecting(
         }
         catch (ConnectionEndedException exception)
         {
-            if (exception.Message == Errors.InvalidClient)
+            if (exception.Error == Errors.InvalidClient)
             {
                 await clients.ForgetAsync(server, pending.Issuer, pending.Client.Id);
             }

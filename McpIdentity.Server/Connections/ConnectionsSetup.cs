@@ -19,8 +19,10 @@ internal static partial class ConnectionsSetup
         builder.Services.AddSingleton<OwnClients>();
         builder.Services.AddSingleton<TokenEndpoint>();
         builder.Services.AddSingleton<Vault>();
+        builder.Services.AddSingleton<FreshTokens>();
         builder.Services.AddSingleton<ConnectionLinks>();
         builder.Services.AddScoped<Connecting>();
+        builder.Services.AddScoped<OwnConnections>();
         builder.Services.AddHostedService<ConnectionsFeed>();
     }
 
@@ -29,13 +31,14 @@ internal static partial class ConnectionsSetup
         app.Map(Paths.ClientDocuments + "/{name}.json", (string name, ConnectableServers servers, OwnClients clients) => servers.Find(name) is { Upstream.ClientId: null or "" } server
             ? Results.Json(clients.DocumentOf(server)) : Results.NotFound())
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, Bucket = "oauth" });
-        app.Map(Paths.ConnectionCallback, ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, KeepsOpener = true });
+        app.Map(Paths.ConnectionCallback + "/{server}", ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, KeepsOpener = true });
     }
 
-    private static async Task<IResult> ReceiveAsync(HttpContext http, Connecting connecting, AuthorizationTickets tickets, KnownClients known, SecurityLog log, ILogger<Connecting> logger)
+    private static async Task<IResult> ReceiveAsync(
+        HttpContext http, string server, Connecting connecting, AuthorizationTickets tickets, KnownClients known, SecurityLog log, ILogger<Connecting> logger)
     {
         if (SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person ||
-            await connecting.EndAsync(http.Request.Query, person, http.RequestAborted) is not var (server, request, problem))
+            await connecting.EndAsync(server, http.Request.Query, person, http.RequestAborted) is not var (there, request, problem))
         {
             return Show(http, NotOfThisBrowser);
         }
@@ -44,13 +47,13 @@ internal static partial class ConnectionsSetup
         {
             Subject = person.UserId,
             SessionId = person.SessionId,
-            Server = server.Name,
+            Server = there.Name,
         });
         if (problem is null)
         {
             if (tickets.Read(request) is not { } pending)
             {
-                return Results.Redirect($"{Paths.Connections}/{server.Name}");
+                return Results.Redirect($"{Paths.Connections}/{there.Name}");
             }
 
             // The last page before the app has its answer: it may be left where it is.
@@ -58,8 +61,8 @@ internal static partial class ConnectionsSetup
             return Results.Empty;
         }
 
-        NotConnected(logger, server.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
-        return request is null ? Show(http, Refused(server)) : Results.Redirect(ConnectModel.AddressAfterFailure(server.Name, request, problem, http));
+        NotConnected(logger, there.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
+        return request is null ? Show(http, Refused(there)) : Results.Redirect(ConnectModel.AddressAfterFailure(there.Name, request, problem, http));
     }
 
     private static IResult Show(HttpContext http, PersonError error)

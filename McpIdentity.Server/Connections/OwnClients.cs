@@ -21,8 +21,8 @@ internal sealed class OwnClients(
 {
     public const string Purpose = "upstream registrations";
 
-    /// <summary>Where the browser comes back to.</summary>
-    public string RedirectUri => address.UrlOf(Paths.ConnectionCallback);
+    /// <summary>Where the browser comes back to: another address for each, so that no answer of one is taken for another's (RFC 9700 §4.4.2.2).</summary>
+    public string RedirectUriOf(string server) => address.UrlOf($"{Paths.ConnectionCallback}/{server}");
 
     private string Name => branding.Value.Name;
 
@@ -34,7 +34,7 @@ internal sealed class OwnClients(
         [Parameters.ClientId] = DocumentUrlOf(server.Name),
         ["client_name"] = Name,
         ["client_uri"] = address.Issuer,
-        ["redirect_uris"] = new[] { RedirectUri },
+        ["redirect_uris"] = new[] { RedirectUriOf(server.Name) },
         ["grant_types"] = new[] { GrantTypes.AuthorizationCode, GrantTypes.RefreshToken },
         ["response_types"] = new[] { ResponseTypes.Code },
         ["token_endpoint_auth_method"] = ClientAuthenticationMethods.None,
@@ -46,7 +46,7 @@ internal sealed class OwnClients(
     {
         if (server.Upstream.ClientId is { Length: > 0 } configured)
         {
-            return new ClientAtAuthority(configured, server.Upstream.ClientSecret, ClientAtAuthority.MethodFor(authority));
+            return new ClientAtAuthority(configured, null, ""); // its secret is the one of the moment that it is shown (TokenEndpoint)
         }
 
         // An address that only this computer has is nothing for others to read.
@@ -64,7 +64,7 @@ internal sealed class OwnClients(
 
         if (authority.RegistrationEndpoint is null)
         {
-            throw new AuthorityException($"the authorization server {authority.Issuer} takes neither client documents nor registrations: register this server there by hand, with {RedirectUri}, and set Upstream:ClientId");
+            throw new AuthorityException($"the authorization server {authority.Issuer} takes neither client documents nor registrations: register this server there by hand, with {RedirectUriOf(server.Name)}, and set Upstream:ClientId");
         }
 
         var made = await RegisterAsync(server, authority, cancellationToken);
@@ -83,7 +83,7 @@ internal sealed class OwnClients(
     // Null: none, or none that can be read, or none for the address that we have now.
     private async Task<ClientAtAuthority?> StoredAsync(McpIdentityDbContext db, ConnectableServer server, Authority authority, CancellationToken cancellationToken) =>
         await db.UpstreamRegistrations.AsNoTracking().SingleOrDefaultAsync(row => row.Server == server.Name && row.Issuer == authority.Issuer, cancellationToken) is { } row &&
-        keys.Unprotect(Purpose, row.Document) is { } json && JsonSerializer.Deserialize(json, ConnectionsJson.Default.ClientAtAuthority) is { } client && client.RedirectUri == RedirectUri
+        keys.Unprotect(Purpose, row.Document) is { } json && JsonSerializer.Deserialize(json, ConnectionsJson.Default.ClientAtAuthority) is { } client && client.RedirectUri == RedirectUriOf(server.Name)
             ? client
             : null;
 
@@ -95,7 +95,7 @@ internal sealed class OwnClients(
         using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
         {
             ["client_name"] = Name,
-            ["redirect_uris"] = new[] { RedirectUri },
+            ["redirect_uris"] = new[] { RedirectUriOf(server.Name) },
             ["grant_types"] = new[] { GrantTypes.AuthorizationCode, GrantTypes.RefreshToken },
             ["response_types"] = new[] { ResponseTypes.Code },
             ["token_endpoint_auth_method"] = method,
@@ -111,7 +111,7 @@ internal sealed class OwnClients(
         var secret = Authority.Text(answer, Parameters.ClientSecret);
         var told = Authority.Text(answer, "token_endpoint_auth_method");
         // RFC 7591 §3.2.1: it may have replaced what was asked for.
-        return new ClientAtAuthority(id, secret, told is null or ClientAuthenticationMethods.None && secret is not null ? ClientAtAuthority.MethodFor(authority) : told ?? method) { RedirectUri = RedirectUri };
+        return new ClientAtAuthority(id, secret, told is null or ClientAuthenticationMethods.None && secret is not null ? ClientAtAuthority.MethodFor(authority) : told ?? method) { RedirectUri = RedirectUriOf(server.Name) };
     }
 
     // Two nodes may register at once: the one that comes second takes what the first has stored.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -8,11 +9,12 @@ namespace McpIdentity.Server.Connections;
 internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
 {
     // GitHub's word for it, with 200.
-    private const string GitHubsInvalidGrant = "bad_refresh_token";
+    private const string GitHubsInvalidClient = "incorrect_client_credentials";
 
     /// <summary>RFC 6749 §4.1.3, with the verifier (RFC 7636 §4.5) and the resource (RFC 8707 §2.2).</summary>
-    /// <exception cref="AuthorityException">It gives none.</exception>
-    public async Task<(ConnectionTokens Tokens, string? Scope)> RedeemAsync(ConnectableServer server, Authority authority, PendingConnection pending, string code, CancellationToken cancellationToken)
+    /// <exception cref="AuthorityException">It gives none now.</exception>
+    /// <exception cref="ConnectionEndedException">It gives none for this code.</exception>
+    public async Task<(ConnectionTokens Tokens, string? Scope)> RedeemAsync(ConnectableServer server, Authority authority, PendingConnection pending, string code)
     {
         var answer = await AskAsync(server, authority, pending.Client, new Dictionary<string, string>
         {
@@ -21,8 +23,9 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
             [Parameters.RedirectUri] = pending.RedirectUri,
             [Parameters.CodeVerifier] = pending.Verifier,
             [Parameters.Resource] = pending.Resource,
-        }, cancellationToken);
-        return (Read(answer, pending.Issuer, pending.Client, refresh: null), Authority.Text(answer, Parameters.Scope));
+        });
+        var given = new ConnectionTokens("", null, null, pending.Issuer, pending.Client, server.Url, pending.Resource);
+        return (Read(answer, given), Authority.Text(answer, Parameters.Scope));
     }
 
     /// <summary>RFC 6749 §6.</summary>
@@ -30,60 +33,91 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
     /// <exception cref="ConnectionEndedException">It never will.</exception>
     public async Task<ConnectionTokens> RefreshAsync(ConnectableServer server, Authority authority, ConnectionTokens tokens)
     {
-        // Nobody's leaving ends it: the refresh token may be spent by then.
         var answer = await AskAsync(server, authority, tokens.Client, new Dictionary<string, string>
         {
             [Parameters.GrantType] = GrantTypes.RefreshToken,
             [Parameters.RefreshToken] = tokens.RefreshToken!,
             [Parameters.Resource] = authority.Resource,
-        }, CancellationToken.None);
-        return Read(answer, tokens.Issuer, tokens.Client, tokens.RefreshToken);
+        });
+        return Read(answer, tokens);
     }
 
-    /// <summary>RFC 7009, where it is offered. What does not work is left: the tokens are deleted here in any case.</summary>
+    /// <summary>RFC 7009, where it is offered: the tokens are deleted here in any case.</summary>
+    /// <exception cref="AuthorityException">It was not done.</exception>
     public async Task RevokeAsync(ConnectableServer server, Authority authority, ConnectionTokens tokens)
     {
-        if (authority.RevocationEndpoint is not { } endpoint || tokens.Issuer != authority.Issuer)
+        if (tokens.Issuer != authority.Issuer)
         {
-            return;
+            throw new AuthorityException($"they are of {tokens.Issuer}, and its authorization server is {authority.Issuer} now");
+        }
+
+        if (authority.RevocationEndpoint is not { } endpoint)
+        {
+            throw new AuthorityException($"{authority.Issuer} has no revocation_endpoint (RFC 7009)");
         }
 
         var form = new Dictionary<string, string> { [Parameters.Token] = tokens.RefreshToken ?? tokens.AccessToken };
-        var authorization = tokens.Client.SignIn(form);
-        using var content = new FormUrlEncodedContent(form);
-        await http.PostAsync(server, endpoint, content, authorization, CancellationToken.None);
+        var (status, _) = await PostAsync(server, authority, endpoint, tokens.Client, form);
+        if (status != HttpStatusCode.OK)
+        {
+            throw new AuthorityException($"{authority.Issuer} answered {(int)status}");
+        }
     }
 
-    private async Task<JsonElement> AskAsync(ConnectableServer server, Authority authority, ClientAtAuthority client, Dictionary<string, string> form, CancellationToken cancellationToken)
+    private async Task<JsonElement> AskAsync(ConnectableServer server, Authority authority, ClientAtAuthority client, Dictionary<string, string> form)
     {
-        var authorization = client.SignIn(form);
-        using var content = new FormUrlEncodedContent(form);
-        var (status, body) = await http.PostAsync(server, authority.TokenEndpoint, content, authorization, cancellationToken);
-        var error = Authority.Text(body, Parameters.Error);
+        var (status, body) = await PostAsync(server, authority, authority.TokenEndpoint, client, form);
+        var error = Authority.Text(body, Parameters.Error) is var said and not GitHubsInvalidClient ? said : Errors.InvalidClient;
+        var says = $"{said} {Authority.Text(body, Parameters.ErrorDescription)}".Trim();
         return error switch
         {
-            Errors.InvalidGrant or GitHubsInvalidGrant => throw new ConnectionEndedException(Errors.InvalidGrant),
-            Errors.InvalidClient or Errors.UnauthorizedClient => throw new ConnectionEndedException(Errors.InvalidClient),
             null when status == HttpStatusCode.OK && body is { } answer => answer,
-            _ => throw new AuthorityException($"the token endpoint of {authority.Issuer} answered {(int)status} {error} {Authority.Text(body, Parameters.ErrorDescription)}".TrimEnd()),
+            // A secret of the configuration that is wrong or too old says nothing of anybody's account: it is for the operator to mend.
+            Errors.InvalidClient or Errors.UnauthorizedClient when !IsConfigured(server, client) => throw new ConnectionEndedException(Errors.InvalidClient, says),
+            // RFC 6749 §5.2, and what authorization servers say beside: it stays so. It may be better later where the server itself fails, or is asked too often.
+            { } final when final is not (Errors.InvalidClient or Errors.UnauthorizedClient or Errors.TemporarilyUnavailable or Errors.SlowDown or Errors.ServerError) &&
+                (int)status < 500 && status != HttpStatusCode.TooManyRequests => throw new ConnectionEndedException(final, says),
+            _ => throw new AuthorityException($"the token endpoint of {authority.Issuer} answered {(int)status} {says}".TrimEnd()),
         };
     }
 
-    private ConnectionTokens Read(JsonElement answer, string issuer, ClientAtAuthority client, string? refresh)
+    // Nobody's leaving ends it: what is shown may be spent by then.
+    private async Task<(HttpStatusCode Status, JsonElement? Body)> PostAsync(ConnectableServer server, Authority authority, Uri endpoint, ClientAtAuthority client, Dictionary<string, string> form)
+    {
+        var shown = IsConfigured(server, client) ? client with { Secret = server.Upstream.ClientSecret, Method = ClientAtAuthority.MethodFor(authority) } : client;
+        var authorization = shown.SignIn(form);
+        using var content = new FormUrlEncodedContent(form);
+        return await http.PostAsync(server, endpoint, content, authorization, CancellationToken.None);
+    }
+
+    private static bool IsConfigured(ConnectableServer server, ClientAtAuthority client) => server.Upstream.ClientId == client.Id;
+
+    // What is not said anew stays as it was.
+    private ConnectionTokens Read(JsonElement answer, ConnectionTokens before)
     {
         if (Authority.Text(answer, Parameters.AccessToken) is not { Length: > 0 } token || token.AsSpan().ContainsAnyExceptInRange('!', '~') ||
             !string.Equals(Authority.Text(answer, Parameters.TokenType), TokenTypes.Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            throw new AuthorityException($"the token endpoint of {issuer} gave no bearer token");
+            throw new AuthorityException($"the token endpoint of {before.Issuer} gave no bearer token");
         }
 
-        DateTimeOffset? expires = answer.TryGetProperty(Parameters.ExpiresIn, out var seconds) && seconds.ValueKind == JsonValueKind.Number && seconds.TryGetInt32(out var number) && number > 0
-            ? time.GetUtcNow() + TimeSpan.FromSeconds(number)
-            : null;
-        return new ConnectionTokens(token, Authority.Text(answer, Parameters.RefreshToken) ?? refresh, expires, issuer, client);
+        return before with
+        {
+            AccessToken = token,
+            RefreshToken = Authority.Text(answer, Parameters.RefreshToken) is { Length: > 0 } refresh ? refresh : before.RefreshToken,
+            ExpiresAt = SecondsOf(answer) is { } seconds ? time.GetUtcNow() + TimeSpan.FromSeconds(seconds) : null,
+        };
     }
+
+    // Some say the number in a text.
+    private static int? SecondsOf(JsonElement answer) =>
+        answer.TryGetProperty(Parameters.ExpiresIn, out var said) && int.TryParse(said.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds > 0 ? seconds : null;
 }
 
 /// <summary>The authorization server has ended a connection: the person has to make it anew.</summary>
-/// <param name="error">In its words.</param>
-internal sealed class ConnectionEndedException(string error) : Exception(error);
+/// <param name="error">Its word for it.</param>
+/// <param name="says">The same with what it says beside.</param>
+internal sealed class ConnectionEndedException(string error, string? says = null) : Exception(says ?? error)
+{
+    public string Error { get; } = error;
+}

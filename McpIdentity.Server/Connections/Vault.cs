@@ -10,68 +10,81 @@ using Microsoft.Extensions.Caching.Memory;
 namespace McpIdentity.Server.Connections;
 
 /// <summary>
-/// The tokens of people's own accounts at servers behind this one. Each is decrypted once a minute at most on a node, and refreshed shortly
-/// before it expires by one node alone: the row says who does it, and for how long the others leave it to them.
+/// Keeps the tokens of people's own accounts at servers behind this one: a row each, encrypted, which a node decrypts once a minute at most.
 /// </summary>
 internal sealed partial class Vault(
-    Authorities authorities, TokenEndpoint endpoint, OwnClients clients, EncryptionKeys keys, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<Vault> logger) : IDisposable
+    Authorities authorities, TokenEndpoint endpoint, EncryptionKeys keys, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<Vault> logger) : IDisposable
 {
     public const string Purpose = "upstream connections";
 
     /// <summary>What the signal says of a connection that changed.</summary>
     public const string Signal = "connections";
 
-    /// <summary>For how long one node has a refresh to itself: longer than it can last.</summary>
-    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
-
-    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
-    private readonly Dictionary<(string, string), Task<string?>> _renewing = [];
+    private int _changes;
 
-    /// <returns>The access token; null where the person has not connected an account, or has to do so anew.</returns>
-    /// <exception cref="AuthorityException">It cannot be refreshed now.</exception>
-    public async ValueTask<string?> TokenForAsync(ConnectableServer server, string userId, CancellationToken cancellationToken)
+    /// <returns>The access token that this node remembers; null where it has to be looked up.</returns>
+    public string? Recall(ConnectableServer server, string userId) => _known.TryGetValue((userId, server.Name, server.Url), out Known? known) && known!.Until > time.GetUtcNow() ? known.Token : null;
+
+    /// <summary>For a minute, or until it expires; not where something has changed since it was read.</summary>
+    /// <returns>The access token.</returns>
+    public string Remember(KeptConnection kept)
     {
         var now = time.GetUtcNow();
-        if (_known.TryGetValue((userId, server.Name), out Known? known) && known!.Until > now)
+        var until = kept.Tokens.ExpiresAt is { } expires && expires < now + Remembered ? expires : now + Remembered;
+        var key = (kept.Row.UserId, kept.Row.Server, kept.Tokens.Url!);
+        _known.Set(key, new Known(kept.Tokens.AccessToken, until), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Remembered });
+        if (kept.Changes != Volatile.Read(ref _changes))
         {
-            return known.Token;
+            _known.Remove(key);
         }
 
-        if (await FindAsync(server.Name, userId, cancellationToken) is not var (row, tokens))
-        {
-            return null;
-        }
-
-        return IsFresh(tokens, now) ? Remember(row, tokens) : await RenewAsync(server, userId, tokens.AccessToken, cancellationToken);
+        return kept.Tokens.AccessToken;
     }
 
-    /// <summary>The server does not take a token.</summary>
-    /// <returns>Another one; null where there is none to be had.</returns>
-    /// <inheritdoc cref="TokenForAsync" path="/exception"/>
-    public async Task<string?> AfterRefusalAsync(ConnectableServer server, string userId, string refused, CancellationToken cancellationToken)
+    public void Forget(ConnectableServer server, string userId) => _known.Remove((userId, server.Name, server.Url));
+
+    /// <summary>Somewhere a connection has changed.</summary>
+    public void ForgetAll()
     {
-        _known.Remove((userId, server.Name));
-        return await RenewAsync(server, userId, refused, cancellationToken) is { } token && token != refused ? token : null;
+        Interlocked.Increment(ref _changes);
+        _known.Clear();
+    }
+
+    /// <returns>
+    /// Null where the person has connected nothing; what they have is under a key that is not known any more; or it is of another server, which had this name before.
+    /// </returns>
+    public async Task<KeptConnection?> FindAsync(ConnectableServer server, string userId, CancellationToken cancellationToken)
+    {
+        var changes = Volatile.Read(ref _changes);
+        await using var services = scopes.CreateAsyncScope();
+        var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        var row = await db.UpstreamConnections.AsNoTracking().SingleOrDefaultAsync(row => row.UserId == userId && row.Server == server.Name, cancellationToken);
+        return row is not null && Open(row) is { } tokens && tokens.Url == server.Url ? new KeptConnection(row, tokens, changes) : null;
     }
 
     /// <summary>Stores what a person has just connected, in the place of what was there.</summary>
-    public async Task KeepAsync(string server, string userId, ConnectionTokens tokens, string? scope, CancellationToken cancellationToken)
+    /// <exception cref="AuthorityException">Nobody is there any more whose they could be.</exception>
+    public async Task KeepAsync(string server, string userId, ConnectionTokens tokens, string? scope)
     {
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var now = time.GetUtcNow();
         var said = StorableText.ForDisplay(scope, McpIdentityDbContext.Lengths.ClientId);
+        if (!await db.Users.AnyAsync(user => user.Id == userId && user.DisabledAt == null))
+        {
+            throw new AuthorityException("the person was disabled or removed meanwhile");
+        }
+
         for (var attempt = 0; ; attempt++)
         {
             if (await db.WriteAsync(
                 () => db.UpstreamConnections.Where(row => row.UserId == userId && row.Server == server).ExecuteUpdateAsync(
                     set => set.SetProperty(row => row.Tokens, Protect(tokens)).SetProperty(row => row.Version, row => row.Version + 1).SetProperty(row => row.RefreshingUntil, (DateTimeOffset?)null)
-                        .SetProperty(row => row.CreatedAt, now).SetProperty(row => row.UpdatedAt, now).SetProperty(row => row.Scope, said),
-                    cancellationToken),
-                cancellationToken) == 1)
+                        .SetProperty(row => row.CreatedAt, now).SetProperty(row => row.UpdatedAt, now).SetProperty(row => row.Scope, said)),
+                CancellationToken.None) == 1)
             {
                 break;
             }
@@ -81,7 +94,7 @@ internal sealed partial class Vault(
             db.UpstreamConnections.Add(new UpstreamConnection { UserId = userId, Server = server, Tokens = Protect(tokens), Version = version, CreatedAt = now, UpdatedAt = now, Scope = said });
             try
             {
-                await db.SaveChangesAsync(cancellationToken);
+                await db.SaveChangesAsync();
                 break;
             }
             catch (DbUpdateException) when (attempt == 0)
@@ -93,187 +106,101 @@ internal sealed partial class Vault(
         await ChangedAsync(db);
     }
 
+    /// <summary>
+    /// The one statement that decides which node refreshes a row. It makes a version of its own, so that only who has it now stores or leaves it, and not who had it before.
+    /// </summary>
+    /// <param name="row">As it was read.</param>
+    /// <param name="lease">For how long the others leave it to this one.</param>
+    public async Task<bool> TakeAsync(UpstreamConnection row, TimeSpan lease)
+    {
+        var now = time.GetUtcNow();
+        if (!await ChangeAsync(row, rows => rows.Where(one => one.RefreshingUntil == null || one.RefreshingUntil <= now)
+            .ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, now + lease).SetProperty(one => one.Version, row.Version + 1))))
+        {
+            return false;
+        }
+
+        row.Version++;
+        return true;
+    }
+
+    /// <summary>Leaves a row to others, as it is.</summary>
+    public Task LeaveAsync(UpstreamConnection row) =>
+        ChangeAsync(row, rows => rows.ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, (DateTimeOffset?)null)));
+
+    /// <summary>Puts what was refreshed in the place of what a row had.</summary>
+    /// <returns>False when it was disconnected, or connected anew, meanwhile: what is there now counts.</returns>
+    public Task<bool> ReplaceAsync(UpstreamConnection row, ConnectionTokens tokens)
+    {
+        var (now, kept) = (time.GetUtcNow(), Protect(tokens));
+        return ChangeAsync(row, rows => rows.ExecuteUpdateAsync(
+            set => set.SetProperty(one => one.Tokens, kept).SetProperty(one => one.Version, row.Version + 1)
+                .SetProperty(one => one.RefreshingUntil, (DateTimeOffset?)null).SetProperty(one => one.UpdatedAt, now)));
+    }
+
+    /// <summary>Deletes a row whose tokens are good for nothing any more.</summary>
+    /// <inheritdoc cref="ReplaceAsync" path="/returns"/>
+    public Task<bool> DropAsync(UpstreamConnection row) => ChangeAsync(row, rows => rows.ExecuteDeleteAsync());
+
     /// <summary>Deletes connections, and gives the tokens back where that is offered.</summary>
     /// <param name="userId">Whose.</param>
     /// <param name="server">To which server; null: to all.</param>
     /// <param name="find">What is known of a server; null where it is not in force.</param>
-    /// <returns>How many there were.</returns>
-    public async Task<int> EndAsync(string userId, string? server, Func<string, ConnectableServer?> find)
+    /// <returns>The servers to which there were any.</returns>
+    public async Task<IReadOnlyList<string>> EndAsync(string userId, string? server, Func<string, ConnectableServer?> find)
     {
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var rows = await db.UpstreamConnections.AsNoTracking().Where(row => row.UserId == userId && (server == null || row.Server == server)).ToListAsync();
         await db.WriteAsync(() => db.UpstreamConnections.Where(row => row.UserId == userId && (server == null || row.Server == server)).ExecuteDeleteAsync(), CancellationToken.None);
         await ChangedAsync(db);
-        foreach (var row in rows)
-        {
-            if (find(row.Server) is { } there && Open(row) is { } tokens)
-            {
-                try
-                {
-                    await endpoint.RevokeAsync(there, await authorities.OfAsync(there, CancellationToken.None), tokens);
-                }
-                catch (AuthorityException exception)
-                {
-                    NotRevoked(row.Server, exception.Message);
-                }
-            }
-        }
-
-        return rows.Count;
+        await Task.WhenAll(rows.Select(row => RevokeAsync(row, find(row.Server))));
+        return [.. rows.Select(row => row.Server)];
     }
 
-    /// <summary>Somewhere a connection has changed.</summary>
-    public void ForgetAll() => _known.Clear();
-
-    public void Dispose() => _known.Dispose();
-
-    private static bool IsFresh(ConnectionTokens tokens, DateTimeOffset now) => tokens.ExpiresAt is not { } until || until - Margin > now;
-
-    private string Protect(ConnectionTokens tokens) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(tokens, ConnectionsJson.Default.ConnectionTokens));
-
-    // Null: under a key that is not known any more.
-    private ConnectionTokens? Open(UpstreamConnection row) =>
-        keys.Unprotect(Purpose, row.Tokens) is { } json ? JsonSerializer.Deserialize(json, ConnectionsJson.Default.ConnectionTokens) : null;
-
-    private string Remember(UpstreamConnection row, ConnectionTokens tokens)
-    {
-        var now = time.GetUtcNow();
-        var until = tokens.ExpiresAt is { } expires && expires < now + Remembered ? expires : now + Remembered;
-        _known.Set((row.UserId, row.Server), new Known(tokens.AccessToken, until), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Remembered });
-        return tokens.AccessToken;
-    }
-
-    private async Task<(UpstreamConnection Row, ConnectionTokens Tokens)?> FindAsync(string server, string userId, CancellationToken cancellationToken)
-    {
-        await using var services = scopes.CreateAsyncScope();
-        var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        return await db.UpstreamConnections.AsNoTracking().SingleOrDefaultAsync(row => row.UserId == userId && row.Server == server, cancellationToken) is { } row && Open(row) is { } tokens
-            ? (row, tokens)
-            : null;
-    }
-
-    // Who comes while it is under way on this node waits for the same answer; nobody's leaving takes it from the others.
-    private Task<string?> RenewAsync(ConnectableServer server, string userId, string old, CancellationToken cancellationToken)
-    {
-        lock (_renewing)
-        {
-            if (!_renewing.TryGetValue((userId, server.Name), out var renewing))
-            {
-                _renewing[(userId, server.Name)] = renewing = Task.Run(async () =>
-                {
-                    try
-                    {
-                        return await RenewAsync(server, userId, old);
-                    }
-                    finally
-                    {
-                        lock (_renewing)
-                        {
-                            _renewing.Remove((userId, server.Name));
-                        }
-                    }
-                }, CancellationToken.None);
-            }
-
-            return renewing.WaitAsync(cancellationToken);
-        }
-    }
-
-    private async Task<string?> RenewAsync(ConnectableServer server, string userId, string old)
-    {
-        var pause = TimeSpan.FromMilliseconds(25);
-        for (var waited = TimeSpan.Zero; waited < Lease; waited += pause, pause = pause < TimeSpan.FromSeconds(1) ? pause * 2 : pause)
-        {
-            if (await FindAsync(server.Name, userId, CancellationToken.None) is not var (row, tokens))
-            {
-                return null;
-            }
-
-            if (tokens.AccessToken != old)
-            {
-                return Remember(row, tokens); // another node has done it
-            }
-
-            if (tokens.RefreshToken is null)
-            {
-                return IsAlive(tokens) ? Remember(row, tokens) : null;
-            }
-
-            if (await TakeAsync(row))
-            {
-                return await RefreshAsync(server, row, tokens);
-            }
-
-            await Task.Delay(pause);
-        }
-
-        throw new AuthorityException("another node of this server refreshes the person's token and does not come to an end");
-    }
-
-    private bool IsAlive(ConnectionTokens tokens) => tokens.ExpiresAt is not { } until || until > time.GetUtcNow();
-
-    private async Task<string?> RefreshAsync(ConnectableServer server, UpstreamConnection row, ConnectionTokens tokens)
+    /// <summary>Gives tokens back that are kept by nobody.</summary>
+    /// <param name="name">Of the server.</param>
+    /// <param name="server">What is known of it; null where it is not in force.</param>
+    /// <param name="tokens">Which.</param>
+    public async Task RevokeAsync(string name, ConnectableServer? server, ConnectionTokens tokens)
     {
         try
         {
-            var authority = await authorities.OfAsync(server, CancellationToken.None);
-            if (authority.Issuer != tokens.Issuer)
+            if (server?.Url != tokens.Url)
             {
-                throw new ConnectionEndedException("its authorization server is another one now"); // what is another's is not shown to it
+                throw new AuthorityException($"there is no server at {tokens.Url} now");
             }
 
-            var renewed = await endpoint.RefreshAsync(server, authority, tokens);
-            var now = time.GetUtcNow();
-            if (await UpdateAsync(row, (rows, protectedTokens) => rows.ExecuteUpdateAsync(
-                set => set.SetProperty(one => one.Tokens, protectedTokens).SetProperty(one => one.Version, row.Version + 1)
-                    .SetProperty(one => one.RefreshingUntil, (DateTimeOffset?)null).SetProperty(one => one.UpdatedAt, now)), Protect(renewed)))
-            {
-                row.Version++;
-                return Remember(row, renewed);
-            }
-
-            // Disconnected, or connected anew, meanwhile: what is there now counts.
-            return await FindAsync(server.Name, row.UserId, CancellationToken.None) is var (other, current) ? Remember(other, current) : null;
+            await endpoint.RevokeAsync(server!, await authorities.OfAsync(server!, CancellationToken.None), tokens);
         }
-        catch (ConnectionEndedException exception)
+        catch (AuthorityException exception)
         {
-            Ended(server.Name, exception.Message);
-            await UpdateAsync(row, (rows, _) => rows.ExecuteDeleteAsync(), "");
-            if (exception.Message == OpenIddict.Abstractions.OpenIddictConstants.Errors.InvalidClient)
-            {
-                await clients.ForgetAsync(server, tokens.Issuer, tokens.Client.Id);
-            }
-
-            return null;
-        }
-        catch (AuthorityException)
-        {
-            authorities.Forget(server);
-            await UpdateAsync(row, (rows, _) => rows.ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, (DateTimeOffset?)null)), "");
-            if (IsAlive(tokens) && !IsFresh(tokens, time.GetUtcNow())) // and was not refused
-            {
-                return tokens.AccessToken; // for the minute that it still has
-            }
-
-            throw;
+            NotRevoked(name, exception.Message);
         }
     }
 
-    // The one statement that decides who does it.
-    private Task<bool> TakeAsync(UpstreamConnection row)
+    public void Dispose() => _known.Dispose();
+
+    private string Protect(ConnectionTokens tokens) => keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(tokens, ConnectionsJson.Default.ConnectionTokens));
+
+    private ConnectionTokens? Open(UpstreamConnection row) =>
+        keys.Unprotect(Purpose, row.Tokens) is { } json ? JsonSerializer.Deserialize(json, ConnectionsJson.Default.ConnectionTokens) : null;
+
+    private async Task RevokeAsync(UpstreamConnection row, ConnectableServer? server)
     {
-        var now = time.GetUtcNow();
-        return UpdateAsync(row, (rows, _) => rows.Where(one => one.RefreshingUntil == null || one.RefreshingUntil <= now)
-            .ExecuteUpdateAsync(set => set.SetProperty(one => one.RefreshingUntil, now + Lease)), "");
+        if (Open(row) is { } tokens)
+        {
+            await RevokeAsync(row.Server, server, tokens);
+        }
     }
 
-    private async Task<bool> UpdateAsync(UpstreamConnection row, Func<IQueryable<UpstreamConnection>, string, Task<int>> change, string tokens)
+    // Only of the version that was read.
+    private async Task<bool> ChangeAsync(UpstreamConnection row, Func<IQueryable<UpstreamConnection>, Task<int>> change)
     {
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         return await db.WriteAsync(
-            () => change(db.UpstreamConnections.Where(one => one.UserId == row.UserId && one.Server == row.Server && one.Version == row.Version), tokens), CancellationToken.None) == 1;
+            () => change(db.UpstreamConnections.Where(one => one.UserId == row.UserId && one.Server == row.Server && one.Version == row.Version)), CancellationToken.None) == 1;
     }
 
     private async Task ChangedAsync(McpIdentityDbContext db)
@@ -284,12 +211,15 @@ internal sealed partial class Vault(
 
     private sealed record Known(string Token, DateTimeOffset Until);
 
-    [LoggerMessage(5040, LogLevel.Information, "The authorization server of the MCP server '{Server}' has ended a person's connection ({Why}); they are asked to connect anew.")]
-    private partial void Ended(string server, string why);
-
     [LoggerMessage(5041, LogLevel.Warning, "A connection to the MCP server '{Server}' was deleted here, but its tokens could not be revoked there: {Why}")]
     private partial void NotRevoked(string server, string why);
 }
+
+/// <summary>A connection as it was read.</summary>
+/// <param name="Row">The row.</param>
+/// <param name="Tokens">What it keeps.</param>
+/// <param name="Changes">How many changes this node had heard of before.</param>
+internal sealed record KeptConnection(UpstreamConnection Row, ConnectionTokens Tokens, int Changes);
 
 /// <summary>Drops what this node remembers of connections when another has changed one.</summary>
 internal sealed partial class ConnectionsFeed(Vault vault, RevocationSignals signals, TimeProvider time, ILogger<ConnectionsFeed> logger) : SignalledFeed(Vault.Signal, signals, time)

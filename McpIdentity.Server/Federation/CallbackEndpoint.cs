@@ -108,17 +108,12 @@ internal static class CallbackEndpoint
             return null;
         }
 
-        if (UpstreamIdentity.LacksGroups(claims))
-        {
-            http.RequestServices.GetRequiredService<SignInProviders>().LogMissingGroups(provider);
-        }
-
+        var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
         if (provider.Type != UpstreamProvider.GitHub)
         {
-            return identity with { AuthenticatedAt = SignedInAtProvider(signIn) };
+            return await WithGroupsAsync(http, provider, identity, accessToken, cancellationToken) with { AuthenticatedAt = SignedInAtProvider(signIn) };
         }
 
-        var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
         try
         {
             var (email, isVerified) = await http.RequestServices.GetRequiredService<GitHubEmails>().FindPrimaryAsync(provider, accessToken!, cancellationToken);
@@ -129,6 +124,24 @@ internal static class CallbackEndpoint
         {
             return null;
         }
+    }
+
+    // Who cannot be asked for their groups signs in all the same: what is not known refuses, and allows nothing (docs/policy.md, "Groups").
+    private static async Task<UpstreamIdentity> WithGroupsAsync(
+        HttpContext http, UpstreamProvider provider, UpstreamIdentity identity, string? accessToken, CancellationToken cancellationToken)
+    {
+        if (!identity.HasAllGroups && provider.Options.GroupsFromGraph &&
+            await http.RequestServices.GetRequiredService<GraphGroups>().FindAsync(provider, accessToken, cancellationToken) is { } groups)
+        {
+            identity = identity.WithAllGroups(groups);
+        }
+
+        if (!identity.HasAllGroups)
+        {
+            http.RequestServices.GetRequiredService<SignInProviders>().LogMissingGroups(provider);
+        }
+
+        return identity;
     }
 
     private static DateTimeOffset? SignedInAtProvider(AuthenticateResult signIn) => UpstreamIdentity.MomentOf(

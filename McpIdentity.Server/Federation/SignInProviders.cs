@@ -48,7 +48,7 @@ internal sealed partial class SignInProviders(
         }
     }
 
-    /// <summary>Says that a person's groups are not known, which an operator would look for elsewhere.</summary>
+    /// <summary>Says that not all of a person's groups are known, which an operator would look for elsewhere.</summary>
     public void LogMissingGroups(UpstreamProvider provider) => GroupsAreMissing(provider.DisplayName);
 
     [LoggerMessage(1501, LogLevel.Information, "People can sign in with {Provider}. The redirect URI to register there: {RedirectUri}")]
@@ -58,6 +58,6 @@ internal sealed partial class SignInProviders(
     private partial void ProviderIsOff(string provider, string settings);
 
     [LoggerMessage(1504, LogLevel.Warning,
-        "{Provider} left a person's groups out of their sign-in, because they are too many: they count as being in none. Let it send the groups that are assigned to this application, or roles (docs/policy.md).")]
+        "{Provider} did not say all groups of a person, because they are too many: rules that deny by a group of its hold for them, and rules that allow by one do not. Let it send the groups that are assigned to this application, or roles (docs/policy.md).")]
     private partial void GroupsAreMissing(string provider);
 }

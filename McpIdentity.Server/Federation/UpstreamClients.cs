@@ -31,6 +31,8 @@ internal static class UpstreamClients
         }
 
         builder.Services.AddHttpClient<GitHubEmails>(http => (http.Timeout, http.MaxResponseContentBufferSize) = (TimeSpan.FromSeconds(10), MaxAnswer));
+        builder.Services.AddHttpClient<GraphGroups>(http => (http.Timeout, http.MaxResponseContentBufferSize) = (GraphGroups.Patience, MaxAnswer))
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false });
         builder.Services.AddOpenIddict().AddClient(client =>
         {
             client.AllowAuthorizationCodeFlow();

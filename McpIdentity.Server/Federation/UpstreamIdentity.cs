@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Sessions;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Federation;
@@ -13,8 +14,10 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
     // The tenant of personal Microsoft accounts, whose addresses Microsoft has verified.
     private const string PersonalAccounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-    // A token of Microsoft has 200 groups at most; a text of 256 characters is the longest name that directories give one.
-    private const int MaxGroups = 500;
+    /// <summary>How many groups of a person are kept. A token of Microsoft has 200 at most.</summary>
+    public const int MaxGroups = 500;
+
+    // The longest name that directories give one.
     private const int MaxGroup = 256;
 
     private static readonly string[] SharedTenants = ["common", "organizations", "consumers"];
@@ -22,7 +25,7 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
     /// <summary>The organisation that manages the account, as Google says it (<c>hd</c>); null for a private one.</summary>
     public string? HostedDomain { get; init; }
 
-    /// <summary>The groups that the provider says the person is in (<c>Policy:GroupClaims</c>).</summary>
+    /// <summary>The groups that the provider says the person is in (<c>Policy:GroupClaims</c>); with <see cref="SaidGroups.Unknown"/> where these are not all.</summary>
     public IReadOnlyList<string> Groups { get; init; } = [];
 
     /// <summary>When the person signed in at the provider (<c>auth_time</c>), which may be long ago; null where it does not say.</summary>
@@ -67,16 +70,30 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
         return identity is null ? null : identity with { Groups = GroupsIn(provider, claims, groupClaims) };
     }
 
+    /// <summary>Whether these are all that the person is in.</summary>
+    public bool HasAllGroups => !Groups.Contains(SaidGroups.Unknown);
+
+    /// <summary>The same with groups that were asked for, which are all that there are; beyond <see cref="MaxGroups"/> they are not known.</summary>
+    public UpstreamIdentity WithAllGroups(IEnumerable<string> groups) => this with { Groups = Kept(Groups.Concat(groups), areAll: true) };
+
     /// <summary>Whether the provider left the groups out because they are too many: Microsoft names an address to ask instead ("groups overage").</summary>
     public static bool LacksGroups(ClaimsPrincipal claims) => claims.FindFirstValue("_claim_names")?.Contains("\"groups\"", StringComparison.Ordinal) == true || claims.HasClaim("hasgroups", "true");
 
-    // Of a tenant that is anybody's nothing counts: its administrator calls groups what they like. What cannot be compared letter
-    // by letter is left out, and so is an object or a number in the place of a name.
+    /// <summary>Whether anybody can be administrator of the tenant: of such a one no group counts, for they call groups what they like.</summary>
+    public static bool IsOfSharedTenant(UpstreamProvider provider) => provider.Type == UpstreamProvider.Microsoft && IsShared(provider);
+
+    // An object or a number in the place of a name is left out.
     private static string[] GroupsIn(UpstreamProvider provider, ClaimsPrincipal claims, IReadOnlyCollection<string> groupClaims) =>
-        provider.Type == UpstreamProvider.Microsoft && IsShared(provider)
+        IsOfSharedTenant(provider)
             ? []
-            : [.. claims.Claims.Where(claim => groupClaims.Contains(claim.Type) && claim.ValueType == ClaimValueTypes.String)
-                .Select(claim => StorableText.ForComparison(claim.Value, MaxGroup)).OfType<string>().Distinct(StringComparer.Ordinal).Take(MaxGroups)];
+            : Kept(claims.Claims.Where(claim => groupClaims.Contains(claim.Type) && claim.ValueType == ClaimValueTypes.String).Select(claim => claim.Value), !LacksGroups(claims));
+
+    // What cannot be compared letter by letter is left out.
+    private static string[] Kept(IEnumerable<string> groups, bool areAll)
+    {
+        string[] names = [.. groups.Select(group => StorableText.ForComparison(group, MaxGroup)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        return areAll && names.Length <= MaxGroups ? names : [.. names.Take(MaxGroups), SaidGroups.Unknown];
+    }
 
     private UpstreamIdentity WithVerified(bool verified) => this with { EmailVerified = verified && Email is not null };
 

@@ -103,7 +103,22 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
             yield return $"{section}: AuthorizationEndpoint, TokenEndpoint and UserInfoEndpoint belong together, and to the type GitHub; others have an Issuer.";
         }
 
-        foreach (var url in endpoints.Append(issuer).Where(url => !string.IsNullOrEmpty(url) && !IsSafe(url, environment)))
+        if (options.GroupsFromGraph && provider.Type is not (UpstreamProvider.Microsoft or UpstreamProvider.Oidc))
+        {
+            yield return $"{section}:GroupsFromGraph is for Microsoft Entra, and not for {provider.Type}.";
+        }
+
+        if (options.GroupsFromGraph && UpstreamIdentity.IsOfSharedTenant(provider))
+        {
+            yield return $"{section}:GroupsFromGraph has no effect without a tenant of your own: of one that is anybody's no group counts. Set Settings:Tenant (MICROSOFT_TENANT_ID).";
+        }
+
+        if (options.GraphEndpoint is not null && !options.GroupsFromGraph)
+        {
+            yield return $"{section}:GraphEndpoint has no effect without GroupsFromGraph.";
+        }
+
+        foreach (var url in endpoints.Append(issuer).Append(options.GraphEndpoint).Where(url => !string.IsNullOrEmpty(url) && !IsSafe(url, environment)))
         {
             yield return $"{section}: '{url}' must be an https address (http is for this machine, outside Production).";
         }
@@ -112,7 +127,7 @@ internal sealed partial class UpstreamProviderRules(IHostEnvironment environment
     private static bool SaysOnlyHowItIsShown(UpstreamProviderOptions google) => google is
     {
         Type: null, ClientId: null, ClientSecret: null, Issuer: null, Scopes.Count: 0, Settings.Count: 0, CallbackPath: null, TrustEmail: false,
-        AuthorizationEndpoint: null, TokenEndpoint: null, UserInfoEndpoint: null,
+        AuthorizationEndpoint: null, TokenEndpoint: null, UserInfoEndpoint: null, GroupsFromGraph: false, GraphEndpoint: null,
     };
 
     // Over plain http anyone on the way can answer in the provider's place, and sign in as anybody.

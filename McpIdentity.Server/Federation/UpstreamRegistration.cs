@@ -32,6 +32,11 @@ internal static class UpstreamRegistration
         registration.Scopes.UnionWith(options.Scopes is { Count: > 0 } scopes ? scopes
             : provider.Type == UpstreamProvider.GitHub ? ["read:user", "user:email"] : [Scopes.OpenId, Scopes.Email, Scopes.Profile]);
 
+        if (options.GroupsFromGraph)
+        {
+            registration.Scopes.Add(GraphGroups.Permission);
+        }
+
         if (provider.Type != UpstreamProvider.Oidc)
         {
             registration.ProviderType = (string)typeof(OpenIddictClientWebIntegrationConstants.ProviderTypes).GetField(provider.Type)!.GetValue(null)!;

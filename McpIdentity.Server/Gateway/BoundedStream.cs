@@ -7,6 +7,7 @@ namespace McpIdentity.Server.Gateway;
 internal sealed class BoundedStream(Stream inner, long maxBytes, Action<int>? onRead = null) : Stream
 {
     private long _read;
+    private bool _isPart;
 
     public override bool CanRead => true;
 
@@ -18,14 +19,22 @@ internal sealed class BoundedStream(Stream inner, long maxBytes, Action<int>? on
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
+    /// <summary>Called where something has come in which no message ended: a part of one, or what only keeps the connection open.</summary>
+    public Func<ValueTask>? OnNothing { get; set; }
+
     /// <summary>The bound holds anew from here on: a message was read to its end.</summary>
-    public void Restart() => _read = 0;
+    public void Restart() => (_read, _isPart) = (0, false);
 
     /// <exception cref="UpstreamAnswerException">There was more.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_isPart && OnNothing is not null)
+        {
+            await OnNothing();
+        }
+
         var read = await inner.ReadAsync(buffer, cancellationToken);
-        _read += read;
+        (_read, _isPart) = (_read + read, read > 0);
         onRead?.Invoke(read);
         return _read <= maxBytes ? read : throw new UpstreamAnswerException($"its answer is longer than {maxBytes} bytes (MaxAnswerBytes)");
     }

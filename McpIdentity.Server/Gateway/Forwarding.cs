@@ -52,6 +52,12 @@ internal sealed class Forwarding(
             return;
         }
 
+        if (ReferenceEquals(failure, ForwardingFailure.Connected))
+        {
+            await Unconnected.SayConnectedAsync(context, server, call);
+            return;
+        }
+
         if (failure.RetryAfter is { } seconds)
         {
             context.Response.Headers.RetryAfter = seconds;
@@ -119,9 +125,14 @@ internal sealed class Forwarding(
         var isOfNoSession = session == Unconnected.Session;
         KeyValuePair<string, StringValues>[] before = [.. context.Response.Headers];
         var credential = await credentials.ForAsync(server, caller, context.RequestAborted);
+        if (rules.IsOurs(call))
+        {
+            return ForwardingFailure.Connected;
+        }
+
         for (var isFirst = true; ; isFirst = false)
         {
-            var exchange = new UpstreamExchange(server, sessions, caller, isOfNoSession ? null : session, credential, await FilterAsync(request, call, caller), isPlain) { IsOfNoSession = isOfNoSession };
+            var exchange = new UpstreamExchange(server, sessions, caller, isOfNoSession ? null : session, credential, await FilterAsync(request, call, caller, isStream), isPlain) { IsOfNoSession = isOfNoSession, IsStream = isStream };
             ForwardingFailure? failure = null;
             // However an answer comes, nobody reads on in it who may not call any more.
             var wasEnded = await SessionStream.RunAsync(
@@ -171,13 +182,16 @@ internal sealed class Forwarding(
 
         var (invoker, config) = isStream ? (connection.Streams, _stream) : (connection.Calls, _call);
         var error = await forwarder.SendAsync(context, server.Url.AbsoluteUri, invoker, config, exchange, context.RequestAborted);
-        return exchange.Flaw is { } flaw ? ForwardingFailure.WrongAnswer(server, flaw)
+        return exchange.HasStopped ? ForwardingFailure.TimedOut(server)
+            : exchange.Flaw is { } flaw ? ForwardingFailure.WrongAnswer(server, flaw)
             : error == ForwarderError.None ? null
             : context.Features.Get<IForwarderErrorFeature>()?.Exception switch
             {
                 BrokenCircuitException => ForwardingFailure.Broken(server, connection.LastFailure),
                 TimeoutRejectedException => ForwardingFailure.TimedOut(server),
                 UpstreamAnswerException exception => ForwardingFailure.WrongAnswer(server, exception.Message),
+                // Where it stops in its answer, the proxy cancels what it reads.
+                OperationCanceledException => ForwardingFailure.TimedOut(server),
                 _ when error is ForwarderError.RequestTimedOut or ForwarderError.ResponseBodyCanceled or ForwarderError.RequestBodyCanceled => ForwardingFailure.TimedOut(server),
                 var exception => ForwardingFailure.Unreachable(server, exception?.GetBaseException().Message),
             };
@@ -186,9 +200,9 @@ internal sealed class Forwarding(
     // Hosted clients replay the name of a session that another server gave them, with initialize too, and where there are none any more.
     private static bool IsOfSession(HttpRequest request, McpCall call) => SessionRouting.HasTarget(request) && call.Method != McpMethods.Initialize;
 
-    // Lists, and a stream that is taken up again: an answer that was missed may come in it.
-    private async ValueTask<ListFilter?> FilterAsync(HttpRequest request, McpCall call, VerifiedCaller caller) =>
-        McpMethods.Lists.Contains(call.Method!, StringComparer.Ordinal) || (HttpMethods.IsGet(request.Method) && request.Headers.ContainsKey("Last-Event-ID"))
+    // Lists, and what waits for news: events of all resources come in it, and where it is taken up again an answer that was missed.
+    private async ValueTask<ListFilter?> FilterAsync(HttpRequest request, McpCall call, VerifiedCaller caller, bool isStream) =>
+        isStream || McpMethods.Lists.Contains(call.Method!, StringComparer.Ordinal)
             ? await rules.FilterForAsync(caller, string.CompareOrdinal(call.ProtocolVersion, FirstWithCacheScope) >= 0, request.HttpContext.RequestAborted)
             : null;
 }

@@ -17,6 +17,9 @@ internal sealed record ForwardingFailure(int Status, int Code, string Message, s
     /// <summary>What the caller is told is <see cref="Unconnected"/>'s to say.</summary>
     public static ForwardingFailure NotConnected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is not connected", "not_connected");
 
+    /// <summary>The same of a call of our own tool for it, where the account is connected.</summary>
+    public static ForwardingFailure Connected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is connected", "connected");
+
     public static ForwardingFailure NoSession { get; } = new(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
 
     public static ForwardingFailure Busy(FrontedServer server) => new(

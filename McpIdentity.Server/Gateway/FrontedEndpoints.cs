@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Gateway;
 /// <summary>The addresses of the servers that this one stands before, which come and go while it runs.</summary>
 internal sealed class FrontedEndpoints(FrontedServers servers) : EndpointDataSource
 {
-    private static readonly AddressAttribute Mcp = new(Reader.Programs, "GET POST DELETE") { Cors = true, ComparesOrigins = true, AnyHost = true };
+    private static readonly AddressAttribute Mcp = new(Reader.Programs, "GET POST DELETE") { Cors = true, ComparesOrigins = true, AnyHost = true, JudgesTokens = true };
     private static readonly AddressAttribute Metadata = new(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true };
 
     public override IReadOnlyList<Endpoint> Endpoints =>

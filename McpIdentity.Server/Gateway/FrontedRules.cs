@@ -4,6 +4,7 @@ using McpIdentity.Mcp.Gate;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Gateway;
 
@@ -42,6 +43,15 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
             return new McpAccess(McpOutcome.WrongParameters) { Caller = caller };
         }
 
+        // Each as resources/subscribe would be: who asks for several gets all, or is refused.
+        foreach (var resource in call.Subscriptions!)
+        {
+            if (policy.Decide(who, server.Name, new PolicyTarget(PolicyTargetKind.Resource, resource)) is { Effect: PolicyEffect.Deny } refusal)
+            {
+                return new McpAccess(McpOutcome.PolicyDenied) { Caller = caller, Rule = refusal.Rule };
+            }
+        }
+
         if (TargetOf(call) is not { } target)
         {
             return policy.MayReach(who, server.Name)
@@ -69,30 +79,38 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     }
 
     /// <summary>Whether somebody may still have anything of the server, for streams that outlast a decision.</summary>
-    public async ValueTask<bool> MayStillReachAsync(VerifiedCaller caller, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return policy.MayReach(await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken), server.Name);
-        }
-        catch (Exception exception) when (StorageFaults.IsOne(exception))
-        {
-            return true; // what was known last holds, as for the token
-        }
-    }
+    public async ValueTask<bool> MayStillReachAsync(VerifiedCaller caller, CancellationToken cancellationToken) =>
+        await WhoAsync(caller, cancellationToken) is not { } who || policy.MayReach(who, server.Name);
 
-    /// <summary>What takes out of the server's lists what the caller may not have.</summary>
+    /// <summary>What takes out of the server's lists, and of its events, what the caller may not have.</summary>
     /// <param name="caller">Who reads.</param>
     /// <param name="marks">Whether their revision knows <c>cacheScope</c>.</param>
     /// <param name="cancellationToken">Ends the wait when the caller has gone.</param>
-    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken)
+    /// <param name="isOurs">Whether the list is one of ours, of what is known: from it there is nothing to learn.</param>
+    public async ValueTask<ListFilter> FilterForAsync(VerifiedCaller caller, bool marks, CancellationToken cancellationToken, bool isOurs = false)
     {
         var who = await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
         IReadOnlySet<string> held = FrozenSet<string>.Empty;
         return new ListFilter(
             (kind, entry) => ListFilter.NameOf(kind, entry)! is var name && !(kind == PolicyTargetKind.Tool && held.Contains(name)) && IsShown(who, caller, new PolicyTarget(kind, name)),
-            tools => held = catalogue.Learn(server.Name, server.Options.Review, tools),
-            marks);
+            tools => held = isOurs ? held : catalogue.Learn(server.Name, server.Options.Review, tools),
+            marks)
+        {
+            Renew = async cancel => who = await WhoAsync(caller, cancel) ?? who,
+        };
+    }
+
+    // Null: the database is away, and what was known last holds, as for the token.
+    private async ValueTask<PolicyCaller?> WhoAsync(VerifiedCaller caller, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await policy.CallerAsync(caller.Subject, caller.ClientId, cancellationToken);
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            return null;
+        }
     }
 
     // What a person may still obtain by a step-up is shown, or their client would never ask for it.
@@ -120,12 +138,18 @@ internal sealed class FrontedRules(FrontedServer server, PolicyDecisions policy,
     {
         McpMethods.ToolsCall or McpMethods.PromptsGet or McpMethods.ResourcesRead => string.IsNullOrEmpty(call.Name),
         McpMethods.Complete => string.IsNullOrEmpty(call.Reference),
+        McpMethods.Listen => call.Subscriptions is null,
         _ => false,
     };
+
+    /// <summary>Whether a call is of the tool by which a person is asked to connect their account, which is ours and not the server's (<see cref="Unconnected"/>).</summary>
+    public bool IsOurs(McpCall call) =>
+        call.Tool == Unconnected.Tool && server.Options.Upstream.Auth == UpstreamAuth.OAuth && catalogue.Known(server.Name, Unconnected.Tool) is null;
 
     // Null: about the server as a whole, and nothing of it is done or said by it alone.
     private PolicyTarget? TargetOf(McpCall call) => call.Method switch
     {
+        McpMethods.ToolsCall when IsOurs(call) => null,
         McpMethods.ToolsCall => Describe(new PolicyTarget(PolicyTargetKind.Tool, call.Tool ?? "")),
         McpMethods.PromptsGet => new PolicyTarget(PolicyTargetKind.Prompt, call.Name ?? ""),
         // Without an address they are for the server to refuse, which has not had them since 2026-07-28 (404).

@@ -137,10 +137,15 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
             {
                 yield return $"{setting}:ClientSecret needs the ClientId that it is of.";
             }
+
+            if (!string.IsNullOrEmpty(upstream.ClientId) && !IsUrl(upstream.Issuer))
+            {
+                yield return $"{setting}:Issuer is missing: the authorization server at which {setting}:ClientId was registered, as its metadata says it (issuer). No other may get to see it.";
+            }
         }
-        else if (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null)
+        else if (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null || upstream.Issuer is not null)
         {
-            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret or Scope, but its Auth is {upstream.Auth}: set Auth to TokenExchange or OAuth, or remove it.";
+            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret, Scope or Issuer, but its Auth is {upstream.Auth}: set Auth to TokenExchange or OAuth, or remove it.";
         }
 
         var hasValue = !string.IsNullOrEmpty(upstream.Value);

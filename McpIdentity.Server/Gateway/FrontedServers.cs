@@ -64,7 +64,7 @@ internal sealed class FrontedServers(
     {
         var rules = new FrontedRules(server, policy, catalogue);
         var limits = mcp.Value.RateLimiting;
-        var at = mcp.Value.ForOther(server.Path, new McpRateLimitOptions
+        var at = mcp.Value.ForOther(server.Name, server.Path, new McpRateLimitOptions
         {
             Enabled = limits.Enabled,
             WindowMs = limits.WindowMs,

@@ -47,7 +47,8 @@ internal sealed class ServerContacts
     /// <summary>What this node has found.</summary>
     public void Take(GatewayContact contact) => _last[contact.Server] = contact;
 
-    private string StateOf(Fronted fronted) =>
+    /// <summary>One of the words above.</summary>
+    public string StateOf(Fronted fronted) =>
         fronted.Connection.IsBroken ? Broken
         : Last(fronted.Server.Name) is not { } last ? Unknown
         : last.Problem is null ? Ok

@@ -11,13 +11,16 @@ using Microsoft.EntityFrameworkCore;
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>
-/// Answers in the place of a server at which the caller has connected no account yet: a client can begin, and sees the tools that are known of it;
-/// with the first call its person is given a link, in the way that the client understands.
+/// Answers in the place of a server at which the caller has connected no account yet: a client can begin, and sees the tools that are known of it,
+/// or one of ours where there are none; with the first call its person is given a link, in the way that the client understands.
 /// </summary>
 internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessions, EncryptionKeys keys, IServiceScopeFactory scopes)
 {
     /// <summary>What the session of a client is called that began so: there is none at the server.</summary>
     public const string Session = "mcpidentity:not-connected";
+
+    /// <summary>The tool that stands in an empty list: a client whose list is empty calls nothing, and would never ask.</summary>
+    public const string Tool = "connect_my_account";
 
     private const string Purpose = "connection rounds";
     private const string Question = "connect";
@@ -64,7 +67,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
             return;
         }
 
-        var isModern = string.CompareOrdinal(call.ProtocolVersion, First2026) >= 0;
+        var isModern = IsModern(call);
         switch (call.Method)
         {
             case McpMethods.Initialize:
@@ -100,6 +103,12 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
                 break;
         }
     }
+
+    /// <summary>Answers a call of our own tool whose person has connected their account.</summary>
+    public static Task SayConnectedAsync(HttpContext context, FrontedServer server, McpCall call) => WriteAsync(context, call, Complete(new JsonObject
+    {
+        ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = $"Your account at {server.DisplayName} is connected. List the tools again, or begin a new conversation: they are those of {server.DisplayName} now." }),
+    }, IsModern(call)));
 
     private async Task AskAsync(HttpContext context, FrontedServer server, McpCall call, VerifiedCaller caller, LinkAnswer before, bool isModern)
     {
@@ -155,9 +164,25 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
             result["ttlMs"] = 0;
         }
 
-        var filter = await rules.FilterForAsync(caller, isModern, context.RequestAborted);
-        await WriteAsync(context, filter.Filter(Encoding.UTF8.GetBytes(Message(call, result).ToJsonString())));
+        var filter = await rules.FilterForAsync(caller, isModern, context.RequestAborted, isOurs: true);
+        var message = filter.Filter(Encoding.UTF8.GetBytes(Message(call, result).ToJsonString()))!.Value;
+        if (call.Method == McpMethods.ToolsList && JsonNode.Parse(message.Span) is { } shown && shown["result"]!["tools"]!.AsArray() is { Count: 0 } none)
+        {
+            none.Add(new JsonObject
+            {
+                ["name"] = Tool,
+                ["title"] = $"Connect your account at {server.DisplayName}",
+                ["description"] = $"{server.DisplayName} needs the user's own account there, which is not connected. This gives the address at which the user connects it; the tools of {server.DisplayName} are in the list afterwards.",
+                ["inputSchema"] = new JsonObject { ["type"] = "object" },
+                ["annotations"] = new JsonObject { ["readOnlyHint"] = true },
+            });
+            message = Encoding.UTF8.GetBytes(shown.ToJsonString());
+        }
+
+        await WriteAsync(context, message);
     }
+
+    private static bool IsModern(McpCall call) => string.CompareOrdinal(call.ProtocolVersion, First2026) >= 0;
 
     private static JsonObject Complete(JsonObject result, bool isModern)
     {

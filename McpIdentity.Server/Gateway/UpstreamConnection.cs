@@ -18,14 +18,16 @@ internal sealed partial class UpstreamConnection : IDisposable
     private readonly CircuitBreakerStateProvider _breaker = new();
     private readonly PartitionedRateLimiter<string> _calls;
     private readonly PartitionedRateLimiter<string> _streams;
+    private readonly PartitionedRateLimiter<string> _allCalls;
+    private readonly PartitionedRateLimiter<string> _allStreams;
     private readonly TimeSpan _timeout;
     private ITimer? _ending;
 
     public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
     {
         _timeout = server.Options.Timeout;
-        _calls = Places(server.Options.MaxConcurrentCalls, server.Options.MaxCallsPerCaller);
-        _streams = Places(server.Options.MaxConcurrentStreams, server.Options.MaxStreamsPerCaller);
+        (_calls, _allCalls) = Places(server.Options.MaxConcurrentCalls, server.Options.MaxCallsPerCaller);
+        (_streams, _allStreams) = Places(server.Options.MaxConcurrentStreams, server.Options.MaxStreamsPerCaller);
         var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -44,13 +46,14 @@ internal sealed partial class UpstreamConnection : IDisposable
                 }),
                 OnOpened = outcome =>
                 {
+                    BrokenAt = time.GetUtcNow();
                     LastFailure = outcome.Outcome.Exception is { } exception ? exception.GetBaseException().Message : $"it answered {(int)outcome.Outcome.Result!.StatusCode}";
                     Broken(logger, server.Name, LastFailure, BreakDuration.TotalSeconds);
                     return default;
                 },
                 OnClosed = _ =>
                 {
-                    LastFailure = null;
+                    (BrokenAt, LastFailure) = (null, null);
                     Mended(logger, server.Name);
                     return default;
                 },
@@ -76,6 +79,15 @@ internal sealed partial class UpstreamConnection : IDisposable
     /// <summary>Why the breaker has opened last; null where it is closed.</summary>
     public string? LastFailure { get; private set; }
 
+    /// <summary>When it has; null where it is closed.</summary>
+    public DateTimeOffset? BrokenAt { get; private set; }
+
+    /// <summary>How many calls more it is given at once.</summary>
+    public long FreeCalls => _allCalls.GetStatistics("")!.CurrentAvailablePermits;
+
+    /// <summary>How many streams more.</summary>
+    public long FreeStreams => _allStreams.GetStatistics("")!.CurrentAvailablePermits;
+
     /// <summary>A place among the calls or streams under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
     /// <param name="isStream">Whether it waits for news.</param>
     /// <param name="caller">Whose it is: nobody takes all places.</param>
@@ -94,13 +106,16 @@ internal sealed partial class UpstreamConnection : IDisposable
         _streams.Dispose();
     }
 
-    /// <summary>Connections to it that go through no breaker.</summary>
-    private static PartitionedRateLimiter<string> Places(int all, int ofOne) => PartitionedRateLimiter.CreateChained(
-        Partitioned(_ => "", all), Partitioned(caller => caller, ofOne));
+    private static (PartitionedRateLimiter<string> Of, PartitionedRateLimiter<string> All) Places(int all, int ofOne)
+    {
+        var total = Partitioned(_ => "", all);
+        return (PartitionedRateLimiter.CreateChained(total, Partitioned(caller => caller, ofOne)), total);
+    }
 
     private static PartitionedRateLimiter<string> Partitioned(Func<string, string> key, int places) => PartitionedRateLimiter.Create<string, string>(
         caller => RateLimitPartition.GetConcurrencyLimiter(key(caller), _ => new ConcurrencyLimiterOptions { PermitLimit = places, QueueLimit = 0 }));
 
+    /// <summary>Connections to it that go through no breaker.</summary>
     public static SocketsHttpHandler CreateHandler() => new()
     {
         // What it answers is for our caller to read, and not for us to follow, keep or unpack.

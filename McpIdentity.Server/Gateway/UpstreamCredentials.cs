@@ -6,7 +6,7 @@ using McpIdentity.Server.Settings;
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>What a server behind this one is given to know us by. What the caller showed never goes on (MCP, authorization, "Token passthrough").</summary>
-internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchange exchange, Vault vault)
+internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchange exchange, FreshTokens tokens)
 {
     // RFC 9110 §5.5: visible characters, spaces and tabs; others would end the line.
     private static readonly SearchValues<char> HeaderCharacters = SearchValues.Create([.. Enumerable.Range(0x20, 0x7F - 0x20).Select(code => (char)code), '\t']);
@@ -24,14 +24,14 @@ internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchan
         { Auth: UpstreamAuth.Header } upstream => (upstream.Header, upstream.Value ?? await ReadAsync(server, upstream.ValueFile!, cancellationToken)),
         { Auth: UpstreamAuth.Identity } => ("Authorization", $"Bearer {await identities.ForAsync(server, caller, cancellationToken)}"),
         { Auth: UpstreamAuth.TokenExchange } => ("Authorization", $"Bearer {await exchange.ForAsync(server, caller, cancellationToken)}"),
-        { Auth: UpstreamAuth.OAuth } => Bearer(await AskVaultAsync(() => vault.TokenForAsync(server.Connectable, PersonOf(server, caller), cancellationToken)) ?? throw new NotConnectedException()),
+        { Auth: UpstreamAuth.OAuth } => Bearer(await AskAsync(() => tokens.ForAsync(server.Connectable, PersonOf(server, caller), cancellationToken)) ?? throw new NotConnectedException()),
         _ => null,
     };
 
     /// <summary>Another one of the person's own, for a call that was refused with the first.</summary>
     /// <inheritdoc cref="ForAsync" path="/exception"/>
     public async ValueTask<(string Name, string Value)?> AfterRefusalAsync(FrontedServer server, VerifiedCaller caller, (string Name, string Value)? refused, CancellationToken cancellationToken) =>
-        Bearer(await AskVaultAsync(async () => await vault.AfterRefusalAsync(server.Connectable, PersonOf(server, caller), refused!.Value.Value["Bearer ".Length..], cancellationToken)) ?? throw new NotConnectedException());
+        Bearer(await AskAsync(async () => await tokens.AfterRefusalAsync(server.Connectable, PersonOf(server, caller), refused!.Value.Value["Bearer ".Length..], cancellationToken)) ?? throw new NotConnectedException());
 
     /// <summary>The server does not take what it was given.</summary>
     public void WereRefused(FrontedServer server, VerifiedCaller? caller) => exchange.Forget(server, caller);
@@ -42,7 +42,7 @@ internal sealed class UpstreamCredentials(IdentityTokens identities, TokenExchan
         ? throw new UpstreamCredentialException($"Gateway:Servers:{server.Name}:Upstream:Auth is OAuth: it is called with the accounts of people, and here nobody calls who could have one.")
         : caller.Subject;
 
-    private static async ValueTask<string?> AskVaultAsync(Func<ValueTask<string?>> ask)
+    private static async ValueTask<string?> AskAsync(Func<ValueTask<string?>> ask)
     {
         try
         {

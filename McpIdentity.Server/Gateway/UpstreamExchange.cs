@@ -17,7 +17,7 @@ namespace McpIdentity.Server.Gateway;
 /// <param name="caller">Who calls.</param>
 /// <param name="session">The server's own name of the session that the call is of; null: none.</param>
 /// <param name="credential">What the server knows us by; null: nothing.</param>
-/// <param name="filter">Takes out of lists what the caller may not have; null where the call can be answered with none.</param>
+/// <param name="filter">Takes out of lists and events what the caller may not have; null where the call can be answered with none.</param>
 /// <param name="isBuffered">Whether streams too are kept until their end, which must then come.</param>
 internal sealed class UpstreamExchange(
     FrontedServer server, UpstreamSessions sessions, VerifiedCaller? caller, string? session, (string Name, string Value)? credential, ListFilter? filter, bool isBuffered) : HttpTransformer
@@ -37,8 +37,14 @@ internal sealed class UpstreamExchange(
     /// </summary>
     public bool IsOfNoSession { get; init; }
 
+    /// <summary>Whether it waits for news, as long as it likes.</summary>
+    public bool IsStream { get; init; }
+
     /// <summary>What the server answered; null before it has.</summary>
     public HttpStatusCode? Status { get; private set; }
+
+    /// <summary>Whether it stopped within its answer for longer than it may.</summary>
+    public bool HasStopped { get; private set; }
 
     /// <summary>What is wrong with what it answered, after its name; null: nothing.</summary>
     public string? Flaw { get; private set; }
@@ -110,7 +116,7 @@ internal sealed class UpstreamExchange(
 
         foreach (var name in ComeBack)
         {
-            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values))
+            if ((proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) && values.All(UpstreamCredentials.IsHeaderValue))
             {
                 response.Headers[name] = values.ToArray();
             }
@@ -142,7 +148,7 @@ internal sealed class UpstreamExchange(
     private async Task FilterAsync(HttpResponseMessage from, HttpContext context, bool isStream)
     {
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        var limit = HttpMethods.IsGet(context.Request.Method) ? Timeout.InfiniteTimeSpan : server.Options.Timeout;
+        var limit = IsStream ? Timeout.InfiniteTimeSpan : server.Options.Timeout;
         idle.CancelAfter(limit);
         try
         {
@@ -152,6 +158,7 @@ internal sealed class UpstreamExchange(
         catch (Exception exception)
         {
             // Whatever it is, the answer is not whole, and may have begun: nothing behind us could clear it.
+            HasStopped = idle.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested;
             Flaw = exception is UpstreamAnswerException ? exception.Message : $"its answer broke off ({exception.GetBaseException().Message})";
         }
     }
@@ -167,8 +174,8 @@ internal sealed class UpstreamExchange(
             >= 300 and < 400 => $"it answered with a redirect ({(int)answer.StatusCode}), which is not followed",
             >= 500 => $"it answered {(int)answer.StatusCode}",
             < 200 => $"it answered {(int)answer.StatusCode}",
-            _ when answer.Headers.TryGetValues(OpenSessions.Header, out var ids) && ids.ToArray() is not [{ Length: <= UpstreamSessions.MaxLength }] =>
-                $"it gave a session no name, more than one, or one longer than {UpstreamSessions.MaxLength} characters",
+            _ when answer.Headers.TryGetValues(OpenSessions.Header, out var ids) && !UpstreamSessions.IsName([.. ids]) =>
+                $"it gave a session no name, more than one, or one that is longer than {UpstreamSessions.MaxLength} characters or cannot stand in a header",
             _ when answer.Content.Headers.ContentEncoding.Any(encoding => encoding is not "identity") => "its answer is compressed, which was not asked for",
             _ when type is Json or EventStream => IsTooLong(answer) ? $"its answer is longer than {server.Options.MaxAnswerBytes} bytes (MaxAnswerBytes)" : null,
             // What is said by the status alone, as of a notification (MCP transports: 202), the end of a session, or a request that is refused; a body stays here.

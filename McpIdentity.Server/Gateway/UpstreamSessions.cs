@@ -11,10 +11,13 @@ namespace McpIdentity.Server.Gateway;
 /// </summary>
 internal sealed class UpstreamSessions(IDataProtectionProvider protection)
 {
-    /// <summary>Longer ones would not fit into a header with all else.</summary>
+    /// <summary>Longer names would not fit into a header with all else.</summary>
     public const int MaxLength = 1024;
 
     private readonly IDataProtector _protector = protection.CreateProtector("McpIdentity.Gateway.Session");
+
+    /// <summary>Whether a server can have meant that as the name of one session.</summary>
+    public static bool IsName(string[] values) => values is [{ Length: > 0 and <= MaxLength } id] && UpstreamCredentials.IsHeaderValue(id);
 
     /// <param name="id">As the server gave it.</param>
     /// <param name="server">Which one.</param>

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -18,11 +19,13 @@ internal static class Listening
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = builder.Configuration.GetValue<long?>("Kestrel:Limits:MaxConcurrentConnections") ?? ConnectionLimit.Connections(builder.Configuration.GetSection($"{GatewayOptions.Section}:{nameof(GatewayOptions.Servers)}").Exists());
             kestrel.Limits.MaxRequestBodySize = Math.Max(server.MaxRequestBodyBytes, 0); // what is less is refused with the other problems
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });
+        // Asked when Kestrel starts, which is after the stored servers are known.
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<ProtectedResources>((kestrel, resources) =>
+            kestrel.Limits.MaxConcurrentConnections = builder.Configuration.GetValue<long?>("Kestrel:Limits:MaxConcurrentConnections") ?? ConnectionLimit.Connections(resources.AreFronted));
         builder.Services.AddOptions<KestrelServerOptions>().Configure<ILogger<RenewedCertificate>>((kestrel, logger) => ShowRenewedCertificates(kestrel, builder, logger));
 
         if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))

@@ -22,6 +22,9 @@ internal sealed record PolicyCaller(string? Subject, string? ClientId)
     /// <summary>The groups that they are in by the policy in force, as a set that knows no case.</summary>
     public IReadOnlySet<string> Groups { get; init; } = FrozenSet<string>.Empty;
 
+    /// <summary>Their provider did not say all groups that they are in: a rule that refuses by one holds for who may be in it.</summary>
+    public bool LacksGroups { get; init; }
+
     /// <summary>Whether there is no person: the client has the token by its own credentials (RFC 6749 §4.4).</summary>
     public bool IsService { get; init; }
 }

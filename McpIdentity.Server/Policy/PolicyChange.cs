@@ -33,16 +33,17 @@ internal static class PolicySamples
             .Append(Other).Distinct(),
     ];
 
-    // A pattern is a name that it matches itself.
+    // Those that there are, as they are written; a pattern is a name that it matches itself.
     public static IReadOnlyList<string> Servers(IReadOnlyCollection<PolicySet> policies, IEnumerable<string> more) =>
-        [.. RulesOf(policies).SelectMany(rule => rule.Servers ?? []).Concat(more).Append(Other).Distinct(StringComparer.OrdinalIgnoreCase)];
+        [.. more.Concat(RulesOf(policies).SelectMany(rule => rule.Servers ?? [])).Append(Other).Distinct(StringComparer.OrdinalIgnoreCase)];
 
-    public static IReadOnlyList<PolicyTarget> Targets(IReadOnlyCollection<PolicySet> policies, IEnumerable<string> tools) =>
+    // A tool that the catalogue knows has its annotations; the same name in a rule has none.
+    public static IReadOnlyList<PolicyTarget> Targets(IReadOnlyCollection<PolicySet> policies, IEnumerable<PolicyTarget> known, IEnumerable<string> tools) =>
     [
-        .. RulesOf(policies).SelectMany(rule => rule.Tools ?? []).Select(ToolEntry.Parse).OfType<ToolEntry>().Select(TargetOf)
+        .. known.Concat(RulesOf(policies).SelectMany(rule => rule.Tools ?? []).Select(ToolEntry.Parse).OfType<ToolEntry>().Select(TargetOf))
             .Concat(tools.Select(tool => new PolicyTarget(PolicyTargetKind.Tool, tool)))
             .Append(new PolicyTarget(PolicyTargetKind.Tool, Other)).Append(new PolicyTarget(PolicyTargetKind.Resource, Other)).Append(new PolicyTarget(PolicyTargetKind.Prompt, Other))
-            .Distinct(),
+            .DistinctBy(target => (target.Kind, target.Name)),
     ];
 
     private static PolicyTarget TargetOf(ToolEntry entry) => entry.Annotation switch

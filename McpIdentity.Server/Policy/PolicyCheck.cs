@@ -1,3 +1,4 @@
+using McpIdentity.Migrations;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 
@@ -6,26 +7,19 @@ namespace McpIdentity.Server.Policy;
 /// <summary>What is wrong with a policy, and what is odd about it: all of it, each with its place.</summary>
 internal static class PolicyCheck
 {
-    private const int MaxRules = 1000;
     private const int MaxEntries = 10_000;
+    private const int MaxProblems = 100;
+    private const int MaxProblem = 500;
 
     /// <summary>What makes a document unusable.</summary>
     /// <param name="document">What was read.</param>
     /// <param name="above">Those whose rules come before its own.</param>
+    /// <returns>All, but of very many the first, and how many more there are.</returns>
     public static IEnumerable<string> Problems(PolicyOptions document, params IEnumerable<PolicyOptions> above)
     {
-        var spoken = above.SelectMany(PolicySet.NamesIn).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var title = document.Title is null ? "" : $"{document.Title}, ";
-        return [
-            .. document.Problems,
-            .. document.Groups.SelectMany(group => CheckGroup(group.Key, group.Value, document.Title is null ? $"Policy:Groups:{group.Key}" : $"{document.Title}, group {group.Key}")),
-            .. document.Groups.Keys.Where(spoken.Contains).Select(group => $"{title}group {group} is spoken of by what comes before, which must mean there what it means now: choose another name."),
-            .. document.Rules.SelectMany(CheckRule),
-            .. document.Rules.Count > MaxRules ? [$"{title}there are {document.Rules.Count} rules; {MaxRules} at most."] : Array.Empty<string>(),
-            .. document.Groups.Values.Concat(document.Rules.SelectMany(rule => rule.Members.Select(member => member.Entries ?? []))).Sum(entries => entries.Count) is > MaxEntries and var count
-                ? [$"{title}groups and rules have {count} entries; {MaxEntries} at most."]
-                : Array.Empty<string>(),
-        ];
+        // In them stands what a document has, however long it is and whatever is in it.
+        string[] all = [.. AllProblems(document, above).Select(problem => StorableText.ForDisplay(problem, MaxProblem)!)];
+        return all.Length <= MaxProblems ? all : [.. all.Take(MaxProblems), $"There are {all.Length - MaxProblems} more problems."];
     }
 
     /// <summary>What an operator should look at, and may have meant.</summary>
@@ -46,6 +40,21 @@ internal static class PolicyCheck
                 yield return $"{rule.Written.Place} names the server '{server}', and there is none of that name now.";
             }
         }
+    }
+
+    private static IEnumerable<string> AllProblems(PolicyOptions document, IEnumerable<PolicyOptions> above)
+    {
+        var spoken = above.SelectMany(PolicySet.NamesIn).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var title = document.Title is null ? "" : $"{document.Title}, ";
+        return [
+            .. document.Problems,
+            .. document.Groups.SelectMany(group => CheckGroup(group.Key, group.Value, document.Title is null ? $"Policy:Groups:{group.Key}" : $"{document.Title}, group {group.Key}")),
+            .. document.Groups.Keys.Where(spoken.Contains).Select(group => $"{title}group {group} is spoken of by what comes before, which must mean there what it means now: choose another name."),
+            .. document.Rules.SelectMany(CheckRule),
+            .. document.Groups.Values.Concat(document.Rules.SelectMany(rule => rule.Members.Select(member => member.Entries ?? []))).Sum(entries => entries.Count) is > MaxEntries and var count
+                ? [$"{title}groups and rules have {count} entries; {MaxEntries} at most."]
+                : Array.Empty<string>(),
+        ];
     }
 
     private static IEnumerable<string> CheckGroup(string name, IList<string> entries, string place)
@@ -90,6 +99,11 @@ internal static class PolicyCheck
         foreach (var entry in (rule.Tools ?? []).Where(entry => ToolEntry.Parse(entry) is null))
         {
             yield return $"{Member(rule, nameof(rule.Tools))} has '{entry}'; it is the name of a tool, annotation:read-only, annotation:destructive, resource: and an address, or prompt: and a name. * stands for any text.";
+        }
+
+        if (rule.Scopes?.Contains("*") == true)
+        {
+            yield return $"{Member(rule, nameof(rule.Scopes))} has '*', which stands for nothing there: leave Scopes out, and all are meant.";
         }
 
         foreach (var entry in (rule.Scopes ?? []).Where(entry => !ResourceRules.IsScope(entry)))

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Sessions;
 
@@ -9,11 +10,14 @@ namespace McpIdentity.Server.Policy;
 /// </summary>
 internal sealed class PolicyDecisions(PolicyInForce inForce, People people, TrustedProviders trusted)
 {
+    // Found once for a person as they are known and a policy, and gone with what is known of them.
+    private readonly ConditionalWeakTable<PersonRecord, Known> _known = [];
+
     /// <summary>Whoever holds a token, with the groups that they are in at this moment.</summary>
     /// <exception cref="Persistence.StorageUnavailableException">The database is away, and this node does not know the person.</exception>
     public async ValueTask<PolicyCaller> CallerAsync(string subject, string? clientId, CancellationToken cancellationToken) =>
         subject == clientId ? CallerOf(person: null, clientId)
-        : await people.FindAsync(subject, cancellationToken) is { } record ? CallerOf(VouchedPerson.Of(subject, record), clientId)
+        : await people.FindAsync(subject, cancellationToken) is { } record ? KnownCaller(subject, record, clientId)
         : CallerOf(new VouchedPerson(subject, null, null, false), clientId); // deleted: their tokens end by revocation
 
     /// <summary>The same of what is at hand.</summary>
@@ -29,6 +33,7 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
         ClaimedEmail = person?.Email,
         Policy = policy,
         Groups = GroupsOf(policy, person, clientId).Select(group => group.Group).ToHashSet(StringComparer.OrdinalIgnoreCase),
+        LacksGroups = person is not null && trusted.Include(person.Provider) && person.Groups.Contains(SaidGroups.Unknown),
         IsService = person is null,
     };
 
@@ -39,7 +44,7 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
             : policy.Groups.OfPerson(
                 person.UserId,
                 trusted.CountAddressOf(person) ? person.Email : null,
-                trusted.Include(person.Provider) ? person.Groups : []);
+                trusted.Include(person.Provider) ? person.Groups.Where(group => group != SaidGroups.Unknown) : []);
 
     /// <summary>The first rule that matches decides; without one it is refused.</summary>
     public PolicyDecision Decide(PolicyCaller caller, string server, PolicyTarget target) => (caller.Policy ?? inForce.Current).Decide(caller, server, target);
@@ -49,4 +54,17 @@ internal sealed class PolicyDecisions(PolicyInForce inForce, People people, Trus
 
     /// <summary>Which scopes of the server can be granted; null: all of them.</summary>
     public IReadOnlyList<string>? ScopesAt(PolicyCaller caller, string server) => (caller.Policy ?? inForce.Current).ScopesAt(caller, server);
+
+    private PolicyCaller KnownCaller(string subject, PersonRecord record, string? clientId)
+    {
+        var policy = inForce.Current;
+        if (!_known.TryGetValue(record, out var known) || known.Caller.Policy != policy)
+        {
+            _known.AddOrUpdate(record, known = new Known(CallerOf(policy, VouchedPerson.Of(subject, record), null)));
+        }
+
+        return known.Caller with { ClientId = clientId };
+    }
+
+    private sealed record Known(PolicyCaller Caller);
 }

@@ -22,13 +22,18 @@ internal static class PolicyDocument
             return Unreadable(title, $"it has {json.Length} bytes; {MaxBytes} at most.");
         }
 
+        if (json is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] or [0, ..])
+        {
+            return Unreadable(title, "it is not UTF-8, as JSON is (RFC 8259 §8.1).");
+        }
+
         try
         {
             using var stream = new MemoryStream(json);
             using var configuration = (ConfigurationRoot)new ConfigurationBuilder().AddJsonStream(stream).Build();
             return PolicyOptions.ReadFrom(configuration, title);
         }
-        catch (Exception exception) when (exception is JsonException or FormatException or InvalidDataException)
+        catch (Exception exception) when (exception is JsonException or FormatException or InvalidDataException or InvalidOperationException) // the last: half of a surrogate pair
         {
             return Unreadable(title, exception.GetBaseException().Message.ReplaceLineEndings(" "));
         }

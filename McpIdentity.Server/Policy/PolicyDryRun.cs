@@ -37,27 +37,29 @@ internal sealed class PolicyDryRun(PolicyDecisions decisions)
     /// <param name="after">Proposed.</param>
     /// <param name="callers">Of whom.</param>
     /// <param name="servers">At which servers, beside those that the rules name.</param>
-    /// <param name="tools">For which tools, beside those that the rules name.</param>
-    public IEnumerable<PolicyChange> Compare(PolicySet before, PolicySet after, IEnumerable<PolicySample> callers, IEnumerable<string> servers, IEnumerable<string> tools)
+    /// <param name="known">For which tools of each server, beside those that the rules name.</param>
+    /// <param name="tools">For which tools everywhere.</param>
+    public IEnumerable<PolicyChange> Compare(
+        PolicySet before, PolicySet after, IEnumerable<PolicySample> callers, IEnumerable<string> servers, ILookup<string, PolicyTarget> known, IReadOnlyCollection<string> tools)
     {
-        var targets = PolicySamples.Targets([before, after], tools);
         var places = PolicySamples.Servers([before, after], servers);
+        var targets = places.ToDictionary(server => server, server => PolicySamples.Targets([before, after], known[server], tools));
         // What is decided hangs on which rules speak of the caller at the server: of many people few answers are different.
-        var known = new Dictionary<(string Server, string Rules), (PolicyTarget Target, PolicyDecision Before, PolicyDecision After)[]>();
+        var compared = new Dictionary<(string Server, string Rules), (PolicyTarget Target, PolicyDecision Before, PolicyDecision After)[]>();
         foreach (var sample in callers)
         {
             var (callerBefore, callerAfter) = (decisions.CallerOf(before, sample.Person, sample.ClientId), decisions.CallerOf(after, sample.Person, sample.ClientId));
             foreach (var server in places)
             {
                 var rules = $"{Concerning(before, callerBefore, server)} {Concerning(after, callerAfter, server)}";
-                if (!known.TryGetValue((server, rules), out var changes))
+                if (!compared.TryGetValue((server, rules), out var changes))
                 {
-                    changes = [.. from target in targets
+                    changes = [.. from target in targets[server]
                                   let was = before.Decide(callerBefore, server, target)
                                   let becomes = after.Decide(callerAfter, server, target)
                                   where was.Effect != becomes.Effect
                                   select (target, was, becomes)];
-                    known.Add((server, rules), changes);
+                    compared.Add((server, rules), changes);
                 }
 
                 foreach (var (target, was, becomes) in changes)

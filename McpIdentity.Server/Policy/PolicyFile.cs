@@ -7,13 +7,33 @@ internal static class PolicyFile
 {
     public static PolicyOptions Read(string path)
     {
+        byte[]? known = null;
+        return ReadChanged(path, ref known)!;
+    }
+
+    /// <summary>The same, if it is another one: to read the same one again takes time, and would say the same.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="known">As it was read last; as it is now.</param>
+    /// <returns>Null where it is what is known.</returns>
+    public static PolicyOptions? ReadChanged(string path, ref byte[]? known)
+    {
+        byte[] json;
         try
         {
-            return PolicyDocument.Parse(PolicyDocument.File, File.ReadAllBytes(path));
+            json = File.ReadAllBytes(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
+            known = null;
             return PolicyDocument.Unreadable(PolicyDocument.File, exception.Message);
         }
+
+        if (known is not null && json.AsSpan().SequenceEqual(known))
+        {
+            return null;
+        }
+
+        known = json;
+        return PolicyDocument.Parse(PolicyDocument.File, json);
     }
 }

@@ -15,6 +15,7 @@ internal sealed class PolicyGroups
     private readonly ILookup<string, string> _byAddress; // and domains
     private readonly ILookup<string, string> _byClaim;
     private readonly HashSet<string> _defined;
+    private readonly HashSet<string> _ofClaims;
 
     /// <param name="groups">Each once, with its entries.</param>
     public PolicyGroups(IReadOnlyCollection<KeyValuePair<string, IList<string>>> groups)
@@ -24,9 +25,13 @@ internal sealed class PolicyGroups
         _byClaim = entries.Where(pair => IsClaim(pair.Entry)).ToLookup(pair => pair.Entry[Claim.Length..], pair => pair.Key, StringComparer.OrdinalIgnoreCase);
         _byAddress = entries.Where(pair => !IsName(pair.Entry) && !IsClaim(pair.Entry)).ToLookup(pair => pair.Entry, pair => pair.Key, StringComparer.OrdinalIgnoreCase);
         _defined = groups.Select(group => group.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        _ofClaims = groups.Where(group => group.Value.Any(IsClaim)).Select(group => group.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
     }
 
     public bool Define(string group) => _defined.Contains(group);
+
+    /// <summary>Whether somebody may be in it because a sign-in provider says so.</summary>
+    public bool MayBeSaid(string group) => !Define(group) || _ofClaims.Contains(group);
 
     /// <summary>Whether it can be an entry of a group.</summary>
     public static bool IsEntry(string entry) =>

@@ -19,6 +19,7 @@ internal sealed partial class PolicyInForce
     private readonly Lock _taking = new();
 
     private PolicyOptions? _file;
+    private byte[]? _fileRead;
     private PolicyOptions? _stored;
     private string? _fileProblem;
     private string? _storedProblem;
@@ -52,7 +53,11 @@ internal sealed partial class PolicyInForce
 
         lock (_taking)
         {
-            var read = PolicyFile.Read(path);
+            if (PolicyFile.ReadChanged(path, ref _fileRead) is not { } read)
+            {
+                return;
+            }
+
             string[] problems = [.. PolicyCheck.Problems(read, _options.Value)];
             if (Take(problems, ref _fileProblem, path) && !AreSame(read, _file))
             {

@@ -14,14 +14,18 @@ internal sealed class PolicyRule
     private readonly (bool OnlyService, NamePattern Id)[]? _clients;
     private readonly NamePattern[]? _servers;
     private readonly ToolEntry[]? _tools;
+    private readonly bool _refusesUnknown;
 
-    public PolicyRule(PolicyRuleOptions written)
+    /// <param name="written">As it stands in its document.</param>
+    /// <param name="groups">What the names of groups mean.</param>
+    public PolicyRule(PolicyRuleOptions written, PolicyGroups groups)
     {
         Written = written;
         Effect = ParseEffect(written.Effect) ?? PolicyEffect.Deny;
         Decision = new PolicyDecision(Effect, written.Place);
         Scopes = written.Scopes is null ? null : [.. written.Scopes];
         _groups = written.Groups?.ToArray();
+        _refusesUnknown = Effect == PolicyEffect.Deny && _groups is not null && Array.Exists(_groups, groups.MayBeSaid);
         _users = written.Users is null ? null : [.. written.Users];
         _clients = written.Clients?.Select(entry => entry.StartsWith(Service, StringComparison.Ordinal) ? (true, new NamePattern(entry[Service.Length..])) : (false, new NamePattern(entry))).ToArray();
         // Names of servers are keys of the configuration, which knows no case.
@@ -52,7 +56,7 @@ internal sealed class PolicyRule
     /// <summary>Whether it speaks of this caller at this server.</summary>
     public bool Concerns(PolicyCaller caller, string server) =>
         (_servers is null || Array.Exists(_servers, entry => entry.Matches(server))) &&
-        (_groups is null || Array.Exists(_groups, caller.Groups.Contains)) && // a caller has hundreds at times, a rule a few
+        (_groups is null || Array.Exists(_groups, caller.Groups.Contains) || (_refusesUnknown && caller.LacksGroups)) && // a caller has hundreds at times, a rule a few
         (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller, Effect == PolicyEffect.Deny ? caller.ClaimedEmail ?? caller.Email : caller.Email)))) &&
         (_clients is null || (caller.ClientId is { } client && Array.Exists(_clients, entry => (caller.IsService || !entry.OnlyService) && entry.Id.Matches(client))));
 

@@ -10,7 +10,6 @@ internal sealed class PolicySet
     public PolicySet(params IReadOnlyList<PolicyOptions> documents)
     {
         Documents = documents;
-        Rules = [.. documents.SelectMany(document => document.Rules).Select(rule => new PolicyRule(rule))];
         var groups = new Dictionary<string, IList<string>>(StringComparer.OrdinalIgnoreCase);
         var spoken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var document in documents)
@@ -24,6 +23,7 @@ internal sealed class PolicySet
         }
 
         Groups = new PolicyGroups(groups);
+        Rules = [.. documents.SelectMany(document => document.Rules).Select(rule => new PolicyRule(rule, Groups))];
         NamedGroups = spoken.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     }
 

@@ -31,5 +31,5 @@ internal static class PolicyText
     }
 
     private static JsonNode ListOf(IList<string> entries) =>
-        entries.Count == 1 ? JsonValue.Create(entries[0]) : new JsonArray([.. entries.Select(entry => (JsonNode?)JsonValue.Create(entry))]);
+        entries.Count == 1 && !entries[0].Contains(',', StringComparison.Ordinal) ? JsonValue.Create(entries[0]) : new JsonArray([.. entries.Select(entry => (JsonNode?)JsonValue.Create(entry))]);
 }

@@ -64,6 +64,9 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether OpenIddict answers here, before or instead of the endpoint.</summary>
     public bool IsOpenIddicts { get; init; }
 
+    /// <summary>Whether it judges whoever calls by the token that they show alone: neither our cookie is looked at before, nor does OpenIddict read the request.</summary>
+    public bool JudgesTokens { get; init; }
+
     /// <summary>A method that is not advertised and let through all the same: whoever answers says in the words of its RFC what is wrong.</summary>
     public string? LetsThrough { get; init; }
 

@@ -36,7 +36,7 @@ internal static partial class Paths
     /// <summary>What this server is as a client of authorization servers of those behind it, followed by the server's name and <c>.json</c>.</summary>
     public const string ClientDocuments = "/oauth/clients";
 
-    /// <summary>Where such an authorization server sends the browser back to.</summary>
+    /// <summary>Where such an authorization server sends the browser back to, followed by the server's name.</summary>
     public const string ConnectionCallback = "/oauth/connections/callback";
 
     // The pages repeat theirs in @page, which takes no constant; a test compares.
@@ -54,6 +54,9 @@ internal static partial class Paths
     public const string SignOutSession = "/account/sessions/sign-out";
     public const string SignOutOthers = "/account/sessions/sign-out-others";
     public const string Profile = "/account/profile";
+    public const string Servers = "/account/servers";
+    public const string OwnConnections = "/account/connections";
+    public const string DisconnectConnection = "/account/connections/disconnect";
     public const string Connections = "/connections";
     public const string Home = "/";
     public const string StyleSheet = "/site.css";

@@ -71,6 +71,9 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     /// <summary>Puts in force which servers this one stands before; they are known at once.</summary>
     public void Front(IReadOnlyList<FrontedResource> servers) => _known = new Known(servers);
 
+    /// <summary>Whether there is any of them.</summary>
+    public bool AreFronted => _known.Fronted.Count > 0;
+
     // An entry for our own endpoint adds scopes and words to those it has.
     private ProtectedResource[] Named(IReadOnlyList<FrontedResource> servers)
     {

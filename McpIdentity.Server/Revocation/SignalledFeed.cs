@@ -13,6 +13,7 @@ internal abstract class SignalledFeed(string signal, RevocationSignals signals, 
 
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly SemaphoreSlim _turn = new(1);
+    private ITimer? _timer;
 
     /// <summary>Reads what is new.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -28,8 +29,23 @@ internal abstract class SignalledFeed(string signal, RevocationSignals signals, 
         }
     }
 
+    // Before the server answers: what is announced from then on is not missed.
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        _timer = time.CreateTimer(_ => Wake(), null, Interval, Interval);
+        signals.Heard += Hear;
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        signals.Heard -= Hear;
+        await base.StopAsync(cancellationToken);
+    }
+
     public override void Dispose()
     {
+        _timer?.Dispose();
         _turn.Dispose();
         base.Dispose();
     }
@@ -44,32 +60,23 @@ internal abstract class SignalledFeed(string signal, RevocationSignals signals, 
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await using var timer = time.CreateTimer(_ => Wake(), null, Interval, Interval);
-        signals.Heard += Hear;
         var failing = false;
-        try
+        await foreach (var _ in _wake.Reader.ReadAllAsync(stoppingToken))
         {
-            await foreach (var _ in _wake.Reader.ReadAllAsync(stoppingToken))
+            try
             {
-                try
-                {
-                    await LoadAsync(stoppingToken);
-                    failing = false;
-                }
-                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-                {
-                    if (!failing)
-                    {
-                        Fails(exception);
-                    }
-
-                    failing = true;
-                }
+                await LoadAsync(stoppingToken);
+                failing = false;
             }
-        }
-        finally
-        {
-            signals.Heard -= Hear;
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                if (!failing)
+                {
+                    Fails(exception);
+                }
+
+                failing = true;
+            }
         }
     }
 

@@ -122,7 +122,7 @@ internal sealed class UpstreamOptions
     [Secret]
     public string? Value { get; set; }
 
-    /// <summary>A file that holds the value, read again when it changes.</summary>
+    /// <summary>A file that holds the value, read with each call.</summary>
     public string? ValueFile { get; set; }
 
     /// <summary>
@@ -143,9 +143,21 @@ internal sealed class UpstreamOptions
     /// </summary>
     public string? ClientId { get; set; }
 
-    /// <summary>Its secret, shown by <c>client_secret_basic</c>; absent for a public client.</summary>
+    /// <summary>Its secret, shown by <c>client_secret_basic</c>, or by <c>client_secret_post</c> where only that is taken; absent for a public client.</summary>
     [Secret]
     public string? ClientSecret { get; set; }
+
+    /// <summary>
+    /// With <see cref="UpstreamAuth.OAuth"/>: the issuer of the authorization server, word for word, at which <see cref="ClientId"/> was registered; no other gets
+    /// to see it. Absent without a <see cref="ClientId"/>, the first that the server's own metadata names.
+    /// </summary>
+    public string? Issuer { get; set; }
+
+    /// <summary>
+    /// With <see cref="UpstreamAuth.OAuth"/>: the server is within a network of the operator's own, and so may its authorization server be, at an address of a private network and
+    /// with plain http. On loopback it is so without saying.
+    /// </summary>
+    public bool IsInternal { get; set; }
 
     /// <summary>
     /// The scopes that are asked for, separated by spaces. Absent, with <see cref="UpstreamAuth.TokenExchange"/> none are named, and with

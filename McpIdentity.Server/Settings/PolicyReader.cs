@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace McpIdentity.Server.Settings;
 
 /// <summary>
@@ -7,6 +9,9 @@ namespace McpIdentity.Server.Settings;
 /// <param name="into">Where what was read goes, and what could not be.</param>
 internal sealed class PolicyReader(PolicyOptions into)
 {
+    // Each look into a configuration goes through all of its keys.
+    private const int MaxRules = 1000;
+
     private static readonly string[] InDocument = ["$schema", nameof(PolicyOptions.Groups), nameof(PolicyOptions.Rules)];
     private static readonly string[] InRule = [.. new PolicyRuleOptions().Members.Select(member => member.Name), nameof(PolicyRuleOptions.Effect)];
 
@@ -26,7 +31,11 @@ internal sealed class PolicyReader(PolicyOptions into)
 
         foreach (var group in groups.GetChildren())
         {
-            if (group.GetChildren().Any(entry => entry.GetChildren().Any()))
+            if (string.IsNullOrWhiteSpace(group.Key))
+            {
+                into.Problems.Add($"{PlaceOf(groups)} has a group without a name.");
+            }
+            else if (group.GetChildren().Any(IsNoText))
             {
                 into.Problems.Add($"{PlaceOf(group)} is no list of texts. The name of a group has no colon.");
             }
@@ -44,8 +53,21 @@ internal sealed class PolicyReader(PolicyOptions into)
             into.Problems.Add($"{PlaceOf(rules)} is a text: write a list of objects.");
         }
 
-        foreach (var section in rules.GetChildren())
+        var sections = rules.GetChildren().ToList();
+        if (sections.Count > MaxRules)
         {
+            into.Problems.Add($"{PlaceOf(rules)}: there are {sections.Count} rules; {MaxRules} at most.");
+            return;
+        }
+
+        foreach (var section in sections)
+        {
+            if (!int.TryParse(section.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            {
+                into.Problems.Add($"{PlaceOf(rules)} has {section.Key}, and is a list of objects: their order decides.");
+                continue;
+            }
+
             var rule = new PolicyRuleOptions { Place = PlaceOf(section), Effect = section[nameof(PolicyRuleOptions.Effect)] };
             CheckNames(section, rule.Place, InRule);
             // By the keys that there are: a member is absent only where it has none.
@@ -81,7 +103,7 @@ internal sealed class PolicyReader(PolicyOptions into)
         var words = (section.Value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var items = section.GetChildren().ToList();
         string[] entries = items.Count == 0 ? words : [.. items.Select(item => (item.Value ?? "").Trim())];
-        var problem = items.Any(item => item.GetChildren().Any()) ? "is no list of texts."
+        var problem = items.Any(IsNoText) ? "is no list of texts."
             : entries.Length == 0 || entries.Any(entry => entry.Length == 0) ? $"says nothing, or has an entry that says nothing: {advice}."
             // The start has made a list of a text with commas already.
             : words.Length > 0 && !words.SequenceEqual(entries) ? "is a text in one place and a list in another: say it once."
@@ -94,6 +116,8 @@ internal sealed class PolicyReader(PolicyOptions into)
 
         return entries;
     }
+
+    private static bool IsNoText(IConfigurationSection item) => item.Value is null && item.GetChildren().Any();
 
     private void CheckNames(IConfiguration section, string place, string[] known)
     {

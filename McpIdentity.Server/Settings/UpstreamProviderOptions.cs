@@ -57,4 +57,13 @@ internal sealed class UpstreamProviderOptions
 
     /// <summary>The userinfo endpoint that goes with it. GitHub's addresses are read below it, at <c>/emails</c>.</summary>
     public string? UserInfoEndpoint { get; set; }
+
+    /// <summary>
+    /// Asks Microsoft Graph for the groups of a person whom Entra leaves out of its tokens because they are too many ("groups overage"). It asks
+    /// people for the delegated permission <c>User.Read</c>. For Microsoft Entra with a tenant of your own, by type or by issuer.
+    /// </summary>
+    public bool GroupsFromGraph { get; set; }
+
+    /// <summary>Where Microsoft Graph is, with its version. Absent, <c>https://graph.microsoft.com/v1.0</c>; national clouds have others.</summary>
+    public string? GraphEndpoint { get; set; }
 }

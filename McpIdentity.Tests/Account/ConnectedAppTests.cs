@@ -265,7 +265,7 @@ internal sealed class ConnectedAppTests
 
     [Test]
     public async Task Who_is_not_signed_in_signs_in_first(
-        [Values(Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile)] string path, [Values("GET", "HEAD", "POST")] string method)
+        [Values(Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile, Paths.OwnConnections, Paths.DisconnectConnection)] string path, [Values("GET", "HEAD", "POST")] string method)
     {
         using var response = await _server.Http.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
 
@@ -295,6 +295,7 @@ internal sealed class ConnectedAppTests
         var text = (await _alice.Browser.GetAsync(Paths.Profile)).Text();
 
         Assert.That(text, Does.Contain("Alice Example").And.Contain("alice@example.com verified").And.Contain("Demo").And.Contain(await _server.UserIdAsync()));
+        Assert.That(text, Does.Not.Contain("Accounts elsewhere"), "no server behind this one needs one");
     }
 
     private Task<OAuthClient> NamedAsync(string name, string redirectUri) => OAuthClient.RegisterAsync(

@@ -39,7 +39,7 @@ internal sealed class EndpointTests
         _server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<PageActionDescriptor>() is not null).Select(endpoint => "/" + endpoint.RoutePattern.RawText!.Trim('/')),
         Is.EquivalentTo(new[] { Paths.SignIn, Paths.Login, Paths.Consent, Paths.Waiting, Paths.SignOut, Paths.Error, Paths.Home,
-            Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile, Paths.Connections + "/{server}" }));
+            Paths.Apps, Paths.DisconnectApp, Paths.DisconnectApps, Paths.OwnSessions, Paths.SignOutSession, Paths.SignOutOthers, Paths.Profile, Paths.OwnConnections, Paths.DisconnectConnection, Paths.Servers, Paths.Connections + "/{server}" }));
 
     // OpenIddict decodes a path once more than routing does: what it would answer then has no limit and no checks.
     [TestCase("/oauth/%2574oken"), TestCase("/%256fauth/token"), TestCase("/oauth/x/%252e%252e/token"), TestCase("/.well-known/%252e%252e/oauth/token"), TestCase("/nothing/%252e%252e/oauth/introspect")]
@@ -88,7 +88,10 @@ internal sealed class EndpointTests
             "/account/apps People GET, HEAD; account; forms",
             "/account/apps/disconnect People GET, HEAD, POST; account; forms",
             "/account/apps/disconnect-all People GET, HEAD, POST; account; forms",
+            "/account/connections People GET, HEAD; account; forms",
+            "/account/connections/disconnect People GET, HEAD, POST; account; forms",
             "/account/profile People GET, HEAD; account; forms",
+            "/account/servers People GET, HEAD; account; forms",
             "/account/sessions People GET, HEAD; account; forms",
             "/account/sessions/sign-out People GET, HEAD, POST; account; forms",
             "/account/sessions/sign-out-others People GET, HEAD, POST; account; forms",
@@ -113,7 +116,7 @@ internal sealed class EndpointTests
             "/oauth/callback People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/callback/{id} People GET, HEAD; callback; forms; signs in by GET HEAD",
             "/oauth/clients/{name}.json Programs GET, HEAD; CORS; oauth",
-            "/oauth/connections/callback People GET, HEAD; callback; forms",
+            "/oauth/connections/callback/{server} People GET, HEAD; callback; forms",
             "/oauth/introspect Programs POST; CORS; introspect; forms; OpenIddict",
             "/oauth/register Programs POST; CORS; register",
             "/oauth/register/{clientId} Programs GET, PUT, DELETE; CORS; register",

@@ -57,7 +57,7 @@ internal sealed class AccountInSignInTests
         Assert.Multiple(() =>
         {
             Assert.That(afterConsent.Body, Does.Contain("next step").And.Not.Contain("You can close this window"), "there is another page");
-            Assert.That(last.Address.AbsolutePath, Is.EqualTo("/oauth/connections/callback"));
+            Assert.That(last.Address.AbsolutePath, Is.EqualTo("/oauth/connections/callback/notes"));
             Assert.That(last.Body.Contains("You can close this window", StringComparison.Ordinal), Is.EqualTo(redirectUri == OAuthClient.LoopbackRedirectUri), "a page that stays is one that is finished");
         });
 
@@ -171,7 +171,7 @@ internal sealed class AccountInSignInTests
     {
         using var alice = new Person(_server);
         var left = await alice.Browser.SubmitAsync(await AskedAsync(alice), button: "connect");
-        var answer = await AnswerToAsync(left.Address);
+        var answer = await StandInAuthority.AgreeAsync(left.Address);
         using var bob = new Person(_server, "bob");
         await AskedAsync(bob);
 
@@ -180,7 +180,7 @@ internal sealed class AccountInSignInTests
         Assert.That((await alice.Browser.GetAsync(answer)).Text(), Does.Contain("This answer is not expected"), "used up");
 
         var again = await alice.Browser.SubmitAsync(await AskedAsync(alice, prompt: "consent"), button: "connect");
-        answer = await AnswerToAsync(again.Address);
+        answer = await StandInAuthority.AgreeAsync(again.Address);
         Assert.That((await alice.Browser.GetAsync(answer)).Query["code"], Is.Not.Empty);
         var replayed = await alice.Browser.GetAsync(answer);
         Assert.That((replayed.IsOutside, await CountAsync()), Is.EqualTo((false, 1)));
@@ -229,7 +229,7 @@ internal sealed class AccountInSignInTests
         var page = await AskedAsync(alice, redirectUri: OAuthClient.LoopbackRedirectUri);
         _server.Clock.Advance(TimeSpan.FromMinutes(14.9));
         var left = await alice.Browser.SubmitAsync(page, button: "connect");
-        var answer = await AnswerToAsync(left.Address);
+        var answer = await StandInAuthority.AgreeAsync(left.Address);
         _server.Clock.Advance(TimeSpan.FromMinutes(9.9));
 
         Assert.That((await alice.Browser.GetAsync(answer)).Query["code"], Is.Not.Empty);
@@ -245,7 +245,7 @@ internal sealed class AccountInSignInTests
         _authority.Denies = true;
         alice.Browser.Visits.Clear();
         var left = await alice.Browser.SubmitAsync(page, button: "connect");
-        Assert.That((await alice.Browser.GetAsync(await AnswerToAsync(left.Address))).Text(), Does.Contain(heading), "after the way back too");
+        Assert.That((await alice.Browser.GetAsync(await StandInAuthority.AgreeAsync(left.Address))).Text(), Does.Contain(heading), "after the way back too");
     }
 
     // Within a request line of 8,192 bytes, as servers and proxies have it, with what the consent page decided.
@@ -307,13 +307,5 @@ internal sealed class AccountInSignInTests
         page = page.Address.AbsolutePath == "/consent" ? await person.Browser.SubmitAsync(page, button: "allow") : page;
         Assert.That(page.Address.AbsolutePath, Is.EqualTo($"/connections/{name}"), page.Text());
         return page;
-    }
-
-    /// <summary>What the other authorization server sends the browser back with.</summary>
-    private static async Task<string> AnswerToAsync(Uri address)
-    {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
-        using var answer = await http.GetAsync(address);
-        return answer.Headers.Location!.OriginalString;
     }
 }

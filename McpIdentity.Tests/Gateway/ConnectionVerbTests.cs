@@ -1,6 +1,5 @@
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Tests.Gateway;
 
@@ -11,18 +10,24 @@ internal sealed class ConnectionVerbTests
     [Test]
     public async Task Operators_list_and_end_what_people_have_connected()
     {
-        await using var authority = await StandInAuthority.StartAsync();
-        await using var server = await TestServer.StartAsync(GatewayScene.Open(authority.McpUrl, "Gateway:Servers:notes:Upstream:Auth=OAuth"));
+        await using var server = await TestServer.StartAsync(ConnectionScene.Settings);
+        await using var notes = await ConnectionScene.AddAsync(server);
         using var alice = new Person(server);
-        await server.TokenForAsync("notes", alice);
+        using var bob = new Person(server, "bob");
+        await notes.TokenForAsync(alice);
+        await notes.TokenForAsync(bob);
 
-        await ConnectionTests.ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
-        Assert.That(await Verbs.DoAsync(server, "connections", "list", "--user", "alice@example.com"), Does.Contain("notes").And.Contain("read write"));
-        Assert.That(await Verbs.DoAsync(server, "connections", "remove", "alice@example.com", "notes"), Does.Contain("removed"));
-        Assert.That((await server.DatabaseAsync(db => db.UpstreamConnections.CountAsync()), authority.Revoked.Count), Is.EqualTo((0, 1)));
+        await notes.ConnectAsync(alice);
+        await notes.ConnectAsync(bob);
+        Assert.That(await Verbs.DoAsync(server, "connections", "list", "--user", "alice@example.com"), Does.Contain(notes.Name).And.Contain("read write").And.Not.Contain("bob"));
+        Assert.That(await Verbs.DoAsync(server, "connections", "remove", "alice@example.com", notes.Name), Does.Contain("removed"));
+        Assert.That((await notes.CountAsync(), notes.Authority.Revoked.Count), Is.EqualTo((1, 1)));
 
-        await ConnectionTests.ConnectAsync(alice, $"{server.BaseUrl}/connections/notes", authority);
+        await Verbs.DoAsync(server, "users", "remove", "bob@example.com", "--yes");
+        Assert.That((await notes.CountAsync(), notes.Authority.Revoked.Count), Is.EqualTo((0, 2)));
+
+        await notes.ConnectAsync(alice);
         await Verbs.DoAsync(server, "users", "disable", "alice@example.com");
-        Assert.That((await server.DatabaseAsync(db => db.UpstreamConnections.CountAsync()), authority.Revoked.Count), Is.EqualTo((0, 2)));
+        Assert.That((await notes.CountAsync(), notes.Authority.Revoked.Count), Is.EqualTo((0, 3)));
     }
 }

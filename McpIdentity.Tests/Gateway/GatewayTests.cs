@@ -86,12 +86,11 @@ internal sealed class GatewayTests
     public async Task A_token_for_one_server_is_none_at_another()
     {
         using var alice = new Person(_server);
-        var tokens = new Dictionary<string, string>
+        var tokens = new Dictionary<string, string>();
+        foreach (var path in (string[])["/mcp", "/mcp/plain", "/mcp/header", "/mcp/identity", "/tools/scoped"])
         {
-            ["/mcp/plain"] = await _server.TokenForAsync("plain", alice),
-            ["/mcp/header"] = await _server.TokenForAsync("header", alice),
-            ["/mcp"] = (await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(alice)).Text("access_token")!,
-        };
+            tokens[path] = (await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(alice, ("resource", _server.BaseUrl + path))).Text("access_token")!;
+        }
 
         foreach (var (at, _) in tokens)
         {

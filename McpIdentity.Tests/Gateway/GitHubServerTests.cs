@@ -25,8 +25,8 @@ internal sealed class GitHubServerTests
         var settings = Flatten(Json[0]).Concat(Exported(Blocks[1])).ToDictionary(pair => pair.Key, pair => pair.Value);
         await using var provider = await StandInProvider.StartAsync();
         provider.RedirectUris.Add($"{at}/oauth/callback/staff");
-        await using var github = await StandInGitHub.StartAsync(settings["Gateway:Servers:github:Upstream:ClientId"], settings["Gateway:Servers:github:Upstream:ClientSecret"], $"{at}/oauth/connections/callback");
-        Assert.That(File.ReadAllText(Repository.PathOf(Document)), Does.Contain("\nhttps://id.example.org/oauth/connections/callback\n"), "what is registered there");
+        await using var github = await StandInGitHub.StartAsync(settings["Gateway:Servers:github:Upstream:ClientId"], settings["Gateway:Servers:github:Upstream:ClientSecret"], $"{at}/oauth/connections/callback/github");
+        Assert.That(File.ReadAllText(Repository.PathOf(Document)), Does.Contain("\nhttps://id.example.org/oauth/connections/callback/github\n"), "what is registered there");
 
         using var folder = new TemporaryFolder();
         var policy = folder.File("policy.json");
@@ -34,7 +34,7 @@ internal sealed class GitHubServerTests
         settings["Policy:File"] = policy;
         (settings["OAuth:Providers:staff:ClientId"], settings["OAuth:Providers:staff:ClientSecret"]) = (StandInProvider.ClientId, StandInProvider.ClientSecret);
         string Here(string text) => text.Replace("https://id.example.org", at, StringComparison.Ordinal).Replace("https://login.example.com", provider.Origin, StringComparison.Ordinal)
-            .Replace("https://api.githubcopilot.com/mcp/", github.McpUrl, StringComparison.Ordinal).Replace(" policy.json", $" {policy}", StringComparison.Ordinal);
+            .Replace("https://api.githubcopilot.com/mcp/", github.McpUrl, StringComparison.Ordinal).Replace("https://github.com/login/oauth", github.Issuer, StringComparison.Ordinal).Replace(" policy.json", $" {policy}", StringComparison.Ordinal);
         await using var server = await TestServer.StartAsync([$"Server:Port={port}", .. settings.Select(setting => $"{setting.Key}={Here(setting.Value)}")]);
         server.Clock.SetUtcNow(TimeProvider.System.GetUtcNow()); // by which the provider dates its tokens
 
@@ -93,7 +93,7 @@ internal sealed class GitHubServerTests
             var left = await person.LeaveAsync(client.AuthorizeUrl(("resource", address)));
             if (person.PagesSeen.Contains("/connections/github"))
             {
-                left = await person.LeaveAsync(await StandInGitHub.AgreeAsync(left));
+                left = await person.LeaveAsync(await StandInAuthority.AgreeAsync(left));
             }
 
             using var answer = await client.RedeemAsync(Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(left.Query)["code"].ToString());
@@ -112,14 +112,14 @@ internal sealed class GitHubServerTests
     public async Task The_tokens_of_a_GitHub_App_are_refreshed_and_asked_for_anew_when_GitHub_has_ended_them()
     {
         var port = Ports.Next();
-        await using var github = await StandInGitHub.StartAsync("Iv23li", "a-secret", $"http://localhost:{port}/oauth/connections/callback");
+        await using var github = await StandInGitHub.StartAsync("Iv23li", "a-secret", $"http://localhost:{port}/oauth/connections/callback/notes");
         github.Expires = true;
         await using var server = await TestServer.StartAsync(GatewayScene.Open(github.McpUrl, $"Server:Port={port}", "Gateway:Servers:notes:Upstream:Auth=OAuth",
-            "Gateway:Servers:notes:Upstream:ClientId=Iv23li", "Gateway:Servers:notes:Upstream:ClientSecret=a-secret"));
+            "Gateway:Servers:notes:Upstream:ClientId=Iv23li", $"Gateway:Servers:notes:Upstream:Issuer={github.Issuer}", "Gateway:Servers:notes:Upstream:ClientSecret=a-secret"));
         using var alice = new Person(server) { AtAccount = "connect" };
         var client = await OAuthClient.RegisterPublicAsync(server);
         var left = await alice.LeaveAsync(client.AuthorizeUrl(("resource", $"{server.BaseUrl}/mcp/notes")));
-        await alice.LeaveAsync(await StandInGitHub.AgreeAsync(left));
+        await alice.LeaveAsync(await StandInAuthority.AgreeAsync(left));
 
         server.Clock.Advance(TimeSpan.FromHours(8));
         Assert.That((await server.CallerOf("notes").CallToolAsync("get_me", await server.TokenForAsync("notes"))).Text, Is.EqualTo("get_me by octocat"));

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Http;
 
@@ -22,6 +23,11 @@ internal sealed class HostileUpstreamTests
         ["an event without an end"] = (EndlessEventAsync, 502, "upstream_answer"),
         ["broken JSON"] = (context => Write(context, 200, "application/json", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":["), 502, "upstream_answer"),
         ["a member that stands twice"] = (context => Write(context, 200, "application/json", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[],\"tools\":[{\"name\":\"secret\"}]}}"), 502, "upstream_answer"),
+        ["half a character in a name"] = (context => Write(context, 200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"\\ud800\"}]}}\n\n"), 502, "upstream_answer"),
+        ["broken JSON in an event"] = (context => Write(context, 200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":7,\ndata: \"result\":\n\n"), 502, "upstream_answer"),
+        ["a batch in an event"] = (context => Write(context, 200, "text/event-stream", "data: [{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[]}}]\n\n"), 502, "upstream_answer"),
+        ["JSON that is too deep"] = (context => Write(context, 200, "application/json", $"{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{{\"tools\":[{{\"name\":\"a\",\"inputSchema\":{new string('[', 10_000)}{new string(']', 10_000)}}}]}}}}"), 502, "upstream_answer"),
+        ["an event in the place of a list"] = (context => Write(context, 200, "application/json", "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{}}"), 502, "upstream_answer"),
         ["a batch"] = (context => Write(context, 200, "application/json", "[{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}]"), 502, "upstream_answer"),
         ["nothing, and hangs up"] = (context => Abort(context), 502, "upstream_unreachable"),
     };
@@ -89,6 +95,10 @@ internal sealed class HostileUpstreamTests
 
         var asked = upstream.Requests.Count;
         var refused = await server.CallerOf("notes").CallAsync("tools/list", bearer: token);
+        var stream = await StreamAsync(server, token);
+        server.Clock.Advance(TimeSpan.FromSeconds(20));
+        var tried = await server.CallerOf("notes").CallAsync("tools/list", bearer: token);
+        var stillRefused = await server.CallerOf("notes").CallAsync("tools/list", bearer: token);
         isDead = false;
         server.Clock.Advance(TimeSpan.FromSeconds(20));
         var again = await server.CallerOf("notes").CallAsync("tools/list", bearer: token);
@@ -96,9 +106,19 @@ internal sealed class HostileUpstreamTests
         Assert.Multiple(() =>
         {
             Assert.That((refused.Status, refused.Reason), Is.EqualTo((503, "upstream_unavailable")), refused.Body);
-            Assert.That(upstream.Requests.Count - 1, Is.EqualTo(asked), "it was not asked while it was left alone, and once after");
+            Assert.That((stream.Status, stream.Reason), Is.EqualTo((503, "upstream_unavailable")), "what waits for news, too");
+            Assert.That((tried.Status, tried.Reason), Is.EqualTo((502, "upstream_answer")), "one call tries whether it is back");
+            Assert.That((stillRefused.Status, stillRefused.Reason), Is.EqualTo((503, "upstream_unavailable")), "and the others wait again");
+            Assert.That(upstream.Requests.Count - 2, Is.EqualTo(asked), "it was not asked while it was left alone, and once after each time");
             Assert.That(again.Tools, Is.EqualTo(new[] { "tool" }));
         });
+    }
+
+    private static async Task<McpAnswer> StreamAsync(TestServer server, string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/mcp/notes") { Headers = { { "Authorization", "Bearer " + token }, { "Accept", "text/event-stream" } } };
+        using var response = await server.Http.SendAsync(request);
+        return await McpAnswer.ReadAsync(response);
     }
 
     // What only their own call meets is no failure of the server: a header that cannot be sent, an error for bad arguments.
@@ -123,15 +143,18 @@ internal sealed class HostileUpstreamTests
     }
 
     // Express answers so, and Flask: without it no client of theirs would get past its first notification.
-    [TestCase(202, "text/plain", "Accepted"), TestCase(202, "text/html", ""), TestCase(204, "", ""), TestCase(400, "text/plain", "Bad Request"), TestCase(404, "text/html", "<h1>Not found</h1>")]
+    [TestCase(202, "text/plain", "Accepted"), TestCase(202, "text/html", ""), TestCase(204, "", ""), TestCase(400, "text/plain", "Bad Request"), TestCase(404, "text/html", "<h1>Not found</h1>"), TestCase(405, "application/json", "")]
     public async Task What_the_status_says_needs_no_body(int status, string type, string body)
     {
         await using var upstream = await Upstream.StartAsync(context => Write(context, status, type, body));
         await using var server = await TestServer.StartAsync(GatewayScene.Open(upstream.Url));
 
-        var answer = await server.CallerOf("notes").CallAsync("notifications/initialized", bearer: await server.TokenForAsync("notes"));
+        var token = await server.TokenForAsync("notes");
 
-        Assert.That((answer.Status, answer.Body), Is.EqualTo((status, "")));
+        foreach (var answer in new[] { await server.CallerOf("notes").CallAsync("notifications/initialized", bearer: token), await StreamAsync(server, token) })
+        {
+            Assert.That((answer.Status, answer.Body), Is.EqualTo((status, "")));
+        }
     }
 
     [Test]

@@ -9,8 +9,10 @@ using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Tests.Gateway;
 
@@ -104,6 +106,58 @@ internal sealed class StoredServerTests
 
         await using var scope = _server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().GatewayServers.ExecuteDeleteAsync();
+    }
+
+    // Each stream needs two file descriptors, one of them to the server (docs/gateway.md, "When a server fails").
+    [Test]
+    public async Task One_that_is_stored_halves_the_connections_of_the_next_start()
+    {
+        var database = $"Database:ConnectionString=Data Source={_folder.File("stored.db")};Pooling=False";
+        long? before;
+        await using (var server = await TestServer.StartAsync(database))
+        {
+            before = ConnectionsOf(server);
+            await Verbs.DoAsync(server, "servers", "add", "notes", "--url", _upstream.Url);
+        }
+
+        await using var again = await TestServer.StartAsync(database);
+
+        Assert.That(ConnectionsOf(again), Is.EqualTo(before / 2));
+
+        static long? ConnectionsOf(TestServer server) => server.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MaxConcurrentConnections;
+    }
+
+    // RFC 9068 §4: for those that are added while it runs as well.
+    [Test]
+    public async Task A_token_for_one_is_none_at_another_however_it_came_here()
+    {
+        await Verbs.DoAsync(_server, "servers", "add", "notes", "--url", _upstream.Url);
+        await Verbs.DoAsync(_server, "servers", "add", "second", "--url", _upstream.Url, "--path", "/mcp/second-one");
+        string[] paths = ["/mcp", "/mcp/elsewhere", "/mcp/notes", "/mcp/second-one"];
+        await ServedAsync("/mcp/notes", HttpStatusCode.Unauthorized);
+        await ServedAsync("/mcp/second-one", HttpStatusCode.Unauthorized);
+        using var alice = new Person(_server);
+        var tokens = new Dictionary<string, string>();
+        foreach (var path in paths.Take(3))
+        {
+            tokens[path] = (await (await OAuthClient.RegisterPublicAsync(_server)).ConnectAsync(alice, ("resource", _server.BaseUrl + path))).Text("access_token")!;
+        }
+
+        foreach (var at in paths)
+        {
+            foreach (var (of, token) in tokens)
+            {
+                var answer = await new McpCaller(_server) { Path = at }.CallAsync("tools/list", bearer: token);
+                Assert.That(answer.Status, at == of ? Is.EqualTo(200) : Is.EqualTo(401), $"{of} at {at}: {answer.Body}");
+            }
+        }
+
+        foreach (var name in (string[])["notes", "second"])
+        {
+            await Verbs.DoAsync(_server, "servers", "remove", name, "--yes");
+        }
+
+        await ServedAsync("/mcp/notes", HttpStatusCode.NotFound);
     }
 
     [Test]

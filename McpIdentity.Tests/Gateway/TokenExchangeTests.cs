@@ -96,4 +96,74 @@ internal sealed class TokenExchangeTests
         Assert.That(refused.Body, Does.Not.Contain("who are you").And.Not.Contain(authority.Url));
         Assert.That(answered.Status, Is.EqualTo(200), answered.Body);
     }
+
+    // RFC 6749 §5.1, §7.1: what is no bearer token, or no answer at all, goes to no server; the next call asks again.
+    [Test]
+    public async Task What_is_no_token_goes_nowhere()
+    {
+        (int Status, string Type, string Body)[] bad =
+        [
+            (200, "application/json", """{"access_token":"theirs","token_type":"mac"}"""), (200, "application/json", """{"access_token":"theirs"}"""), (200, "application/json", """{"access_token":"","token_type":"Bearer"}"""),
+            (200, "application/json", """{"access_token":"their\r\nX-Evil: s","token_type":"Bearer"}"""), (200, "application/json", """{"access_token":["theirs"],"token_type":"Bearer"}"""), (200, "application/json", """["theirs"]"""),
+            (200, "text/html", "<h1>Sign in</h1>"), (302, "text/html", ""), (500, "text/plain", "stack trace"), (400, "application/json", """{"error":7}"""),
+            (200, "application/json", $$"""{"access_token":"{{new string('a', 100_000)}}","token_type":"Bearer"}"""), (401, "application/json", """{"access_token":"theirs","token_type":"Bearer"}"""),
+        ];
+        var next = 0;
+        await using var upstream = await Upstream.StartAsync(context => context.Response.WriteAsJsonAsync(new { jsonrpc = "2.0", id = 7, result = new { content = Array.Empty<object>() } }));
+        await using var authority = await Upstream.StartAsync(context =>
+        {
+            (context.Response.StatusCode, context.Response.ContentType, var body) = bad[next];
+            context.Response.Headers.Location = upstream.Url;
+            return context.Response.WriteAsync(body);
+        });
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(
+            upstream.Url, "Gateway:Servers:notes:Upstream:Auth=TokenExchange", $"Gateway:Servers:notes:Upstream:TokenEndpoint={authority.Url}", "Gateway:Servers:notes:Upstream:ClientId=gateway"));
+        var token = await server.TokenForAsync("notes");
+
+        for (next = 0; next < bad.Length; next++)
+        {
+            var refused = await server.CallerOf("notes").CallToolAsync("any", token);
+            Assert.That((refused.Status, refused.Reason), Is.EqualTo((502, "upstream_credential")), $"{bad[next].Status} {bad[next].Body}: {refused.Body}");
+            Assert.That(refused.Body, Does.Not.Contain("theirs").And.Not.Contain("stack trace"));
+        }
+
+        Assert.That((authority.Requests.Count, upstream.Requests.Count), Is.EqualTo((bad.Length, 0)));
+    }
+
+    [Test]
+    public async Task A_token_is_for_one_person_by_one_app_at_one_server()
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+            context.Response.WriteAsJsonAsync(new { jsonrpc = "2.0", id = 7, result = new { content = new[] { new { type = "text", text = context.Request.Headers.Authorization.ToString() } } } }));
+        await using var authority = await Upstream.StartAsync(async context =>
+        {
+            var form = await context.Request.ReadFormAsync();
+            var shown = new JsonWebToken(form["subject_token"].ToString());
+            await context.Response.WriteAsJsonAsync(new { access_token = $"{shown.Subject}|{System.Text.Json.JsonDocument.Parse(shown.GetClaim("act").Value).RootElement.GetProperty("sub")}|{form["scope"]}|{shown.Audiences.Single()}", token_type = "Bearer" });
+        });
+        await using var server = await TestServer.StartAsync(
+        [
+            "Gateway:CatalogueRefresh=0", "Policy:Rules:0:Effect=allow",
+            .. new[] { "notes", "reports" }.SelectMany(name => new[] { $"Gateway:Servers:{name}:Url={upstream.Url}", $"Gateway:Servers:{name}:Upstream:Auth=TokenExchange", $"Gateway:Servers:{name}:Upstream:TokenEndpoint={authority.Url}", $"Gateway:Servers:{name}:Upstream:ClientId=gateway", $"Gateway:Servers:{name}:Upstream:Scope={name}" }),
+        ]);
+        var seen = new HashSet<string>();
+        foreach (var user in (string[])["alice", "bob"])
+        {
+            using var person = new Person(server, user);
+            foreach (var name in (string[])["notes", "reports", "notes"])
+            {
+                var token = await server.TokenForAsync(name, person);
+                var own = new JsonWebToken(token);
+                for (var i = 0; i < 2; i++)
+                {
+                    var shown = (await server.CallerOf(name).CallToolAsync("any", token)).Text;
+                    Assert.That(shown, Is.EqualTo($"Bearer {own.Subject}|{own.GetClaim("client_id").Value}|{name}|{authority.Url}"));
+                    seen.Add(shown);
+                }
+            }
+        }
+
+        Assert.That(seen, Has.Count.EqualTo(6));
+        Assert.That(authority.Requests, Has.Count.EqualTo(6), "each is asked for once");
+    }
 }

@@ -39,7 +39,7 @@ internal sealed class UpstreamSessionTests
 
         Assert.That(await CountAsync("notes", alice, session), Is.EqualTo("1"));
         Assert.That(await CountAsync("notes", alice, session), Is.EqualTo("2"));
-        foreach (var (path, token, name) in new[] { ("notes", bob, session), ("notes", anotherApp, session), ("other", anotherServer, session), ("notes", alice, session[..^1] + "x"), ("notes", alice, Guid.NewGuid().ToString()) })
+        foreach (var (path, token, name) in new[] { ("notes", bob, session), ("notes", anotherApp, session), ("other", anotherServer, session), ("notes", alice, session[..^1] + "x"), ("notes", alice, Guid.NewGuid().ToString()), ("notes", alice, "a"), ("notes", alice, "..="), ("notes", alice, new string('s', 8000)), ("notes", alice, session + session), ("notes", alice, session.ToUpperInvariant()) })
         {
             using var refused = await SendAsync(path, token, name, "tools/call", new { name = "count", arguments = new { } });
             Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
@@ -65,14 +65,15 @@ internal sealed class UpstreamSessionTests
     [Test]
     public async Task A_stream_that_waits_for_news_ends_with_its_token()
     {
-        var alice = await _server.TokenForAsync("notes");
-        var session = await OpenAsync(alice);
+        await using var server = await TestServer.StartAsync(GatewayScene.Open(_notes.Url)); // whose clock nobody else goes by
+        var alice = await server.TokenForAsync("notes");
+        var session = await OpenAsync(alice, server);
         using var request = new HttpRequestMessage(HttpMethod.Get, "/mcp/notes") { Headers = { { Header, session }, { "Authorization", "Bearer " + alice }, { "Accept", "text/event-stream" } } };
-        using var stream = await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var stream = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.That((stream.StatusCode, stream.Content.Headers.ContentType?.MediaType), Is.EqualTo((HttpStatusCode.OK, "text/event-stream")));
 
         await using var body = await stream.Content.ReadAsStreamAsync();
-        _server.Clock.Advance(TimeSpan.FromHours(2));
+        server.Clock.Advance(TimeSpan.FromHours(2));
 
         // It ends, or breaks off; as long as it does neither, this waits.
         try
@@ -84,9 +85,9 @@ internal sealed class UpstreamSessionTests
         }
     }
 
-    private async Task<string> OpenAsync(string token)
+    private async Task<string> OpenAsync(string token, TestServer? at = null)
     {
-        using var opened = await SendAsync("notes", token, null, "initialize", new { protocolVersion = "2025-11-25", capabilities = new { }, clientInfo = new { name = "test", version = "1" } });
+        using var opened = await SendAsync("notes", token, null, "initialize", new { protocolVersion = "2025-11-25", capabilities = new { }, clientInfo = new { name = "test", version = "1" } }, at);
         Assert.That(opened.StatusCode, Is.EqualTo(HttpStatusCode.OK), await opened.Content.ReadAsStringAsync());
         return opened.Headers.GetValues(Header).Single();
     }
@@ -99,7 +100,7 @@ internal sealed class UpstreamSessionTests
         return JsonDocument.Parse(events[(events.IndexOf("data: ", StringComparison.Ordinal) + 6)..].Trim()).RootElement.GetProperty("result").GetProperty("content")[0].GetProperty("text").GetString()!;
     }
 
-    private Task<HttpResponseMessage> SendAsync(string server, string token, string? session, string method, object parameters)
+    private Task<HttpResponseMessage> SendAsync(string server, string token, string? session, string method, object parameters, TestServer? at = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, $"/mcp/{server}")
         {
@@ -113,6 +114,6 @@ internal sealed class UpstreamSessionTests
             request.Headers.Add("MCP-Protocol-Version", "2025-11-25");
         }
 
-        return _server.Http.SendAsync(request);
+        return (at ?? _server).Http.SendAsync(request);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using McpIdentity.Server.Catalogue;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Account;
@@ -70,8 +71,14 @@ internal sealed class PageScene : IAsyncDisposable
         scene._careful = await scene.StartAsync("OAuth:Registration:Policy=Approval", "OAuth:AllowedEmailDomains:0=elsewhere.example", "Mcp:RateLimiting:Enabled=false");
         scene._strict = await scene.StartAsync("Mcp:RateLimiting:AuthEndpointMaxRequests=1");
         scene._gateway = await scene.StartAsync(
+        [
             "Gateway:Servers:notes:Url=http://127.0.0.1:9/mcp", "Gateway:Servers:notes:DisplayName=Notes of the team", "Gateway:CatalogueRefresh=0",
-            "Policy:Rules:0:Tools=delete_all", "Policy:Rules:0:Effect=ask", "Policy:Rules:1:Effect=allow");
+            "Policy:Rules:0:Servers=notes", "Policy:Rules:0:Tools=delete_all", "Policy:Rules:0:Effect=ask", "Policy:Rules:1:Servers=notes,github,calendar", "Policy:Rules:1:Effect=allow",
+            .. new[] { ("github", "GitHub"), ("calendar", "Calendar"), ("payroll", "Payroll") }.SelectMany(server => new[]
+            {
+                $"Gateway:Servers:{server.Item1}:Url=http://127.0.0.1:9/mcp", $"Gateway:Servers:{server.Item1}:Upstream:Auth=OAuth", $"Gateway:Servers:{server.Item1}:DisplayName={server.Item2}",
+            }),
+        ]);
         scene.States = [.. await scene.SigningInAsync(), .. await scene.ConsentAsync(), .. await scene.FrontedAsync(), .. await scene.AccountAsync(), .. scene.Others(), .. scene.Errors()];
         return scene;
     }
@@ -183,14 +190,50 @@ internal sealed class PageScene : IAsyncDisposable
         using var alice = new Person(_gateway);
         var client = await OAuthClient.RegisterPublicAsync(_gateway);
         await client.ConnectAsync(alice);
+        var cookies = CookiesOf(alice);
         return
         [
-            new("consent-fronted-tools", CookiesOf(alice), async page =>
+            new("consent-fronted-tools", cookies, async page =>
             {
                 await page.GotoAsync(client.AuthorizeUrl(("resource", $"{_gateway.BaseUrl}/mcp/notes"), ("scope", "mcp mcp:call")));
                 await page.Locator("summary").Last.ClickAsync();
             }),
+            .. await ConnectionsAsync(cookies),
         ];
+    }
+
+    private async Task<IEnumerable<PageState>> ConnectionsAsync(IReadOnlyList<Microsoft.Playwright.Cookie> alice)
+    {
+        await _gateway.Services.GetRequiredService<Vault>().KeepAsync("github", await _gateway.UserIdAsync(), new ConnectionTokens("x", null, null, "https://github.example", new ClientAtAuthority("ours", null, "none"), new Uri("http://127.0.0.1:9/mcp"), "http://127.0.0.1:9/mcp"), "repo read:org");
+        var page = $"{_gateway.BaseUrl}{Paths.Connections}";
+        var links = _gateway.Services.GetRequiredService<ConnectionLinks>();
+        return
+        [
+            new("connection", alice, browser => browser.GotoAsync($"{page}/calendar")),
+            new("connection-connected", alice, browser => browser.GotoAsync($"{page}/github")),
+            new("connection-link-old", alice, browser => browser.GotoAsync($"{page}/calendar?link=old"), HttpStatusCode.BadRequest),
+            new("connection-for-another", alice, browser => browser.GotoAsync(links.For("calendar", "somebody else")), HttpStatusCode.Forbidden),
+            new("connection-left", alice, browser => PressAsync(browser, "later", "later")),
+            new("connection-ended", alice, browser => PressAsync(browser, "later", "disconnect")), // a page that was open while it was connected
+            new("connection-refused", alice, browser => PressAsync(browser, "connect", "connect"), HttpStatusCode.BadGateway),
+            new("connection-not-for-you", alice, browser => browser.GotoAsync($"{page}/payroll"), HttpStatusCode.Forbidden),
+            new("account-connections", alice, browser => browser.GotoAsync(_gateway.BaseUrl + Paths.OwnConnections)),
+            new("account-connections-disconnect", alice, browser => browser.GotoAsync($"{_gateway.BaseUrl}{Paths.DisconnectConnection}?server=github")),
+        ];
+
+        async Task PressAsync(IPage browser, string button, string says)
+        {
+            await browser.GotoAsync($"{page}/calendar");
+            var pressed = browser.Locator($"button[value={button}]");
+            if (says != button)
+            {
+                await pressed.EvaluateAsync("(button, value) => button.value = value", says);
+                pressed = browser.Locator($"button[value={says}]");
+            }
+
+            await pressed.ClickAsync();
+            await browser.Locator("button[name=decision]").First.WaitForAsync(new() { State = WaitForSelectorState.Detached });
+        }
     }
 
     private async Task<IEnumerable<PageState>> AccountAsync()

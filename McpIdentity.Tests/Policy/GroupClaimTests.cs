@@ -76,14 +76,17 @@ internal sealed class GroupClaimTests
     }
 
     [Test]
-    public async Task What_no_name_of_a_group_can_be_is_left_out_and_five_hundred_are_kept()
+    public async Task What_no_name_of_a_group_can_be_is_left_out_and_beyond_five_hundred_they_are_not_known()
     {
         _upstream.Claims["groups"] = new object[] { new string('x', 257), "a\u0001b", "two\nlines", 7, true, new Dictionary<string, object> { ["name"] = "object" } }
             .Concat(Enumerable.Range(0, 600).Select(i => $"group {i:000}")).Append(new string('y', 256)).ToArray();
 
         var (subject, _) = await SignInAsync("three");
 
-        Assert.That(await StoredAsync(subject), Has.Length.EqualTo(500).And.All.StartsWith("group "));
+        var stored = await StoredAsync(subject);
+        Assert.That(stored, Has.Length.EqualTo(501));
+        Assert.That(stored[..500], Is.All.StartsWith("group "));
+        Assert.That((await _server.Services.GetRequiredService<PolicyDecisions>().CallerAsync(subject, null, CancellationToken.None)).LacksGroups, Is.True);
     }
 
     [Test]

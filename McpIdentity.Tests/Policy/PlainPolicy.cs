@@ -12,7 +12,8 @@ internal sealed class PlainPolicy(IReadOnlyList<JsonElement> documents)
     /// <param name="Subject">Null for a service.</param>
     /// <param name="Email">Where it counts.</param>
     /// <param name="Said">What the provider said.</param>
-    internal sealed record Asker(string? Subject, string? Client, string? Email, string[] Said);
+    /// <param name="Lacks">Whether the provider said that there are others.</param>
+    internal sealed record Asker(string? Subject, string? Client, string? Email, string[] Said, bool Lacks = false);
 
     internal sealed record Thing(string Kind, string Name, bool? ReadOnly, bool? Destructive);
 
@@ -69,7 +70,8 @@ internal sealed class PlainPolicy(IReadOnlyList<JsonElement> documents)
 
         if (Entries(rule, "Groups") is { } groups)
         {
-            isFor &= groups.Any(group => IsIn(group, who));
+            var refuses = rule.GetProperty("Effect").GetString() == "deny";
+            isFor &= groups.Any(group => IsIn(group, who) || (refuses && who.Lacks && IsSaid(group)));
         }
 
         if (Entries(rule, "Users") is { } users)
@@ -87,15 +89,22 @@ internal sealed class PlainPolicy(IReadOnlyList<JsonElement> documents)
         return isFor;
     }
 
-    private bool IsIn(string group, Asker who)
+    private bool IsIn(string group, Asker who) => Members(group) is { } members
+        ? members.Any(entry =>
+            who.Subject is null ? entry == "client:" + who.Client
+            : entry == "subject:" + who.Subject || HasAddress(entry, who) || who.Said.Any(said => Same(entry, "claim:" + said)))
+        : who.Subject is not null && who.Said.Any(said => Same(said, group));
+
+    private bool IsSaid(string group) => Members(group) is not { } members || members.Any(entry => entry.StartsWith("claim:", StringComparison.Ordinal));
+
+    /// <returns>Null for a group of the provider's.</returns>
+    private string[]? Members(string group)
     {
         foreach (var document in documents)
         {
             if (document.GetProperty("Groups").EnumerateObject().FirstOrDefault(member => Same(member.Name, group)) is { Value.ValueKind: JsonValueKind.Array } defined)
             {
-                return defined.Value.EnumerateArray().Select(entry => entry.GetString()!).Any(entry =>
-                    who.Subject is null ? entry == "client:" + who.Client
-                    : entry == "subject:" + who.Subject || HasAddress(entry, who) || who.Said.Any(said => Same(entry, "claim:" + said)));
+                return [.. defined.Value.EnumerateArray().Select(entry => entry.GetString()!)];
             }
 
             if (document.GetProperty("Rules").EnumerateArray().Any(rule => Entries(rule, "Groups")?.Any(name => Same(name, group)) == true))
@@ -104,7 +113,7 @@ internal sealed class PlainPolicy(IReadOnlyList<JsonElement> documents)
             }
         }
 
-        return who.Subject is not null && who.Said.Any(said => Same(said, group));
+        return null;
     }
 
     private static bool HasAddress(string entry, Asker who) =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Policy;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -49,7 +50,7 @@ internal sealed class PolicyAgreementTests
                 var server = Pick(random, ["github", "GitHub", "wiki-sales", "payroll", "hub"]);
                 var what = new PlainPolicy.Thing(Pick(random, ["tool", "tool", "tool", "resource", "prompt"]), Pick(random, Names), Hint(random), Hint(random));
                 // A demo user's address and groups count.
-                var person = who.Subject is null ? null : new VouchedPerson(who.Subject, DemoProvider.Name, who.Email, who.Email is not null) { Groups = who.Said };
+                var person = who.Subject is null ? null : new VouchedPerson(who.Subject, DemoProvider.Name, who.Email, who.Email is not null) { Groups = who.Lacks ? [.. who.Said, SaidGroups.Unknown] : who.Said };
                 var target = new PolicyTarget(Enum.Parse<PolicyTargetKind>(what.Kind, ignoreCase: true), what.Name) { ReadOnly = what.ReadOnly, Destructive = what.Destructive };
 
                 var answer = dryRun.Ask(policy, person, who.Client, server, target);
@@ -82,8 +83,8 @@ internal sealed class PolicyAgreementTests
         {
             0 => new(null, client, null, []),
             1 => new("anna", client, "Anna@Example.com", ["Engineering"]),
-            2 => new("ben", client, "ben@example.org", ["STAFF", "developers"]),
-            _ => new("carl", client, null, ["admins", "robots", "claim:Engineering"]),
+            2 => new("ben", client, "ben@example.org", ["STAFF", "developers"], Lacks: random.Next(2) == 0),
+            _ => new("carl", client, null, ["admins", "robots", "claim:Engineering"], Lacks: random.Next(2) == 0),
         };
     }
 

@@ -90,6 +90,20 @@ internal sealed partial class PolicySettingsTests
     [TestCase("""{ "Rules": [ { "Effect": "allow", "Users": [ "" ] } ] }""", "rule 1, Users says nothing")]
     [TestCase("""{ "Rules": [ { "Effect": "allow", "Users": { "a": { "b": "c@example.com" } } } ] }""", "rule 1, Users is no list of texts")]
     [TestCase("""{ "Groups": { "a:b": [ "c@example.com" ] } }""", "The name of a group has no colon")]
+    [TestCase("""{ "Groups": { " ": [ "c@example.com" ] } }""", "Groups has a group without a name")]
+    [TestCase("""{ "Groups": { "a": "anna@example.com", "A": "ben@example.com" } }""", "policy file cannot be read")]
+    [TestCase("""{ "Rules": { "second": { "Effect": "allow" }, "first": { "Effect": "deny" } } }""", "Rules has first, and is a list of objects: their order decides", Description = "an object has no order")]
+    [TestCase("""{ "Rules": { "Effect": "allow" } }""", "Rules has Effect, and is a list of objects")]
+    [TestCase("""{ "Rules": [ "allow" ] }""", "rule 1, Effect is ''")]
+    [TestCase("""{ "Rules": [ null ] }""", "rule 1, Effect is ''")]
+    [TestCase("""{ "Rules": [ { "Effect": [ "allow" ] } ] }""", "rule 1, Effect is ''")]
+    [TestCase("""{ "Rules": [ { "Effect": true } ] }""", "rule 1, Effect is 'True'")]
+    [TestCase("""{ "Rules": [ { "Effect": "allow", "Scopes": "*" } ] }""", "rule 1, Scopes has '*', which stands for nothing there", Description = "or it would grant nothing")]
+    [TestCase("""{ "Rules": [ { "Effect": "allow", "Users": "*" } ] }""", "rule 1, Users has '*'")]
+    [TestCase("""{ "Rules": [ { "Effect": "allow", "Groups": "*" } ] }""", "rule 1, Groups has '*'")]
+    [TestCase("""{ "Rules": [ { "Effect": "allow", "Groups": {} } ] }""", "rule 1, Groups says nothing")]
+    [TestCase("""{ "Rules": [ { "Effect": "\ud800" } ] }""", "policy file cannot be read", Description = "half of a surrogate pair, RFC 8259 §8.2")]
+    [TestCase("""{ "Rules": [ { "Effect": "allow", "Tоols": "x" } ] }""", "rule 1: Tоols is nothing that a rule has", Description = "a Cyrillic letter")]
     public void A_file_that_cannot_be_what_was_meant_is_refused(string json, string problem) =>
         Assert.That(SettingsFile.ProblemsOf(file => file.Build("", $"--Policy:File={file.InFolder("policy.json", json)}")), Does.Contain("Policy:File (").And.Contain(problem));
 

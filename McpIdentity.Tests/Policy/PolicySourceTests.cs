@@ -1,8 +1,6 @@
 using System.Text;
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Policy;
-using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -96,27 +94,13 @@ internal sealed class PolicySourceTests
 
         if (database == "PostgreSQL")
         {
-            await HearsAsync(one, two);
-            await HearsAsync(two, one);
+            await NodeSignals.HearEachOtherAsync(one, two);
         }
 
         await ApplyAsync(one, """{ "Groups": { "developers": "alice@example.com" }, "Rules": [ { "Groups": "developers", "Effect": "allow" } ] }""");
         await ActsAsync(two, PolicyEffect.Allow);
         await ApplyAsync(two, """{ "Groups": { "developers": "bob@example.com" }, "Rules": [ { "Groups": "developers", "Effect": "allow" } ] }""");
         await ActsAsync(one, PolicyEffect.Deny);
-
-        // Each listens some moments after its start.
-        static async Task HearsAsync(TestServer listener, TestServer speaker)
-        {
-            var heard = false;
-            listener.Services.GetRequiredService<RevocationSignals>().Heard += word => heard |= word == "a test";
-            await using var scope = speaker.Services.CreateAsyncScope();
-            await Until.TrueAsync(async () =>
-            {
-                await speaker.Services.GetRequiredService<RevocationSignals>().SendAsync(scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), "a test");
-                return heard;
-            }, "the other node is heard");
-        }
 
         // On PostgreSQL the other node is told; on SQLite it looks, three times a minute.
         async Task ActsAsync(TestServer server, PolicyEffect effect)

@@ -19,7 +19,8 @@ internal static class PolicyWorld
     /// <param name="policy">By which the groups are resolved.</param>
     /// <param name="who">A subject; <c>service</c> for the client alone.</param>
     /// <param name="client">Through which client.</param>
-    public static PolicyCaller Caller(PolicySet policy, string who, string client = "editor")
+    /// <param name="lacksGroups">Whether the provider said that these are not all groups.</param>
+    public static PolicyCaller Caller(PolicySet policy, string who, string client = "editor", bool lacksGroups = false)
     {
         if (who == "service")
         {
@@ -27,7 +28,7 @@ internal static class PolicyWorld
         }
 
         var (email, said) = People[who];
-        return new PolicyCaller(who, client) { Provider = "demo", Email = email, Groups = Set(policy.Groups.OfPerson(who, email, said)) };
+        return new PolicyCaller(who, client) { Provider = "demo", Email = email, Groups = Set(policy.Groups.OfPerson(who, email, said)), LacksGroups = lacksGroups };
     }
 
     /// <summary><c>name</c>, <c>name (read-only)</c>, <c>name (harmless)</c>, <c>resource:address</c> or <c>prompt:name</c>.</summary>

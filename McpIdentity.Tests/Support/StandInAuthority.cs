@@ -20,6 +20,8 @@ internal sealed class StandInAuthority : IAsyncDisposable
     private readonly ConcurrentDictionary<string, (string Challenge, string Redirect, string ClientId)> _codes = new();
     private readonly ConcurrentDictionary<string, int> _living = new();
     private int _made;
+    private int _spent;
+    private int _described;
 
     private StandInAuthority(WebApplication app) => _app = app;
 
@@ -31,6 +33,9 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     /// <summary>What of its metadata is another than usual; null takes a member away.</summary>
     public Dictionary<string, JsonNode?> Metadata { get; } = [];
+
+    /// <summary>Which authorization server the MCP server names; null: this one.</summary>
+    public string? Trusts { get; set; }
 
     /// <summary>The <c>iss</c> of its answers; null: none.</summary>
     public string? AnswersAs { get; set; }
@@ -52,13 +57,34 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     public ConcurrentQueue<JsonObject> Registrations { get; } = [];
 
+    /// <summary>The credentials of every request, of those too that were refused.</summary>
+    public ConcurrentQueue<string> Shown { get; } = [];
+
     /// <summary>The credentials of every call.</summary>
     public ConcurrentQueue<string> Calls { get; } = [];
 
     public int Refreshes => TokenRequests.Count(form => form["grant_type"] == "refresh_token");
 
-    /// <summary>Waited for before a refresh is answered.</summary>
+    /// <summary>What its clients have to show by <c>client_secret_basic</c>; null: nothing.</summary>
+    public string? Secret { get; set; }
+
+    /// <summary>Whether its MCP server takes nobody's token.</summary>
+    public bool RefusesCalls { get; set; }
+
+    /// <summary>Waited for before its metadata is shown.</summary>
+    public Task MetadataGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Waited for before a request for tokens is looked at; who goes meanwhile has asked for nothing.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Waited for before the answer to a refresh goes out, whose refresh token is spent by then.</summary>
+    public Task AnswerGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>How often its metadata was asked for.</summary>
+    public int Described => _described;
+
+    /// <summary>How many refreshes have spent a refresh token.</summary>
+    public int Spent => _spent;
 
     public static async Task<StandInAuthority> StartAsync()
     {
@@ -69,8 +95,13 @@ internal sealed class StandInAuthority : IAsyncDisposable
         var app = authority._app;
         app.Map("/mcp", authority.ServeAsync);
         app.Map("/.well-known/oauth-protected-resource/mcp", context => context.Response.WriteAsJsonAsync(
-            new { resource = authority.McpUrl, authorization_servers = new[] { authority.Issuer }, scopes_supported = new[] { "read", "write" } }));
-        app.Map("/.well-known/oauth-authorization-server/login", context => context.Response.WriteAsync(authority.Describe().ToJsonString()));
+            new { resource = authority.McpUrl, authorization_servers = new[] { authority.Trusts ?? authority.Issuer }, scopes_supported = new[] { "read", "write" } }));
+        app.Map("/.well-known/oauth-authorization-server/login", async context =>
+        {
+            Interlocked.Increment(ref authority._described);
+            await authority.MetadataGate.WaitAsync(context.RequestAborted);
+            await context.Response.WriteAsync(authority.Describe().ToJsonString());
+        });
         app.Map("/login/register", authority.RegisterAsync);
         app.Map("/login/authorize", authority.Authorize);
         app.Map("/login/token", authority.TokenAsync);
@@ -84,10 +115,16 @@ internal sealed class StandInAuthority : IAsyncDisposable
         return authority;
     }
 
-    /// <summary>As if somebody had ended everything there.</summary>
-    public void ForgetTokens() => _living.Clear();
+    /// <summary>Opens an address that somebody was sent to, and agrees.</summary>
+    /// <returns>The address that the browser is sent back to.</returns>
+    public static async Task<string> AgreeAsync(Uri address)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
+        using var answer = await http.GetAsync(address);
+        return answer.Headers.Location!.OriginalString;
+    }
 
-    /// <summary>The same of access tokens alone.</summary>
+    /// <summary>As if all access tokens had been ended there.</summary>
     public void ForgetAccess()
     {
         foreach (var token in _living.Keys.Where(token => token.StartsWith("theirs", StringComparison.Ordinal)))
@@ -121,7 +158,12 @@ internal sealed class StandInAuthority : IAsyncDisposable
     private async Task ServeAsync(HttpContext context)
     {
         var shown = context.Request.Headers.Authorization.ToString();
-        if (!shown.StartsWith("Bearer ", StringComparison.Ordinal) || !_living.ContainsKey(shown["Bearer ".Length..]))
+        if (shown.Length > 0)
+        {
+            Shown.Enqueue(shown);
+        }
+
+        if (RefusesCalls || !shown.StartsWith("Bearer ", StringComparison.Ordinal) || !_living.ContainsKey(shown["Bearer ".Length..]))
         {
             context.Response.StatusCode = 401;
             context.Response.Headers.WWWAuthenticate = $"Bearer resource_metadata=\"{Origin}/.well-known/oauth-protected-resource/mcp\"";
@@ -169,9 +211,12 @@ internal sealed class StandInAuthority : IAsyncDisposable
         var form = (await context.Request.ReadFormAsync()).ToDictionary(part => part.Key, part => part.Value.ToString());
         form["authorization"] = context.Request.Headers.Authorization.ToString();
         TokenRequests.Enqueue(form);
-        if (form["grant_type"] == "refresh_token")
+        await Gate.WaitAsync(context.RequestAborted);
+        if (Secret is not null && form["authorization"] != "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"ours:{Secret}")))
         {
-            await Gate;
+            context.Response.StatusCode = 401;
+            await context.Response.WriteAsJsonAsync(new { error = "invalid_client" });
+            return;
         }
 
         var isGood = form["grant_type"] == "refresh_token"
@@ -191,6 +236,12 @@ internal sealed class StandInAuthority : IAsyncDisposable
         if (ExpiresIn > 0)
         {
             answer["expires_in"] = ExpiresIn;
+        }
+
+        if (form["grant_type"] == "refresh_token")
+        {
+            Interlocked.Increment(ref _spent);
+            await AnswerGate.WaitAsync(context.RequestAborted);
         }
 
         await context.Response.WriteAsync(answer.ToJsonString());

@@ -26,6 +26,8 @@ internal sealed class StandInGitHub : IAsyncDisposable
 
     public string McpUrl => _app.Urls.First() + "/mcp/";
 
+    public string Issuer => _app.Urls.First() + "/login/oauth";
+
     /// <summary>The OAuth app that an operator made there.</summary>
     public required string ClientId { get; init; }
 
@@ -79,16 +81,6 @@ internal sealed class StandInGitHub : IAsyncDisposable
         app.Map("/login/oauth/access_token", github.GiveTokenAsync);
         await app.StartAsync();
         return github;
-    }
-
-    private string Issuer => _app.Urls.First() + "/login/oauth";
-
-    /// <summary>Where the browser is sent back to, as soon as the person there has agreed.</summary>
-    public static async Task<string> AgreeAsync(Uri address)
-    {
-        using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
-        using var answer = await http.GetAsync(address);
-        return answer.Headers.Location?.OriginalString ?? throw new AssertionException(await answer.Content.ReadAsStringAsync());
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

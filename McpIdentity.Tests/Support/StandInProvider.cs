@@ -83,6 +83,9 @@ internal sealed class StandInProvider : IAsyncDisposable
         $"OAuth:Providers:github:TokenEndpoint={Origin}/token", $"OAuth:Providers:github:UserInfoEndpoint={Origin}/user",
     ];
 
+    /// <summary>The scopes of an access token that it gave; null where it gave no such one.</summary>
+    public string[]? ScopesOf(string accessToken) => _tokens.GetValueOrDefault(accessToken)?.Scopes;
+
     /// <summary>What makes a server offer this one as the provider of that name.</summary>
     public string[] SettingsOf(string id) =>
         [$"OAuth:Providers:{id}:ClientId={ClientId}", $"OAuth:Providers:{id}:ClientSecret={ClientSecret}", $"OAuth:Providers:{id}:Issuer={Origin}"];
@@ -148,7 +151,8 @@ internal sealed class StandInProvider : IAsyncDisposable
     private IResult Authorize(Dictionary<string, string> query)
     {
         _asked.Enqueue(query);
-        var isOpenId = query.GetValueOrDefault("scope")?.Split(' ').Contains("openid") == true;
+        var scopes = query.GetValueOrDefault("scope")?.Split(' ') ?? [];
+        var isOpenId = scopes.Contains("openid");
         var problem = query.GetValueOrDefault("client_id") != ClientId ? "client_id"
             : !RedirectUris.Contains(query.GetValueOrDefault("redirect_uri") ?? "") ? $"redirect_uri {query.GetValueOrDefault("redirect_uri")}"
             : query.GetValueOrDefault("response_type") != "code" ? "response_type"
@@ -171,7 +175,7 @@ internal sealed class StandInProvider : IAsyncDisposable
         else
         {
             answer["code"] = NewSecret();
-            _codes[answer["code"]!] = new Grant(query["redirect_uri"], query["code_challenge"], query.GetValueOrDefault("nonce"), isOpenId, query.ContainsKey("max_age") && !HidesAuthTime ? SignedInAt : null);
+            _codes[answer["code"]!] = new Grant(query["redirect_uri"], query["code_challenge"], query.GetValueOrDefault("nonce"), scopes, query.ContainsKey("max_age") && !HidesAuthTime ? SignedInAt : null);
         }
 
         return Results.Redirect(QueryHelpers.AddQueryString(query["redirect_uri"], answer));
@@ -256,5 +260,8 @@ internal sealed class StandInProvider : IAsyncDisposable
 
     private static string NewSecret() => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
 
-    private sealed record Grant(string RedirectUri, string CodeChallenge, string? Nonce, bool IsOpenId, DateTimeOffset? AuthTime);
+    private sealed record Grant(string RedirectUri, string CodeChallenge, string? Nonce, string[] Scopes, DateTimeOffset? AuthTime)
+    {
+        public bool IsOpenId => Scopes.Contains("openid");
+    }
 }
