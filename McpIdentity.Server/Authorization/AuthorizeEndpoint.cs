@@ -131,7 +131,7 @@ internal static class AuthorizeEndpoint
         // Whom no page of ours has asked for anything, this one does not either: a silent renewal stays silent.
         var wasAsked = decided is not null || request.HasParameter(KnownParameters.SignedIn);
         if (wasAsked && !request.HasParameter(KnownParameters.AccountLater) && !request.HasPromptValue(PromptValues.None) &&
-            await accounts.FindAsync(pending, person, caller, cancellationToken) is { } server)
+            await accounts.FindAsync(pending, person, cancellationToken) is { } server)
         {
             return Results.Redirect(Paths.ConnectFor(server, tickets.Protect(pending with { Decision = (string?)request[KnownParameters.Decision] })));
         }

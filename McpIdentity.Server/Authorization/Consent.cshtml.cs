@@ -108,7 +108,7 @@ internal sealed class ConsentModel(
         var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource, Offer.Caller));
         var url = AuthorizeEndpoint.AddressFor(Pending.Query, ticket);
         return !allow ? Ending.Declined(url, Pending.RedirectUri)
-            : await accounts.FindAsync(Pending, Person, offers.CallerOf(Person, Pending), HttpContext.RequestAborted) is null ? Ending.Allowed(url, Pending.RedirectUri, known)
+            : await accounts.FindAsync(Pending, Person, HttpContext.RequestAborted) is null ? Ending.Allowed(url, Pending.RedirectUri, known)
             : ContinuePage.ToNextStep(url); // they are asked for their account first
     }
 

@@ -1,5 +1,4 @@
 using McpIdentity.Migrations;
-using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -11,15 +10,14 @@ namespace McpIdentity.Server.Authorization;
 /// where each person has one of their own and they have not connected it yet (docs/gateway.md, "People's own accounts"). Of what is connected and
 /// counts no more, as when the server has moved, only the vault knows: the call asks.
 /// </summary>
-internal sealed class MissingAccounts(ProtectedResources resources, PolicyDecisions policy, McpIdentityDbContext db)
+internal sealed class MissingAccounts(ProtectedResources resources, McpIdentityDbContext db)
 {
     /// <param name="request">What an app asks for.</param>
     /// <param name="person">Of whom.</param>
-    /// <param name="caller">The person through the app, as policy knows them: who may do nothing there needs no account.</param>
     /// <param name="cancellationToken">Of the HTTP request.</param>
     /// <returns>The server's name; null where nobody is asked.</returns>
-    public async Task<string?> FindAsync(PendingAuthorization request, SignedInPerson person, PolicyCaller caller, CancellationToken cancellationToken) =>
-        resources.Get(request.Resource)?.Fronted is { NeedsAccount: true, Server: var server } && policy.MayReach(caller, server) &&
+    public async Task<string?> FindAsync(PendingAuthorization request, SignedInPerson person, CancellationToken cancellationToken) =>
+        resources.Get(request.Resource)?.Fronted is { NeedsAccount: true, Server: var server } &&
         !await db.UpstreamConnections.AnyAsync(row => row.UserId == person.UserId && row.Server == server, cancellationToken)
             ? server
             : null;

@@ -67,7 +67,8 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
     private async Task<JsonElement> AskAsync(ConnectableServer server, Authority authority, ClientAtAuthority client, Dictionary<string, string> form)
     {
         var (status, body) = await PostAsync(server, authority, authority.TokenEndpoint, client, form);
-        var error = Authority.Text(body, Parameters.Error) is var said and not GitHubsInvalidClient ? said : Errors.InvalidClient;
+        var said = Authority.Text(body, Parameters.Error);
+        var error = said == GitHubsInvalidClient ? Errors.InvalidClient : said;
         var says = $"{said} {Authority.Text(body, Parameters.ErrorDescription)}".Trim();
         return error switch
         {

@@ -199,7 +199,14 @@ internal sealed class AccountInSignInTests
             Assert.That((refused.Status, refused.Document!.QuerySelector("[value=connect]") is null), Is.EqualTo((HttpStatusCode.BadRequest, true)), address);
         }
 
-        // Without the token of its form nothing begins (login CSRF and its like).
+    }
+
+    [Test]
+    public async Task A_form_that_another_site_sends_begins_nothing()
+    {
+        using var alice = new Person(_server);
+        var ticket = (await AskedAsync(alice)).Query["request"]!;
+
         using var form = new FormUrlEncodedContent([new("request", ticket), new("decision", "connect")]);
         using var request = new HttpRequestMessage(HttpMethod.Post, Page) { Content = form };
         request.Headers.Add("Cookie", alice.Cookies.GetCookieHeader(new Uri(_server.BaseUrl)));

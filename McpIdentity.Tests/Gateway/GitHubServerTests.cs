@@ -125,6 +125,13 @@ internal sealed class GitHubServerTests
         Assert.That((await server.CallerOf("notes").CallToolAsync("get_me", await server.TokenForAsync("notes"))).Text, Is.EqualTo("get_me by octocat"));
         Assert.That(github.RefreshTokens.Keys.Single(), Is.Not.EqualTo("ghr_2"), "it was refreshed");
 
+        // A secret that is not the app's any more says nothing of her account.
+        github.ClientSecret = "another";
+        server.Clock.Advance(TimeSpan.FromHours(8));
+        Assert.That((await server.CallerOf("notes").CallToolAsync("get_me", await server.TokenForAsync("notes"))).Status, Is.EqualTo(502));
+        github.ClientSecret = "a-secret";
+        Assert.That((await server.CallerOf("notes").CallToolAsync("get_me", await server.TokenForAsync("notes"))).Text, Is.EqualTo("get_me by octocat"));
+
         github.RefreshTokens.Clear();
         server.Clock.Advance(TimeSpan.FromHours(8));
         Assert.That((await server.CallerOf("notes").CallToolAsync("get_me", await server.TokenForAsync("notes"))).Body, Does.Contain("/connections/notes?link="));

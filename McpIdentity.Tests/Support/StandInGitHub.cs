@@ -31,7 +31,7 @@ internal sealed class StandInGitHub : IAsyncDisposable
     /// <summary>The OAuth app that an operator made there.</summary>
     public required string ClientId { get; init; }
 
-    public required string ClientSecret { get; init; }
+    public required string ClientSecret { get; set; }
 
     public required string Callback { get; init; }
 
