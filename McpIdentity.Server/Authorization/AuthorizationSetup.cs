@@ -18,6 +18,7 @@ internal static class AuthorizationSetup
         builder.Services.AddSingleton<AuthorizationTickets>();
         builder.Services.AddSingleton<ConsentOffers>();
         builder.Services.AddScoped<Consents>();
+        builder.Services.AddScoped<MissingAccounts>();
         builder.Services.AddSingleton<RememberedScopes>();
         builder.Services.AddSingleton<Administrators>();
         builder.Services.AddSingleton<ScopeHolders>();

@@ -24,7 +24,10 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     // What a page says of a request stays true for so long; after that the request is validated anew before anything is decided.
     private static readonly TimeSpan Freshness = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
-    private static readonly TimeSpan DecisionLifetime = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan RefusalLifetime = TimeSpan.FromMinutes(5);
+
+    // It outlives the page that asks for an account, while that is fresh, and the way to the account's authorization server and back.
+    private static readonly TimeSpan DecisionLifetime = Freshness + TimeSpan.FromMinutes(15);
 
     // In place of the tools that were chosen.
     private const string Everything = "*";
@@ -90,7 +93,7 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
 
     /// <summary>Says that nobody could sign in for a request, with the error that its client is told.</summary>
     public string ProtectRefusal(string error, PendingAuthorization pending) =>
-        _refusal.Protect($"{error} {Fingerprint(pending.ClientId, pending.RedirectUri)}", DecisionLifetime);
+        _refusal.Protect($"{error} {Fingerprint(pending.ClientId, pending.RedirectUri)}", RefusalLifetime);
 
     /// <returns>The error, or null when it is no refusal of a request of this client.</returns>
     public string? ReadRefusal(string? ticket, PendingAuthorization pending) =>

@@ -23,6 +23,11 @@ internal static class AuthorizeEndpoint
     /// <param name="decision">A protected decision or refusal.</param>
     public static string AddressFor(string query, string decision) => $"{Paths.Authorize}{query}&{KnownParameters.Decision}={decision}";
 
+    /// <param name="pending">A request whose person was asked for their account.</param>
+    /// <param name="isLater">They do not connect it now.</param>
+    public static string AddressAfterAccount(PendingAuthorization pending, bool isLater) =>
+        (pending.Decision is { } decision ? AddressFor(pending.Query, decision) : Paths.Authorize + pending.Query) + (isLater ? $"&{KnownParameters.AccountLater}=1" : "");
+
     public static void MapAuthorizeEndpoint(this WebApplication app)
     {
         app.Services.GetRequiredService<Administrators>().Log();
@@ -31,7 +36,7 @@ internal static class AuthorizeEndpoint
     }
 
     private static async Task<IResult> AuthorizeAsync(
-        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ConsentOffers offers, ProtectedResources resources,
+        HttpContext http, IOpenIddictApplicationManager clients, AuthorizationTickets tickets, Consents consents, ConsentOffers offers, MissingAccounts accounts, ProtectedResources resources,
         ScopeHolders holders, Admission admission, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
@@ -118,10 +123,21 @@ internal static class AuthorizeEndpoint
                 : Results.Redirect(ConsentModel.AddressFor(tickets.Protect(pending)));
         }
 
+        if (!resource.Opens(choice.Scopes))
+        {
+            return Refuse(Errors.AccessDenied, "The person did not allow the access.");
+        }
+
+        // Whom no page of ours has asked for anything, this one does not either: a silent renewal stays silent.
+        var wasAsked = decided is not null || request.HasParameter(KnownParameters.SignedIn);
+        if (wasAsked && !request.HasParameter(KnownParameters.AccountLater) && !request.HasPromptValue(PromptValues.None) &&
+            await accounts.FindAsync(pending, person, caller, cancellationToken) is { } server)
+        {
+            return Results.Redirect(Paths.ConnectFor(server, tickets.Protect(pending with { Decision = (string?)request[KnownParameters.Decision] })));
+        }
+
         // RFC 6749 §3.3: the person may leave scopes out; the answer's scope says what is left.
-        return resource.Opens(choice.Scopes)
-            ? Results.SignIn(TokenPrincipal.ForPerson(person, choice, request.GetResources()), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme)
-            : Refuse(Errors.AccessDenied, "The person did not allow the access.");
+        return Results.SignIn(TokenPrincipal.ForPerson(person, choice, request.GetResources()), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
     }
 
     private static async Task<PendingAuthorization> PendingAsync(
@@ -154,7 +170,7 @@ internal static class AuthorizeEndpoint
     private static string QueryOf(OpenIddictRequest request, bool afterSignIn = false)
     {
         var parameters = request.GetParameters()
-            .Where(parameter => parameter.Key != KnownParameters.Decision)
+            .Where(parameter => parameter.Key is not (KnownParameters.Decision or KnownParameters.AccountLater))
             .Where(parameter => !afterSignIn || parameter.Key is not (Parameters.Prompt or Parameters.MaxAge or KnownParameters.SignedIn))
             .SelectMany(parameter => (((ImmutableArray<string?>?)parameter.Value) ?? []).Select(value => KeyValuePair.Create(parameter.Key, new StringValues(value))));
         if (afterSignIn)

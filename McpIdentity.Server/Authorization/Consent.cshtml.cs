@@ -18,7 +18,7 @@ namespace McpIdentity.Server.Authorization;
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "consent", TakesForms = true, Repeats = $"{ConsentOffer.ScopeBox} {ConsentOffer.ToolBox}", KeepsOpener = true)]
 internal sealed class ConsentModel(
-    AuthorizationTickets tickets, Consents consents, ConsentOffers offers, RememberedScopes remembered, ProtectedResources resources,
+    AuthorizationTickets tickets, Consents consents, ConsentOffers offers, MissingAccounts accounts, RememberedScopes remembered, ProtectedResources resources,
     SignInProviders providers, KnownClients known, IStringLocalizer<Words> words, IOptions<OAuthServerOptions> options, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
@@ -83,9 +83,9 @@ internal sealed class ConsentModel(
                     return Page();
                 }
 
-                return Decide(await consents.GrantAsync(Person.UserId, Pending, Offer, chosen, HttpContext.RequestAborted));
+                return await DecideAsync(await consents.GrantAsync(Person.UserId, Pending, Offer, chosen, HttpContext.RequestAborted));
             case "deny":
-                return Decide(ConsentChoice.Nothing);
+                return await DecideAsync(ConsentChoice.Nothing);
             case "other":
                 await HttpContext.SignOutAsync(SessionsSetup.Scheme);
                 return ContinuePage.ToNextStep(Paths.Authorize + Pending.QueryForAnotherAccount());
@@ -94,7 +94,7 @@ internal sealed class ConsentModel(
         }
     }
 
-    private ContinuePage Decide(ConsentChoice choice)
+    private async Task<ContinuePage> DecideAsync(ConsentChoice choice)
     {
         var allow = choice.Scopes.Count > 0;
         log.Write(HttpContext, (allow ? SecurityEvent.Success("consent_granted") : SecurityEvent.Failure("consent_denied", null)) with
@@ -107,7 +107,9 @@ internal sealed class ConsentModel(
         });
         var ticket = tickets.ProtectDecision(choice, Person.SessionId, Pending, offers.ToolsAt(Pending.Resource, Offer.Caller));
         var url = AuthorizeEndpoint.AddressFor(Pending.Query, ticket);
-        return allow ? Ending.Allowed(url, Pending.RedirectUri, known) : Ending.Declined(url, Pending.RedirectUri);
+        return !allow ? Ending.Declined(url, Pending.RedirectUri)
+            : await accounts.FindAsync(Pending, Person, offers.CallerOf(Person, Pending), HttpContext.RequestAborted) is null ? Ending.Allowed(url, Pending.RedirectUri, known)
+            : ContinuePage.ToNextStep(url); // they are asked for their account first
     }
 
     private async Task<IActionResult?> OpenAsync()

@@ -38,6 +38,9 @@ internal sealed record PendingAuthorization(
     /// </summary>
     public bool? MayRefresh { get; init; }
 
+    /// <summary>What the consent page decided, on its way through a page after it; null where nobody was asked.</summary>
+    public string? Decision { get; init; }
+
     /// <summary>What the client asks of the sign-in at the provider.</summary>
     public string? SignInPrompt { get; init; }
 

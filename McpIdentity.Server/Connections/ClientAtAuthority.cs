@@ -50,7 +50,11 @@ internal sealed record ClientAtAuthority(string Id, string? Secret, string Metho
 internal sealed record ConnectionTokens(string AccessToken, string? RefreshToken, DateTimeOffset? ExpiresAt, string Issuer, ClientAtAuthority Client, Uri? Url, string? Resource);
 
 /// <summary>A connection that is being made, while the person is at the authorization server.</summary>
-internal sealed record PendingConnection(string Server, string UserId, string SessionId, string Verifier, string Issuer, string Resource, string RedirectUri, bool SaysIssuer, ClientAtAuthority Client);
+internal sealed record PendingConnection(string Server, string UserId, string SessionId, string Verifier, string Issuer, string Resource, string RedirectUri, bool SaysIssuer, ClientAtAuthority Client)
+{
+    /// <summary>The protected ticket of the app's request that goes on afterwards; null: none.</summary>
+    public string? Request { get; init; }
+}
 
 /// <summary>Whom a link is for, and until when.</summary>
 internal sealed record ConnectionLink(string UserId, string Server, DateTimeOffset ExpiresAt);

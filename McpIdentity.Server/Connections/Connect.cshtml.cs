@@ -1,5 +1,8 @@
+using System.Text.RegularExpressions;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Policy;
@@ -9,6 +12,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using Microsoft.EntityFrameworkCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Connections;
 
@@ -17,10 +21,17 @@ namespace McpIdentity.Server.Connections;
 /// opened another's would connect their own account for that other (MCP, elicitation, URL mode: "phishing").
 /// </summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date is shown again
-[Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true)]
-internal sealed class ConnectModel(
-    Connecting connecting, ConnectionLinks links, ConnectableServers servers, Vault vault, PolicyDecisions policy, Admission admission, McpIdentityDbContext db, SecurityLog log, ILogger<Connecting> logger) : PageModel
+[Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, KeepsOpener = true)]
+internal sealed partial class ConnectModel(
+    Connecting connecting, ConnectionLinks links, ConnectableServers servers, Vault vault, AuthorizationTickets tickets, ProtectedResources resources, KnownClients known,
+    PolicyDecisions policy, Admission admission, McpIdentityDbContext db, SecurityLog log, ILogger<Connecting> logger) : PageModel
 {
+    private const string Denied = "denied";
+
+    /// <summary>The page once more, for an app's request whose person could not be connected.</summary>
+    public static string AddressAfterFailure(string server, string request, string problem, HttpContext http) =>
+        $"{Paths.ConnectFor(server, request)}&failed={(problem == Errors.AccessDenied ? Denied : ReferenceId.For(http))}";
+
     public SignedInPerson Person { get; private set; } = null!;
 
     public ConnectableServer Server { get; private set; } = null!;
@@ -44,6 +55,22 @@ internal sealed class ConnectModel(
     [BindProperty(Name = "link", SupportsGet = true)]
     public string? Link { get; set; }
 
+    /// <summary>The protected ticket of an app's request, which goes on after this page.</summary>
+    [BindProperty(Name = "request", SupportsGet = true)]
+    public string? Ticket { get; set; }
+
+    /// <summary>How the last try ended: the person, or the server, said no there; else the reference of what the log says of it.</summary>
+    [BindProperty(Name = "failed", SupportsGet = true)]
+    public string? Failed { get; set; }
+
+    public bool WasDenied => Failed == Denied;
+
+    /// <summary>What the reference of a failure is; null where there was none.</summary>
+    public string? Reference => !WasDenied && Failed is not null && OneReference.IsMatch(Failed) ? Failed : null;
+
+    /// <summary>That request; null where the page was opened without an app.</summary>
+    public PendingAuthorization? Pending { get; private set; }
+
     public async Task<IActionResult> OnGetAsync(string server, CancellationToken cancellationToken) => await OpenAsync(server, cancellationToken) ?? Page();
 
     public async Task<IActionResult> OnPostAsync(string server, [FromForm] string? decision, CancellationToken cancellationToken)
@@ -65,6 +92,11 @@ internal sealed class ConnectModel(
             return Page();
         }
 
+        if (Pending is not null && decision != "connect")
+        {
+            return GoOn(isLater: true);
+        }
+
         if (decision == "disconnect")
         {
             await vault.EndAsync(Person.UserId, Server.Name, servers.Find);
@@ -81,12 +113,19 @@ internal sealed class ConnectModel(
 
         try
         {
-            var there = await connecting.BeginAsync(Server, Person, cancellationToken);
+            var there = await connecting.BeginAsync(Server, Person, Ticket, cancellationToken);
             return ContinuePage.ToProvider(there.AbsoluteUri, there.Host);
         }
         catch (AuthorityException exception)
         {
             ConnectionsSetup.NotConnected(logger, Server.Name, ForeignText.Clean(exception.Message, 300), ReferenceId.For(HttpContext));
+            if (Pending is not null)
+            {
+                Failed = ReferenceId.For(HttpContext);
+                Response.StatusCode = StatusCodes.Status502BadGateway;
+                return Page();
+            }
+
             return new ErrorResult(ConnectionsSetup.Refused(Server) with { Status = StatusCodes.Status502BadGateway });
         }
     }
@@ -99,10 +138,20 @@ internal sealed class ConnectModel(
             return new ErrorResult(PersonError.NotFound with { Status = StatusCodes.Status404NotFound });
         }
 
-        var signIn = Paths.SignInNameOf(name, Link);
-        if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
+        if (Ticket is not null)
         {
-            return Paths.OwnPageOf(signIn) is null ? new ErrorResult(PersonError.Expired) : Redirect(Paths.SignInFor(signIn));
+            Pending = tickets.Read(Ticket);
+            if (Pending is null || resources.Get(Pending.Resource)?.Server != name)
+            {
+                return new ErrorResult(PersonError.Expired);
+            }
+        }
+
+        var signIn = Ticket ?? Paths.SignInNameOf(name, Link);
+        if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person || Pending is { IsFresh: false })
+        {
+            return Pending is not null ? ContinuePage.ToNextStep(Paths.Authorize + Pending.Asked) // which decides anew
+                : Paths.OwnPageOf(signIn) is null ? new ErrorResult(PersonError.Expired) : Redirect(Paths.SignInFor(signIn));
         }
 
         if (admission.CheckAgain(person) is { } refusal)
@@ -123,15 +172,21 @@ internal sealed class ConnectModel(
             }
         }
 
-        if (!policy.MayReach(await policy.CallerAsync(person.UserId, null, cancellationToken), name))
+        if (!policy.MayReach(await policy.CallerAsync(person.UserId, Pending?.ClientId, cancellationToken), name))
         {
-            return new ErrorResult(NotForThem(server) with { Status = StatusCodes.Status403Forbidden });
+            return Pending is not null ? GoOn(isLater: true) : new ErrorResult(NotForThem(server) with { Status = StatusCodes.Status403Forbidden });
         }
 
         Since = await db.UpstreamConnections.Where(row => row.UserId == person.UserId && row.Server == name).Select(row => (DateTimeOffset?)row.CreatedAt).FirstOrDefaultAsync(cancellationToken);
-        return null;
+        return Pending is not null && Since is not null ? GoOn(isLater: false) : null;
     }
+
+    private ContinuePage GoOn(bool isLater) => Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(Pending!, isLater), Pending!.RedirectUri, known);
 
     private static PersonError NotForThem(ConnectableServer server) => new(
         "access_denied", $"{server.DisplayName} is not for you", $"Whoever runs this server has not allowed you anything there.", $"Ask them, if you need it.");
+
+    // As ReferenceId writes it: nothing else is repeated.
+    [GeneratedRegex("^[A-Za-z0-9:]{1,64}$")]
+    private static partial Regex OneReference { get; }
 }

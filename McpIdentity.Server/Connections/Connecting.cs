@@ -23,14 +23,18 @@ internal sealed class Connecting(
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
+    /// <param name="server">Where the account is.</param>
+    /// <param name="person">Whose.</param>
+    /// <param name="request">The protected ticket of the app's request that goes on afterwards; null: none.</param>
+    /// <param name="cancellationToken">Of the HTTP request.</param>
     /// <returns>Where the browser goes (RFC 6749 §4.1.1).</returns>
     /// <exception cref="AuthorityException">Nobody can be connected there.</exception>
-    public async Task<Uri> BeginAsync(ConnectableServer server, SignedInPerson person, CancellationToken cancellationToken)
+    public async Task<Uri> BeginAsync(ConnectableServer server, SignedInPerson person, string? request, CancellationToken cancellationToken)
     {
         var authority = await authorities.OfAsync(server, cancellationToken);
         var client = await clients.ForAsync(server, authority, cancellationToken);
         var (handle, verifier) = (NewSecret(), NewSecret());
-        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client);
+        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client) { Request = request };
         db.UpstreamStates.Add(new UpstreamState
         {
             Id = IdOf(handle),
@@ -59,8 +63,8 @@ internal sealed class Connecting(
     }
 
     /// <summary>What the authorization server sent the browser back with.</summary>
-    /// <returns>The server, connected or not; null for a state that is not of this browser or of another server, or was used.</returns>
-    public async Task<(ConnectableServer Server, string? Problem)?> EndAsync(string name, IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
+    /// <returns>The server, connected or not, and the app's request that goes on; null for a state that is not of this browser or of another server, or was used.</returns>
+    public async Task<(ConnectableServer Server, string? Request, string? Problem)?> EndAsync(string name, IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
     {
         if (answer[Parameters.State].ToString() is not { Length: 43 } handle || await TakeAsync(handle, cancellationToken) is not { } pending ||
             pending.UserId != person.UserId || pending.SessionId != person.SessionId || pending.Server != name || servers.Find(name) is not { } server)
@@ -72,12 +76,12 @@ internal sealed class Connecting(
         var issuer = answer[Parameters.Iss];
         if (issuer.Count > 0 ? issuer != pending.Issuer : pending.SaysIssuer)
         {
-            return (server, "the answer is not of the authorization server that was asked (iss, RFC 9207)");
+            return (server, pending.Request, "the answer is not of the authorization server that was asked (iss, RFC 9207)");
         }
 
         if (answer[Parameters.Code].ToString() is not { Length: > 0 } code)
         {
-            return (server, answer[Parameters.Error].ToString() is { Length: > 0 } error ? error : "neither code nor error");
+            return (server, pending.Request, answer[Parameters.Error].ToString() is { Length: > 0 } error ? error : "neither code nor error");
         }
 
         try
@@ -86,17 +90,17 @@ internal sealed class Connecting(
             var authority = await authorities.OfAsync(server, CancellationToken.None);
             if (authority.Issuer != pending.Issuer)
             {
-                return (server, "its authorization server has changed meanwhile");
+                return (server, pending.Request, "its authorization server has changed meanwhile");
             }
 
             var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code);
             await vault.KeepAsync(server.Name, person.UserId, tokens, scope);
-            return (server, null);
+            return (server, pending.Request, null);
         }
         catch (AuthorityException exception)
         {
             authorities.Forget(server);
-            return (server, exception.Message);
+            return (server, pending.Request, exception.Message);
         }
         catch (ConnectionEndedException exception)
         {
@@ -105,7 +109,7 @@ internal sealed class Connecting(
                 await clients.ForgetAsync(server, pending.Issuer, pending.Client.Id);
             }
 
-            return (server, exception.Message);
+            return (server, pending.Request, exception.Message);
         }
     }
 

@@ -1,4 +1,6 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Authorization;
+using McpIdentity.Server.Clients;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
@@ -29,13 +31,13 @@ internal static partial class ConnectionsSetup
         app.Map(Paths.ClientDocuments + "/{name}.json", (string name, ConnectableServers servers, OwnClients clients) => servers.Find(name) is { Upstream.ClientId: null or "" } server
             ? Results.Json(clients.DocumentOf(server)) : Results.NotFound())
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, Bucket = "oauth" });
-        app.Map(Paths.ConnectionCallback + "/{server}", ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true });
+        app.Map(Paths.ConnectionCallback + "/{server}", ReceiveAsync).WithAddress(new AddressAttribute(Reader.People, "GET HEAD") { Bucket = "callback", TakesForms = true, KeepsOpener = true });
     }
 
-    private static async Task<IResult> ReceiveAsync(HttpContext http, string server, Connecting connecting, SecurityLog log, ILogger<Connecting> logger)
+    private static async Task<IResult> ReceiveAsync(HttpContext http, string server, Connecting connecting, AuthorizationTickets tickets, KnownClients known, SecurityLog log, ILogger<Connecting> logger)
     {
         if (SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person ||
-            await connecting.EndAsync(server, http.Request.Query, person, http.RequestAborted) is not var (there, problem))
+            await connecting.EndAsync(server, http.Request.Query, person, http.RequestAborted) is not var (there, request, problem))
         {
             return Show(http, NotOfThisBrowser);
         }
@@ -48,11 +50,18 @@ internal static partial class ConnectionsSetup
         });
         if (problem is null)
         {
-            return Results.Redirect($"{Paths.Connections}/{there.Name}");
+            if (tickets.Read(request) is not { } pending)
+            {
+                return Results.Redirect($"{Paths.Connections}/{there.Name}");
+            }
+
+            // The last page before the app has its answer: it may be left where it is.
+            await Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(pending, isLater: false), pending.RedirectUri, known).WriteAsync(http);
+            return Results.Empty;
         }
 
         NotConnected(logger, there.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
-        return Show(http, Refused(there));
+        return request is null ? Show(http, Refused(there)) : Results.Redirect(ConnectModel.AddressAfterFailure(there.Name, request, problem, http));
     }
 
     private static IResult Show(HttpContext http, PersonError error)

@@ -35,6 +35,7 @@ internal sealed record FrontedServer(string Name, FrontedServerOptions Options)
         [.. Options.Scopes.OrderBy(scope => scope.Key, StringComparer.Ordinal).Select(scope => new Scope(scope.Key, scope.Value))],
         [.. Options.DefaultScopes])
     {
+        NeedsAccount = Options.Upstream.Auth == UpstreamAuth.OAuth,
         Review = Options.Review,
         Tools = Options.Tools.ToDictionary(StringComparer.Ordinal),
     };

@@ -11,6 +11,9 @@ namespace McpIdentity.Server.Protocol;
 /// <param name="DefaultScopes">What a request gets that asks for none of its own; empty: all that are for everybody.</param>
 internal sealed record FrontedResource(string Server, string Path, string Name, IReadOnlyList<Scope> Scopes, IReadOnlyList<string> DefaultScopes)
 {
+    /// <summary>Each person has an account of their own there (<c>Upstream:Auth</c> <c>OAuth</c>).</summary>
+    public bool NeedsAccount { get; init; }
+
     /// <summary>Which of its tools wait for a review.</summary>
     public ToolReview Review { get; init; }
 

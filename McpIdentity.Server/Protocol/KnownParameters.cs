@@ -18,6 +18,12 @@ internal static class KnownParameters
     /// </summary>
     public const string SignedIn = "signed_in";
 
+    /// <summary>
+    /// Our own too: the person has just said that they do not connect their account now. A client that sends it by itself spares
+    /// them the question.
+    /// </summary>
+    public const string AccountLater = "account_later";
+
     /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
     public const string SignInTooOld = "sign_in_too_old";
 
@@ -50,7 +56,7 @@ internal static class KnownParameters
     [
         Parameters.ClientId, Parameters.ResponseType, Parameters.ResponseMode, Parameters.RedirectUri, Parameters.Scope, Parameters.State,
         Parameters.CodeChallenge, Parameters.CodeChallengeMethod, Parameters.Resource, Parameters.Nonce, Parameters.Prompt, Parameters.MaxAge,
-        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.UiLocales, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld,
+        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.UiLocales, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld, AccountLater,
     ];
 
     /// <summary><c>/oauth/introspect</c> and <c>/oauth/revoke</c>.</summary>

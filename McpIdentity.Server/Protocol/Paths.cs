@@ -84,6 +84,11 @@ internal static partial class Paths
     /// </summary>
     public static readonly FrozenDictionary<string, string> OwnPages = new Dictionary<string, string> { [OwnAccount] = Account }.ToFrozenDictionary();
 
+    /// <summary>Where an app's request asks its person to connect their own account at a server behind this one.</summary>
+    /// <param name="server">Its name.</param>
+    /// <param name="request">The protected ticket of the request.</param>
+    public static string ConnectFor(string server, string request) => $"{Connections}/{server}?request={request}";
+
     /// <summary>What somebody signs in for who connects their own account at a server behind this one.</summary>
     /// <param name="server">Its name.</param>
     /// <param name="link">The ticket of the link that led there; null: none.</param>

@@ -32,6 +32,9 @@ internal sealed class Person : IDisposable
     /// <summary>What the person presses on the consent page.</summary>
     public string Decision { get; set; } = "allow";
 
+    /// <summary>What the person presses where they are asked for their account at a server behind this one.</summary>
+    public string AtAccount { get; set; } = "later";
+
     /// <summary>The boxes of the consent page, by their values, that the person takes the tick from.</summary>
     public IReadOnlyCollection<string> Unticked { get; set; } = [];
 
@@ -68,6 +71,7 @@ internal sealed class Person : IDisposable
             {
                 _ when Has(page, "[name=username]") => await Browser.SubmitAsync(page, new Dictionary<string, string> { ["username"] = Username }),
                 _ when Has(page, "[name=email]") => await Browser.SubmitAsync(page, new Dictionary<string, string> { ["email"] = Username }),
+                _ when Has(page, "button[value=later]") => await Browser.SubmitAsync(page, button: AtAccount),
                 _ when Has(page, "button[name=decision]") => await Browser.SubmitAsync(page, button: Decision, unticked: Unticked),
                 _ when Has(page, "button[name=provider]") => await Browser.SubmitAsync(page, button: ProviderId),
                 _ => throw new AssertionException($"No form to go on with at {page}: {page.Document?.Body?.TextContent}"),

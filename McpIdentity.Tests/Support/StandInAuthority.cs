@@ -46,6 +46,9 @@ internal sealed class StandInAuthority : IAsyncDisposable
     /// <summary>What the next requests to the token endpoint are refused with; null: nothing.</summary>
     public string? Refuses { get; set; }
 
+    /// <summary>What the person says there when they are asked: no.</summary>
+    public bool Denies { get; set; }
+
     public ConcurrentQueue<IReadOnlyDictionary<string, string>> Authorizations { get; } = [];
 
     public ConcurrentQueue<IReadOnlyDictionary<string, string>> TokenRequests { get; } = [];
@@ -191,6 +194,12 @@ internal sealed class StandInAuthority : IAsyncDisposable
     {
         var query = context.Request.Query.ToDictionary(part => part.Key, part => part.Value.ToString());
         Authorizations.Enqueue(query);
+        if (Denies)
+        {
+            context.Response.Redirect($"{query["redirect_uri"]}?error=access_denied&state={query["state"]}");
+            return Task.CompletedTask;
+        }
+
         var code = $"code-{Interlocked.Increment(ref _made)}";
         _codes[code] = (query["code_challenge"], query["redirect_uri"], query["client_id"]);
         context.Response.Redirect($"{query["redirect_uri"]}?code={code}&state={query["state"]}{(AnswersAs is null ? "" : $"&iss={Uri.EscapeDataString(AnswersAs)}")}");
