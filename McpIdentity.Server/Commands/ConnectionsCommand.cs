@@ -12,7 +12,7 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>connections</c>: who has connected their own account at which server behind this one, and how to end it.</summary>
 internal static class ConnectionsCommand
 {
-    public static Command Create() => new("connections", "Lists and ends people's own accounts at servers behind this one.") { List(), Remove() };
+    public static Command Create() => new("connections", "Lists and ends people's own accounts at servers behind this one.") { List(), Remove(), ForgetClient() };
 
     /// <summary>Deletes what a person has connected; servers that can be asked are told.</summary>
     public static async Task<IReadOnlyList<string>> EndAsync(IServiceProvider services, string userId, string? server)
@@ -23,6 +23,29 @@ internal static class ConnectionsCommand
         var configured = services.GetRequiredService<Microsoft.Extensions.Options.IOptions<GatewayOptions>>().Value.Servers.Select(one => new FrontedServer(one.Key, one.Value));
         var all = configured.Concat(stored).ToList();
         return await services.GetRequiredService<Vault>().EndAsync(userId, server, name => all.FirstOrDefault(one => one.Name == name && one.Options.Upstream.Auth == UpstreamAuth.OAuth)?.Connectable);
+    }
+
+    private static Command ForgetClient()
+    {
+        var server = new Argument<string>("server") { Description = "The name of the server in Gateway:Servers." };
+        var verb = CommandLine.StorageVerb(
+            "forget-client", "Forgets how this server has registered itself at a server's authorization server: it registers anew with the next person who connects. Accounts that are connected stay.",
+            "connections forget-client notes", async (parsed, services, cancellationToken) =>
+            {
+                var name = parsed.GetRequiredValue(server);
+                var db = services.GetRequiredService<McpIdentityDbContext>();
+                if (await db.WriteAsync(() => db.UpstreamRegistrations.Where(row => row.Server == name).ExecuteDeleteAsync(cancellationToken), cancellationToken) == 0)
+                {
+                    await Console.Error.WriteLineAsync($"This server has not registered itself for {CommandLine.Printable(name)}: 'servers show' says how it is known there.");
+                    return 1;
+                }
+
+                await OperatorRecord.WriteAsync(services, SecurityEvent.Success("server_changed") with { Server = name });
+                Console.WriteLine($"forgotten: the registration for {CommandLine.Printable(name)}");
+                return 0;
+            });
+        verb.Add(server);
+        return verb;
     }
 
     private static Command List()

@@ -1,9 +1,12 @@
 using System.Net;
 using System.Text.Json;
 using McpIdentity.Mcp;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Federation;
+using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Client;
@@ -25,7 +28,8 @@ internal static class PeerChecks
         var checks = UpstreamProvider.ListFrom(services.GetRequiredService<IOptions<OAuthServerOptions>>().Value).Where(provider => provider.IsUsable)
             .Select(provider => TryAsync($"provider-{provider.Id}", () => ProviderAsync(services, provider, http, clocks, cancellationToken)))
             .Concat(IssuersOf(services).Select((issuer, i) => TryAsync(i == 0 ? "jwt-issuer" : $"jwt-issuer-{i + 1}", () => IssuerAsync(issuer, http, clocks, cancellationToken))));
-        return [.. await Task.WhenAll(checks), .. Certificate(services)];
+        var accounts = (await AccountsAsync(services, cancellationToken)).Select(server => TryAsync($"accounts-{server.Name}", () => AccountAsync(services, server, cancellationToken)));
+        return [.. await Task.WhenAll([.. checks, .. accounts]), .. Certificate(services)];
     }
 
     /// <summary>Tokens are compared with this machine's clock, at both ends of a sign-in.</summary>
@@ -81,6 +85,26 @@ internal static class PeerChecks
         return new("jwt-issuer", count > 0 ? Verdict.Pass : Verdict.Fail, $"{address} has {count} keys");
     }
 
+    // As the page on which people connect their accounts finds it, up to the press of the button.
+    private static async Task<CheckResult> AccountAsync(IServiceProvider services, ConnectableServer server, CancellationToken cancellationToken)
+    {
+        var authority = await services.GetRequiredService<Authorities>().OfAsync(server, cancellationToken);
+        return new("", Verdict.Pass, $"people connect their accounts at {authority.Issuer}, which describes itself");
+    }
+
+    private static async Task<IEnumerable<ConnectableServer>> AccountsAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await FrontedServerName.AllAsync(services, cancellationToken)).Where(server => server is { Problem: null, Options.Upstream.Auth: UpstreamAuth.OAuth })
+                .Select(server => new FrontedServer(server.Name, server.Options!).Connectable);
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            return []; // said by the checks of the database
+        }
+    }
+
     private static IEnumerable<TrustedIssuerOptions> IssuersOf(IServiceProvider services)
     {
         var mcp = services.GetRequiredService<IOptions<McpOptions>>().Value;
@@ -123,7 +147,7 @@ internal static class PeerChecks
         {
             return await check() with { Name = name };
         }
-        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException or TimeoutException or JsonException or KeyNotFoundException or InvalidOperationException or UriFormatException)
+        catch (Exception exception) when (exception is HttpRequestException or AuthorityException or TaskCanceledException or TimeoutException or JsonException or KeyNotFoundException or InvalidOperationException or UriFormatException)
         {
             return new(name, Verdict.Fail, $"it does not answer as it should: {exception.GetBaseException().Message.ReplaceLineEndings(" ")} Is the address right, and may this machine reach it?");
         }

@@ -51,6 +51,7 @@ internal static class ServersCommand
         var contact = await db.GatewayContacts.AsNoTracking().FirstOrDefaultAsync(row => row.Server == server.Name, cancellationToken);
         var row = server.From == FrontedServerName.Stored ? await db.GatewayServers.AsNoTracking().FirstOrDefaultAsync(row => row.Name == server.Name, cancellationToken) : null;
         var said = server.Options ?? new FrontedServerOptions();
+        var registrations = await db.UpstreamRegistrations.AsNoTracking().Where(row => row.Server == server.Name).OrderBy(row => row.Issuer).ToListAsync(cancellationToken);
         (string Name, object? Value)[] all =
         [
             ("name", server.Name), ("display name", said.DisplayName), ("url", server.Url), ("path", server.Path), ("from", server.From), ("not served", server.Problem),
@@ -58,6 +59,9 @@ internal static class ServersCommand
             ("scopes of tools", said.Tools.Select(tool => $"{tool.Key}={tool.Value}").Order(StringComparer.Ordinal).ToArray()),
             ("review", server.Review.ToString()), ("auth", said.Upstream.Auth.ToString()), ("header", said.Upstream.Auth == UpstreamAuth.Header ? said.Upstream.Header : null),
             ("value", said.Upstream.ValueFile is { } file ? $"in {file}" : said.Upstream.Value is null ? null : "is set"), ("audience", said.Upstream.Audience),
+            ("issuer", said.Upstream.Issuer), ("client id", said.Upstream.ClientId), ("client secret", said.Upstream.ClientSecret is null ? null : "is set"), ("asks for", said.Upstream.Scope), ("resource", said.Upstream.Resource),
+            ("parameters", said.Upstream.AuthorizationParameters.Select(one => $"{one.Key}={one.Value}").Order(StringComparer.Ordinal).ToArray()), ("networks", said.Upstream.AllowedNetworks.ToArray()),
+            ("registered", registrations.Select(row => $"{row.ClientId} at {row.Issuer}").ToArray()),
             ("timeout", said.Timeout.ToString()), ("added", row?.CreatedAt), ("changed", row?.UpdatedAt), ("by", row?.UpdatedBy),
             ("asked", contact?.At), ("answered", contact?.AnsweredAt), ("problem", contact?.Problem),
         ];

@@ -1,102 +1,120 @@
-using System.Net;
-using System.Text;
+using System.Collections.Concurrent;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace McpIdentity.Server.Connections;
 
 /// <summary>
-/// Finds the authorization server of one behind this one: from what its 401 names, or from its well-known addresses (RFC 9728 §5.1, §3.1),
-/// and then the metadata of the authorization server itself (RFC 8414 §3.1, or OpenID Connect Discovery §4). Known for an hour.
+/// The authorization servers that those behind this one trust, by their metadata (RFC 8414 §3.1, or OpenID Connect Discovery §4). Known for an hour.
 /// </summary>
-internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time) : IDisposable
+internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discovery, TimeProvider time) : IDisposable
 {
-    private const string Hello =
-        """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"McpIdentity","version":"1"}}}""";
-
-    private const string WellKnown = "/.well-known/oauth-protected-resource";
+    private const string ChallengeMethods = "code_challenge_methods_supported";
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    // For all requests that it takes to find one.
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(20);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 1_000 });
 
+    /// <summary>The one at which people connect their accounts: that of <c>Upstream:Issuer</c>, else the first of those that the server names.</summary>
     /// <exception cref="AuthorityException">There is none, or it is not what it says.</exception>
-    public async Task<Authority> OfAsync(ConnectableServer server, CancellationToken cancellationToken)
+    public Task<Authority> OfAsync(ConnectableServer server, CancellationToken cancellationToken) => InTimeAsync(server, async ending =>
     {
-        var now = time.GetUtcNow();
-        if (_known.TryGetValue(server.Upstream, out Known? known) && known!.Url == server.Url && known.At + Lifetime > now)
+        var known = await KnownAsync(server, Lifetime, ending);
+        return await ReadAsync(server, known, IssuerFor(server, known.Resource.Issuers), ending);
+    }, cancellationToken);
+
+    /// <summary>The one that an account was connected at, wherever in the list it stands now.</summary>
+    /// <returns>Null where the server does not trust it any more, or the operator names another.</returns>
+    /// <exception cref="AuthorityException">What the server trusts is not to be found out, or it is not what it says.</exception>
+    public Task<Authority?> OfAsync(ConnectableServer server, string issuer, CancellationToken cancellationToken) => InTimeAsync(server, async ending =>
+    {
+        var known = await KnownAsync(server, Lifetime, ending);
+        if (!IsTrusted())
         {
-            return known.Authority;
+            known = await KnownAsync(server, Patience, ending); // one wrong answer is not believed for an hour
         }
 
-        var authority = await FindAsync(server, cancellationToken);
-        _known.Set(server.Upstream, new Known(server.Url, authority, now), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
-        return authority;
-    }
+        return IsTrusted() ? await ReadAsync(server, known, issuer, ending) : null;
+
+        bool IsTrusted() => known.Resource.Issuers.Contains(issuer, StringComparer.Ordinal) && (server.Upstream.Issuer is not { Length: > 0 } only || only == issuer);
+    }, cancellationToken);
 
     /// <summary>What is known of it did not work: it is looked up again.</summary>
     public void Forget(ConnectableServer server) => _known.Remove(server.Upstream);
 
     public void Dispose() => _known.Dispose();
 
-    private async Task<Authority> FindAsync(ConnectableServer server, CancellationToken cancellationToken)
+    private static string IssuerFor(ConnectableServer server, IReadOnlyList<string> named)
     {
-        var (resource, described) = await DescribedAsync(server, cancellationToken);
-        var named = Authority.Texts(described, "authorization_servers");
-        if (server.Upstream.Issuer is { } only && !named.Contains(only, StringComparer.Ordinal))
+        if (server.Upstream.Issuer is { Length: > 0 } only)
         {
-            throw new AuthorityException($"its metadata does not name the authorization server of Upstream:Issuer, {only}, but {(named.Count == 0 ? "none" : string.Join(", ", named))}");
+            return named.Contains(only, StringComparer.Ordinal) ? only : throw new AuthorityException(
+                $"its metadata does not name the authorization server of Upstream:Issuer, {only}, but {(named.Count == 0 ? "none" : string.Join(", ", named))}: nobody is sent to another than the one that you named");
         }
 
-        if ((server.Upstream.Issuer ?? named.FirstOrDefault()) is not { } issuer || !AuthorityHttp.IsAllowed(server, issuer, out var address))
+        return named.FirstOrDefault(issuer => AuthorityHttp.IsAllowed(server, issuer, out _)) ??
+            throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL");
+    }
+
+    private static async Task<T> InTimeAsync<T>(ConnectableServer server, Func<CancellationToken, Task<T>> find, CancellationToken cancellationToken)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        ending.CancelAfter(Within);
+        try
         {
-            throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL, or one of a private network where Upstream:IsInternal says so");
+            return await find(ending.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new AuthorityException($"the authorization server of {server.Url.Host} was not to be found within {Within.TotalSeconds} seconds");
+        }
+    }
+
+    private async Task<Known> KnownAsync(ConnectableServer server, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (_known.TryGetValue(server.Upstream, out Known? known) && known!.Url == server.Url && known.At + lifetime > now)
+        {
+            return known;
         }
 
+        known = new Known(server.Url, await discovery.FindAsync(server, cancellationToken), now, new());
+        return _known.Set(server.Upstream, known, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
+    }
+
+    private async Task<Authority> ReadAsync(ConnectableServer server, Known known, string issuer, CancellationToken cancellationToken)
+    {
+        if (known.Authorities.TryGetValue(issuer, out var authority))
+        {
+            return authority;
+        }
+
+        if (!AuthorityHttp.IsAllowed(server, issuer, out var address))
+        {
+            throw new AuthorityException($"the authorization server {issuer} is not asked: it must be an https URL");
+        }
+
+        var reason = $"the authorization server {issuer} has no metadata (RFC 8414 §3)";
         foreach (var place in MetadataOf(address))
         {
-            if (await http.GetAsync(server, place, cancellationToken) is { } metadata)
+            try
             {
-                return Read(server, issuer, metadata) with { Resource = resource, Scopes = Authority.Texts(described, "scopes_supported") };
+                if (await http.GetAsync(server, place, cancellationToken) is { } metadata)
+                {
+                    return known.Authorities[issuer] = Read(server, issuer, metadata) with { Resource = server.Upstream.Resource ?? known.Resource.Resource, Scopes = known.Resource.Scopes };
+                }
+            }
+            catch (AuthorityException exception)
+            {
+                reason = exception.Message;
             }
         }
 
-        throw new AuthorityException($"the authorization server {issuer} has no metadata (RFC 8414 §3)");
-    }
-
-    private async Task<(string Resource, JsonElement Metadata)> DescribedAsync(ConnectableServer server, CancellationToken cancellationToken)
-    {
-        foreach (var place in await PlacesAsync(server, cancellationToken))
-        {
-            if (await http.GetAsync(server, place, cancellationToken) is { } described)
-            {
-                // RFC 9728 §3.3. A parent of the address is taken too, as the SDKs do: many servers describe their origin.
-                return Authority.Text(described, "resource") is { } resource && IsOf(resource, server.Url)
-                    ? (resource, described)
-                    : throw new AuthorityException($"the metadata at {place} is of another resource, {Authority.Text(described, "resource") ?? "of none"}");
-            }
-        }
-
-        throw new AuthorityException("it does not say which authorization server it trusts (RFC 9728 §3)");
-    }
-
-    private async Task<IReadOnlyList<Uri>> PlacesAsync(ConnectableServer server, CancellationToken cancellationToken)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, server.Url) { Content = new StringContent(Hello, Encoding.UTF8, "application/json") };
-        request.Headers.Accept.ParseAdd("text/event-stream");
-        var answer = await http.SendAsync(server, request, cancellationToken);
-        var origin = server.Url.GetLeftPart(UriPartial.Authority);
-        var path = server.Url.AbsolutePath.TrimEnd('/');
-        string?[] named =
-        [
-            answer.Status == HttpStatusCode.Unauthorized
-                ? answer.Challenges.Select(challenge => ResourceMetadataOf().Match(challenge.Parameter ?? "")).FirstOrDefault(match => match.Success)?.Groups[1].Value
-                : null,
-            origin + WellKnown + path,
-            origin + WellKnown,
-        ];
-        return [.. named.OfType<string>().Distinct().Select(place => AuthorityHttp.IsAllowed(server, place, out var address) ? address : null).OfType<Uri>()];
+        throw new AuthorityException(reason);
     }
 
     private static IEnumerable<Uri> MetadataOf(Uri issuer)
@@ -119,9 +137,11 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
             throw new AuthorityException($"the metadata of the authorization server {issuer} says that it is {said ?? "nobody"}");
         }
 
-        if (!Authority.Texts(metadata, "code_challenge_methods_supported").Contains("S256", StringComparer.Ordinal))
+        // MCP, authorization: who does not say it is refused. An operator who names the authorization server may know better; S256 is sent in any case.
+        var isSilent = !metadata.TryGetProperty(ChallengeMethods, out _);
+        if (!Authority.Texts(metadata, ChallengeMethods).Contains("S256", StringComparer.Ordinal) && !(isSilent && server.Upstream.Issuer is { Length: > 0 }))
         {
-            throw new AuthorityException($"the authorization server {issuer} does not say that it knows S256 (RFC 7636; code_challenge_methods_supported)");
+            throw new AuthorityException($"the authorization server {issuer} does not say that it knows S256 (RFC 7636; {ChallengeMethods}){(isSilent ? ". Where you know that it does, name it in Upstream:Issuer" : "")}");
         }
 
         Uri? EndpointOf(string name) => AuthorityHttp.IsAllowed(server, Authority.Text(metadata, name), out var address) ? address : null;
@@ -135,16 +155,10 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
             SaysIssuer = Authority.IsTrue(metadata, "authorization_response_iss_parameter_supported"),
             TakesDocuments = Authority.IsTrue(metadata, "client_id_metadata_document_supported"),
             Methods = Authority.Texts(metadata, "token_endpoint_auth_methods_supported"),
+            OffersOfflineAccess = Authority.Texts(metadata, "scopes_supported").Contains(OpenIddict.Abstractions.OpenIddictConstants.Scopes.OfflineAccess, StringComparer.Ordinal),
             Resource = "",
         };
     }
 
-    private static bool IsOf(string resource, Uri url) =>
-        Uri.TryCreate(resource, UriKind.Absolute, out var named) && named.GetLeftPart(UriPartial.Authority) == url.GetLeftPart(UriPartial.Authority) && named.Fragment.Length == 0 &&
-        $"{url.AbsolutePath.TrimEnd('/')}/".StartsWith($"{named.AbsolutePath.TrimEnd('/')}/", StringComparison.Ordinal);
-
-    private sealed record Known(Uri Url, Authority Authority, DateTimeOffset At);
-
-    [GeneratedRegex("""(?:^|[\s,])resource_metadata\s*=\s*"([^"]+)""", RegexOptions.IgnoreCase)]
-    private static partial Regex ResourceMetadataOf();
+    private sealed record Known(Uri Url, DescribedResource Resource, DateTimeOffset At, ConcurrentDictionary<string, Authority> Authorities);
 }

@@ -14,11 +14,15 @@ internal sealed record ClientAtAuthority(string Id, string? Secret, string Metho
     /// <summary>Where the browser comes back to, as it was registered; null where it was not registered by us.</summary>
     public string? RedirectUri { get; init; }
 
+    /// <summary>When its secret is good no more (RFC 7591 §3.2.1); null: never.</summary>
+    public DateTimeOffset? SecretExpiresAt { get; init; }
+
     /// <summary>Which way of showing a secret the authorization server takes.</summary>
+    /// <exception cref="AuthorityException">None that this server knows.</exception>
     public static string MethodFor(Authority authority) =>
-        authority.Methods.Count == 0 || authority.Methods.Contains(ClientAuthenticationMethods.ClientSecretBasic, StringComparer.Ordinal)
-            ? ClientAuthenticationMethods.ClientSecretBasic
-            : ClientAuthenticationMethods.ClientSecretPost;
+        authority.Methods.Count == 0 || authority.Methods.Contains(ClientAuthenticationMethods.ClientSecretBasic, StringComparer.Ordinal) ? ClientAuthenticationMethods.ClientSecretBasic
+        : authority.Methods.Contains(ClientAuthenticationMethods.ClientSecretPost, StringComparer.Ordinal) ? ClientAuthenticationMethods.ClientSecretPost
+        : throw new AuthorityException($"the authorization server {authority.Issuer} takes no secret in a way that this server knows, {ClientAuthenticationMethods.ClientSecretBasic} or {ClientAuthenticationMethods.ClientSecretPost}, but {string.Join(", ", authority.Methods)}");
 
     /// <summary>Puts who asks into a request of the token or revocation endpoint (RFC 6749 §2.3.1).</summary>
     /// <returns>The header; null where the form has it.</returns>
@@ -54,10 +58,17 @@ internal sealed record PendingConnection(string Server, string UserId, string Se
 {
     /// <summary>The protected ticket of the app's request that goes on afterwards; null: none.</summary>
     public string? Request { get; init; }
+
+    /// <summary>The scopes that were asked for; null: none were named.</summary>
+    public string? Scope { get; init; }
 }
 
 /// <summary>Whom a link is for, and until when.</summary>
-internal sealed record ConnectionLink(string UserId, string Server, DateTimeOffset ExpiresAt);
+internal sealed record ConnectionLink(string UserId, string Server, DateTimeOffset ExpiresAt)
+{
+    /// <summary>What the server wants beside what the person has allowed; null: nothing.</summary>
+    public string? Scope { get; init; }
+}
 
 /// <summary>As they are encrypted.</summary>
 [JsonSerializable(typeof(ClientAtAuthority))]

@@ -32,6 +32,9 @@ internal sealed partial class ConnectModel(
     public static string AddressAfterFailure(string server, string request, string problem, HttpContext http) =>
         $"{Paths.ConnectFor(server, request)}&failed={(problem == Errors.AccessDenied ? Denied : ReferenceId.For(http))}";
 
+    // The scopes that the link asks for beside what the person has allowed.
+    private string? _more;
+
     public SignedInPerson Person { get; private set; } = null!;
 
     public ConnectableServer Server { get; private set; } = null!;
@@ -113,7 +116,7 @@ internal sealed partial class ConnectModel(
 
         try
         {
-            var there = await connecting.BeginAsync(Server, Person, Ticket, cancellationToken);
+            var there = await connecting.BeginAsync(Server, Person, Ticket, _more, cancellationToken);
             return ContinuePage.ToProvider(there.AbsoluteUri, there.Host);
         }
         catch (AuthorityException exception)
@@ -164,7 +167,7 @@ internal sealed partial class ConnectModel(
         if (Link is not null)
         {
             var link = links.Open(Link, name);
-            (IsOld, IsForAnother) = (link is null, link is not null && link.UserId != person.UserId);
+            (IsOld, IsForAnother, _more) = (link is null, link is not null && link.UserId != person.UserId, link?.Scope);
             if (IsOld || IsForAnother)
             {
                 Response.StatusCode = IsOld ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Connections;
@@ -9,10 +10,8 @@ namespace McpIdentity.Server.Connections;
 /// <param name="Upstream">How we speak to it.</param>
 internal sealed record ConnectableServer(string Name, string DisplayName, Uri Url, UpstreamOptions Upstream)
 {
-    /// <summary>
-    /// Whether it is within a network of the operator's own, as they say: there its authorization server may be too.
-    /// </summary>
-    public bool IsInside => Url.IsLoopback || Upstream.IsInternal;
+    /// <summary>Whether it is on this computer: there its authorization server may be too, and plain http.</summary>
+    public bool IsHere => Loopback.Is(Url);
 }
 
 /// <summary>Those that are in force: the gateway, which is above this room, says which they are.</summary>

@@ -26,15 +26,18 @@ internal sealed class Connecting(
     /// <param name="server">Where the account is.</param>
     /// <param name="person">Whose.</param>
     /// <param name="request">The protected ticket of the app's request that goes on afterwards; null: none.</param>
+    /// <param name="more">The scopes that the server wants beside what the person has allowed; null: none.</param>
     /// <param name="cancellationToken">Of the HTTP request.</param>
     /// <returns>Where the browser goes (RFC 6749 §4.1.1).</returns>
     /// <exception cref="AuthorityException">Nobody can be connected there.</exception>
-    public async Task<Uri> BeginAsync(ConnectableServer server, SignedInPerson person, string? request, CancellationToken cancellationToken)
+    public async Task<Uri> BeginAsync(ConnectableServer server, SignedInPerson person, string? request, string? more, CancellationToken cancellationToken)
     {
         var authority = await authorities.OfAsync(server, cancellationToken);
         var client = await clients.ForAsync(server, authority, cancellationToken);
         var (handle, verifier) = (NewSecret(), NewSecret());
-        var pending = new PendingConnection(server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client) { Request = request };
+        var scope = string.Join(' ', await ScopesAsync(server, authority, person, more, cancellationToken)) is { Length: > 0 } words ? words : null;
+        var pending = new PendingConnection(
+            server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client) { Request = request, Scope = scope };
         db.UpstreamStates.Add(new UpstreamState
         {
             Id = IdOf(handle),
@@ -44,7 +47,7 @@ internal sealed class Connecting(
         });
         await db.SaveChangesAsync(cancellationToken);
 
-        var query = new Dictionary<string, string?>
+        return new Uri(QueryHelpers.AddQueryString(authority.AuthorizationEndpoint.AbsoluteUri, new Dictionary<string, string?>(server.Upstream.AuthorizationParameters!)
         {
             [Parameters.ResponseType] = ResponseTypes.Code,
             [Parameters.ClientId] = client.Id,
@@ -52,17 +55,16 @@ internal sealed class Connecting(
             [Parameters.State] = handle,
             [Parameters.CodeChallenge] = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(verifier))),
             [Parameters.CodeChallengeMethod] = CodeChallengeMethods.Sha256,
-            [Parameters.Resource] = authority.Resource,
-        };
-        if ((server.Upstream.Scope ?? string.Join(' ', authority.Scopes)) is { Length: > 0 } scope)
-        {
-            query[Parameters.Scope] = scope;
-        }
-
-        return new Uri(QueryHelpers.AddQueryString(authority.AuthorizationEndpoint.AbsoluteUri, query));
+            [Parameters.Resource] = authority.Resource is { Length: > 0 } resource ? resource : null, // and is left out then
+            [Parameters.Scope] = scope,
+        }));
     }
 
     /// <summary>What the authorization server sent the browser back with.</summary>
+    /// <param name="name">The server whose address it came to: an answer of one authorization server is not taken for another's (RFC 9700 §4.4.2.2).</param>
+    /// <param name="answer">The query.</param>
+    /// <param name="person">Whose browser it is.</param>
+    /// <param name="cancellationToken">Of the HTTP request.</param>
     /// <returns>The server, connected or not, and the app's request that goes on; null for a state that is not of this browser or of another server, or was used.</returns>
     public async Task<(ConnectableServer Server, string? Request, string? Problem)?> EndAsync(string name, IQueryCollection answer, SignedInPerson person, CancellationToken cancellationToken)
     {
@@ -87,14 +89,13 @@ internal sealed class Connecting(
         try
         {
             // Whoever has gone meanwhile: the code is good once, and what it gives must not be lost.
-            var authority = await authorities.OfAsync(server, CancellationToken.None);
-            if (authority.Issuer != pending.Issuer)
+            if (await authorities.OfAsync(server, pending.Issuer, CancellationToken.None) is not { } authority)
             {
                 return (server, pending.Request, "its authorization server has changed meanwhile");
             }
 
             var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code);
-            await vault.KeepAsync(server.Name, person.UserId, tokens, scope);
+            await vault.KeepAsync(server.Name, person.UserId, tokens, scope ?? pending.Scope); // RFC 6749 §5.1: as it was asked for
             return (server, pending.Request, null);
         }
         catch (AuthorityException exception)
@@ -111,6 +112,19 @@ internal sealed class Connecting(
 
             return (server, pending.Request, exception.Message);
         }
+    }
+
+    // What was configured and no others; else what the server asks for, with what gives a refresh token. Where it asks for more, that beside what the person has allowed before.
+    private async Task<IEnumerable<string>> ScopesAsync(ConnectableServer server, Authority authority, SignedInPerson person, string? more, CancellationToken cancellationToken)
+    {
+        var usual = server.Upstream.Scope is { } said ? Challenges.ScopesOf(said) : authority.OffersOfflineAccess ? [.. authority.Scopes, Scopes.OfflineAccess] : authority.Scopes;
+        if (more is null)
+        {
+            return usual.Distinct(StringComparer.Ordinal);
+        }
+
+        var allowed = await db.UpstreamConnections.Where(row => row.UserId == person.UserId && row.Server == server.Name).Select(row => row.Scope).FirstOrDefaultAsync(cancellationToken);
+        return usual.Concat(Challenges.ScopesOf(allowed?.Replace(',', ' '))).Concat(Challenges.ScopesOf(more)).Distinct(StringComparer.Ordinal); // GitHub separates by commas
     }
 
     // Once: what deletes the row has it.

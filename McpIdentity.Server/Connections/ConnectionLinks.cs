@@ -11,7 +11,14 @@ internal sealed class ConnectionLinks(EncryptionKeys keys, PublicAddress address
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    public string For(string server, string userId) => $"{PageOf(server)}?link={keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(new ConnectionLink(userId, server, time.GetUtcNow() + Lifetime), ConnectionsJson.Default.ConnectionLink))}";
+    /// <param name="server">Its name.</param>
+    /// <param name="userId">Whom it is for.</param>
+    /// <param name="scope">What the server wants beside what they have allowed; null: nothing.</param>
+    public string For(string server, string userId, string? scope = null)
+    {
+        var link = new ConnectionLink(userId, server, time.GetUtcNow() + Lifetime) { Scope = scope };
+        return $"{PageOf(server)}?link={keys.Protect(Purpose, JsonSerializer.SerializeToUtf8Bytes(link, ConnectionsJson.Default.ConnectionLink))}";
+    }
 
     /// <summary>The same page for whoever opens it.</summary>
     public string PageOf(string server) => address.UrlOf($"{Paths.Connections}/{server}");

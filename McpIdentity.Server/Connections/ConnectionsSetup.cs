@@ -15,7 +15,9 @@ internal static partial class ConnectionsSetup
     {
         builder.Services.AddSingleton<ConnectableServers>();
         builder.Services.AddSingleton<AuthorityHttp>();
+        builder.Services.AddSingleton<ResourceDiscovery>();
         builder.Services.AddSingleton<Authorities>();
+        builder.Services.AddSingleton<RegistrationEndpoint>();
         builder.Services.AddSingleton<OwnClients>();
         builder.Services.AddSingleton<TokenEndpoint>();
         builder.Services.AddSingleton<Vault>();

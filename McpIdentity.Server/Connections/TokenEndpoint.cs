@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -66,6 +65,11 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
 
     private async Task<JsonElement> AskAsync(ConnectableServer server, Authority authority, ClientAtAuthority client, Dictionary<string, string> form)
     {
+        if (form.GetValueOrDefault(Parameters.Resource) == "")
+        {
+            form.Remove(Parameters.Resource); // as the operator says
+        }
+
         var (status, body) = await PostAsync(server, authority, authority.TokenEndpoint, client, form);
         var said = Authority.Text(body, Parameters.Error);
         var error = said == GitHubsInvalidClient ? Errors.InvalidClient : said;
@@ -85,7 +89,7 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
     // Nobody's leaving ends it: what is shown may be spent by then.
     private async Task<(HttpStatusCode Status, JsonElement? Body)> PostAsync(ConnectableServer server, Authority authority, Uri endpoint, ClientAtAuthority client, Dictionary<string, string> form)
     {
-        var shown = IsConfigured(server, client) ? client with { Secret = server.Upstream.ClientSecret, Method = ClientAtAuthority.MethodFor(authority) } : client;
+        var shown = IsConfigured(server, client) ? client with { Secret = server.Upstream.ClientSecret, Method = server.Upstream.ClientSecret is null ? ClientAuthenticationMethods.None : ClientAtAuthority.MethodFor(authority) } : client;
         var authorization = shown.SignIn(form);
         using var content = new FormUrlEncodedContent(form);
         return await http.PostAsync(server, endpoint, content, authorization, CancellationToken.None);
@@ -106,13 +110,9 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
         {
             AccessToken = token,
             RefreshToken = Authority.Text(answer, Parameters.RefreshToken) is { Length: > 0 } refresh ? refresh : before.RefreshToken,
-            ExpiresAt = SecondsOf(answer) is { } seconds ? time.GetUtcNow() + TimeSpan.FromSeconds(seconds) : null,
+            ExpiresAt = time.GetUtcNow() + Authority.Lifetime(answer),
         };
     }
-
-    // Some say the number in a text.
-    private static int? SecondsOf(JsonElement answer) =>
-        answer.TryGetProperty(Parameters.ExpiresIn, out var said) && int.TryParse(said.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds > 0 ? seconds : null;
 }
 
 /// <summary>The authorization server has ended a connection: the person has to make it anew.</summary>

@@ -46,9 +46,9 @@ internal sealed class Forwarding(
         }
 
         Reset(context.Response, before);
-        if (ReferenceEquals(failure, ForwardingFailure.NotConnected))
+        if (ReferenceEquals(failure, ForwardingFailure.NotConnected) || failure.Scope is not null)
         {
-            await unconnected.AnswerAsync(context, server, rules, call, access.Caller!, answer);
+            await unconnected.AnswerAsync(context, server, rules, call, access.Caller!, answer, failure.Scope);
             return;
         }
 
@@ -142,6 +142,7 @@ internal sealed class Forwarding(
             {
                 return wasEnded ? ForwardingFailure.Ended(server)
                     : isOfNoSession && exchange.Status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound ? ForwardingFailure.NoSession
+                    : exchange.Wanted is { } scope && server.Options.Upstream.Auth == UpstreamAuth.OAuth ? ForwardingFailure.NeedsMore(scope)
                     : failure;
             }
 

@@ -14,11 +14,17 @@ internal sealed record ForwardingFailure(int Status, int Code, string Message, s
 {
     private const int Failed = -32000;
 
+    /// <summary>The scopes that the server wants beside what the person has allowed; null: it is not that.</summary>
+    public string? Scope { get; init; }
+
     /// <summary>What the caller is told is <see cref="Unconnected"/>'s to say.</summary>
     public static ForwardingFailure NotConnected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is not connected", "not_connected");
 
     /// <summary>The same of a call of our own tool for it, where the account is connected.</summary>
     public static ForwardingFailure Connected { get; } = new(StatusCodes.Status200OK, Failed, "The account of the person is connected", "connected");
+
+    /// <summary>Their account is connected, and not for what this call needs (RFC 6750 §3.1).</summary>
+    public static ForwardingFailure NeedsMore(string scope) => new(StatusCodes.Status200OK, Failed, "The person has not allowed what this needs", "insufficient_scope") { Scope = scope };
 
     public static ForwardingFailure NoSession { get; } = new(StatusCodes.Status404NotFound, JsonRpcError.SessionNotFound, "Session not found", "session_not_found");
 

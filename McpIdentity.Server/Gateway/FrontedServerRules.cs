@@ -64,7 +64,7 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
             yield return $"{setting}:DisplayName must have 1 to {ResourceRules.MaxMeaning} characters.";
         }
 
-        foreach (var problem in CheckScopes(server, setting).Concat(CheckUpstream(server.Upstream, $"{setting}:Upstream")))
+        foreach (var problem in CheckScopes(server, setting).Concat(CheckUpstream(server.Upstream, $"{setting}:Upstream")).Concat(AccountRules.Check(server, setting)))
         {
             yield return problem;
         }
@@ -126,26 +126,19 @@ internal sealed partial class FrontedServerRules(IOptions<McpOptions> mcp, IOpti
                 yield return $"{setting}:ClientId is missing: Auth is TokenExchange, and an authorization server knows its clients by it.";
             }
         }
-        else if (upstream.Auth == UpstreamAuth.OAuth)
+        else if (upstream.Auth != UpstreamAuth.OAuth && (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null))
         {
-            if (upstream.TokenEndpoint is not null)
-            {
-                yield return $"{setting}:TokenEndpoint is set, but its Auth is OAuth, where the server's own metadata names it: remove it.";
-            }
-
-            if (upstream is { ClientSecret: not null, ClientId: null or "" })
-            {
-                yield return $"{setting}:ClientSecret needs the ClientId that it is of.";
-            }
-
-            if (!string.IsNullOrEmpty(upstream.ClientId) && !IsUrl(upstream.Issuer))
-            {
-                yield return $"{setting}:Issuer is missing: the authorization server at which {setting}:ClientId was registered, as its metadata says it (issuer). No other may get to see it.";
-            }
+            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret or Scope, but its Auth is {upstream.Auth}: set Auth to TokenExchange or OAuth, or remove it.";
         }
-        else if (upstream.TokenEndpoint is not null || upstream.ClientId is not null || upstream.ClientSecret is not null || upstream.Scope is not null || upstream.Issuer is not null)
+
+        if (upstream.Audience is not null && upstream.Auth is not (UpstreamAuth.Identity or UpstreamAuth.TokenExchange))
         {
-            yield return $"{setting} has a TokenEndpoint, ClientId, ClientSecret, Scope or Issuer, but its Auth is {upstream.Auth}: set Auth to TokenExchange or OAuth, or remove it.";
+            yield return $"{setting}:Audience is set, but its Auth is {upstream.Auth}, which has none: set Auth to Identity or TokenExchange, or remove it.";
+        }
+
+        if (upstream.Grant != default && upstream.Auth != UpstreamAuth.TokenExchange)
+        {
+            yield return $"{setting}:Grant is {upstream.Grant}, but its Auth is {upstream.Auth}, which asks for none: set Auth to TokenExchange, or remove it.";
         }
 
         var hasValue = !string.IsNullOrEmpty(upstream.Value);

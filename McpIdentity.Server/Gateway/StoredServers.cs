@@ -81,6 +81,7 @@ internal sealed class StoredServers(
         {
             await db.WriteAsync(() => db.GatewayTools.Where(row => row.Server == name).ExecuteDeleteAsync(cancellationToken), cancellationToken);
             await db.WriteAsync(() => db.GatewayContacts.Where(row => row.Server == name).ExecuteDeleteAsync(cancellationToken), cancellationToken);
+            await db.WriteAsync(() => db.UpstreamRegistrations.Where(row => row.Server == name).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         }
 
         await signals.SendAsync(db, ServersFeed.Signal);

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -86,7 +87,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
             if (response.IsSuccessStatusCode && Text(root, "access_token") is { Length: > 0 } token && UpstreamCredentials.IsHeaderValue(token) &&
                 string.Equals(Text(root, "token_type"), TokenTypes.Bearer, StringComparison.OrdinalIgnoreCase))
             {
-                var lifetime = root.TryGetProperty("expires_in", out var seconds) && seconds.ValueKind == JsonValueKind.Number && seconds.TryGetInt32(out var number) && number > 0 ? TimeSpan.FromSeconds(number) : UsualLifetime;
+                var lifetime = Authority.Lifetime(root) ?? UsualLifetime;
                 return new Exchanged(token, time.GetUtcNow() + lifetime - (lifetime > 2 * Margin ? Margin : TimeSpan.Zero));
             }
 

@@ -52,7 +52,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         return isTaken ? LinkAnswer.Taken : LinkAnswer.Declined;
     }
 
-    public async Task AnswerAsync(HttpContext context, FrontedServer server, FrontedRules rules, McpCall call, VerifiedCaller caller, LinkAnswer before)
+    public async Task AnswerAsync(HttpContext context, FrontedServer server, FrontedRules rules, McpCall call, VerifiedCaller caller, LinkAnswer before, string? scope)
     {
         if (!HttpMethods.IsPost(context.Request.Method))
         {
@@ -68,6 +68,12 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         }
 
         var isModern = IsModern(call);
+        if (scope is not null)
+        {
+            await AskAsync(context, server, call, caller, before, scope, isModern); // the server is there, and would have answered itself
+            return;
+        }
+
         switch (call.Method)
         {
             case McpMethods.Initialize:
@@ -99,7 +105,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
                 await WriteListAsync(context, server, rules, call, caller, isModern);
                 break;
             default:
-                await AskAsync(context, server, call, caller, before, isModern);
+                await AskAsync(context, server, call, caller, before, scope: null, isModern);
                 break;
         }
     }
@@ -110,10 +116,11 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = $"Your account at {server.DisplayName} is connected. List the tools again, or begin a new conversation: they are those of {server.DisplayName} now." }),
     }, IsModern(call)));
 
-    private async Task AskAsync(HttpContext context, FrontedServer server, McpCall call, VerifiedCaller caller, LinkAnswer before, bool isModern)
+    private async Task AskAsync(HttpContext context, FrontedServer server, McpCall call, VerifiedCaller caller, LinkAnswer before, string? scope, bool isModern)
     {
-        var link = links.For(server.Name, caller.Subject);
-        var elicitation = new JsonObject { ["mode"] = "url", ["elicitationId"] = Guid.NewGuid().ToString("N"), ["url"] = link, ["message"] = $"{server.DisplayName} needs your own account there. Connect it, then try again." };
+        var link = links.For(server.Name, caller.Subject, scope);
+        var says = scope is null ? Say(server, link) : $"{server.DisplayName} needs more than you have allowed there ({scope}). Open this address in a browser to connect your account with it, then try again: {link}";
+        var elicitation = new JsonObject { ["mode"] = "url", ["elicitationId"] = Guid.NewGuid().ToString("N"), ["url"] = link, ["message"] = scope is null ? $"{server.DisplayName} needs your own account there. Connect it, then try again." : $"{server.DisplayName} needs more than you have allowed there ({scope}). Connect your account with it, then try again." };
         var asks = Asking.Contains(call.Method);
         if (asks && isModern && Elicits(context) && before != LinkAnswer.Declined)
         {
@@ -126,7 +133,7 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         }
         else if (asks && !isModern && context.Request.Headers["MCP-Protocol-Version"] == Initialized[0])
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status200OK, UrlElicitationRequired, Say(server, link), call.Id, writer =>
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status200OK, UrlElicitationRequired, says, call.Id, writer =>
             {
                 writer.WritePropertyName("data");
                 new JsonObject { ["elicitations"] = new JsonArray(elicitation) }.WriteTo(writer);
@@ -136,13 +143,13 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         {
             await WriteAsync(context, call, Complete(new JsonObject
             {
-                ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = Say(server, link) }),
+                ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = says }),
                 ["isError"] = true,
             }, isModern));
         }
         else
         {
-            await JsonRpcError.WriteAsync(context, StatusCodes.Status200OK, Failed, Say(server, link), call.Id);
+            await JsonRpcError.WriteAsync(context, StatusCodes.Status200OK, Failed, says, call.Id);
         }
     }
 

@@ -115,7 +115,7 @@ internal sealed partial class UpstreamConnection : IDisposable
     private static PartitionedRateLimiter<string> Partitioned(Func<string, string> key, int places) => PartitionedRateLimiter.Create<string, string>(
         caller => RateLimitPartition.GetConcurrencyLimiter(key(caller), _ => new ConcurrencyLimiterOptions { PermitLimit = places, QueueLimit = 0 }));
 
-    /// <summary>Connections to it that go through no breaker.</summary>
+    /// <summary>Connections that go through no breaker.</summary>
     public static SocketsHttpHandler CreateHandler() => new()
     {
         // What it answers is for our caller to read, and not for us to follow, keep or unpack.

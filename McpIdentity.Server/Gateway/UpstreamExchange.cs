@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Sessions;
+using McpIdentity.Server.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -28,6 +29,8 @@ internal sealed class UpstreamExchange(
     // Mcp-Param-* repeats parameters that a tool declares (MCP 2026-07-28, transports).
     private const string Parameter = "Mcp-Param-";
 
+    private const int MaxWanted = 400;
+
     private static readonly string[] GoOn = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Last-Event-ID", "Accept-Language"];
     private static readonly string[] ComeBack = ["MCP-Protocol-Version", "Retry-After", "Allow"];
 
@@ -45,6 +48,9 @@ internal sealed class UpstreamExchange(
 
     /// <summary>Whether it stopped within its answer for longer than it may.</summary>
     public bool HasStopped { get; private set; }
+
+    /// <summary>The scopes that the token lacks for this call, as the server says; null where it does not.</summary>
+    public string? Wanted { get; private set; }
 
     /// <summary>What is wrong with what it answered, after its name; null: nothing.</summary>
     public string? Flaw { get; private set; }
@@ -99,6 +105,7 @@ internal sealed class UpstreamExchange(
         Status = proxyResponse.StatusCode;
         httpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
         Flaw = FlawOf(proxyResponse);
+        Wanted = WantedBy(proxyResponse);
         if (Flaw is not null)
         {
             return false;
@@ -184,6 +191,11 @@ internal sealed class UpstreamExchange(
             _ => $"it answered {(int)answer.StatusCode} with {type ?? "nothing"}, which is neither {Json} nor {EventStream}",
         };
     }
+
+    // RFC 6750 §3.1. What would make a link too long to be followed is left to whoever runs this server.
+    private static string? WantedBy(HttpResponseMessage answer) => answer.StatusCode != HttpStatusCode.Forbidden ? null
+        : Challenges.In(answer.Headers).Where(challenge => challenge.GetValueOrDefault("error") == "insufficient_scope").Select(challenge => string.Join(' ', Challenges.ScopesOf(challenge.GetValueOrDefault("scope"))))
+            .FirstOrDefault(scope => scope.Length is > 0 and <= MaxWanted);
 
     private bool IsTooLong(HttpResponseMessage answer) => answer.Content.Headers.ContentLength > server.Options.MaxAnswerBytes;
 

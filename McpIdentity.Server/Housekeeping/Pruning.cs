@@ -15,7 +15,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     private const int BatchSize = 500;
     private const int BatchesPerLine = 20;
     private const string TooMany = "unused registrations beyond the limit";
-    private const string Lost = "records of sign-ins at providers";
+    private const string Lost = "records of sign-ins at providers and of accounts being connected";
 
     // Of sign-ins at providers, as many as a busy hour leaves; with more it is a flood.
     private const int MaxLost = 1000;

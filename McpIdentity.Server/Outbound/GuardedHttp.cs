@@ -46,16 +46,17 @@ internal sealed class GuardedHttp : IDisposable
     public async Task<GuardedAnswer> GetAsync(Uri url, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Accept = { new MediaTypeWithQualityHeaderValue("application/json") } } };
-        var answer = await SendAsync(request, Timeout, cancellationToken);
+        var answer = await SendAsync(request, Timeout, readsBody: true, cancellationToken);
         return answer.Status == HttpStatusCode.OK ? answer : throw new GuardedHttpException($"{url.IdnHost} answered with status {(int)answer.Status}, and not 200");
     }
 
     /// <param name="request">To an https URL, or to any where the operator has named it.</param>
     /// <param name="within">For the whole of it.</param>
+    /// <param name="readsBody">Whether more than what stands before the body is wanted.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The answer, of any status.</returns>
     /// <inheritdoc cref="GetAsync" path="/exception"/>
-    public async Task<GuardedAnswer> SendAsync(HttpRequestMessage request, TimeSpan within, CancellationToken cancellationToken)
+    public async Task<GuardedAnswer> SendAsync(HttpRequestMessage request, TimeSpan within, bool readsBody, CancellationToken cancellationToken)
     {
         var url = request.RequestUri!;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -63,17 +64,17 @@ internal sealed class GuardedHttp : IDisposable
         try
         {
             using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token);
-            if (response.Content.Headers.ContentEncoding.Count > 0)
+            if (readsBody && response.Content.Headers.ContentEncoding.Count > 0)
             {
                 throw new GuardedHttpException($"{url.IdnHost} answered in an encoding that was not asked for");
             }
 
             return new GuardedAnswer(
-                await ReadAsync(response.Content, url, deadline.Token),
+                readsBody ? await ReadAsync(response.Content, url, deadline.Token) : [],
                 response.Headers.CacheControl, response.Headers.Age, response.Headers.Date, response.Content.Headers.Expires)
             {
                 Status = response.StatusCode,
-                Challenges = [.. response.Headers.WwwAuthenticate],
+                Headers = response.Headers,
             };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -82,10 +83,10 @@ internal sealed class GuardedHttp : IDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or SocketException)
         {
-            throw exception as GuardedHttpException ?? exception.InnerException as GuardedHttpException ?? new GuardedHttpException(
-                exception is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError }
+            throw exception as GuardedHttpException ?? exception.InnerException as GuardedHttpException ??
+                (exception is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError }
                     ? NotFound(url.IdnHost)
-                    : $"{url.IdnHost} could not be read ({ReasonOf(exception)})");
+                    : new GuardedHttpException($"{url.IdnHost} could not be read ({ReasonOf(exception)})"));
         }
     }
 
@@ -97,7 +98,7 @@ internal sealed class GuardedHttp : IDisposable
         // All of them: a name that has one address of each kind waits for the other to be chosen.
         if (addresses.Length == 0 || Array.Exists(addresses, address => SpecialUseAddresses.Contain(address) && !allowed.Any(network => network.Contains(address))))
         {
-            throw new GuardedHttpException(NotFound(target.Host));
+            throw NotFound(target.Host);
         }
 
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -124,7 +125,7 @@ internal sealed class GuardedHttp : IDisposable
     }
 
     // One answer for both: which names exist within our network is nobody's to find out.
-    private static string NotFound(string host) => $"{host} is not to be found on the public internet";
+    private static GuardedHttpException NotFound(string host) => new($"{host} is not to be found on the public internet") { IsNotPublic = true };
 
     // The kind of failure and no more: a message may quote what the other side sent.
     private static string ReasonOf(Exception exception) => exception switch
@@ -145,10 +146,13 @@ internal sealed record GuardedAnswer(byte[] Body, CacheControlHeaderValue? Cache
 {
     public HttpStatusCode Status { get; init; } = HttpStatusCode.OK;
 
-    /// <summary>What it asks to be shown (RFC 9110 §11.6.1).</summary>
-    public IReadOnlyList<AuthenticationHeaderValue> Challenges { get; init; } = [];
+    public required HttpResponseHeaders Headers { get; init; }
 }
 
 /// <summary>A URL that could not be read, or must not be.</summary>
 /// <param name="message">Why, as the second half of a sentence.</param>
-internal sealed class GuardedHttpException(string message) : HttpRequestException(message);
+internal sealed class GuardedHttpException(string message) : HttpRequestException(message)
+{
+    /// <summary>It has no address on the public internet, or none at all.</summary>
+    public bool IsNotPublic { get; init; }
+}

@@ -143,27 +143,43 @@ internal sealed class UpstreamOptions
     /// </summary>
     public string? ClientId { get; set; }
 
-    /// <summary>Its secret, shown by <c>client_secret_basic</c>, or by <c>client_secret_post</c> where only that is taken; absent for a public client.</summary>
+    /// <summary>
+    /// Its secret, shown by <c>client_secret_basic</c>, or with <see cref="UpstreamAuth.OAuth"/> by <c>client_secret_post</c> where the authorization server takes only that; absent for a
+    /// public client.
+    /// </summary>
     [Secret]
     public string? ClientSecret { get; set; }
 
     /// <summary>
-    /// With <see cref="UpstreamAuth.OAuth"/>: the issuer of the authorization server, word for word, at which <see cref="ClientId"/> was registered; no other gets
-    /// to see it. Absent without a <see cref="ClientId"/>, the first that the server's own metadata names.
+    /// The scopes that are asked for, separated by spaces. Absent, with <see cref="UpstreamAuth.TokenExchange"/> none are named, and with
+    /// <see cref="UpstreamAuth.OAuth"/> those that the server's 401 or its metadata names, and <c>offline_access</c> where the authorization server has it. What a server asks for
+    /// beside them by 403 <c>insufficient_scope</c>, its person is asked to allow.
+    /// </summary>
+    public string? Scope { get; set; }
+
+    /// <summary>
+    /// With <see cref="UpstreamAuth.OAuth"/>: the authorization server, as its metadata says it (<c>issuer</c>), word for word. People are sent to no other, whatever the server comes to name,
+    /// and a <see cref="ClientId"/> needs it: no other gets to see the client's secret. Absent, the first that the server's metadata names.
     /// </summary>
     public string? Issuer { get; set; }
 
     /// <summary>
-    /// With <see cref="UpstreamAuth.OAuth"/>: the server is within a network of the operator's own, and so may its authorization server be, at an address of a private network and
-    /// with plain http. On loopback it is so without saying.
+    /// With <see cref="UpstreamAuth.OAuth"/>: what the authorization server is told that the tokens are for (<c>resource</c>, RFC 8707), where that is not what the server's metadata
+    /// says; empty: nothing.
     /// </summary>
-    public bool IsInternal { get; set; }
+    public string? Resource { get; set; }
 
     /// <summary>
-    /// The scopes that are asked for, separated by spaces. Absent, with <see cref="UpstreamAuth.TokenExchange"/> none are named, and with
-    /// <see cref="UpstreamAuth.OAuth"/> those that the server's own metadata names.
+    /// With <see cref="UpstreamAuth.OAuth"/>: parameters that the authorization server knows beside those of OAuth, such as <c>"access_type": "offline"</c> of Google; people are sent
+    /// there with them.
     /// </summary>
-    public string? Scope { get; set; }
+    public IDictionary<string, string> AuthorizationParameters { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>
+    /// With <see cref="UpstreamAuth.OAuth"/>: networks such as <c>10.1.2.0/24</c> in which its authorization server may be, although their addresses are not public; those of
+    /// <c>OAuth:ClientDocuments:AllowedNetworks</c> count too. A server on loopback may have one there without saying.
+    /// </summary>
+    public IList<string> AllowedNetworks { get; } = [];
 }
 
 /// <summary>What a server behind this one is given.</summary>

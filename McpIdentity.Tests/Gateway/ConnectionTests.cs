@@ -72,22 +72,6 @@ internal sealed class ConnectionTests
         Assert.That(authority.Registrations, Has.Count.EqualTo(kind == "dynamic" ? 1 : 0));
     }
 
-    // RFC 9700 §4.4: a client is known to one authorization server, and its secret is no other's.
-    [Test]
-    public async Task The_secret_of_the_configuration_goes_to_no_other_authorization_server()
-    {
-        await using var notes = await ConnectionScene.AddAsync(_server, authority => new JsonObject { ["ClientId"] = "ours", ["ClientSecret"] = "a secret", ["Issuer"] = authority.Issuer });
-        await using var other = await StandInAuthority.StartAsync();
-        notes.Authority.Trusts = other.Issuer;
-        using var alice = new Person(_server);
-        await notes.TokenForAsync(alice);
-
-        var answer = await alice.Browser.SubmitAsync(await alice.Browser.GetAsync(notes.Page), button: "connect");
-
-        Assert.That((answer.Status, answer.Text().Contains("was not connected", StringComparison.Ordinal)), Is.EqualTo((HttpStatusCode.BadGateway, true)), answer.Text());
-        Assert.That((other.Authorizations.Count, other.TokenRequests.Count), Is.EqualTo((0, 0)));
-    }
-
     // RFC 9700 §4.4.2.2: who brings the answer of one authorization server as another's is refused by the address that it comes to.
     [Test]
     public async Task The_answer_of_one_server_is_not_taken_for_another_s()
@@ -253,7 +237,7 @@ internal sealed class ConnectionTests
         Assert.That((page.Text().Contains("is connected", StringComparison.Ordinal), notes.Authority.TokenRequests.Count), Is.EqualTo((isTaken, isTaken ? 1 : 0)), page.Text());
     }
 
-    [TestCase("issuer", "https://other.example"), TestCase("code_challenge_methods_supported", null), TestCase("token_endpoint", "http://169.254.169.254/token"), TestCase("authorization_endpoint", null)]
+    [TestCase("issuer", "https://other.example"), TestCase("code_challenge_methods_supported", null), TestCase("token_endpoint", "https://169.254.169.254/token"), TestCase("authorization_endpoint", null)]
     public async Task Metadata_that_is_not_right_sends_nobody_anywhere(string member, string? value)
     {
         await using var notes = await ConnectionScene.AddAsync(_server);
@@ -273,13 +257,15 @@ internal sealed class ConnectionTests
     {
         await using var authority = await StandInAuthority.StartAsync();
         var http = _server.Services.GetRequiredService<AuthorityHttp>();
-        var (inside, elsewhere) = (new ConnectableServer("a", "A", new Uri("http://localhost:1/mcp"), new UpstreamOptions()), new ConnectableServer("b", "B", new Uri("http://notes.example/mcp"), new UpstreamOptions()));
-        Assert.That((elsewhere with { Upstream = new UpstreamOptions { IsInternal = true } }).IsInside, Is.True, "where the operator says so");
+        var (inside, elsewhere) = (new ConnectableServer("a", "A", new Uri("http://localhost:1/mcp"), new UpstreamOptions()), new ConnectableServer("b", "B", new Uri("https://notes.example/mcp"), new UpstreamOptions()));
+        var named = new ConnectableServer("c", "C", elsewhere.Url, new UpstreamOptions { AllowedNetworks = { "127.0.0.0/30" } });
         var metadata = new Uri(authority.Origin + "/.well-known/oauth-authorization-server/login");
 
         Assert.That(await http.GetAsync(inside, metadata, default), Is.Not.Null);
+        Assert.That(await http.GetAsync(named, metadata, default), Is.Not.Null, "where the operator says so");
         var refused = await Assert.ThrowsAsync<AuthorityException>(() => http.GetAsync(elsewhere, metadata, default));
-        Assert.That(refused!.Message, Does.Contain("127.0.0.1"));
+        Assert.That(refused!.Message, Does.Contain("127.0.0.1").And.Contain("Upstream:AllowedNetworks"));
+        Assert.That((AuthorityHttp.IsAllowed(inside, "http://10.0.0.5/login", out _), AuthorityHttp.IsAllowed(named, authority.Issuer, out _)), Is.EqualTo((false, false)), "in clear on this computer alone");
         Assert.That((AuthorityHttp.IsAllowed(inside, authority.Issuer, out _), AuthorityHttp.IsAllowed(elsewhere, authority.Issuer, out _), AuthorityHttp.IsAllowed(elsewhere, "https://notes.example/login", out _)), Is.EqualTo((true, false, true)));
     }
 

@@ -32,7 +32,7 @@ internal sealed class TokenExchangeTests
             }
 
             var shown = new JsonWebToken(form["subject_token"].FirstOrDefault() ?? form["assertion"].ToString());
-            await context.Response.WriteAsJsonAsync(new { access_token = $"theirs-{shown.Subject}-{forms.Count}", token_type = "bearer", expires_in = 600 });
+            await context.Response.WriteAsJsonAsync(new { access_token = $"theirs-{shown.Subject}-{forms.Count}", token_type = "bearer", expires_in = grant == "JwtBearer" ? (object)"600" : 600 });
         });
         await using var server = await TestServer.StartAsync(GatewayScene.Open(
             upstream.Url, "Gateway:Servers:notes:Upstream:Auth=TokenExchange", $"Gateway:Servers:notes:Upstream:TokenEndpoint={authority.Url}", $"Gateway:Servers:notes:Upstream:Grant={grant}",
@@ -70,7 +70,9 @@ internal sealed class TokenExchangeTests
         refuseNext = true;
         Assert.That((await server.CallerOf("notes").CallToolAsync("any", alice)).Status, Is.EqualTo(502));
         Assert.That((await server.CallerOf("notes").CallToolAsync("any", alice)).Text, Does.EndWith("-3"));
-        server.Clock.Advance(TimeSpan.FromMinutes(11));
+        server.Clock.Advance(TimeSpan.FromMinutes(6));
+        Assert.That((await server.CallerOf("notes").CallToolAsync("any", alice)).Text, Does.EndWith("-3"), "a lifetime in a string is one too (RFC 6749 §5.1)");
+        server.Clock.Advance(TimeSpan.FromMinutes(5));
         Assert.That((await server.CallerOf("notes").CallToolAsync("any", alice)).Text, Does.EndWith("-4"));
     }
 

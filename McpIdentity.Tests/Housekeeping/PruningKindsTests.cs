@@ -12,7 +12,7 @@ namespace McpIdentity.Tests.Housekeeping;
 [Parallelizable(ParallelScope.All)]
 internal sealed class PruningKindsTests
 {
-    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "records of sign-ins at providers", "expired revocations", "expired client assertions", "retired signing keys"];
+    private static readonly string[] WhatIsOver = ["expired sign-in sessions", "records of sign-ins at providers and of accounts being connected", "expired revocations", "expired client assertions", "retired signing keys"];
 
     [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
     public async Task Exactly_what_is_over_is_counted_and_then_deleted(string provider)
