@@ -137,6 +137,8 @@ internal static class Program
             await app.Services.TryStepAsync(step, cancellationToken);
         }
 
+        app.Services.LimitConnections();
+
         return applied;
     }
 }

@@ -17,9 +17,11 @@ internal sealed partial class LimitedConnections(
     private static readonly TimeSpan SaidEvery = TimeSpan.FromMinutes(1);
 
     private readonly SocketTransportFactory _sockets = new(sockets, loggers);
-    private readonly long _limit = kestrel.Value.Limits.MaxConcurrentConnections ?? long.MaxValue;
     private long _open;
     private long _said = -1;
+
+    // Asked anew: it is known when the stored servers are, and Kestrel is made before.
+    private long Limit => kestrel.Value.Limits.MaxConcurrentConnections ?? long.MaxValue;
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
@@ -28,7 +30,7 @@ internal sealed partial class LimitedConnections(
 
     private bool TryTake(ConnectionContext connection)
     {
-        if (Interlocked.Increment(ref _open) <= _limit)
+        if (Interlocked.Increment(ref _open) <= Limit)
         {
             connection.ConnectionClosed.Register(() => Interlocked.Decrement(ref _open));
             return true;
@@ -38,7 +40,7 @@ internal sealed partial class LimitedConnections(
         var (now, said) = (time.GetTimestamp(), Interlocked.Read(ref _said));
         if ((said < 0 || time.GetElapsedTime(said, now) >= SaidEvery) && Interlocked.CompareExchange(ref _said, now, said) == said)
         {
-            Full(_limit);
+            Full(Limit);
         }
 
         return false;

@@ -3,6 +3,7 @@ using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Hosting;
 
@@ -23,9 +24,6 @@ internal static class Listening
             // Our own pages carry a whole authorization request in their address.
             kestrel.Limits.MaxRequestLineSize = 16 * 1024;
         });
-        // Asked when Kestrel starts, which is after the stored servers are known.
-        builder.Services.AddOptions<KestrelServerOptions>().Configure<ProtectedResources>((kestrel, resources) =>
-            kestrel.Limits.MaxConcurrentConnections = builder.Configuration.GetValue<long?>("Kestrel:Limits:MaxConcurrentConnections") ?? ConnectionLimit.Connections(resources.AreFronted));
         builder.Services.AddOptions<KestrelServerOptions>().Configure<ILogger<RenewedCertificate>>((kestrel, logger) => ShowRenewedCertificates(kestrel, builder, logger));
 
         if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
@@ -35,6 +33,11 @@ internal static class Listening
             builder.WebHost.UseUrls($"{Scheme(builder.Configuration)}://{host}:{server.Port}");
         }
     }
+
+    /// <summary>How many connections may be open, once it is known whether servers stand behind this one: a stream to one needs another.</summary>
+    public static void LimitConnections(this IServiceProvider services) =>
+        services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MaxConcurrentConnections =
+            services.GetRequiredService<IConfiguration>().GetValue<long?>("Kestrel:Limits:MaxConcurrentConnections") ?? ConnectionLimit.Connections(services.GetRequiredService<ProtectedResources>().AreFronted);
 
     private static void ShowRenewedCertificates(KestrelServerOptions kestrel, WebApplicationBuilder builder, ILogger<RenewedCertificate> logger)
     {

@@ -81,6 +81,7 @@ internal sealed class GatewayAuditTests
             var result = what switch { "error" => """ "error":{"code":-32602,"message":"no"}""", "fails" => """ "result":{"isError":true,"content":[]}""", _ => """ "result":{"content":[]}""" };
             await context.Response.WriteAsync($$"""{"jsonrpc":"2.0","id":7,{{result}} }""");
         });
+        await File.WriteAllTextAsync(folder.File("key"), "theirs");
         var expected = new List<(string Server, string What, string Event, string Result, string? Reason)>();
         await using (var server = await TestServer.StartAsync(
         [
@@ -92,6 +93,7 @@ internal sealed class GatewayAuditTests
             .. new[] { "notes", "limited", "busy", "fails", "dead", "secret" }.Select(name => $"Gateway:Servers:{name}:Url={upstream.Url}"),
         ]))
         {
+            File.Delete(folder.File("key"));
             using var alice = new Person(server);
             var tokens = new Dictionary<string, string>();
             foreach (var name in (string[])["limited", "busy", "fails", "dead", "secret"])
