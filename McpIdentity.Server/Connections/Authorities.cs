@@ -49,7 +49,7 @@ internal sealed partial class Authorities(AuthorityHttp http, TimeProvider time)
             throw new AuthorityException($"its metadata does not name the authorization server of Upstream:Issuer, {only}, but {(named.Count == 0 ? "none" : string.Join(", ", named))}");
         }
 
-        if ((server.Upstream.Issuer ?? named.FirstOrDefault()) is not { } issuer || !AuthorityHttp.IsAllowed(server, issuer, out var address))
+        if ((server.Upstream.Issuer ?? (named.Count > 0 ? named[0] : null)) is not { } issuer || !AuthorityHttp.IsAllowed(server, issuer, out var address))
         {
             throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL, or one of a private network where Upstream:IsInternal says so");
         }
