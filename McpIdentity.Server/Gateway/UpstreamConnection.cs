@@ -16,18 +16,16 @@ internal sealed partial class UpstreamConnection : IDisposable
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
     private readonly CircuitBreakerStateProvider _breaker = new();
-    private readonly PartitionedRateLimiter<string> _calls;
-    private readonly PartitionedRateLimiter<string> _streams;
-    private readonly PartitionedRateLimiter<string> _allCalls;
-    private readonly PartitionedRateLimiter<string> _allStreams;
+    private readonly Places _calls;
+    private readonly Places _streams;
     private readonly TimeSpan _timeout;
     private ITimer? _ending;
 
     public UpstreamConnection(FrontedServer server, TimeProvider time, ILogger<UpstreamConnection> logger)
     {
         _timeout = server.Options.Timeout;
-        (_calls, _allCalls) = Places(server.Options.MaxConcurrentCalls, server.Options.MaxCallsPerCaller);
-        (_streams, _allStreams) = Places(server.Options.MaxConcurrentStreams, server.Options.MaxStreamsPerCaller);
+        _calls = new Places(server.Options.MaxConcurrentCalls, server.Options.MaxCallsPerCaller);
+        _streams = new Places(server.Options.MaxConcurrentStreams, server.Options.MaxStreamsPerCaller);
         var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -83,16 +81,16 @@ internal sealed partial class UpstreamConnection : IDisposable
     public DateTimeOffset? BrokenAt { get; private set; }
 
     /// <summary>How many calls more it is given at once.</summary>
-    public long FreeCalls => _allCalls.GetStatistics("")!.CurrentAvailablePermits;
+    public long FreeCalls => _calls.Free;
 
     /// <summary>How many streams more.</summary>
-    public long FreeStreams => _allStreams.GetStatistics("")!.CurrentAvailablePermits;
+    public long FreeStreams => _streams.Free;
 
     /// <summary>A place among the calls or streams under way, to be given back; <see cref="RateLimitLease.IsAcquired"/> says whether there was one.</summary>
     /// <param name="isStream">Whether it waits for news.</param>
     /// <param name="caller">Whose it is: nobody takes all places.</param>
     /// <exception cref="ObjectDisposedException">The server is gone.</exception>
-    public RateLimitLease Enter(bool isStream, string caller) => (isStream ? _streams : _calls).AttemptAcquire(caller);
+    public RateLimitLease Enter(bool isStream, string caller) => (isStream ? _streams : _calls).Enter(caller);
 
     /// <summary>The server is gone, or is another now: calls under way have the time that any call has, then their connections are closed.</summary>
     public void DisposeAfterCalls(TimeProvider time) => _ending = time.CreateTimer(_ => Dispose(), null, _timeout, Timeout.InfiniteTimeSpan);
@@ -105,15 +103,6 @@ internal sealed partial class UpstreamConnection : IDisposable
         _calls.Dispose();
         _streams.Dispose();
     }
-
-    private static (PartitionedRateLimiter<string> Of, PartitionedRateLimiter<string> All) Places(int all, int ofOne)
-    {
-        var total = Partitioned(_ => "", all);
-        return (PartitionedRateLimiter.CreateChained(total, Partitioned(caller => caller, ofOne)), total);
-    }
-
-    private static PartitionedRateLimiter<string> Partitioned(Func<string, string> key, int places) => PartitionedRateLimiter.Create<string, string>(
-        caller => RateLimitPartition.GetConcurrencyLimiter(key(caller), _ => new ConcurrencyLimiterOptions { PermitLimit = places, QueueLimit = 0 }));
 
     /// <summary>Connections that go through no breaker.</summary>
     public static SocketsHttpHandler CreateHandler() => new()
@@ -135,4 +124,33 @@ internal sealed partial class UpstreamConnection : IDisposable
 
     [LoggerMessage(5002, LogLevel.Information, "The MCP server '{Server}' answers again.")]
     private static partial void Mended(ILogger logger, string server);
+
+    /// <summary>So many at once, and of one caller so many among them.</summary>
+    private sealed class Places : IDisposable
+    {
+        private readonly PartitionedRateLimiter<string> _all;
+        private readonly PartitionedRateLimiter<string> _ofOne;
+        private readonly PartitionedRateLimiter<string> _both;
+
+        public Places(int all, int ofOne)
+        {
+            (_all, _ofOne) = (Limited(_ => "", all), Limited(caller => caller, ofOne));
+            _both = PartitionedRateLimiter.CreateChained(_all, _ofOne);
+        }
+
+        public long Free => _all.GetStatistics("")!.CurrentAvailablePermits;
+
+        public RateLimitLease Enter(string caller) => _both.AttemptAcquire(caller);
+
+        // What is chained is not disposed with the chain, and each keeps a timer.
+        public void Dispose()
+        {
+            _both.Dispose();
+            _all.Dispose();
+            _ofOne.Dispose();
+        }
+
+        private static PartitionedRateLimiter<string> Limited(Func<string, string> key, int places) => PartitionedRateLimiter.Create<string, string>(
+            caller => RateLimitPartition.GetConcurrencyLimiter(key(caller), _ => new ConcurrencyLimiterOptions { PermitLimit = places, QueueLimit = 0 }));
+    }
 }
