@@ -116,7 +116,7 @@ internal sealed class GatewayAuditTests
             await CallAsync("notes", "needs-more", "scope_denied", "failure", "missing scope notes:write");
             await CallAsync("notes", "asked-for", "tool_denied", "failure", "The person did not leave this tool to the client");
             await CallAsync("notes", "", "mcp_auth_failure", "failure", "The parameters are not those of the method");
-            await CallAsync("notes", "no-token", "mcp_auth_failure", "failure", "Authentication required", token: " ");
+            await CallAsync("notes", "bad-token", "mcp_auth_failure", "failure", "Malformed token", token: "not-a-token");
             await CallAsync("notes", "broken", "gateway_call", "warning", "upstream_answer");
             await CallAsync("fails", "hangs-up", "gateway_call", "warning", "upstream_unreachable");
             await CallAsync("secret", "unread", "gateway_call", "warning", "upstream_credential");
@@ -166,8 +166,8 @@ internal sealed class GatewayAuditTests
             foreach (var line in lines)
             {
                 Assert.That(line.Text("trace_id"), Is.Not.Empty);
-                Assert.That(line.Text("subject") is null, Is.EqualTo(line.Text("tool") == "no-token"), line.ToString());
-                Assert.That(line.Text("client_id") is null, Is.EqualTo(line.Text("tool") == "no-token"), line.ToString());
+                Assert.That(line.Text("subject") is null, Is.EqualTo(line.Text("tool") == "bad-token"), line.ToString());
+                Assert.That(line.Text("client_id") is null, Is.EqualTo(line.Text("tool") == "bad-token"), line.ToString());
                 Assert.That(line.TryGetProperty("milliseconds", out _), Is.EqualTo(line.Text("event") == "gateway_call"), line.ToString());
             }
 
