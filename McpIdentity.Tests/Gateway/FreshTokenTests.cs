@@ -21,6 +21,7 @@ internal sealed class FreshTokenTests
         string[] settings = [.. ConnectionScene.Settings, $"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"];
         _one = await TestServer.StartAsync(settings);
         _two = await TestServer.StartAsync([.. settings, $"Server:PublicBaseUrl={_one.BaseUrl}"]);
+        await NodeSignals.HearEachOtherAsync(_one, _two);
     }
 
     [OneTimeTearDown]
