@@ -83,6 +83,9 @@ internal sealed class StandInAuthority : IAsyncDisposable
     /// <summary>What the next requests to the token endpoint are refused with; null: nothing.</summary>
     public string? Refuses { get; set; }
 
+    /// <summary>With which status that is; null: with the usual one.</summary>
+    public int? RefusesWith { get; set; }
+
     /// <summary>What the person says there when they are asked: no.</summary>
     public bool Denies { get; set; }
 
@@ -318,7 +321,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
         if (error is not null)
         {
-            context.Response.StatusCode = error switch { "server_error" => 500, "invalid_client" => 401, _ => 400 };
+            context.Response.StatusCode = RefusesWith ?? error switch { "server_error" => 500, "invalid_client" => 401, _ => 400 };
             await context.Response.WriteAsJsonAsync(new { error });
             return;
         }
