@@ -11,7 +11,7 @@ namespace McpIdentity.Tests.Gateway;
 [Parallelizable(ParallelScope.All)]
 internal sealed partial class GatewayGuideTests
 {
-    private static readonly string[] Examples = [.. Example().Matches(File.ReadAllText(Repository.PathOf("docs", "gateway.md"))).Select(match => match.Groups[1].Value)];
+    private static readonly string[] Examples = [.. Example().Matches(File.ReadAllText(Repository.PathOf("docs/gateway.md"))).Select(match => match.Groups[1].Value)];
 
     [Test]
     public async Task Every_example_is_one_that_a_server_starts_with()

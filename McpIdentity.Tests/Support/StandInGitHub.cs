@@ -146,7 +146,7 @@ internal sealed class StandInGitHub : IAsyncDisposable
             return;
         }
 
-        object result = call["method"]!.ToString() switch
+        object? result = call["method"]!.ToString() switch
         {
             "initialize" => new { protocolVersion = "2025-11-25", capabilities = new { tools = new { } }, serverInfo = new { name = "github-mcp-server", version = "stand-in" } },
             "tools/list" => new
@@ -159,8 +159,11 @@ internal sealed class StandInGitHub : IAsyncDisposable
                     annotations = new { readOnlyHint = tool.Value.Reads, destructiveHint = tool.Value.Destroys },
                 }),
             },
-            _ => new { content = new[] { new { type = "text", text = $"{call["params"]!["name"]} by {account}" } } },
+            "tools/call" => new { content = new[] { new { type = "text", text = $"{call["params"]!["name"]} by {account}" } } },
+            _ => null,
         };
-        await context.Response.WriteAsJsonAsync(new { jsonrpc = "2.0", id = call["id"], result });
+        await context.Response.WriteAsJsonAsync<object>(result is null
+            ? new { jsonrpc = "2.0", id = call["id"], error = new { code = -32601, message = "Method not found" } }
+            : new { jsonrpc = "2.0", id = call["id"], result });
     }
 }
