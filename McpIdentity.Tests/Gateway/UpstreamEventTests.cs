@@ -113,7 +113,8 @@ internal sealed class UpstreamEventTests
     {
         var name = Begin(context => context.Response.WriteAsync($"data: {Open}\n\n"));
 
-        using var stream = await OpenAsync("notes", name, "subscriptions/listen", null, $$"""{"notifications":{"resourceSubscriptions":[{{string.Join(',', Enumerable.Range(0, count).Select(i => $"\"notes://open/{i}\""))}}]}}""");
+        var addresses = string.Join(',', Enumerable.Range(0, count).Select(i => $"\"notes://open/{i}\""));
+        using var stream = await OpenAsync("notes", name, "subscriptions/listen", null, """{"notifications":{"resourceSubscriptions":[""" + addresses + "]}}");
 
         Assert.That((int)stream.StatusCode, Is.EqualTo(status));
     }
