@@ -37,7 +37,11 @@ internal sealed class Connecting(
         var (handle, verifier) = (NewSecret(), NewSecret());
         var scope = string.Join(' ', await ScopesAsync(server, authority, person, more, cancellationToken)) is { Length: > 0 } words ? words : null;
         var pending = new PendingConnection(
-            server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client) { Request = request, Scope = scope };
+            server.Name, person.UserId, person.SessionId, verifier, authority.Issuer, authority.Resource, clients.RedirectUriOf(server.Name), authority.SaysIssuer, client)
+        {
+            Request = request,
+            Scope = scope,
+        };
         db.UpstreamStates.Add(new UpstreamState
         {
             Id = IdOf(handle),
