@@ -208,7 +208,6 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             connection.Property(c => c.UserId).HasMaxLength(Lengths.Id);
             connection.Property(c => c.Server).HasMaxLength(Lengths.Id);
             connection.Property(c => c.Scope).HasMaxLength(Lengths.ClientId);
-            connection.Property(c => c.Account).HasMaxLength(Lengths.Text);
         });
 
         modelBuilder.Entity<UpstreamRegistration>(registration =>

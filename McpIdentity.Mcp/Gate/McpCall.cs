@@ -15,6 +15,9 @@ internal sealed class McpCall
     public const int InvalidParams = -32602;
     public const string VersionMember = "io.modelcontextprotocol/protocolVersion";
 
+    // Each is judged.
+    private const int MaxSubscriptions = 1000;
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     private static readonly string[] MessageMembers = ["jsonrpc", "id", "method", "params", "result", "error"];
     private static readonly string[] ParamsMembers = ["name", "arguments", "_meta", "uri", "protocolVersion", "ref"];
@@ -45,7 +48,7 @@ internal sealed class McpCall
     /// <summary>Whether <see cref="Reference"/> is a prompt.</summary>
     public bool IsAboutPrompt { get; private init; }
 
-    /// <summary>The resources that <c>subscriptions/listen</c> asks for news of; null where there is something else in their place.</summary>
+    /// <summary>The resources that <c>subscriptions/listen</c> asks for news of; null where there is something else in their place, or there are more than a thousand.</summary>
     public IReadOnlyList<string>? Subscriptions { get; private init; } = [];
 
     /// <summary>What <c>MCP-Protocol-Version</c> repeats since 2026-07-28.</summary>
@@ -192,7 +195,7 @@ internal sealed class McpCall
         listening.ValueKind != JsonValueKind.Object || !listening.TryGetProperty(ListenMembers[0], out var wanted) || wanted.ValueKind == JsonValueKind.Null ? []
         : wanted.ValueKind != JsonValueKind.Object ? null
         : !wanted.TryGetProperty(ListenMembers[1], out var resources) || resources.ValueKind == JsonValueKind.Null ? []
-        : resources.ValueKind == JsonValueKind.Array && resources.EnumerateArray().All(resource => resource.ValueKind == JsonValueKind.String) ? [.. resources.EnumerateArray().Select(resource => resource.GetString()!)]
+        : resources.ValueKind == JsonValueKind.Array && resources.GetArrayLength() <= MaxSubscriptions && resources.EnumerateArray().All(resource => resource.ValueKind == JsonValueKind.String) ? [.. resources.EnumerateArray().Select(resource => resource.GetString()!)]
         : null;
 
     private static JsonElement Member(JsonElement element, string name, JsonValueKind kind) =>

@@ -40,11 +40,13 @@ internal sealed class DisconnectAllModel(ConnectedApps apps, Revocations revocat
             });
         }
 
-        foreach (var server in await vault.EndAsync(Person.UserId, server: null, servers.Find))
+        var ended = await vault.EndAsync(Person.UserId, server: null, servers.Find);
+        foreach (var server in ended.Servers)
         {
             log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = server });
         }
 
+        await ended.RevokedSoonAsync();
         return SeeDone(Paths.Apps, new(Done.Deed.AllDisconnected));
     }
 }

@@ -28,8 +28,9 @@ internal sealed class DisconnectConnectionModel(OwnConnections connections, Vaul
             return Page();
         }
 
-        await vault.EndAsync(Person.UserId, Connection.Name, servers.Find);
+        var ended = await vault.EndAsync(Person.UserId, Connection.Name, servers.Find);
         log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = Connection.Name });
+        await ended.RevokedSoonAsync();
         return SeeDone(Paths.OwnConnections, new(Done.Deed.AccountDisconnected, Connection.DisplayName));
     }
 

@@ -24,10 +24,7 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     // What a page says of a request stays true for so long; after that the request is validated anew before anything is decided.
     private static readonly TimeSpan Freshness = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
-    private static readonly TimeSpan RefusalLifetime = TimeSpan.FromMinutes(5);
-
-    // It outlives the page that asks for an account, while that is fresh, and the way to the account's authorization server and back.
-    private static readonly TimeSpan DecisionLifetime = Freshness + TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan DecisionLifetime = TimeSpan.FromMinutes(5);
 
     // In place of the tools that were chosen.
     private const string Everything = "*";
@@ -72,11 +69,15 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
     /// <param name="request">What was decided on.</param>
     /// <param name="tools">All that there are at its resource (<see cref="ConsentOffers.ToolsAt"/>).</param>
     public string ProtectDecision(ConsentChoice choice, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools) =>
-        _decision.Protect(
-            string.Create(CultureInfo.InvariantCulture,
-                $"{Fingerprint(sessionId, request.Query)} {time.GetUtcNow().UtcTicks} {Places(choice.Scopes, request.Scopes.Split(' '))} {choice.StaysConnected} " +
-                $"{(choice.Tools is { } left ? $"{Fingerprint("", string.Join('\n', tools))}.{Places(left, tools)}" : Everything)}"),
-            DecisionLifetime);
+        CloseDecision(string.Create(CultureInfo.InvariantCulture,
+            $"{Fingerprint(sessionId, request.Query)} {time.GetUtcNow().UtcTicks} {Places(choice.Scopes, request.Scopes.Split(' '))} {choice.StaysConnected} " +
+            $"{(choice.Tools is { } left ? $"{Fingerprint("", string.Join('\n', tools))}.{Places(left, tools)}" : Everything)}"));
+
+    /// <summary>What a decision says, for a page after the consent page, which keeps it in a ticket of its own for as long as that takes.</summary>
+    public string? OpenDecision(string? ticket) => Unprotect(_decision, ticket);
+
+    /// <summary>A decision that was opened, for the way on from that page.</summary>
+    public string CloseDecision(string decision) => _decision.Protect(decision, DecisionLifetime);
 
     /// <returns>Null when there is no decision on exactly this request in this session; else with the moment of it.</returns>
     public (ConsentChoice Choice, DateTimeOffset At)? ReadDecision(string? ticket, string sessionId, PendingAuthorization request, IReadOnlyList<string> tools)
@@ -93,7 +94,7 @@ internal sealed class AuthorizationTickets(IDataProtectionProvider protection, T
 
     /// <summary>Says that nobody could sign in for a request, with the error that its client is told.</summary>
     public string ProtectRefusal(string error, PendingAuthorization pending) =>
-        _refusal.Protect($"{error} {Fingerprint(pending.ClientId, pending.RedirectUri)}", RefusalLifetime);
+        _refusal.Protect($"{error} {Fingerprint(pending.ClientId, pending.RedirectUri)}", DecisionLifetime);
 
     /// <returns>The error, or null when it is no refusal of a request of this client.</returns>
     public string? ReadRefusal(string? ticket, PendingAuthorization pending) =>

@@ -25,8 +25,9 @@ internal static class AuthorizeEndpoint
 
     /// <param name="pending">A request whose person was asked for their account.</param>
     /// <param name="isLater">They do not connect it now.</param>
-    public static string AddressAfterAccount(PendingAuthorization pending, bool isLater) =>
-        (pending.Decision is { } decision ? AddressFor(pending.Query, decision) : Paths.Authorize + pending.Query) + (isLater ? $"&{KnownParameters.AccountLater}=1" : "");
+    /// <param name="tickets">Close what was decided before.</param>
+    public static string AddressAfterAccount(PendingAuthorization pending, bool isLater, AuthorizationTickets tickets) =>
+        (pending.Decision is { } decision ? AddressFor(pending.Query, tickets.CloseDecision(decision)) : Paths.Authorize + pending.Query) + (isLater ? $"&{KnownParameters.AccountLater}=1" : "");
 
     public static void MapAuthorizeEndpoint(this WebApplication app)
     {
@@ -133,7 +134,7 @@ internal static class AuthorizeEndpoint
         if (wasAsked && !request.HasParameter(KnownParameters.AccountLater) && !request.HasPromptValue(PromptValues.None) &&
             await accounts.FindAsync(pending, person, cancellationToken) is { } server)
         {
-            return Results.Redirect(Paths.ConnectFor(server, tickets.Protect(pending with { Decision = (string?)request[KnownParameters.Decision] })));
+            return Results.Redirect(Paths.ConnectFor(server, tickets.Protect(pending with { Decision = tickets.OpenDecision((string?)request[KnownParameters.Decision]) })));
         }
 
         // RFC 6749 §3.3: the person may leave scopes out; the answer's scope says what is left.

@@ -22,7 +22,9 @@ internal static class ConnectionsCommand
         var stored = (await services.GetRequiredService<StoredServers>().ReadAsync(db, CancellationToken.None)).Where(one => one.Problem is null).Select(one => new FrontedServer(one.Name, one.Options!));
         var configured = services.GetRequiredService<Microsoft.Extensions.Options.IOptions<GatewayOptions>>().Value.Servers.Select(one => new FrontedServer(one.Key, one.Value));
         var all = configured.Concat(stored).ToList();
-        return await services.GetRequiredService<Vault>().EndAsync(userId, server, name => all.FirstOrDefault(one => one.Name == name && one.Options.Upstream.Auth == UpstreamAuth.OAuth)?.Connectable);
+        var ended = await services.GetRequiredService<Vault>().EndAsync(userId, server, name => all.FirstOrDefault(one => one.Name == name && one.Options.Upstream.Auth == UpstreamAuth.OAuth)?.Connectable);
+        await ended.Revoking; // it would end with the verb
+        return ended.Servers;
     }
 
     private static Command ForgetClient()

@@ -21,7 +21,7 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
 
     /// <summary>The one at which people connect their accounts: that of <c>Upstream:Issuer</c>, else the first of those that the server names.</summary>
     /// <exception cref="AuthorityException">There is none, or it is not what it says.</exception>
-    public Task<Authority> OfAsync(ConnectableServer server, CancellationToken cancellationToken) => InTimeAsync(server, async ending =>
+    public Task<Authority> OfAsync(ConnectableServer server, CancellationToken cancellationToken) => FindAsync(server, async ending =>
     {
         var known = await KnownAsync(server, Lifetime, ending);
         return await ReadAsync(server, known, IssuerFor(server, known.Resource.Issuers), ending);
@@ -30,7 +30,7 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
     /// <summary>The one that an account was connected at, wherever in the list it stands now.</summary>
     /// <returns>Null where the server does not trust it any more, or the operator names another.</returns>
     /// <exception cref="AuthorityException">What the server trusts is not to be found out, or it is not what it says.</exception>
-    public Task<Authority?> OfAsync(ConnectableServer server, string issuer, CancellationToken cancellationToken) => InTimeAsync(server, async ending =>
+    public Task<Authority?> OfAsync(ConnectableServer server, string issuer, CancellationToken cancellationToken) => FindAsync(server, async ending =>
     {
         var known = await KnownAsync(server, Lifetime, ending);
         if (!IsTrusted())
@@ -60,13 +60,18 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
             throw new AuthorityException("its metadata names no authorization server (authorization_servers, RFC 9728 §2) that can be asked: an https URL");
     }
 
-    private static async Task<T> InTimeAsync<T>(ConnectableServer server, Func<CancellationToken, Task<T>> find, CancellationToken cancellationToken)
+    private async Task<T> FindAsync<T>(ConnectableServer server, Func<CancellationToken, Task<T>> find, CancellationToken cancellationToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ending.CancelAfter(Within);
         try
         {
             return await find(ending.Token);
+        }
+        catch (AuthorityException)
+        {
+            Forget(server); // what has led nowhere may be mended by now
+            throw;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

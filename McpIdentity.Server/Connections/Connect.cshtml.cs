@@ -32,9 +32,6 @@ internal sealed partial class ConnectModel(
     public static string AddressAfterFailure(string server, string request, string problem, HttpContext http) =>
         $"{Paths.ConnectFor(server, request)}&failed={(problem == Errors.AccessDenied ? Denied : ReferenceId.For(http))}";
 
-    // The scopes that the link asks for beside what the person has allowed.
-    private string? _more;
-
     public SignedInPerson Person { get; private set; } = null!;
 
     public ConnectableServer Server { get; private set; } = null!;
@@ -47,6 +44,9 @@ internal sealed partial class ConnectModel(
     public bool IsOld { get; private set; }
 
     public bool IsLeft { get; private set; }
+
+    /// <summary>The scopes that the link asks for beside what the person has allowed; null: none.</summary>
+    public string? More { get; private set; }
 
     public bool IsEnded { get; private set; }
 
@@ -102,8 +102,9 @@ internal sealed partial class ConnectModel(
 
         if (decision == "disconnect")
         {
-            await vault.EndAsync(Person.UserId, Server.Name, servers.Find);
+            var ended = await vault.EndAsync(Person.UserId, Server.Name, servers.Find);
             log.Write(HttpContext, SecurityEvent.Success("account_disconnected") with { Subject = Person.UserId, SessionId = Person.SessionId, Server = Server.Name });
+            await ended.RevokedSoonAsync();
             IsEnded = true;
             return Page();
         }
@@ -116,7 +117,7 @@ internal sealed partial class ConnectModel(
 
         try
         {
-            var there = await connecting.BeginAsync(Server, Person, Ticket, _more, cancellationToken);
+            var there = await connecting.BeginAsync(Server, Person, Ticket, More, cancellationToken);
             return ContinuePage.ToProvider(there.AbsoluteUri, there.Host);
         }
         catch (AuthorityException exception)
@@ -167,7 +168,7 @@ internal sealed partial class ConnectModel(
         if (Link is not null)
         {
             var link = links.Open(Link, name);
-            (IsOld, IsForAnother, _more) = (link is null, link is not null && link.UserId != person.UserId, link?.Scope);
+            (IsOld, IsForAnother, More) = (link is null, link is not null && link.UserId != person.UserId, link?.Scope);
             if (IsOld || IsForAnother)
             {
                 Response.StatusCode = IsOld ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
@@ -184,7 +185,7 @@ internal sealed partial class ConnectModel(
         return Pending is not null && Since is not null ? GoOn(isLater: false) : null;
     }
 
-    private ContinuePage GoOn(bool isLater) => Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(Pending!, isLater), Pending!.RedirectUri, known);
+    private ContinuePage GoOn(bool isLater) => Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(Pending!, isLater, tickets), Pending!.RedirectUri, known);
 
     private static PersonError NotForThem(ConnectableServer server) => new(
         "access_denied", $"{server.DisplayName} is not for you", $"Whoever runs this server has not allowed you anything there.", $"Ask them, if you need it.");

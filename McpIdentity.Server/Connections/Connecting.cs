@@ -95,7 +95,16 @@ internal sealed class Connecting(
             }
 
             var (tokens, scope) = await endpoint.RedeemAsync(server, authority, pending, code);
-            await vault.KeepAsync(server.Name, person.UserId, tokens, scope ?? pending.Scope); // RFC 6749 §5.1: as it was asked for
+            try
+            {
+                await vault.KeepAsync(server.Name, person.UserId, tokens, scope ?? pending.Scope); // RFC 6749 §5.1: as it was asked for
+            }
+            catch (AuthorityException)
+            {
+                await vault.RevokeAsync(server.Name, server, tokens);
+                throw;
+            }
+
             return (server, pending.Request, null);
         }
         catch (AuthorityException exception)
@@ -114,10 +123,15 @@ internal sealed class Connecting(
         }
     }
 
-    // What was configured and no others; else what the server asks for, with what gives a refresh token. Where it asks for more, that beside what the person has allowed before.
+    // What was configured, and never another; else what the server asks for, with what gives a refresh token. Where it asks for more, that beside what the person has allowed before.
     private async Task<IEnumerable<string>> ScopesAsync(ConnectableServer server, Authority authority, SignedInPerson person, string? more, CancellationToken cancellationToken)
     {
-        var usual = server.Upstream.Scope is { } said ? Challenges.ScopesOf(said) : authority.OffersOfflineAccess ? [.. authority.Scopes, Scopes.OfflineAccess] : authority.Scopes;
+        if (server.Upstream.Scope is { } said)
+        {
+            return Challenges.ScopesOf(said);
+        }
+
+        var usual = authority.OffersOfflineAccess ? [.. authority.Scopes, Scopes.OfflineAccess] : authority.Scopes;
         if (more is null)
         {
             return usual.Distinct(StringComparer.Ordinal);

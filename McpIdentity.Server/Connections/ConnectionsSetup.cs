@@ -59,7 +59,7 @@ internal static partial class ConnectionsSetup
             }
 
             // The last page before the app has its answer: it may be left where it is.
-            await Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(pending, isLater: false), pending.RedirectUri, known).WriteAsync(http);
+            await Ending.Allowed(AuthorizeEndpoint.AddressAfterAccount(pending, isLater: false, tickets), pending.RedirectUri, known).WriteAsync(http);
             return Results.Empty;
         }
 

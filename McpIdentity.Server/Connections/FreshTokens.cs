@@ -98,8 +98,7 @@ internal sealed partial class FreshTokens(Vault vault, Authorities authorities, 
             try
             {
                 // Before it is taken: to look that up may last longer than the lease.
-                var authority = await authorities.OfAsync(server, CancellationToken.None);
-                if (authority.Issuer != kept.Tokens.Issuer || authority.Resource != kept.Tokens.Resource)
+                if (await authorities.OfAsync(server, kept.Tokens.Issuer, CancellationToken.None) is not { } authority || (server.Upstream.Resource is { } wanted && wanted != kept.Tokens.Resource))
                 {
                     return null; // what is another's is not shown to it, and what one thing was agreed to is not taken for another
                 }

@@ -36,7 +36,7 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
         {
             [Parameters.GrantType] = GrantTypes.RefreshToken,
             [Parameters.RefreshToken] = tokens.RefreshToken!,
-            [Parameters.Resource] = authority.Resource,
+            [Parameters.Resource] = tokens.Resource ?? "", // what was agreed to, whatever the server calls itself meanwhile
         });
         return Read(answer, tokens);
     }
@@ -45,11 +45,6 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
     /// <exception cref="AuthorityException">It was not done.</exception>
     public async Task RevokeAsync(ConnectableServer server, Authority authority, ConnectionTokens tokens)
     {
-        if (tokens.Issuer != authority.Issuer)
-        {
-            throw new AuthorityException($"they are of {tokens.Issuer}, and its authorization server is {authority.Issuer} now");
-        }
-
         if (authority.RevocationEndpoint is not { } endpoint)
         {
             throw new AuthorityException($"{authority.Issuer} has no revocation_endpoint (RFC 7009)");
@@ -79,9 +74,9 @@ internal sealed class TokenEndpoint(AuthorityHttp http, TimeProvider time)
             null when status == HttpStatusCode.OK && body is { } answer => answer,
             // A secret of the configuration that is wrong or too old says nothing of anybody's account: it is for the operator to mend.
             Errors.InvalidClient or Errors.UnauthorizedClient when !IsConfigured(server, client) => throw new ConnectionEndedException(Errors.InvalidClient, says),
-            // RFC 6749 §5.2, and what authorization servers say beside: it stays so. It may be better later where the server itself fails, or is asked too often.
+            // RFC 6749 §5.2, and what authorization servers say beside: it stays so. Another status may be of what stands before them, or better later.
             { } final when final is not (Errors.InvalidClient or Errors.UnauthorizedClient or Errors.TemporarilyUnavailable or Errors.SlowDown or Errors.ServerError) &&
-                (int)status < 500 && status != HttpStatusCode.TooManyRequests => throw new ConnectionEndedException(final, says),
+                status is (HttpStatusCode.OK or HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized) => throw new ConnectionEndedException(final, says),
             _ => throw new AuthorityException($"the token endpoint of {authority.Issuer} answered {(int)status} {says}".TrimEnd()),
         };
     }

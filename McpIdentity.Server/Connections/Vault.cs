@@ -146,16 +146,25 @@ internal sealed partial class Vault(
     /// <param name="userId">Whose.</param>
     /// <param name="server">To which server; null: to all.</param>
     /// <param name="find">What is known of a server; null where it is not in force.</param>
-    /// <returns>The servers to which there were any.</returns>
-    public async Task<IReadOnlyList<string>> EndAsync(string userId, string? server, Func<string, ConnectableServer?> find)
+    /// <returns>What there was.</returns>
+    public async Task<EndedConnections> EndAsync(string userId, string? server, Func<string, ConnectableServer?> find)
     {
         await using var services = scopes.CreateAsyncScope();
         var db = services.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        var rows = await db.UpstreamConnections.AsNoTracking().Where(row => row.UserId == userId && (server == null || row.Server == server)).ToListAsync();
-        await db.WriteAsync(() => db.UpstreamConnections.Where(row => row.UserId == userId && (server == null || row.Server == server)).ExecuteDeleteAsync(), CancellationToken.None);
+        var ended = new List<UpstreamConnection>();
+        while (await db.UpstreamConnections.AsNoTracking().Where(row => row.UserId == userId && (server == null || row.Server == server)).ToListAsync() is { Count: > 0 } rows)
+        {
+            foreach (var row in rows)
+            {
+                if (await DropAsync(row)) // else it is another by now, whose tokens are to be given back
+                {
+                    ended.Add(row);
+                }
+            }
+        }
+
         await ChangedAsync(db);
-        await Task.WhenAll(rows.Select(row => RevokeAsync(row, find(row.Server))));
-        return [.. rows.Select(row => row.Server)];
+        return new EndedConnections([.. ended.Select(row => row.Server).Distinct()], Task.WhenAll(ended.Select(row => RevokeAsync(row, find(row.Server)))));
     }
 
     /// <summary>Gives tokens back that are kept by nobody.</summary>
@@ -171,7 +180,8 @@ internal sealed partial class Vault(
                 throw new AuthorityException($"there is no server at {tokens.Url} now");
             }
 
-            await endpoint.RevokeAsync(server!, await authorities.OfAsync(server!, CancellationToken.None), tokens);
+            var authority = await authorities.OfAsync(server!, tokens.Issuer, CancellationToken.None) ?? throw new AuthorityException($"they are of {tokens.Issuer}, which the server names no more");
+            await endpoint.RevokeAsync(server!, authority, tokens);
         }
         catch (AuthorityException exception)
         {
@@ -220,6 +230,17 @@ internal sealed partial class Vault(
 /// <param name="Tokens">What it keeps.</param>
 /// <param name="Changes">How many changes this node had heard of before.</param>
 internal sealed record KeptConnection(UpstreamConnection Row, ConnectionTokens Tokens, int Changes);
+
+/// <summary>Connections that were deleted.</summary>
+/// <param name="Servers">To which servers.</param>
+/// <param name="Revoking">Gives their tokens back, where that is offered; it never fails.</param>
+internal sealed record EndedConnections(IReadOnlyList<string> Servers, Task Revoking)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Waits for that, but not as long as somebody waits for a page: it goes on by itself.</summary>
+    public Task RevokedSoonAsync() => Task.WhenAny(Revoking, Task.Delay(Patience));
+}
 
 /// <summary>Drops what this node remembers of connections when another has changed one.</summary>
 internal sealed partial class ConnectionsFeed(Vault vault, RevocationSignals signals, TimeProvider time, ILogger<ConnectionsFeed> logger) : SignalledFeed(Vault.Signal, signals, time)

@@ -86,7 +86,7 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
     private static string[] GroupsIn(UpstreamProvider provider, ClaimsPrincipal claims, IReadOnlyCollection<string> groupClaims) =>
         IsOfSharedTenant(provider)
             ? []
-            : Kept(claims.Claims.Where(claim => groupClaims.Contains(claim.Type) && claim.ValueType == ClaimValueTypes.String).Select(claim => claim.Value), !LacksGroups(claims));
+            : Kept(claims.Claims.Where(claim => groupClaims.Contains(claim.Type) && claim.ValueType == ClaimValueTypes.String).Select(claim => claim.Value), !(groupClaims.Contains("groups") && LacksGroups(claims)));
 
     // What cannot be compared letter by letter is left out.
     private static string[] Kept(IEnumerable<string> groups, bool areAll)

@@ -142,7 +142,7 @@ internal sealed class Forwarding(
             {
                 return wasEnded ? ForwardingFailure.Ended(server)
                     : isOfNoSession && exchange.Status is HttpStatusCode.BadRequest or HttpStatusCode.NotFound ? ForwardingFailure.NoSession
-                    : exchange.Wanted is { } scope && server.Options.Upstream.Auth == UpstreamAuth.OAuth ? ForwardingFailure.NeedsMore(scope)
+                    : exchange.Wanted is { } scope ? ForwardingFailure.NeedsMore(scope)
                     : failure;
             }
 

@@ -18,6 +18,7 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
     public void Called(HttpContext context, FrontedServer server, McpCall call, McpAccess access, ForwardingFailure? failure, TimeSpan took)
     {
         var hasGone = context.RequestAborted.IsCancellationRequested;
+        failure = ReferenceEquals(failure, ForwardingFailure.Connected) ? null : failure; // our own tool had nothing to ask for
         var result = hasGone ? "cancelled" : failure?.Reason ?? "answered";
         _calls.Record(took.TotalSeconds, new TagList { { "server", server.Name }, { "result", result } });
         if (log.IsOn)

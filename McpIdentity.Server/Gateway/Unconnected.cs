@@ -4,6 +4,7 @@ using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Keys;
 using Microsoft.EntityFrameworkCore;
@@ -160,9 +161,12 @@ internal sealed class Unconnected(ConnectionLinks links, UpstreamSessions sessio
         if (call.Method == McpMethods.ToolsList)
         {
             await using var scope = scopes.CreateAsyncScope();
-            var known = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().GatewayTools.Where(tool => tool.Server == server.Name && tool.Document != null)
-                .OrderBy(tool => tool.Name).Select(tool => tool.Document!).ToListAsync(context.RequestAborted);
-            entries = new JsonArray([.. known.Select(tool => JsonNode.Parse(tool))]);
+            var rows = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().GatewayTools.Where(tool => tool.Server == server.Name && tool.Document != null)
+                .OrderBy(tool => tool.Name).Select(tool => new { tool.Name, tool.Hash, tool.FirstHash, tool.ReviewedHash, tool.State, tool.Document }).ToListAsync(context.RequestAborted);
+            // Each by its own row: another node may have seen a change that this one does not know yet.
+            entries = new JsonArray([.. rows
+                .Where(row => !new KnownTool(new CatalogueTool(row.Name, null, null, null, null, row.Hash), row.FirstHash, row.ReviewedHash, row.State).IsHeld(server.Options.Review))
+                .Select(row => JsonNode.Parse(row.Document!))]);
         }
 
         var result = Complete(new JsonObject { [list] = entries }, isModern);

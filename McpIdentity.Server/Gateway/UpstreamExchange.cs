@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Sessions;
 using McpIdentity.Server.Connections;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -105,7 +107,13 @@ internal sealed class UpstreamExchange(
         Status = proxyResponse.StatusCode;
         httpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
         Flaw = FlawOf(proxyResponse);
-        Wanted = WantedBy(proxyResponse);
+        if (server.Options.Upstream.Auth == UpstreamAuth.OAuth && WantedBy(proxyResponse) is { } wanted)
+        {
+            // What the operator lets people be asked for is no server's to widen.
+            Wanted = Challenges.Within(wanted, server.Options.Upstream.Scope);
+            Flaw = $"it wants more of the person's account than they have allowed there ({ForeignText.Clean(wanted, MaxWanted)}){(Wanted is null ? ", and Upstream:Scope does not have it" : "")}";
+        }
+
         if (Flaw is not null)
         {
             return false;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Policy;
@@ -12,17 +13,18 @@ internal static class PolicyDocument
     /// <summary>As the rules of the version in force are named.</summary>
     public const string Stored = "stored policy";
 
-    private const int MaxBytes = 1024 * 1024;
+    public const int MaxBytes = 1024 * 1024;
 
     /// <summary>Reads JSON, with comments and commas at the end as appsettings.json may have them. What is wrong stands in <see cref="PolicyOptions.Problems"/>.</summary>
     public static PolicyOptions Parse(string title, byte[] json)
     {
         if (json.Length > MaxBytes)
         {
-            return Unreadable(title, $"it has {json.Length} bytes; {MaxBytes} at most.");
+            return TooLong(title, json.Length);
         }
 
-        if (json is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] or [0, ..])
+        // What replaces the letters that it has not, as readers do, calls groups other names than their author.
+        if (!Utf8.IsValid(json) || json.Contains((byte)0))
         {
             return Unreadable(title, "it is not UTF-8, as JSON is (RFC 8259 §8.1).");
         }
@@ -38,6 +40,8 @@ internal static class PolicyDocument
             return Unreadable(title, exception.GetBaseException().Message.ReplaceLineEndings(" "));
         }
     }
+
+    public static PolicyOptions TooLong(string title, long bytes) => Unreadable(title, $"it has {bytes} bytes; {MaxBytes} at most.");
 
     /// <summary>One of which nothing is known but why.</summary>
     public static PolicyOptions Unreadable(string title, string why)

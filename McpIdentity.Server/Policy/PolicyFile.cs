@@ -20,6 +20,12 @@ internal static class PolicyFile
         byte[] json;
         try
         {
+            if (new FileInfo(path) is { Exists: true, Length: > PolicyDocument.MaxBytes and var length })
+            {
+                known = null;
+                return PolicyDocument.TooLong(PolicyDocument.File, length); // a log by mistake is not kept in memory
+            }
+
             json = File.ReadAllBytes(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)

@@ -17,9 +17,7 @@ internal sealed class StoredPolicies(McpIdentityDbContext db, PolicyInForce inFo
     /// <returns>The new version, or all that is wrong with the document.</returns>
     public async Task<(PolicyVersion? Applied, IReadOnlyList<string> Problems)> ApplyAsync(byte[] document, string actor, string? note, CancellationToken cancellationToken)
     {
-        // What is checked is what every node will read.
-        var text = StorableText.Of(Encoding.UTF8.GetString(document).TrimStart('\uFEFF'));
-        string[] problems = [.. PolicyCheck.Problems(PolicyDocument.Parse(PolicyDocument.Stored, Encoding.UTF8.GetBytes(text)), inForce.Above(file: false))];
+        string[] problems = [.. PolicyCheck.Problems(PolicyDocument.Parse(PolicyDocument.Stored, document), inForce.Above(file: false))];
         if (problems.Length > 0)
         {
             return (null, problems);
@@ -27,7 +25,7 @@ internal sealed class StoredPolicies(McpIdentityDbContext db, PolicyInForce inFo
 
         var version = new PolicyVersion
         {
-            Document = text,
+            Document = Encoding.UTF8.GetString(document).TrimStart('\uFEFF'),
             At = time.GetUtcNow(),
             Actor = StorableText.ForDisplay(actor, McpIdentityDbContext.Lengths.Text) ?? "",
             Note = StorableText.ForDisplay(note, McpIdentityDbContext.Lengths.Text),

@@ -11,6 +11,7 @@ internal sealed class PolicyReader(PolicyOptions into)
 {
     // Each look into a configuration goes through all of its keys.
     private const int MaxRules = 1000;
+    private const int MaxGroups = 1000;
 
     private static readonly string[] InDocument = ["$schema", nameof(PolicyOptions.Groups), nameof(PolicyOptions.Rules)];
     private static readonly string[] InRule = [.. new PolicyRuleOptions().Members.Select(member => member.Name), nameof(PolicyRuleOptions.Effect)];
@@ -29,7 +30,14 @@ internal sealed class PolicyReader(PolicyOptions into)
             into.Problems.Add($"{PlaceOf(groups)} is a text: write an object with a member for each group.");
         }
 
-        foreach (var group in groups.GetChildren())
+        var sections = groups.GetChildren().ToList();
+        if (sections.Count > MaxGroups)
+        {
+            into.Problems.Add($"{PlaceOf(groups)}: there are {sections.Count} groups; {MaxGroups} at most.");
+            return;
+        }
+
+        foreach (var group in sections)
         {
             if (string.IsNullOrWhiteSpace(group.Key))
             {

@@ -98,6 +98,13 @@ internal sealed class AdmissionTests
         Assert.That(string.Join(' ', identity!.Groups), Is.EqualTo(groups));
     }
 
+    [TestCase("groups", false), TestCase("roles", true)]
+    [Category("Policy")]
+    public void Groups_that_nobody_goes_by_are_not_missing(string groupClaim, bool hasAll) => Assert.That(
+        UpstreamIdentity.From(
+            Microsoft("contoso.example"), Claims(("sub", "s"), ("roles", "auditor"), ("_claim_names", "{\"groups\":\"src1\"}"), ("tid", Tenant), ("iss", $"https://login.microsoftonline.com/{Tenant}/v2.0")), [groupClaim])!.HasAllGroups,
+        Is.EqualTo(hasAll));
+
     [TestCase("_claim_names", "{\"groups\":\"src1\"}", true), TestCase("hasgroups", "true", true), TestCase("_claim_names", "{\"address\":\"src1\"}", false), TestCase("groups", "Finance", false)]
     [Category("Policy")]
     public void Groups_that_Entra_left_out_are_noticed(string claim, string value, bool isLacking) =>

@@ -144,6 +144,26 @@ internal sealed class AuthorityTests
     }
 
     [Test]
+    public async Task No_server_widens_what_the_operator_lets_people_be_asked_for()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server, _ => new JsonObject { ["Scope"] = "read write" });
+        using var alice = new Person(_server);
+        var token = await notes.TokenForAsync(alice);
+        await notes.ConnectAsync(alice);
+        notes.Authority.Needs = "admin";
+
+        var refused = await notes.CallAsync(token);
+        Assert.That((refused.Status, refused.Reason), Is.EqualTo((502, "upstream_answer")), refused.Body);
+
+        await notes.SaveAsync(notes.Authority.McpUrl, ("Scope", "read write admin"));
+        var link = ConnectionScene.LinkIn((await notes.CallAsync(token)).Body);
+        Assert.That((await alice.Browser.GetAsync(link)).Body, Does.Contain("wants more than you have allowed there").And.Contain("<code>admin</code>"));
+        await notes.ConnectAsync(alice, link);
+        Assert.That(notes.Authority.Authorizations.Select(asked => asked["scope"]), Is.EqualTo(new[] { "read write", "read write admin" }));
+        Assert.That((await notes.CallAsync(token)).Text, Does.StartWith("Bearer theirs-"));
+    }
+
+    [Test]
     public async Task A_refresh_token_is_asked_for_where_that_is_a_scope()
     {
         await using var notes = await ConnectionScene.AddAsync(_server);

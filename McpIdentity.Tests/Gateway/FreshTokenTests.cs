@@ -21,6 +21,7 @@ internal sealed class FreshTokenTests
         string[] settings = [.. ConnectionScene.Settings, $"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"];
         _one = await TestServer.StartAsync(settings);
         _two = await TestServer.StartAsync([.. settings, $"Server:PublicBaseUrl={_one.BaseUrl}"]);
+        await NodeSignals.HearEachOtherAsync(_one, _two);
     }
 
     [OneTimeTearDown]
@@ -114,7 +115,8 @@ internal sealed class FreshTokenTests
         var asked = AskAsync(_one, notes, user);
         await Until.TrueAsync(() => notes.Authority.Spent > 0, "a refresh");
 
-        await _two.Services.GetRequiredService<Vault>().EndAsync(user, notes.Name, _two.Services.GetRequiredService<ConnectableServers>().Find);
+        var ended = await _two.Services.GetRequiredService<Vault>().EndAsync(user, notes.Name, _two.Services.GetRequiredService<ConnectableServers>().Find);
+        await ended.Revoking;
         gate.SetResult();
 
         Assert.That(await asked, Is.Null);
@@ -172,6 +174,37 @@ internal sealed class FreshTokenTests
 
         Assert.That(await AskAsync(_one, notes, user), Is.Null);
         Assert.That(await notes.CountAsync(), Is.Zero);
+    }
+
+    // A router, a firewall, a release that has lost its route: they say error too, and nothing of anybody's account (RFC 6749 §5.2: 400, or 401).
+    [TestCase("Forbidden", 403), TestCase("Not Found", 404), TestCase("invalid_grant", 429), TestCase("invalid_grant", 503)]
+    public async Task What_stands_before_an_authorization_server_ends_no_connection(string error, int status)
+    {
+        await using var notes = await ConnectedAsync();
+        var user = await _one.UserIdAsync();
+        Advance(61);
+        (notes.Authority.Refuses, notes.Authority.RefusesWith) = (error, status);
+
+        await Assert.ThrowsAsync<AuthorityException>(() => AskAsync(_one, notes, user));
+        Assert.That(await notes.CountAsync(), Is.EqualTo(1));
+
+        (notes.Authority.Refuses, notes.Authority.RefusesWith) = (null, null);
+        Assert.That(await AskAsync(_one, notes, user), Does.StartWith("theirs-"));
+    }
+
+    [Test]
+    public async Task Tokens_are_refreshed_and_given_back_where_they_came_from_wherever_in_the_list_that_stands()
+    {
+        await using var notes = await ConnectedAsync();
+        await using var other = await StandInAuthority.StartAsync();
+        var user = await _one.UserIdAsync();
+        (notes.Authority.Trusts, notes.Authority.TrustsToo) = (other.Issuer, notes.Authority.Issuer);
+        Advance(61);
+
+        Assert.That(await AskAsync(_one, notes, user), Does.StartWith("theirs-"));
+        await (await _one.Services.GetRequiredService<Vault>().EndAsync(user, notes.Name, _one.Services.GetRequiredService<ConnectableServers>().Find)).Revoking;
+
+        Assert.That((notes.Authority.Refreshes, notes.Authority.Revoked.Count, other.TokenRequests.Count, other.Revoked.Count), Is.EqualTo((1, 1, 0, 0)));
     }
 
     [Test]

@@ -29,7 +29,7 @@ internal sealed class FrontedServerSettingsTests
             "Gateway:Servers:unused:Url=http://localhost:1/mcp", "Gateway:Servers:unused:Upstream:Value=x",
             "Gateway:Servers:whose:Url=http://localhost:1/mcp", "Gateway:Servers:whose:Upstream:Auth=OAuth", "Gateway:Servers:whose:Upstream:ClientId=ours", "Gateway:Servers:whose:Upstream:Audience=x", "Gateway:Servers:whose:Upstream:Grant=JwtBearer",
             "Gateway:Servers:clear:Url=http://notes.example/mcp", "Gateway:Servers:clear:Upstream:Auth=OAuth", "Gateway:Servers:clear:Upstream:Issuer=http://login.example", "Gateway:Servers:clear:Upstream:Resource=notes",
-            "Gateway:Servers:clear:Upstream:AuthorizationParameters:Client_Id=x", "Gateway:Servers:clear:Upstream:AuthorizationParameters:scope=x", "Gateway:Servers:clear:Upstream:AllowedNetworks:0=10.0.0.5/8",
+            "Gateway:Servers:clear:Upstream:AuthorizationParameters:Client_Id=x", "Gateway:Servers:clear:Upstream:AuthorizationParameters:scope=x", "Gateway:Servers:clear:Upstream:AllowedNetworks:0=10.0.0.0/64",
             "Gateway:Servers:header:Upstream:Issuer=https://login.example",
             "Gateway:Servers:time:Url=http://localhost:1/mcp", "Gateway:Servers:time:Timeout=00:00:00", "Gateway:Servers:time:MaxAnswerBytes=0", "Gateway:Servers:time:MaxConcurrentCalls=-1"));
 
@@ -40,7 +40,7 @@ internal sealed class FrontedServerSettingsTests
             "host:Upstream:Header is 'Host'", "line:Upstream:Value has characters", "file:Upstream:ValueFile '/nothing/here' does not exist", "unused:Upstream has a Value",
             "whose:Upstream:Issuer is missing", "whose:Upstream:Audience is set, but its Auth is OAuth", "whose:Upstream:Grant is JwtBearer, but its Auth is OAuth", "clear:Url is 'http://notes.example/mcp', and its Auth is OAuth",
             "clear:Upstream:Issuer is 'http://login.example'", "clear:Upstream:Resource is 'notes'", "clear:Upstream:AuthorizationParameters has Client_Id", "clear:Upstream:AuthorizationParameters has scope, which this server says itself: remove it, and set Gateway:Servers:clear:Upstream:Scope",
-            "clear:Upstream:AllowedNetworks has '10.0.0.5/8'", "header:Upstream has an Issuer",
+            "clear:Upstream:AllowedNetworks has '10.0.0.0/64'", "header:Upstream has an Issuer",
             "time:Timeout is 00:00:00", "time:MaxAnswerBytes is 0", "time:MaxConcurrentCalls is -1",
         })
         {

@@ -29,6 +29,7 @@ internal sealed partial class GatewayGuideTests
     public async Task With_the_example_of_people_s_own_accounts_somebody_connects_theirs()
     {
         await using var authority = await StandInAuthority.StartAsync();
+        authority.ClientId = "Iv1.0123456789abcdef";
         var example = Examples.Single(example => example.Contains("\"OAuth\"", StringComparison.Ordinal))
             .Replace("https://api.githubcopilot.com/mcp/", authority.McpUrl, StringComparison.Ordinal).Replace("https://github.com/login/oauth", authority.Issuer, StringComparison.Ordinal);
         await using var server = await TestServer.StartAsync(

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Server.Catalogue;
@@ -141,7 +142,8 @@ internal sealed class GitHubServerTests
     private static IEnumerable<KeyValuePair<string, string>> Flatten(string json) =>
         new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build().AsEnumerable().Where(pair => pair.Value is not null).Select(pair => KeyValuePair.Create(pair.Key, pair.Value!));
 
-    // As the environment has them, under the names of the settings.
+    // As the environment has them, under the names of the settings; the key is one that nobody can read in a document.
     private static IEnumerable<KeyValuePair<string, string>> Exported(string block) => block.Split('\n').Select(line => line["export ".Length..].Split('=', 2)).Select(pair => KeyValuePair.Create(
-        pair[0] switch { "OAUTH_BASE_URL" => "Server:PublicBaseUrl", "ENCRYPTION_KEY" => "OAuth:EncryptionKey", var name => name.Replace("__", ":", StringComparison.Ordinal) }, pair[1]));
+        pair[0] switch { "OAUTH_BASE_URL" => "Server:PublicBaseUrl", "ENCRYPTION_KEY" => "OAuth:EncryptionKey", var name => name.Replace("__", ":", StringComparison.Ordinal) },
+        pair[0] == "ENCRYPTION_KEY" ? Convert.ToHexString(RandomNumberGenerator.GetBytes(24)) : pair[1]));
 }

@@ -107,6 +107,17 @@ internal sealed class UpstreamEventTests
         Assert.That(text, status == 403 ? Does.Contain("policy_denied") : Does.Not.Contain("policy_denied"));
     }
 
+    // Each is judged by the rules: so many that it takes seconds are none that anybody means.
+    [TestCase(1000, 200), TestCase(1001, 400)]
+    public async Task A_subscription_names_a_thousand_addresses_at_most(int count, int status)
+    {
+        var name = Begin(context => context.Response.WriteAsync($"data: {Open}\n\n"));
+
+        using var stream = await OpenAsync("notes", name, "subscriptions/listen", null, $$"""{"notifications":{"resourceSubscriptions":[{{string.Join(',', Enumerable.Range(0, count).Select(i => $"\"notes://open/{i}\""))}}]}}""");
+
+        Assert.That((int)stream.StatusCode, Is.EqualTo(status));
+    }
+
     // A proxy between closes what is silent, as nginx does after a minute; servers send comments against it.
     [Test]
     public async Task What_keeps_a_stream_open_there_keeps_it_open_here()

@@ -49,7 +49,7 @@ internal sealed class UpstreamLimitTests
         {
             using var leaving = new CancellationTokenSource();
             var first = SendAsync(name, method, alice, "waits", leaving.Token);
-            await Of(_arrived, name).WaitAsync();
+            await Of(_arrived, name).WaitAsync(TimeSpan.FromMinutes(1));
 
             using var second = await SendAsync(name, method, alice, "at-once");
             using var others = await SendAsync(name, method, anotherApp, "at-once");
@@ -81,10 +81,10 @@ internal sealed class UpstreamLimitTests
         {
             using var leaving = new CancellationTokenSource();
             var call = SendAsync("leaving", "POST", alice, "waits", leaving.Token);
-            await Of(_arrived, "leaving").WaitAsync();
+            await Of(_arrived, "leaving").WaitAsync(TimeSpan.FromMinutes(1));
             await leaving.CancelAsync();
             await Assert.CatchAsync<OperationCanceledException>(async () => (await call).Dispose());
-            await Of(_gone, "leaving").WaitAsync();
+            await Of(_gone, "leaving").WaitAsync(TimeSpan.FromMinutes(1));
         }
 
         using var answer = await SendAsync("leaving", "POST", bob, "at-once");

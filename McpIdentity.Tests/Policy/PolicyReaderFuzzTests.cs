@@ -58,6 +58,7 @@ internal sealed class PolicyReaderFuzzTests
 
     [TestCase("rules", "there are 40000 rules; 1000 at most")]
     [TestCase("entries", "entries; 10000 at most")]
+    [TestCase("groups", "1000 at most")]
     [TestCase("problems", "There are 900 more problems")]
     [TestCase("depth", "cannot be read")]
     [TestCase("bytes", "1048576 at most")]
@@ -67,6 +68,7 @@ internal sealed class PolicyReaderFuzzTests
         {
             "rules" => $$"""{ "Rules": [ {{string.Join(',', Enumerable.Repeat("""{"Effect":"deny"}""", 40_000))}} ] }""",
             "entries" => $$"""{ "Groups": { "all": [ {{string.Join(',', Enumerable.Range(0, 40_000).Select(i => $"\"p{i}@example.com\""))}} ] } }""",
+            "groups" => $$"""{ "Groups": { {{string.Join(',', Enumerable.Range(0, 60_000).Select(i => $"\"g{i}\":\"a\""))}} } }""",
             "problems" => $$"""{ "Rules": [ {{string.Join(',', Enumerable.Repeat("{}", 1000))}} ] }""",
             "depth" => $$"""{ "Rules": {{new string('[', 10_000)}}{{new string(']', 10_000)}} }""",
             _ => $$"""{ "Groups": { "all": "{{new string('x', 1024 * 1024)}}" } }""",
@@ -79,20 +81,21 @@ internal sealed class PolicyReaderFuzzTests
         Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(20)), "on a busy machine");
     }
 
-    [TestCase("utf-16"), TestCase("utf-16BE"), TestCase("utf-32"), TestCase("utf-32BE")]
+    [TestCase("utf-16"), TestCase("utf-16BE"), TestCase("utf-32"), TestCase("utf-32BE"), TestCase("latin1")]
     [Category("RFC 8259 §8.1")]
     public async Task What_is_not_UTF_8_is_not_applied_to_be_found_unreadable_by_the_nodes(string encoding)
     {
         await using var server = await TestServer.StartAsync();
         await using var scope = server.Services.CreateAsyncScope();
         var text = Encoding.GetEncoding(encoding);
+        byte[] document = [.. text.GetPreamble(), .. text.GetBytes("""{ "Rules": [ { "Groups": "Käufer", "Effect": "deny" }, { "Effect": "allow" } ] }""")];
 
         var (applied, problems) = await scope.ServiceProvider.GetRequiredService<StoredPolicies>()
-            .ApplyAsync([.. text.GetPreamble(), .. text.GetBytes("""{ "Rules": [ { "Effect": "allow" } ] }""")], "a test", null, CancellationToken.None);
+            .ApplyAsync(document, "a test", null, CancellationToken.None);
 
         Assert.That(applied, Is.Null);
         Assert.That(problems, Has.Count.EqualTo(1).And.Some.Contains("stored policy cannot be read"));
-        Assert.That(PolicyDocument.Parse(PolicyDocument.File, [.. text.GetPreamble(), .. text.GetBytes("{}")]).Problems, Has.Some.Contains("it is not UTF-8"));
+        Assert.That(PolicyDocument.Parse(PolicyDocument.File, document).Problems, Has.Some.Contains("it is not UTF-8"));
     }
 
     // What was taken can be decided by, compared and quoted; and what is quoted is the same policy.

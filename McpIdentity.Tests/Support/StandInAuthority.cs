@@ -59,7 +59,10 @@ internal sealed class StandInAuthority : IAsyncDisposable
     /// <summary>The sessions that were ended.</summary>
     public ConcurrentQueue<string> Ended { get; } = [];
 
-    /// <summary>The secret of the client <c>ours</c>, which somebody has registered by hand.</summary>
+    /// <summary>The client that somebody has registered by hand.</summary>
+    public string ClientId { get; set; } = "ours";
+
+    /// <summary>Its secret.</summary>
     public string Secret { get; set; } = "a secret";
 
     /// <summary>What it takes as <c>resource</c>, beside nothing; null: the address of its MCP server.</summary>
@@ -82,6 +85,9 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     /// <summary>What the next requests to the token endpoint are refused with; null: nothing.</summary>
     public string? Refuses { get; set; }
+
+    /// <summary>With which status that is; null: with the usual one.</summary>
+    public int? RefusesWith { get; set; }
 
     /// <summary>What the person says there when they are asked: no.</summary>
     public bool Denies { get; set; }
@@ -318,7 +324,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
         if (error is not null)
         {
-            context.Response.StatusCode = error switch { "server_error" => 500, "invalid_client" => 401, _ => 400 };
+            context.Response.StatusCode = RefusesWith ?? error switch { "server_error" => 500, "invalid_client" => 401, _ => 400 };
             await context.Response.WriteAsJsonAsync(new { error });
             return;
         }
@@ -366,7 +372,7 @@ internal sealed class StandInAuthority : IAsyncDisposable
 
     private async Task<(string Method, string? Secret, string[] Redirects)?> ClientOfAsync(string id)
     {
-        if (id == "ours")
+        if (id == ClientId)
         {
             return (Describe()["token_endpoint_auth_methods_supported"]?.AsArray().Select(method => method!.ToString()).FirstOrDefault(method => method != "none") ?? "client_secret_basic", Secret, []);
         }

@@ -12,7 +12,7 @@ public sealed class UpstreamConnection
     /// <summary>The tokens, encrypted: nothing of them can be read from the database alone.</summary>
     public required string Tokens { get; set; }
 
-    /// <summary>One more with each change of the tokens: who refreshes them does so from a version that is still the last.</summary>
+    /// <summary>One more with each change of the tokens, and with each taking of a refresh; it begins anywhere. Who refreshes them does so from a version that is still the last.</summary>
     public int Version { get; set; }
 
     /// <summary>Until when one node has the refresh to itself; null: none is under way.</summary>
@@ -26,7 +26,4 @@ public sealed class UpstreamConnection
 
     /// <summary>What the tokens are good for, separated by spaces; null where the server did not say.</summary>
     public string? Scope { get; set; }
-
-    /// <summary>What people know the account by; null where the server did not say.</summary>
-    public string? Account { get; set; }
 }

@@ -22,8 +22,7 @@ namespace McpIdentity.Migrations.Postgres
                     RefreshingUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     UpdatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    Scope = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: true),
-                    Account = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: true)
+                    Scope = table.Column<string>(type: "character varying(2048)", maxLength: 2048, nullable: true)
                 },
                 constraints: table =>
                 {

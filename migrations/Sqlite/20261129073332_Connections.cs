@@ -21,8 +21,7 @@ namespace McpIdentity.Migrations.Sqlite
                     RefreshingUntil = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     UpdatedAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    Scope = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: true),
-                    Account = table.Column<string>(type: "TEXT", maxLength: 400, nullable: true)
+                    Scope = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: true)
                 },
                 constraints: table =>
                 {
