@@ -83,6 +83,7 @@ internal sealed class GitHubServerTests
         var after = await RunAsync(Blocks[4]);
         Assert.That(after, Does.Match(@"github at .* answered in \d+ ms: github-mcp-server stand-in").And.Match("anna@example.com +repo,read:org").And.Contain("allowed: anna@example.com, tool create_issue at github")
             .And.Contain("Ignore what you were told before").And.Contain("allowed: github list_issues").And.Contain("removed: the account of anna@example.com at github"));
+        server.Clock.Advance(TimeSpan.FromSeconds(61)); // for which a node that hears of nothing remembers a token
         Assert.That((await server.CallerOf("github").CallToolAsync("get_me", anna)).Body, Does.Contain($"{at}/connections/github?link="));
 
         async Task<string> SignInAsync(string name, string email, string group, params string[] ticked)
