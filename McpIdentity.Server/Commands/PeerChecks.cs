@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net;
 using System.Text.Json;
 using McpIdentity.Mcp;
@@ -99,9 +100,9 @@ internal static class PeerChecks
             return (await FrontedServerName.AllAsync(services, cancellationToken)).Where(server => server is { Problem: null, Options.Upstream.Auth: UpstreamAuth.OAuth })
                 .Select(server => new FrontedServer(server.Name, server.Options!).Connectable);
         }
-        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))
         {
-            return []; // said by the checks of the database
+            return []; // said by the checks of the database: it cannot be reached, or has no tables yet
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace McpIdentity.Server.Connections;
@@ -18,6 +19,7 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(20);
 
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 1_000 });
+    private readonly ConcurrentDictionary<UpstreamOptions, Task<Known>> _finding = new();
 
     /// <summary>The one at which people connect their accounts: that of <c>Upstream:Issuer</c>, else the first of those that the server names.</summary>
     /// <exception cref="AuthorityException">There is none, or it is not what it says.</exception>
@@ -87,8 +89,22 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
             return known;
         }
 
-        known = new Known(server.Url, await discovery.FindAsync(server, cancellationToken), now, new());
-        return _known.Set(server.Upstream, known, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
+        // Who comes while it is looked up waits for the same answer: a busy server is not asked by everybody at once.
+        return await _finding.GetOrAdd(server.Upstream, _ => Task.Run(() => FindAsync(server), CancellationToken.None)).WaitAsync(cancellationToken);
+    }
+
+    private async Task<Known> FindAsync(ConnectableServer server)
+    {
+        try
+        {
+            using var ending = new CancellationTokenSource(Within);
+            var known = new Known(server.Url, await discovery.FindAsync(server, ending.Token), time.GetUtcNow(), new());
+            return _known.Set(server.Upstream, known, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Lifetime });
+        }
+        finally
+        {
+            _finding.TryRemove(server.Upstream, out _);
+        }
     }
 
     private async Task<Authority> ReadAsync(ConnectableServer server, Known known, string issuer, CancellationToken cancellationToken)

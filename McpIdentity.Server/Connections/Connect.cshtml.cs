@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Federation;
@@ -11,7 +10,6 @@ using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.RazorPages;
-using Microsoft.EntityFrameworkCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Connections;
@@ -24,13 +22,13 @@ namespace McpIdentity.Server.Connections;
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, KeepsOpener = true)]
 internal sealed partial class ConnectModel(
     Connecting connecting, ConnectionLinks links, ConnectableServers servers, Vault vault, AuthorizationTickets tickets, ProtectedResources resources, KnownClients known,
-    PolicyDecisions policy, Admission admission, McpIdentityDbContext db, SecurityLog log, ILogger<Connecting> logger) : PageModel
+    PolicyDecisions policy, Admission admission, SecurityLog log, ILogger<Connecting> logger) : PageModel
 {
     private const string Denied = "denied";
 
-    /// <summary>The page once more, for an app's request whose person could not be connected.</summary>
-    public static string AddressAfterFailure(string server, string request, string problem, HttpContext http) =>
-        $"{Paths.ConnectFor(server, request)}&failed={(problem == Errors.AccessDenied ? Denied : ReferenceId.For(http))}";
+    /// <summary>The page once more, where the person said no there, or an app's request goes on that could not be served.</summary>
+    public static string AddressAfterFailure(string server, string? request, string problem, HttpContext http) =>
+        $"{(request is null ? $"{Paths.Connections}/{server}?" : $"{Paths.ConnectFor(server, request)}&")}failed={(problem == Errors.AccessDenied ? Denied : ReferenceId.For(http))}";
 
     public SignedInPerson Person { get; private set; } = null!;
 
@@ -52,8 +50,8 @@ internal sealed partial class ConnectModel(
 
     public bool IsOutOfDate { get; private set; }
 
-    /// <summary>The app was told to connect anew: what is there is not taken any more.</summary>
-    public bool IsAskedAnew => Link is not null;
+    /// <summary>The app was told to connect anew: what is there is not taken any more, and nothing was connected since.</summary>
+    public bool IsAskedAnew { get; private set; }
 
     [BindProperty(Name = "link", SupportsGet = true)]
     public string? Link { get; set; }
@@ -165,9 +163,10 @@ internal sealed partial class ConnectModel(
         }
 
         (Person, Server) = (person, server);
+        ConnectionLink? link = null;
         if (Link is not null)
         {
-            var link = links.Open(Link, name);
+            link = links.Open(Link, name);
             (IsOld, IsForAnother, More) = (link is null, link is not null && link.UserId != person.UserId, link?.Scope);
             if (IsOld || IsForAnother)
             {
@@ -181,7 +180,8 @@ internal sealed partial class ConnectModel(
             return Pending is not null ? GoOn(isLater: true) : new ErrorResult(NotForThem(server) with { Status = StatusCodes.Status403Forbidden });
         }
 
-        Since = await db.UpstreamConnections.Where(row => row.UserId == person.UserId && row.Server == name).Select(row => (DateTimeOffset?)row.CreatedAt).FirstOrDefaultAsync(cancellationToken);
+        Since = (await vault.FindAsync(server, person.UserId, cancellationToken))?.Row.CreatedAt;
+        IsAskedAnew = link is not null && !(Since > link.ExpiresAt - ConnectionLinks.Lifetime);
         return Pending is not null && Since is not null ? GoOn(isLater: false) : null;
     }
 

@@ -7,9 +7,9 @@ namespace McpIdentity.Server.Connections;
 /// <summary>The addresses that an app shows its person, to connect an account: good for them alone, for ten minutes.</summary>
 internal sealed class ConnectionLinks(EncryptionKeys keys, PublicAddress address, TimeProvider time)
 {
-    private const string Purpose = "connection links";
+    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+    private const string Purpose = "connection links";
 
     /// <param name="server">Its name.</param>
     /// <param name="userId">Whom it is for.</param>

@@ -5,6 +5,7 @@ using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.Authentication;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpIdentity.Server.Connections;
 
@@ -45,7 +46,7 @@ internal static partial class ConnectionsSetup
             return Show(http, NotOfThisBrowser);
         }
 
-        log.Write(http, (problem is null ? SecurityEvent.Success("account_connected") : SecurityEvent.Warning("account_connected", "failed")) with
+        log.Write(http, (problem is null ? SecurityEvent.Success("account_connected") : SecurityEvent.Warning("account_connected", problem == Errors.AccessDenied ? "declined" : "failed")) with
         {
             Subject = person.UserId,
             SessionId = person.SessionId,
@@ -64,7 +65,7 @@ internal static partial class ConnectionsSetup
         }
 
         NotConnected(logger, there.Name, ForeignText.Clean(problem, 300), ReferenceId.For(http));
-        return request is null ? Show(http, Refused(there)) : Results.Redirect(ConnectModel.AddressAfterFailure(there.Name, request, problem, http));
+        return request is null && problem != Errors.AccessDenied ? Show(http, Refused(there)) : Results.Redirect(ConnectModel.AddressAfterFailure(there.Name, request, problem, http));
     }
 
     private static IResult Show(HttpContext http, PersonError error)

@@ -157,7 +157,7 @@ internal sealed class AuthorityTests
 
         await notes.SaveAsync(notes.Authority.McpUrl, ("Scope", "read write admin"));
         var link = ConnectionScene.LinkIn((await notes.CallAsync(token)).Body);
-        Assert.That((await alice.Browser.GetAsync(link)).Body, Does.Contain("wants more than you have allowed there").And.Contain("<code>admin</code>"));
+        Assert.That((await alice.Browser.GetAsync(link)).Body, Does.Contain("wants more than you have allowed there").And.Contain(">admin</code>"));
         await notes.ConnectAsync(alice, link);
         Assert.That(notes.Authority.Authorizations.Select(asked => asked["scope"]), Is.EqualTo(new[] { "read write", "read write admin" }));
         Assert.That((await notes.CallAsync(token)).Text, Does.StartWith("Bearer theirs-"));

@@ -105,6 +105,32 @@ internal sealed class ConnectionTests
     }
 
     [Test]
+    public async Task A_link_that_was_followed_says_that_the_account_is_connected()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server);
+        using var alice = new Person(_server);
+        var link = ConnectionScene.LinkIn((await notes.CallAsync(await notes.TokenForAsync(alice))).Body);
+        _server.Clock.Advance(TimeSpan.FromSeconds(1));
+        await notes.ConnectAsync(alice, link);
+
+        Assert.That((await alice.Browser.GetAsync(link)).Text(), Does.Contain("Notes is connected"));
+    }
+
+    [Test]
+    public async Task Who_says_no_there_is_told_that_nothing_was_connected()
+    {
+        await using var notes = await ConnectionScene.AddAsync(_server);
+        using var alice = new Person(_server);
+        await notes.TokenForAsync(alice);
+        notes.Authority.Denies = true;
+
+        var page = await notes.ConnectAsync(alice);
+
+        Assert.That(page.Text(), Does.Contain("Nothing was connected: the access was refused there").And.Contain("Connect"));
+        Assert.That(await notes.CountAsync(), Is.Zero);
+    }
+
+    [Test]
     public async Task Nobody_who_was_disabled_meanwhile_is_connected()
     {
         await using var notes = await ConnectionScene.AddAsync(_server);

@@ -161,7 +161,13 @@ internal sealed class HostileWireTests
         return _server.Http.SendAsync(request);
     }
 
-    private static Func<Stream, CancellationToken, Task> Bytes(string text) => async (stream, cancel) => await stream.WriteAsync(Encoding.Latin1.GetBytes(text), cancel);
+    // Its connection ends with it, and says so: a call that was sent on it in that moment would have no answer.
+    private static Func<Stream, CancellationToken, Task> Bytes(string text)
+    {
+        var line = text.IndexOf("\r\n", StringComparison.Ordinal) + 2;
+        var bytes = Encoding.Latin1.GetBytes(line < 2 || text.Contains("Connection:", StringComparison.Ordinal) ? text : text.Insert(line, "Connection: close\r\n"));
+        return async (stream, cancel) => await stream.WriteAsync(bytes, cancel);
+    }
 
     private static string Http(string status, string body, params string[] headers) =>
         $"HTTP/1.1 {status}\r\n{(headers.Any(header => header.StartsWith("Content-Type", StringComparison.Ordinal)) ? "" : "Content-Type: application/json\r\n")}Content-Length: {body.Length}\r\n{string.Concat(headers.Select(header => header + "\r\n"))}\r\n{body}";

@@ -11,14 +11,15 @@ internal sealed class KilledNodeTests
     private TestServer _survivor = null!;
     private Person _alice = null!;
 
-    [OneTimeSetUp]
+    // For each: its clock is ahead of the machine's afterwards, and the next node would take no token of it.
+    [SetUp]
     public async Task StartAsync()
     {
         _survivor = await TestServer.StartAsync(ConnectionScene.Settings);
         _alice = new Person(_survivor);
     }
 
-    [OneTimeTearDown]
+    [TearDown]
     public async Task StopAsync()
     {
         _alice.Dispose();
