@@ -121,17 +121,7 @@ internal static class PolicyCommand
     private static async Task<int> CheckAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
         var inForce = await PolicyProposal.InForceAsync(services, cancellationToken);
-        var policy = inForce.Current;
-        if (parsed.GetValue(PolicyProposal.File) is { } path)
-        {
-            if (await PolicyProposal.ReadAsync(path, PolicyProposal.IsFile(parsed), inForce) is not { } proposal)
-            {
-                return 1;
-            }
-
-            policy = proposal.Policy;
-        }
-        else if (inForce.Problem is not null)
+        if (await PolicyProposal.PolicyAsync(parsed, inForce) is not { } policy || (parsed.GetValue(PolicyProposal.File) is null && inForce.Problem is not null))
         {
             return 1; // it has been said
         }

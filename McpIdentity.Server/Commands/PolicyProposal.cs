@@ -46,6 +46,10 @@ internal static class PolicyProposal
         return (proposed, inForce.Current.Documents.FirstOrDefault(document => document.Title == title), inForce.With(proposed, asFile));
     }
 
+    /// <returns>What would be in force with the proposed document, or what is where there is none; null when it cannot be used, which has been said.</returns>
+    public static async Task<PolicySet?> PolicyAsync(ParseResult parsed, PolicyInForce inForce) =>
+        parsed.GetValue(File) is { } path ? (await ReadAsync(path, IsFile(parsed), inForce))?.Policy : inForce.Current;
+
     public static bool IsFile(ParseResult parsed) => parsed.GetValue(Replaces) == "file";
 
     /// <summary>A file's content; null when it cannot be read, which has been said.</summary>

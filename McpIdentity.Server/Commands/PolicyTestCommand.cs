@@ -64,15 +64,9 @@ internal static class PolicyTestCommand
     private static async Task<int> RunAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
         var inForce = await PolicyProposal.InForceAsync(services, cancellationToken);
-        var policy = inForce.Current;
-        if (parsed.GetValue(PolicyProposal.File) is { } path)
+        if (await PolicyProposal.PolicyAsync(parsed, inForce) is not { } policy)
         {
-            if (await PolicyProposal.ReadAsync(path, PolicyProposal.IsFile(parsed), inForce) is not { } proposal)
-            {
-                return 1;
-            }
-
-            policy = proposal.Policy;
+            return 1;
         }
 
         var person = parsed.GetValue(User) is { } wanted ? await PersonAsync(services, wanted, cancellationToken) : null;

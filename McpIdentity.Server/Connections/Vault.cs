@@ -10,7 +10,7 @@ using Microsoft.Extensions.Caching.Memory;
 namespace McpIdentity.Server.Connections;
 
 /// <summary>
-/// Keeps the tokens of people's own accounts at servers behind this one: a row each, encrypted, which a node decrypts once a minute at most.
+/// Keeps the tokens of people's own accounts at servers behind this one: a row each, encrypted. What a node has decrypted it remembers for a minute at most.
 /// </summary>
 internal sealed partial class Vault(
     Authorities authorities, TokenEndpoint endpoint, EncryptionKeys keys, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<Vault> logger) : IDisposable

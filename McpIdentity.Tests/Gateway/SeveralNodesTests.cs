@@ -24,7 +24,7 @@ internal sealed class SeveralNodesTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _notes = await NodeUpstream.StartAsync("stateful");
+        _notes = await NodeUpstream.StartAsync();
         await File.WriteAllTextAsync(PolicyFile, """{ "Rules": [ { "Effect": "allow" } ] }""");
         var lines = (await File.ReadAllTextAsync(Repository.PathOf("docs", "several-nodes.md"))).Split("```nginx\n")[1].Split("```")[0];
         _cluster = await Cluster.StartBehindAsync(lines.Replace("http://mcpidentity;", "http://servers;", StringComparison.Ordinal),

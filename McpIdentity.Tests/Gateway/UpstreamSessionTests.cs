@@ -19,7 +19,7 @@ internal sealed class UpstreamSessionTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _notes = await NodeUpstream.StartAsync("stateful");
+        _notes = await NodeUpstream.StartAsync();
         _server = await TestServer.StartAsync(GatewayScene.Open(_notes.Url, $"Gateway:Servers:other:Url={_notes.Url}"));
     }
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace McpIdentity.Tests.Support;
 
-/// <summary>An unprotected MCP server of the official TypeScript SDK, as a process of its own (<c>upstream.mjs</c>).</summary>
+/// <summary>An unprotected MCP server with sessions, of the official TypeScript SDK, as a process of its own (<c>upstream.mjs</c>); one without is in docs/gateway.md.</summary>
 internal sealed class NodeUpstream : IAsyncDisposable
 {
     private readonly Process _process;
@@ -11,11 +11,10 @@ internal sealed class NodeUpstream : IAsyncDisposable
 
     public string Url { get; }
 
-    /// <param name="mode"><c>stateless</c> or <c>stateful</c>.</param>
-    public static async Task<NodeUpstream> StartAsync(string mode)
+    public static async Task<NodeUpstream> StartAsync()
     {
         Needs.Check(Needs.Node);
-        var process = Process.Start(new ProcessStartInfo("node", ["upstream.mjs", mode]) { WorkingDirectory = NodePackages.Folder, RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        var process = Process.Start(new ProcessStartInfo("node", ["upstream.mjs"]) { WorkingDirectory = NodePackages.Folder, RedirectStandardOutput = true, RedirectStandardInput = true })!;
         return new NodeUpstream(process, await process.StandardOutput.ReadLineAsync() ?? throw new AssertionException("The upstream said nothing."));
     }
 

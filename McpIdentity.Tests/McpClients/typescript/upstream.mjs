@@ -1,12 +1,11 @@
-// An MCP server without any protection, of the official TypeScript SDK, for the gateway to stand before.
-// usage: upstream.mjs stateless|stateful; prints its URL when it listens, and ends when stdin does.
+// An MCP server with sessions and without any protection, of the official TypeScript SDK, for the gateway to stand before.
+// usage: upstream.mjs; prints its URL when it listens, and ends when stdin does.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { z } from 'zod';
 
-const stateful = process.argv[2] === 'stateful';
 const sessions = new Map();
 
 function notes() {
@@ -30,7 +29,7 @@ async function transportOf(request) {
     return known;
   }
   const transport = new StreamableHTTPServerTransport({
-    sessionIdGenerator: stateful ? randomUUID : undefined,
+    sessionIdGenerator: randomUUID,
     onsessioninitialized: id => sessions.set(id, transport),
   });
   await notes().connect(transport);
@@ -39,7 +38,7 @@ async function transportOf(request) {
 
 const http = createServer(async (request, response) => {
   try {
-    if (stateful && request.headers['mcp-session-id'] && !sessions.has(request.headers['mcp-session-id'])) {
+    if (request.headers['mcp-session-id'] && !sessions.has(request.headers['mcp-session-id'])) {
       response.writeHead(404, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }));
       return;
     }
