@@ -28,16 +28,22 @@ internal sealed class CrowdTests
             tokens[i] = (await client.ConnectAsync(alice)).Text("refresh_token")!;
         }
 
-        // Those that refresh and those that register: prepared statements and EF Core's.
-        var answers = await Task.WhenAll(Enumerable.Range(0, settings.Length > 0 ? Requests / 3 : Requests).Select(i => (i % 4) switch
+        // Those that refresh and those that register: prepared statements and EF Core's. A quick machine may serve a crowd by fewer connections than
+        // there are: where PostgreSQL is to run out of them, another comes until it has.
+        for (var crowd = 0; crowd == 0 || (settings.Length > 0 && crowd < 10 && !HasRunOut()); crowd++)
         {
-            0 => client.RefreshAsync(tokens[i % tokens.Length]),
-            1 => RegisterAsync(first),
-            _ => RegisterAsync(second),
-        }));
+            var answers = await Task.WhenAll(Enumerable.Range(0, settings.Length > 0 ? Requests / 3 : Requests).Select(i => (i % 4) switch
+            {
+                0 => client.RefreshAsync(tokens[i % tokens.Length]),
+                1 => RegisterAsync(first),
+                _ => RegisterAsync(second),
+            }));
+            Assert.That(answers.Select(answer => answer.StatusCode), Is.All.EqualTo(HttpStatusCode.OK).Or.EqualTo(HttpStatusCode.Created));
+        }
 
-        Assert.That(answers.Select(answer => answer.StatusCode), Is.All.EqualTo(HttpStatusCode.OK).Or.EqualTo(HttpStatusCode.Created));
-        Assert.That(postgres.Output.Contains("too many clients", StringComparison.Ordinal), Is.EqualTo(settings.Length > 0));
+        Assert.That(HasRunOut(), Is.EqualTo(settings.Length > 0));
+
+        bool HasRunOut() => postgres.Output.Contains("too many clients", StringComparison.Ordinal);
     }
 
     [Test]
