@@ -1,4 +1,5 @@
 using McpIdentity.Server.Account;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Catalogue;
@@ -60,6 +61,7 @@ internal static class Program
         builder.AddGateway();
         builder.AddRateLimits();
         builder.AddAudit();
+        builder.AddAdministration();
         builder.AddProtocolCors();
         builder.AddHousekeeping();
         builder.AddHealth(options.OAuth.SessionStorage);

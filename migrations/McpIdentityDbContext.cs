@@ -27,6 +27,16 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<OperatorAct> OperatorActs => Set<OperatorAct>();
 
+    public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
+
+    public DbSet<AuditHead> AuditHeads => Set<AuditHead>();
+
+    public DbSet<AdministratorRole> AdministratorRoles => Set<AdministratorRole>();
+
+    public DbSet<SetupLink> SetupLinks => Set<SetupLink>();
+
+    public DbSet<IdempotentAnswer> IdempotentAnswers => Set<IdempotentAnswer>();
+
     public DbSet<Node> Nodes => Set<Node>();
 
     public DbSet<UsedAssertion> UsedAssertions => Set<UsedAssertion>();
@@ -149,6 +159,62 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             act.Property(a => a.Actor).HasMaxLength(Lengths.Text);
             act.Property(a => a.Event).HasMaxLength(Lengths.Name);
             act.HasIndex(a => a.At);
+        });
+
+        modelBuilder.Entity<AuditEntry>(entry =>
+        {
+            entry.Property(e => e.Node).HasMaxLength(Lengths.Text);
+            entry.Property(e => e.Event).HasMaxLength(Lengths.Name);
+            entry.Property(e => e.Level).HasMaxLength(Lengths.Name);
+            entry.Property(e => e.Result).HasMaxLength(Lengths.Name);
+            entry.Property(e => e.Actor).HasMaxLength(Lengths.Text);
+            entry.Property(e => e.ClientId).HasMaxLength(Lengths.ClientId);
+            entry.Property(e => e.Subject).HasMaxLength(Lengths.Text);
+            entry.Property(e => e.Resource).HasMaxLength(Lengths.ClientId);
+            entry.Property(e => e.Tool).HasMaxLength(Lengths.Tool);
+            entry.Property(e => e.Flow).HasMaxLength(Lengths.Id);
+            entry.Property(e => e.GrantId).HasMaxLength(Lengths.Id);
+            entry.Property(e => e.TraceId).HasMaxLength(Lengths.Id);
+            entry.Property(e => e.Address).HasMaxLength(Lengths.Id);
+            entry.Property(e => e.Hash).HasMaxLength(32);
+            entry.HasIndex(e => new { e.Node, e.Sequence }).IsUnique();
+            entry.HasIndex(e => e.At);
+            entry.HasIndex(e => new { e.Subject, e.Id });
+            entry.HasIndex(e => new { e.ClientId, e.Id });
+            entry.HasIndex(e => e.Flow);
+            entry.HasIndex(e => e.GrantId);
+            entry.HasIndex(e => e.TraceId);
+        });
+
+        modelBuilder.Entity<AuditHead>(head =>
+        {
+            head.HasKey(h => h.Node);
+            head.Property(h => h.Node).HasMaxLength(Lengths.Text);
+            head.Property(h => h.Hash).HasMaxLength(32);
+            head.Property(h => h.PrunedHash).HasMaxLength(32);
+            head.Property(h => h.KeyId).HasMaxLength(Lengths.Id);
+            head.Property(h => h.Signature).HasMaxLength(32);
+        });
+
+        modelBuilder.Entity<AdministratorRole>(role =>
+        {
+            role.HasKey(r => r.UserId);
+            role.Property(r => r.UserId).HasMaxLength(Lengths.Id);
+            role.Property(r => r.Role).HasMaxLength(Lengths.Name);
+            role.Property(r => r.GrantedBy).HasMaxLength(Lengths.Text);
+        });
+
+        modelBuilder.Entity<SetupLink>(link =>
+        {
+            link.HasKey(l => l.Hash);
+            link.Property(l => l.Hash).HasMaxLength(32);
+        });
+
+        modelBuilder.Entity<IdempotentAnswer>(answer =>
+        {
+            answer.Property(a => a.Id).HasMaxLength(32);
+            answer.Property(a => a.Request).HasMaxLength(32);
+            answer.HasIndex(a => a.ExpiresAt);
         });
 
         modelBuilder.Entity<SigningKey>(key =>

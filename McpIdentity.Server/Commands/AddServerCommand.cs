@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
@@ -46,14 +47,14 @@ internal static class AddServerCommand
             (document, problem) = await DescribeAsync(parsed, cancellationToken);
         }
 
-        problem ??= await services.GetRequiredService<StoredServers>().SaveAsync(db, name, document!.ToJsonString(), OperatorRecord.Actor, cancellationToken);
+        problem ??= await services.GetRequiredService<StoredServers>().SaveAsync(db, name, document!.ToJsonString(), Operator.OfThisMachine.Name, cancellationToken);
         if (problem is not null)
         {
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(name)} was not added: {CommandLine.Printable(problem)}");
             return 1;
         }
 
-        await OperatorRecord.WriteAsync(services, SecurityEvent.Success(exists ? "server_changed" : "server_added") with { Server = name });
+        await services.RecordActAsync(SecurityEvent.Success(exists ? "server_changed" : "server_added") with { Server = name });
         Console.WriteLine($"{(exists ? "changed" : "added")}: {name}, for clients at {services.GetRequiredService<PublicAddress>().UrlOf(parsed.GetValue(Path) ?? $"/mcp/{name}")}");
         await SayPolicyAsync(services, name, cancellationToken);
         return 0;

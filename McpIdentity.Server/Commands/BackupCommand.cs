@@ -31,7 +31,7 @@ internal static class BackupCommand
             await new FileStream(file.FullName, create).DisposeAsync();
 
             await database.ExecuteSqlAsync($"VACUUM INTO {file.FullName}", cancellationToken);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
+            await services.RecordActAsync(SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
             Console.WriteLine($"The database was copied to {file.FullName}.");
             return 0;
         });

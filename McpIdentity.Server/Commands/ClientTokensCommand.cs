@@ -49,7 +49,7 @@ internal static class ClientTokensCommand
             db.InitialAccessTokens.Add(new InitialAccessToken { Id = InitialAccessTokens.HashOf(token), Name = name, CreatedAt = now, ExpiresAt = now + lifetime, MaxUses = parsed.GetValue(uses) });
             await db.SaveChangesAsync(cancellationToken);
             // Before anybody has it.
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("initial_access_token_created") with { Reason = name });
+            await services.RecordActAsync(SecurityEvent.Success("initial_access_token_created") with { Reason = name });
             Console.WriteLine(token);
             return Say(0, $"Clients are registered with it as a bearer token. It is shown this once: the server keeps a hash.");
         }).With(expires).With(uses);
@@ -81,7 +81,7 @@ internal static class ClientTokensCommand
                 return Say(Failed, $"There is no token {CommandLine.Printable(name)} that could be revoked. 'clients tokens list' shows which there are.");
             }
 
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("initial_access_token_revoked") with { Reason = name });
+            await services.RecordActAsync(SecurityEvent.Success("initial_access_token_revoked") with { Reason = name });
             Console.WriteLine($"revoked: {CommandLine.Printable(name)}");
             return 0;
         });

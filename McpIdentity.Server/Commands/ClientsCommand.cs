@@ -48,7 +48,7 @@ internal static class ClientsCommand
             }
 
             await change(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), client.ClientId!, cancellationToken);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success($"client_{name}d") with { ClientId = client.ClientId });
+            await services.RecordActAsync(SecurityEvent.Success($"client_{name}d") with { ClientId = client.ClientId });
             Console.WriteLine($"{name}d: {words}");
             return 0;
         });
@@ -144,7 +144,7 @@ internal static class ClientsCommand
             return 1;
         }
 
-        await OperatorRecord.WriteAsync(services, SecurityEvent.Success("client_approved") with { ClientId = client.ClientId });
+        await services.RecordActAsync(SecurityEvent.Success("client_approved") with { ClientId = client.ClientId });
         Console.WriteLine($"approved: {words}, with answers to {CommandLine.Printable(client.RedirectUris)}");
         return 0;
     }

@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Persistence;
@@ -174,6 +175,10 @@ internal static class CommandLine
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) =>
             (level >= LogLevel.Warning && category != typeof(PolicyInForce).FullName) || category == typeof(Pruning).FullName); // what is odd about a policy its verbs say
     });
+
+    /// <summary>Writes down what this verb did.</summary>
+    public static Task RecordActAsync(this IServiceProvider services, SecurityEvent done) =>
+        services.GetRequiredService<OperatorRecord>().WriteAsync(Operator.OfThisMachine, done);
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
     public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => ForeignText.IsRaw(character) ? '?' : character));

@@ -42,7 +42,7 @@ internal static class ConnectionsCommand
                     return 1;
                 }
 
-                await OperatorRecord.WriteAsync(services, SecurityEvent.Success("server_changed") with { Server = name });
+                await services.RecordActAsync(SecurityEvent.Success("server_changed") with { Server = name });
                 Console.WriteLine($"forgotten: the registration for {CommandLine.Printable(name)}");
                 return 0;
             });
@@ -89,7 +89,7 @@ internal static class ConnectionsCommand
                 return 1;
             }
 
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("account_disconnected") with { Subject = person.Id, Server = name });
+            await services.RecordActAsync(SecurityEvent.Success("account_disconnected") with { Subject = person.Id, Server = name });
             Console.WriteLine($"removed: the account of {CommandLine.Printable(person.Email ?? person.Id)} at {CommandLine.Printable(name)}");
             return 0;
         });

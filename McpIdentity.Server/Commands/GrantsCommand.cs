@@ -70,7 +70,7 @@ internal static class GrantsCommand
             }
 
             await services.GetRequiredService<Revocations>().RevokeGrantAsync(grantId);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
+            await services.RecordActAsync(SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
             Console.WriteLine($"Grant {name} has ended.");
             return 0;
         });

@@ -38,7 +38,7 @@ internal static class KeysCommand
             await services.GetRequiredService<NodeRegister>().AgreeAsync(cancellationToken); // a key that no server can read would end signing
             var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
             var keys = await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("keys_rotated") with { Reason = parsed.GetValue(EndOthers) ? "all others end" : null });
+            await services.RecordActAsync(SecurityEvent.Success("keys_rotated") with { Reason = parsed.GetValue(EndOthers) ? "all others end" : null });
             await WriteAsync(parsed, keys, services);
             return 0;
         });

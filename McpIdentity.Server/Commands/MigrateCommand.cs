@@ -16,7 +16,7 @@ internal static class MigrateCommand
             Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
             if (applied.Count > 0)
             {
-                await OperatorRecord.WriteAsync(app.Services, SecurityEvent.Success("database_migrated") with { Reason = string.Join(", ", applied) });
+                await app.Services.RecordActAsync(SecurityEvent.Success("database_migrated") with { Reason = string.Join(", ", applied) });
             }
 
             return 0;

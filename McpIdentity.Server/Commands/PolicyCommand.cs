@@ -3,6 +3,7 @@ using System.Text;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -95,14 +96,14 @@ internal static class PolicyCommand
 
     private static async Task<int> ApplyAsync(IServiceProvider services, byte[] json, string? note, string act, CancellationToken cancellationToken)
     {
-        var (applied, problems) = await services.GetRequiredService<StoredPolicies>().ApplyAsync(json, OperatorRecord.Actor, note, cancellationToken);
+        var (applied, problems) = await services.GetRequiredService<StoredPolicies>().ApplyAsync(json, Operator.OfThisMachine.Name, note, cancellationToken);
         if (applied is null)
         {
             await PolicyProposal.SayAsync([.. problems, "Nothing was applied."]);
             return 1;
         }
 
-        await OperatorRecord.WriteAsync(services, SecurityEvent.Success(act) with { Reason = $"version {applied.Id}{(applied.Note is null ? "" : $": {applied.Note}")}" });
+        await services.RecordActAsync(SecurityEvent.Success(act) with { Reason = $"version {applied.Id}{(applied.Note is null ? "" : $": {applied.Note}")}" });
         var inForce = services.GetRequiredService<PolicyInForce>();
         await PolicyProposal.SayAsync(PolicyCheck.Warnings(inForce.Current, inForce.Servers));
         Console.WriteLine($"applied: version {applied.Id}");

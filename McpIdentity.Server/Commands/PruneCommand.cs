@@ -31,7 +31,7 @@ internal static class PruneCommand
 
             if (!dryRun && pruned.Sum(kind => kind.Count) is > 0 and var total)
             {
-                await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_pruned") with { Reason = $"{total} rows" });
+                await services.RecordActAsync(SecurityEvent.Success("database_pruned") with { Reason = $"{total} rows" });
             }
 
             return 0;

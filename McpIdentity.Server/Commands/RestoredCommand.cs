@@ -31,7 +31,7 @@ internal static class RestoredCommand
             }
 
             var (grants, sessions, consents) = await services.GetRequiredService<Revocations>().RevokeAllAsync(before);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("database_restored"));
+            await services.RecordActAsync(SecurityEvent.Success("database_restored"));
             Console.WriteLine($"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
             Console.WriteLine("Clients and people that were disabled since the backup are enabled again, and keys that ended sign again: repeat it.");
             return 0;

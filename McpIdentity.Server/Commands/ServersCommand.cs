@@ -94,7 +94,7 @@ internal static class ServersCommand
         }
 
         await stored.RemoveAsync(db, server.Name, cancellationToken);
-        await OperatorRecord.WriteAsync(services, SecurityEvent.Success("server_removed") with { Server = server.Name });
+        await services.RecordActAsync(SecurityEvent.Success("server_removed") with { Server = server.Name });
         Console.WriteLine($"removed: {server.Name}");
         return 0;
     }

@@ -54,7 +54,7 @@ internal static class SessionsCommand
                 return 1;
             }
 
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success("session_ended") with { SessionId = session });
+            await services.RecordActAsync(SecurityEvent.Success("session_ended") with { SessionId = session });
             Console.WriteLine($"Session {session} has ended.");
             return 0;
         });

@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
@@ -75,7 +76,7 @@ internal static class StoreChecks
     {
         var now = TimeProvider.System.GetUtcNow();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
-        db.OperatorActs.Add(new OperatorAct { At = now, Actor = OperatorRecord.Actor, Event = "doctor", Line = "{}" });
+        db.OperatorActs.Add(new OperatorAct { At = now, Actor = Operator.OfThisMachine.Name, Event = "doctor", Line = "{}" });
         await db.SaveChangesAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
         await transaction.RollbackAsync(cancellationToken);
         db.ChangeTracker.Clear();

@@ -65,7 +65,7 @@ internal static class TokenCommand
 
                 var token = isJwt ? await MintJwtAsync(app, order, cancellationToken) : await MintOwnAsync(app, order, cancellationToken);
                 // Before anybody has it.
-                await OperatorRecord.WriteAsync(app.Services, SecurityEvent.Success("token_minted") with { Subject = order.Subject, ClientId = order.Client, Scope = string.Join(' ', order.Scopes), AuthMethod = isJwt ? "jwt" : "oauth" });
+                await app.Services.RecordActAsync(SecurityEvent.Success("token_minted") with { Subject = order.Subject, ClientId = order.Client, Scope = string.Join(' ', order.Scopes), AuthMethod = isJwt ? "jwt" : "oauth" });
                 Console.WriteLine(token);
                 return Say(0, $"{(isJwt ? "A JWT" : "An access token")} for '{order.Subject}' with '{string.Join(' ', order.Scopes)}', good for {lifetime}.");
             });

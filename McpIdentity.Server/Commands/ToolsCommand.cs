@@ -3,6 +3,7 @@ using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -107,7 +108,7 @@ internal static class ToolsCommand
         }
 
         var server = parsed.GetRequiredValue(Of);
-        var allowed = await services.GetRequiredService<ToolReviews>().AllowAsync(server, chosen, OperatorRecord.Actor, cancellationToken);
+        var allowed = await services.GetRequiredService<ToolReviews>().AllowAsync(server, chosen, Operator.OfThisMachine.Name, cancellationToken);
         await SayAsync(services, "allowed", server, allowed);
         foreach (var left in chosen.Keys.Except(allowed))
         {
@@ -132,7 +133,7 @@ internal static class ToolsCommand
         }
 
         var server = parsed.GetRequiredValue(Of);
-        await SayAsync(services, "blocked", server, await services.GetRequiredService<ToolReviews>().BlockAsync(server, names, OperatorRecord.Actor, cancellationToken));
+        await SayAsync(services, "blocked", server, await services.GetRequiredService<ToolReviews>().BlockAsync(server, names, Operator.OfThisMachine.Name, cancellationToken));
         return 0;
     }
 
@@ -140,7 +141,7 @@ internal static class ToolsCommand
     {
         foreach (var tool in tools)
         {
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success($"tool_{what}") with { Server = server, Tool = tool });
+            await services.RecordActAsync(SecurityEvent.Success($"tool_{what}") with { Server = server, Tool = tool });
             Console.WriteLine($"{what}: {server} {CommandLine.Printable(tool)}");
         }
     }

@@ -59,7 +59,7 @@ internal static class UsersCommand
             }
 
             await change(services, user, cancellationToken);
-            await OperatorRecord.WriteAsync(services, SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
+            await services.RecordActAsync(SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
             Console.WriteLine($"{name}d: {Describe(user)}");
             return 0;
         });

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 
@@ -67,7 +68,7 @@ internal sealed class VerbTests
 
         var acts = JsonDocument.Parse(await JsonAsync("audit", "list", "-o", "json")).RootElement.EnumerateArray().ToList();
         Assert.That(acts.Select(act => act.Text("event")), Is.EqualTo((string[])["token_minted", "client_deleted", "client_enabled", "client_disabled"]));
-        Assert.That(acts.Select(act => act.Text("actor")), Is.All.EqualTo(OperatorRecord.Actor));
+        Assert.That(acts.Select(act => act.Text("actor")), Is.All.EqualTo(Operator.OfThisMachine.Name));
         Assert.That(acts[0].Text("line"), Does.Contain("mcp:admin").And.Contain("mallory").And.Not.Contain("eyJ"));
 
         // Without what standard error says beside it.

@@ -8,39 +8,27 @@ using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Administration;
 
 /// <summary>
-/// Records what an operator did: in the database, wherever the command line was, and in the security log where that is a
-/// file. In a container nobody keeps what a verb prints, and the server's standard output is not the verb's.
+/// Records what an operator did: in the database, wherever it was done, and in the security log. In a container nobody keeps
+/// what a verb prints, and the server's standard output is not the verb's.
 /// </summary>
-internal static class OperatorRecord
+internal sealed class OperatorRecord(IServiceScopeFactory scopes, IOptions<McpOptions> mcp, SecurityLog log, TimeProvider time)
 {
-    private const string Reason = "by the command line";
-
-    /// <summary>The user of the operating system; behind <c>sudo</c> whoever called it too.</summary>
-    public static string Actor
-    {
-        get
-        {
-            var caller = Environment.GetEnvironmentVariable("SUDO_USER");
-            return $"{Environment.UserName}{(string.IsNullOrEmpty(caller) ? "" : $" (sudo by {CommandLine.Printable(caller)})")}@{Environment.MachineName}";
-        }
-    }
-
     /// <summary>Writes one act down. Where the database cannot be written, its line goes to standard error, and nothing is lost unsaid.</summary>
-    public static async Task WriteAsync(IServiceProvider services, SecurityEvent done)
+    public async Task WriteAsync(Operator by, SecurityEvent done)
     {
-        var act = done with { Reason = done.Reason is null ? Reason : $"{Reason}, {done.Reason}", Actor = Actor, Time = services.GetRequiredService<TimeProvider>().GetUtcNow() };
-        if (services.GetRequiredService<IOptions<McpOptions>>().Value.SecurityLogging.LogToFile)
+        var act = done with { Reason = done.Reason is null ? by.Way : $"{by.Way}, {done.Reason}", Actor = by.Name, Time = time.GetUtcNow() };
+        if (mcp.Value.SecurityLogging.LogToFile || by.Way != Operator.ByCommandLine)
         {
-            services.GetRequiredService<SecurityLog>().Write(null, act);
+            log.Write(null, act);
         }
 
         var line = LineOf(act);
         try
         {
-            await using var scope = services.CreateAsyncScope();
+            await using var scope = scopes.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
             db.OperatorActs.Add(new OperatorAct { At = act.Time, Actor = act.Actor, Event = act.Event, Line = line });
             await db.SaveChangesAsync();

@@ -1,0 +1,10 @@
+namespace McpIdentity.Server.Administration;
+
+/// <summary>Administration: what operators may do and see, the same for the command line, the admin API and the console.</summary>
+internal static class AdministrationSetup
+{
+    public static void AddAdministration(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<OperatorRecord>();
+    }
+}
