@@ -57,7 +57,7 @@ internal static class Pipeline
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
-            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<SpendGrantTokens>().Run<StartGrant>().Run<ChooseClaims>()
+            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<RequireAudit>().Run<SpendGrantTokens>().Run<StartGrant>().Run<ChooseClaims>()
             // After everything was made and stored: what is recorded has happened.
             .After(AttachSignInParameters.Descriptor).Run<AnswerWithScope>().Run<StampClientUse>().Run<RecordIssuedTokens>(),
         new PipelineStage<GenerateTokenContext>()

@@ -31,12 +31,15 @@ internal static class ByName
     public static Task<User?> OnlyUserAsync(List<User> found, string wanted) => OnlyAsync(found, "user", wanted, user => $"{user.Id}  {user.Provider}  {user.Email} {user.Name}");
 
     /// <summary>A client, by <c>client_id</c> or name.</summary>
-    public static async Task<OpenIddictEntityFrameworkCoreApplication?> ClientAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
+    public static async Task<OpenIddictEntityFrameworkCoreApplication?> ClientAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
+        await OnlyAsync(await ClientsAsync(db, wanted, cancellationToken), "client", wanted, client => $"{client.ClientId}  {client.DisplayName}");
+
+    /// <summary>All clients that can be meant.</summary>
+    public static async Task<List<OpenIddictEntityFrameworkCoreApplication>> ClientsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
     {
         var lower = Lower(wanted);
         var found = await db.Clients.Where(client => client.ClientId == wanted).ToListAsync(cancellationToken);
-        found = found.Count > 0 ? found : await db.Clients.Where(client => client.DisplayName!.ToLower() == lower).OrderBy(client => client.ClientId).Take(MaxListed).ToListAsync(cancellationToken);
-        return await OnlyAsync(found, "client", wanted, client => $"{client.ClientId}  {client.DisplayName}");
+        return found.Count > 0 ? found : await db.Clients.Where(client => client.DisplayName!.ToLower() == lower).OrderBy(client => client.ClientId).Take(MaxListed).ToListAsync(cancellationToken);
     }
 #pragma warning restore CA1862
 

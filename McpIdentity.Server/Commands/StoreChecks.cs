@@ -1,6 +1,5 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Administration;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
@@ -76,7 +75,7 @@ internal static class StoreChecks
     {
         var now = TimeProvider.System.GetUtcNow();
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
-        db.OperatorActs.Add(new OperatorAct { At = now, Actor = Operator.OfThisMachine.Name, Event = "doctor", Line = "{}" });
+        db.AuditEntries.Add(new AuditEntry { Node = "doctor", Sequence = now.UtcTicks, At = now, Event = "doctor", Level = "debug", Result = "success", Line = "{}", Hash = [] });
         await db.SaveChangesAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
         await transaction.RollbackAsync(cancellationToken);
         db.ChangeTracker.Clear();
