@@ -36,10 +36,12 @@ internal sealed class AuditChainTests
         for (var row = 0; row < Rows; row++)
         {
             await OAuthClient.RegisterPublicAsync(server);
+            server.Clock.Advance(TimeSpan.FromSeconds(1)); // each at a moment of its own
         }
 
         await AuditRows.WaitForAsync(server, "client_registered", Rows);
-        await KeepAsync(server, "");
+        await AuditRows.TamperAsync(server, "CREATE TABLE \"KeptEntries\" AS SELECT * FROM \"AuditEntries\"");
+        await AuditRows.TamperAsync(server, "CREATE TABLE \"KeptHeads\" AS SELECT * FROM \"AuditHeads\"");
         Assert.That(await VerifyAsync(server), Is.Null, "before anything was done");
 
         foreach (var (name, sql, finds) in Tamperings)
@@ -67,7 +69,8 @@ internal sealed class AuditChainTests
 
         Assert.That(await VerifyAsync(server), Is.Null, "nothing in the database tells");
         var (exitCode, output) = await Verbs.RunAsync(server, "audit", "verify", "--expect", noted);
-        Assert.That((exitCode, output), Is.EqualTo((1, output)).And.Property("Item2").Contains("expected: 2 is beyond the end"));
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("expected: 2 is beyond the end"));
     }
 
     [Test]
@@ -91,12 +94,6 @@ internal sealed class AuditChainTests
         var problem = JsonDocument.Parse(output[..(output.LastIndexOf(']') + 1)]).RootElement[0].Text("problem");
         Assert.That(exitCode, Is.EqualTo(problem is null ? 0 : 1));
         return problem;
-    }
-
-    private static async Task KeepAsync(TestServer server, string suffix)
-    {
-        await AuditRows.TamperAsync(server, $"CREATE TABLE \"KeptEntries{suffix}\" AS SELECT * FROM \"AuditEntries\"");
-        await AuditRows.TamperAsync(server, $"CREATE TABLE \"KeptHeads{suffix}\" AS SELECT * FROM \"AuditHeads\"");
     }
 
     private static Task<int> RestoreAsync(TestServer server) => AuditRows.TamperAsync(server,

@@ -157,11 +157,15 @@ internal sealed class AuditTrailTests
         await AuditRows.WaitForAsync(server, "client_registered", 3);
         server.Clock.Advance(TimeSpan.FromDays(11));
         await OAuthClient.RegisterPublicAsync(server);
-        await AuditRows.WaitForAsync(server, "client_registered", 4);
-        await using var scope = server.Services.CreateAsyncScope();
-        var pruned = await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+        await AuditRows.WaitForAsync(server, "client_registered", 1, row => row.Sequence == 4);
+        // The clock has moved, so that the server prunes by itself too.
+        await Until.TrueAsync(async () =>
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+            return (await AuditRows.ReadAsync(server))[0].Sequence == 4;
+        }, "the first three are gone");
 
-        Assert.That((pruned, (await AuditRows.ReadAsync(server)).Select(row => row.Sequence).First()), Is.EqualTo((3, 4L)));
         await OAuthClient.RegisterPublicAsync(server);
         await AuditRows.WaitForAsync(server, "client_registered", 2);
         var report = JsonDocument.Parse(await Verbs.DoAsync(server, "audit", "verify", "-o", "json")).RootElement[0];
