@@ -27,7 +27,7 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<IgnoreUnknownParameters>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().Run<StartFlow>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
             // Before ValidateGrantTypePermissions would refuse it.
             .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),

@@ -12,7 +12,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
     /// <summary>How many of a kind an address has in full in one window.</summary>
     public const int InFull = 20;
 
-    /// <summary>A call without a caller: the only success that anybody can cause.</summary>
+    /// <summary>A call without a caller.</summary>
     public const string Anonymous = "mcp_anonymous_access";
 
     private const int MaxSums = 10_000;
@@ -95,7 +95,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
 
     // Who has shown who they are is counted by the limits, and an alarm is never left out. Whose token is refused is nobody yet, though it says a name.
     private static bool IsAnybodys(SecurityEvent e) =>
-        e.Level != SecurityLogLevel.Error && (e is { Subject: null, GrantId: null } || e.Event == "mcp_auth_failure") && (e.Result != "success" || e.Event == Anonymous);
+        e.Level != SecurityLogLevel.Error && (e is { Subject: null, GrantId: null } || e.Event is "mcp_auth_failure" or "token_refused") && (e.Result != "success" || e.Event is Anonymous or "authorize_started" or "sign_in_shown" or "sign_in_sent");
 
     private sealed class Sum(DateTimeOffset ends)
     {

@@ -14,6 +14,10 @@ internal sealed record RequestFacts
 
     public string? Flow { get; init; }
 
+    public string? SessionId { get; init; }
+
+    public string? GrantId { get; init; }
+
     /// <summary>The event with what it does not say itself.</summary>
     public SecurityEvent Complete(SecurityEvent e) => e with
     {
@@ -21,5 +25,7 @@ internal sealed record RequestFacts
         Subject = e.Subject ?? Subject,
         Resource = e.Resource ?? Resource,
         Flow = e.Flow ?? Flow,
+        SessionId = e.SessionId ?? SessionId,
+        GrantId = e.GrantId ?? GrantId,
     };
 }

@@ -65,7 +65,12 @@ internal static class AuditSetup
             // One request too many has a line of its own, and only the first of a window has.
             if (context.Response.StatusCode is >= 400 and < 500 and not (StatusCodes.Status404NotFound or StatusCodes.Status429TooManyRequests))
             {
-                log.Write(context, SecurityEvent.Failure("login_failure", context.Features.Get<PersonError>()?.Code ?? "not recognised"));
+                var error = context.Features.Get<PersonError>();
+                log.Write(context, SecurityEvent.Failure("login_failure", error?.Code ?? "not recognised") with
+                {
+                    Got = error?.Account,
+                    Expected = error is null ? null : FormattableString.Invariant(error.WhatHappened),
+                });
             }
         }));
     }

@@ -6,7 +6,10 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
+using Npgsql;
+using static SQLitePCL.raw;
 
 namespace McpIdentity.Server.Audit;
 
@@ -87,7 +90,7 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
 
                 _isKnown = false; // another process of this name was faster
             }
-            catch (DbException exception) when (!StorageFaults.IsOne(exception) && attempt < Attempts)
+            catch (DbException exception) when (IsTaken(exception) && attempt < Attempts)
             {
                 _isKnown = false; // the same, seen by the index of the rows
                 _tried = null;
@@ -184,6 +187,10 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
         _head = isDone ? head : null;
         return isDone;
     }
+
+    // Of a head or a row there is one already.
+    private static bool IsTaken(DbException exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
 
     private static Link LinkOf(DbDataReader row) => new(row.GetInt64(0), row.GetFieldValue<byte[]>(1));
 

@@ -25,6 +25,7 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
                     Reason = client.Statement is null ? client.ClientName : $"{client.ClientName}, by a software statement of {client.Statement.Issuer}".TrimStart(',', ' '),
                     GrantType = string.Join(' ', client.GrantTypes),
                     Scope = client.Scope,
+                    Got = client.RedirectUris is { Count: > 0 } uris ? string.Join(' ', uris.Select(RedirectUris.ForLog)) : null,
                 });
                 break;
             case NoContent:

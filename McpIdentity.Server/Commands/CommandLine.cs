@@ -45,6 +45,7 @@ internal static class CommandLine
         PruneCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
+        TraceCommand.Create(),
         BackupCommand.Create(),
         RestoredCommand.Create(),
         ServersCommand.Create(),
