@@ -20,6 +20,7 @@ using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Telemetry;
 using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server;
@@ -65,6 +66,7 @@ internal static class Program
         builder.AddProtocolCors();
         builder.AddHousekeeping();
         builder.AddHealth(options.OAuth.SessionStorage);
+        builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();
