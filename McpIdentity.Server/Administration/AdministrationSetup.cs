@@ -6,5 +6,8 @@ internal static class AdministrationSetup
     public static void AddAdministration(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<OperatorRecord>();
+        builder.Services.AddScoped<SessionActs>().AddScoped<GrantActs>().AddScoped<TokenActs>().AddScoped<TokenMinting>().AddScoped<KeyActs>().AddScoped<RegistrationActs>()
+            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<AdmissionActs>();
+        builder.Services.AddSingleton<SettingsActs>().AddSingleton<Overview>();
     }
 }
