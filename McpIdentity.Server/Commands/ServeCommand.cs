@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using McpIdentity.Server.Telemetry;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
@@ -26,6 +29,7 @@ internal static class ServeCommand
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
         TellServiceManager(ServiceState.Ready);
+        await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
         return 0;
@@ -37,6 +41,28 @@ internal static class ServeCommand
         if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
         {
             new SystemdNotifier().Notify(state);
+        }
+    }
+
+    // On the console alone: a log is read by more people, and kept.
+    private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        if (!app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            if (await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateForFirstStartAsync(cancellationToken) is { } link)
+            {
+                Console.WriteLine($"  Become admin        {link}  (once, within 30 minutes)");
+            }
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            // The log says that the database is away; 'admin setup-link' makes one when it is back.
         }
     }
 
