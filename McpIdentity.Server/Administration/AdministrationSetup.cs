@@ -8,6 +8,7 @@ internal static class AdministrationSetup
     public static void AddAdministration(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<OperatorRecord>();
+        builder.Services.AddScoped<ClientActs>();
         builder.Services.AddScoped<RoleActs>();
         builder.Services.AddScoped<SetupLinks>();
         builder.AddAdminApi();
