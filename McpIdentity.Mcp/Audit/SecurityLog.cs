@@ -24,16 +24,17 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     private readonly ILogger<SecurityLog> _logger;
     private readonly RepeatedEvents _repeated;
     private readonly ISecurityEventListener? _listener;
+    private readonly SecuritySignals? _signals;
     private readonly ITimer? _sums;
     private readonly Task _writing;
     private long _dropped;
     private bool _isFailing;
 
     /// <summary>Begins to write what is put into the log.</summary>
-    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger, ISecurityEventListener? listener = null)
+    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger, SecuritySignals? signals = null, ISecurityEventListener? listener = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        (_options, _time, _logger, _listener) = (options.Value.SecurityLogging, time, logger, listener is { IsOn: true } ? listener : null);
+        (_options, _time, _logger, _signals, _listener) = (options.Value.SecurityLogging, time, logger, signals, listener is { IsOn: true } ? listener : null);
         _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
         _repeated = new RepeatedEvents(time);
         _sums = IsOn || _listener is not null ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
@@ -49,6 +50,9 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     /// <summary>Events that were lost and whose number has not been written yet.</summary>
     internal long Lost => Interlocked.Read(ref _dropped);
 
+    /// <summary>Events that wait to be written.</summary>
+    internal int Waiting => _queue.Reader.Count;
+
     /// <summary>Who wants to read of a call that was let in; asked before an event is made of it, because the usual call is only counted.</summary>
     public EventReaders ReadersOf(in PassedCall call) =>
         (IsOn && _options.LogLevel >= SecurityLogLevel.Info ? EventReaders.Log : EventReaders.None) |
@@ -61,6 +65,7 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All)
     {
         ArgumentNullException.ThrowIfNull(e);
+        _signals?.Count(e);
         readers &= (IsOn && e.Level <= _options.LogLevel ? EventReaders.Log : EventReaders.None) |
             (_listener is not null && e.Level < SecurityLogLevel.Debug ? EventReaders.Listener : EventReaders.None);
         if (readers == EventReaders.None)

@@ -36,6 +36,7 @@ internal static class AuditSetup
                 log.Write(context.HttpContext, SecurityEvent.Success("login_success") with
                 {
                     Reason = $"signed in with {context.Properties.GetString(SessionCookie.ProviderClaim)}",
+                    AuthMethod = context.Properties.GetString(SessionCookie.ProviderClaim),
                     Subject = context.Principal?.FindFirst(Claims.Subject)?.Value,
                     SessionId = context.Properties.GetString(JwtRegisteredClaimNames.Sid),
                 });
@@ -68,6 +69,7 @@ internal static class AuditSetup
                 var error = context.Features.Get<PersonError>();
                 log.Write(context, SecurityEvent.Failure("login_failure", error?.Code ?? "not recognised") with
                 {
+                    AuthMethod = error?.Provider,
                     Got = error?.Account,
                     Expected = error is null ? null : FormattableString.Invariant(error.WhatHappened),
                 });

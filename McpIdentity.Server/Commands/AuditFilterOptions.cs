@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Audit;
 
 namespace McpIdentity.Server.Commands;
@@ -51,10 +52,10 @@ internal static class AuditFilterOptions
 
     // Who is gone has no name any more, and stands in the audit all the same.
     private static async Task<IReadOnlyList<string>> SubjectsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        await ByName.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
+        await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
 
     private static async Task<IReadOnlyList<string>> ClientsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        await ByName.ClientsAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(client => client.ClientId!)] : [wanted];
+        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(client => client.ClientId!)] : [wanted];
 
     /// <returns>Null where the text is none.</returns>
     public static DateTimeOffset? MomentOf(string? text, DateTimeOffset now)

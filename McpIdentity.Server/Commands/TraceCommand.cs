@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Audit;
 using Microsoft.EntityFrameworkCore;
 
@@ -64,12 +65,12 @@ internal static class TraceCommand
     private static async Task<(string? What, IReadOnlyList<TracedFlow> Flows)> FindAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
     {
         var trace = new FlowTrace(db);
-        if (await ByName.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } users)
+        if (await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } users)
         {
             return ($"Flows of {users[0].Email ?? users[0].Name ?? users[0].Id}", await trace.OfAsync([.. users.Select(user => user.Id)], [], cancellationToken));
         }
 
-        var clients = (await ByName.ClientsAsync(db, wanted, cancellationToken)).Select(client => client.ClientId!).ToList();
+        var clients = (await OperatorNames.ClientsAsync(db, wanted, cancellationToken)).Select(client => client.ClientId!).ToList();
         if (clients.Count == 0 && wanted.Contains('.', StringComparison.Ordinal) && !wanted.Contains('@', StringComparison.Ordinal))
         {
             // By the host of its document, or of where its answers go.

@@ -22,6 +22,8 @@ internal static class SettingsSections
         (GatewayOptions.Section, [typeof(GatewayOptions)]),
         (PolicyOptions.Section, [typeof(PolicyOptions)]),
         (AuditOptions.Section, [typeof(AuditOptions)]),
+        (TelemetryOptions.Section, [typeof(TelemetryOptions)]),
+        (AdminOptions.Section, [typeof(AdminOptions)]),
     ];
 
     /// <summary>
