@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Telemetry;
@@ -25,20 +26,19 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
-        TellServiceManager(ServiceState.Ready);
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            SayReady();
+        }
+
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
         return 0;
     });
 
     // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
-    private static void TellServiceManager(ServiceState state)
-    {
-        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
-        {
-            new SystemdNotifier().Notify(state);
-        }
-    }
+    [MethodImpl(MethodImplOptions.NoInlining)] // elsewhere its assembly is not loaded
+    private static void SayReady() => new SystemdNotifier().Notify(ServiceState.Ready);
 
     private static async Task ListenAsync(WebApplication app, CancellationToken cancellationToken)
     {
