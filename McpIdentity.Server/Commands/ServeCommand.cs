@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using McpIdentity.Server.Telemetry;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
@@ -31,6 +34,7 @@ internal static class ServeCommand
             SayReady();
         }
 
+        await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
         return 0;
@@ -39,6 +43,28 @@ internal static class ServeCommand
     // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
     [MethodImpl(MethodImplOptions.NoInlining)] // elsewhere its assembly is not loaded
     private static void SayReady() => new SystemdNotifier().Notify(ServiceState.Ready);
+
+    // On the console alone: a log is read by more people, and kept.
+    private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        if (!app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            if (await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateForFirstStartAsync(cancellationToken) is { } link)
+            {
+                Console.WriteLine($"  Become admin        {link}  (once, within 30 minutes)");
+            }
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            // The log says that the database is away; 'admin setup-link' makes one when it is back.
+        }
+    }
 
     private static async Task ListenAsync(WebApplication app, CancellationToken cancellationToken)
     {

@@ -22,6 +22,7 @@ internal static class SettingsSections
         (GatewayOptions.Section, [typeof(GatewayOptions)]),
         (PolicyOptions.Section, [typeof(PolicyOptions)]),
         (TelemetryOptions.Section, [typeof(TelemetryOptions)]),
+        (AdminOptions.Section, [typeof(AdminOptions)]),
     ];
 
     /// <summary>
