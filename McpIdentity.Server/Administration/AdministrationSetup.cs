@@ -8,9 +8,9 @@ internal static class AdministrationSetup
     public static void AddAdministration(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<OperatorRecord>();
-        builder.Services.AddScoped<ClientActs>();
-        builder.Services.AddScoped<RoleActs>();
-        builder.Services.AddScoped<SetupLinks>();
+        builder.Services.AddScoped<SessionActs>().AddScoped<GrantActs>().AddScoped<TokenActs>().AddScoped<TokenMinting>().AddScoped<KeyActs>().AddScoped<RegistrationActs>()
+            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<AdmissionActs>().AddScoped<RoleActs>().AddScoped<ClientActs>().AddScoped<SetupLinks>();
+        builder.Services.AddSingleton<SettingsActs>().AddSingleton<Overview>();
         builder.AddAdminApi();
     }
 }

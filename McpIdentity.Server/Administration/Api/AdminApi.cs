@@ -20,6 +20,11 @@ internal sealed class AdminApi
         CallerOperations.Add(api);
         ClientOperations.Add(api);
         RoleOperations.Add(api);
+        AccessOperations.Add(api);
+        KeyOperations.Add(api);
+        GatewayOperations.Add(api);
+        PolicyOperations.Add(api);
+        RuleOperations.Add(api);
         return api;
     }
 
