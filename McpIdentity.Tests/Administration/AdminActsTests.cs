@@ -65,6 +65,7 @@ internal sealed class AdminActsTests
         await _owner.RefusedAsync("end_sessions", "/sessions/end-all", 404, "user_not_found", new { user = "nobody@example.com" });
         Assert.That((await _owner.DoAsync("list_sessions", "/sessions?user=emil@example.com")).GetProperty("items").GetArrayLength(), Is.Zero);
         await RecordedAsync("session_ended", "sessions_ended");
+        _scene.Server.Clock.Advance(TimeSpan.FromSeconds(10)); // what a person is given in the moment that ends all of theirs has ended too
     }
 
     [Test, Order(2)]
@@ -183,7 +184,7 @@ internal sealed class AdminActsTests
 
         Assert.That((await _owner.DoAsync("list_tools", "/tools?server=fixed&state=new")).GetProperty("items").EnumerateArray().Select(tool => tool.Text("name")), Is.EqualTo(["drop", "read"]));
         var review = await _owner.DoAsync("list_tool_reviews", "/tool-reviews?server=fixed&limit=1");
-        Assert.That((review.GetProperty("items")[0].Text("after"), review.Text("next")), Is.EqualTo(("Does it.", review.Text("next"))));
+        Assert.That((review.GetProperty("items")[0].Text("after"), review.Text("next")?.Length > 0), Is.EqualTo(("Does it.", true)));
         await _owner.RefusedAsync("list_tools", "/tools?server=nothing", 404, "server_not_found");
         await _owner.RefusedAsync("list_tool_reviews", "/tool-reviews?server=nothing", 404, "server_not_found");
 
