@@ -8,6 +8,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
+using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using Microsoft.Extensions.Logging.Console;
@@ -182,6 +183,9 @@ internal static class CommandLine
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
     public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => ForeignText.IsRaw(character) ? '?' : character));
+
+    /// <summary>The same of a text of several lines, which it keeps.</summary>
+    public static string PrintableLines(string text) => string.Join('\n', text.Split('\n').Select(Printable));
 
     /// <summary>In UTC, to the second; 20 characters.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "-";

@@ -9,7 +9,7 @@ using Npgsql;
 using StackExchange.Redis;
 using static SQLitePCL.raw;
 
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Operations;
 
 /// <summary>
 /// What stopped a start or a verb, in one line that an operator can act upon: what is wrong, where it is set, what to do.
