@@ -15,7 +15,7 @@ internal static class DoctorCommand
         Description = "The MCP endpoint of any server, or the address of one whose endpoint is /mcp: checks what a client meets there.",
     };
 
-    private static readonly Option<string?> Client = new("--client") { Description = "With --url: whether that client would come through to the sign-in, and where it would end." };
+    private static readonly Option<string?> Client = MakeClient();
     private static readonly Option<bool> Register = new("--register") { Description = "With --url: registers a client there, and deletes it again." };
     private static readonly Option<string?> Cimd = new("--cimd") { Description = "The URL of a client's metadata document: whether it would be known by it here." };
     private static readonly Option<string?> Only = new("--check") { Description = "One check by its id, or an area: database.migrations, database." };
@@ -23,17 +23,10 @@ internal static class DoctorCommand
     private static readonly Option<bool> Offline = new("--offline") { Description = "Judges the settings alone: asks neither database, Redis nor network." };
     private static readonly Option<bool> Markdown = new("--markdown") { Description = "A table to paste into an issue. It holds addresses and names, and no secret." };
 
-    public static Command Create()
-    {
-        if (Client.CompletionSources.Count == 0)
-        {
-            Client.AcceptOnlyFromAmong([.. ClientVerdicts.Names]);
-        }
-
-        return CommandLine.Verb("doctor", "Checks this server, its settings and what it needs, or any server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org --client all", (parsed, settings, cancellationToken) =>
-            CommandLine.WithProgressAsync("doctor", () => RunAsync(parsed, settings, cancellationToken)))
-            .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(Table.Output);
-    }
+    public static Command Create() => CommandLine.Verb(
+        "doctor", "Checks this server, its settings and what it needs, or any server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org --client all",
+        (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => RunAsync(parsed, settings, cancellationToken)))
+        .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(Table.Output);
 
     private static async Task<int> RunAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)
     {
@@ -41,7 +34,7 @@ internal static class DoctorCommand
         if (!OwnChecks.IsWanted(OwnChecks.Known, only))
         {
             await Console.Error.WriteLineAsync($"There is no check {CommandLine.Printable(only)}. docs/doctor.md lists them.");
-            return 2;
+            return ExitCode.Usage;
         }
 
         var results = (parsed.GetValue(Url) is { } address
@@ -51,7 +44,7 @@ internal static class DoctorCommand
         {
             Console.WriteLine(DoctorReport.ToMarkdown(results));
         }
-        else if (parsed.GetValue(Table.Output) == "json")
+        else if (Table.IsJson(parsed))
         {
             await Table.WriteAsync(parsed, results, new("id", result => result.Id), new("subject", result => result.Subject), new("verdict", result => result.Verdict.Word()),
                 new("says", result => result.Says), new("cure", result => result.Cure), new("section", result => result.Check.Section));
@@ -82,6 +75,13 @@ internal static class DoctorCommand
                 : parsed.GetValue(Offline) ? OwnChecks.JudgeSettings(app.Services)
                 : await OwnChecks.RunAsync(app.Services, only, cancellationToken);
         }
+    }
+
+    private static Option<string?> MakeClient()
+    {
+        var client = new Option<string?>("--client") { Description = "With --url: whether that client would come through to the sign-in, and where it would end." };
+        client.AcceptOnlyFromAmong([.. ClientVerdicts.Names]);
+        return client;
     }
 
     private static Uri? Parse(ArgumentResult result)

@@ -33,17 +33,13 @@ internal sealed record FrontedServerName(string Name, FrontedServerOptions? Opti
             .OrderBy(server => server.Name, StringComparer.Ordinal).ThenBy(server => server.From, StringComparer.Ordinal),
     ];
 
-    /// <summary>The one that is served under a name, or else the one that is not; says on standard error where there is none.</summary>
-    public static async Task<FrontedServerName?> FindAsync(IServiceProvider services, string name, CancellationToken cancellationToken)
+    /// <summary>The one that is served under a name, or else the one that is not.</summary>
+    /// <exception cref="VerbFailure">There is none.</exception>
+    public static async Task<FrontedServerName> FindAsync(IServiceProvider services, string name, CancellationToken cancellationToken)
     {
         var all = await AllAsync(services, cancellationToken);
-        var found = all.Where(server => server.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).OrderBy(server => server.Problem is not null).FirstOrDefault();
-        if (found is null)
-        {
-            await Console.Error.WriteLineAsync($"There is no server {CommandLine.Printable(name)}. 'servers list' shows which there are.");
-        }
-
-        return found;
+        return all.Where(server => server.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).OrderBy(server => server.Problem is not null).FirstOrDefault() ??
+            throw new VerbFailure(ExitCode.NotFound, $"There is no server {CommandLine.Printable(name)}. 'servers list' shows which there are.");
     }
 
     /// <summary>A stored tool, as the catalogue judges it.</summary>

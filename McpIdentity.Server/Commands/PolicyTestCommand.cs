@@ -56,7 +56,7 @@ internal static class PolicyTestCommand
             return new VouchedPerson(null, services.GetRequiredService<SignInProviders>().All.Select(provider => provider.Id).Append(DemoProvider.Name).FirstOrDefault(trusted.Include), wanted, true);
         }
 
-        return await ByName.OnlyUserAsync(found, wanted) is { } user ? Of(user) : null;
+        return Of(ByName.OnlyUser(found, wanted));
     }
 
     public static VouchedPerson Of(User user) => new(user.Id, user.Provider, user.Email, user.EmailVerified) { Groups = SaidGroups.Parse(user.Groups) };

@@ -50,7 +50,7 @@ internal static class TestServerCommand
         {
             var found = await services.GetRequiredService<UpstreamListing>().ReadAsync(fronted, person?.Id, cancellationToken);
             var took = (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-            if (parsed.GetValue(Table.Output) == "text")
+            if (!Table.IsJson(parsed))
             {
                 Console.WriteLine($"{server.Name} at {server.Url} answered in {took} ms: {CommandLine.Printable(found.Name)} {CommandLine.Printable(found.Version)}, MCP {CommandLine.Printable(found.Revision)}, {found.Tools.Count} tools.");
             }

@@ -28,7 +28,11 @@ internal sealed record Patient(IServiceProvider Services, List<(string Whose, Ti
     }
 
     /// <summary>Looks, and says of whatever goes wrong meanwhile that the check failed.</summary>
-    public static async Task<CheckResult> TryAsync(Check check, Func<Task<CheckResult>> look, string? subject = null)
+    /// <param name="check">Which.</param>
+    /// <param name="look">Looks.</param>
+    /// <param name="subject">Which of several it is about.</param>
+    /// <param name="describe">Says what went wrong; absent, as a start would.</param>
+    public static async Task<CheckResult> TryAsync(Check check, Func<Task<CheckResult>> look, string? subject = null, Func<Exception, string>? describe = null)
     {
         CheckResult result;
         try
@@ -37,7 +41,7 @@ internal sealed record Patient(IServiceProvider Services, List<(string Whose, Ti
         }
         catch (Exception exception) when (exception is not OperationCanceledException { InnerException: not TimeoutException })
         {
-            result = check.Bad(Failures.Describe(exception));
+            result = check.Bad((describe ?? Failures.Describe)(exception));
         }
 
         return result with { Subject = subject };

@@ -63,7 +63,7 @@ internal static class ProviderChecks
 
             var answer = (int)await AskAsync(patient, http, token.AbsoluteUri, cancellationToken);
             return Discovery.Judge(answer < 500, $"{configuration.Issuer?.AbsoluteUri ?? provider.DisplayName} describes itself, and {token.AbsoluteUri} answers", $"{token.AbsoluteUri} answers {answer}");
-        }, provider.Id);
+        }, provider.Id, exception => $"it does not answer as it should: {exception.GetBaseException().Message.ReplaceLineEndings(" ")}");
         return authorize is null ? [described] : [described, await Patient.TryAsync(Client, () => AskForUsAsync(patient, provider, authorize, http, cancellationToken), provider.Id)];
     }
 

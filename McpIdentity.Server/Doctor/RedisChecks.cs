@@ -39,9 +39,7 @@ internal static class RedisChecks
 
     private static async Task<CheckResult> EvictionAsync(RedisConnection redis)
     {
-        // INFO and not CONFIG, which hosted ones refuse.
-        var info = (string?)await redis.RunAsync(database => database.ExecuteAsync("INFO", "memory")).WaitAsync(Patient.Patience);
-        var policy = info?.Split('\n').Select(line => line.Trim().Split(':')).FirstOrDefault(line => line[0] == "maxmemory_policy")?[1];
+        var policy = await redis.MemoryPolicyAsync().WaitAsync(Patient.Patience);
         return Eviction.Judge(policy is null or "noeviction", $"maxmemory-policy is {policy ?? "not to be seen"}", $"maxmemory-policy is {policy}");
     }
 }

@@ -1,6 +1,5 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Housekeeping;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;

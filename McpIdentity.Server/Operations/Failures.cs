@@ -44,6 +44,21 @@ internal static class Failures
             : $"{exception.GetType().Name}: {exception.Message} (LOG_LEVEL=debug shows where)");
     }
 
+    /// <summary>Whether what stopped it is away, locked or overloaded, so that the same again may do later.</summary>
+    public static bool IsAway(Exception exception)
+    {
+        for (var inner = exception; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is SqliteException { SqliteErrorCode: not (SQLITE_BUSY or SQLITE_LOCKED) } or PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } or
+                SocketException { SocketErrorCode: not (SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.TimedOut or SocketError.HostNotFound or SocketError.TryAgain or SocketError.ConnectionReset) })
+            {
+                return false; // for an operator to mend
+            }
+        }
+
+        return StorageFaults.IsOne(exception);
+    }
+
     private static string? KnownCause(Exception exception) => exception switch
     {
         OptionsValidationException options => string.Join(" ", options.Failures),

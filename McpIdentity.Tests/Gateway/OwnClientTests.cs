@@ -108,9 +108,9 @@ internal sealed class OwnClientTests
         await PressAsync(alice, notes);
 
         Assert.That(await Verbs.DoAsync(_server, "servers", "show", notes.Name), Does.Contain($"dynamic-1 at {notes.Authority.Issuer}"));
-        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Contain($"PASS  accounts-{notes.Name}: people connect their accounts at {notes.Authority.Issuer}"));
+        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Contain($"PASS  servers.accounts ({notes.Name}): people connect their accounts at {notes.Authority.Issuer}"));
         notes.Authority.Metadata["issuer"] = "https://other.example";
-        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Match($"FAIL  accounts-{notes.Name}: .*says that it is https://other.example"));
+        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Match($"FAIL  servers.accounts \\({notes.Name}\\): .*says that it is https://other.example"));
         notes.Authority.Metadata.Remove("issuer");
         Assert.That(await Verbs.DoAsync(_server, "connections", "forget-client", notes.Name), Does.Contain("forgotten"));
         Assert.That((await Verbs.RunAsync(_server, "connections", "forget-client", notes.Name)).ExitCode, Is.EqualTo(1));
