@@ -1,5 +1,6 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Catalogue;
@@ -18,8 +19,10 @@ using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Roles;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Telemetry;
 using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server;
@@ -50,6 +53,7 @@ internal static class Program
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
         builder.AddPolicy();
+        builder.AddRoles();
         builder.AddToolCatalogue();
         builder.AddAuthorizationRequests();
         builder.AddTokens();
@@ -65,6 +69,7 @@ internal static class Program
         builder.AddProtocolCors();
         builder.AddHousekeeping();
         builder.AddHealth(options.OAuth.SessionStorage);
+        builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -106,6 +111,7 @@ internal static class Program
         app.MapMcpResource();
         app.MapConnections();
         app.MapGateway();
+        app.MapAdminApi();
         return app;
     }
 

@@ -39,29 +39,26 @@ internal static class ClientsCommand
             if (name == "enable" && ClientDeletion.IsDeleted(client.Properties))
             {
                 await Console.Error.WriteLineAsync($"{words} was deleted, and its row is there so that it stays so.");
-                return 1;
+                return ExitCode.Conflict;
             }
 
             if (loss is not null && !await Confirmation.AskAsync(parsed, $"{words} {loss}"))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             await change(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), client.ClientId!, cancellationToken);
             await services.RecordActAsync(SecurityEvent.Success($"client_{name}d") with { ClientId = client.ClientId });
-            Console.WriteLine($"{name}d: {words}");
-            return 0;
+            return await Table.WriteDoneAsync(parsed, client.ClientId, $"{name}d", $"{name}d: {words}");
         });
 
     private static Command ForOne(
         string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
     {
         var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
-            await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
-                ? await run(parsed, services, client, cancellationToken)
-                : 1);
+            await run(parsed, services, await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken), cancellationToken));
         verb.Arguments.Add(Which);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -141,12 +138,11 @@ internal static class ClientsCommand
         if (approved == 0)
         {
             await Console.Error.WriteLineAsync($"{words} does not wait for approval.");
-            return 1;
+            return ExitCode.Conflict;
         }
 
         await services.RecordActAsync(SecurityEvent.Success("client_approved") with { ClientId = client.ClientId });
-        Console.WriteLine($"approved: {words}, with answers to {CommandLine.Printable(client.RedirectUris)}");
-        return 0;
+        return await Table.WriteDoneAsync(parsed, client.ClientId, "approved", $"approved: {words}, with answers to {CommandLine.Printable(client.RedirectUris)}");
     }
 
     private static async Task DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)

@@ -37,9 +37,8 @@ internal static class ExitCode
     {
         StatusCodes.Status404NotFound => NotFound,
         StatusCodes.Status409Conflict or StatusCodes.Status412PreconditionFailed => Conflict,
-        StatusCodes.Status422UnprocessableEntity or StatusCodes.Status400BadRequest => Usage,
         StatusCodes.Status503ServiceUnavailable => Unavailable,
-        _ => Failed,
+        _ => problem.Code == AdminProblem.InvalidRequest ? Usage : Failed,
     };
 }
 
@@ -49,6 +48,4 @@ internal static class ExitCode
 internal sealed class VerbFailure(int exitCode, string message) : Exception(message)
 {
     public int ExitCode { get; } = exitCode;
-
-    public static VerbFailure From(AdminProblem problem) => new(Commands.ExitCode.Of(problem), problem.Detail);
 }

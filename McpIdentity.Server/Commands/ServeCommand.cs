@@ -1,7 +1,12 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
+using McpIdentity.Server.Telemetry;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
@@ -15,6 +20,7 @@ internal static class ServeCommand
         await using var app = Program.Build(settings, builder =>
         {
             builder.AddQuietStart();
+            builder.AddTelemetryExport();
             builder.Services.AddSingleton(output);
             // Of standard error too, where somebody sends the log there, a request does not wait for a reader.
             builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
@@ -22,9 +28,43 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
+        TellServiceManager(ServiceState.Ready);
+        await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
+        await app.EndTelemetryExportAsync();
         return 0;
     });
+
+    // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
+    private static void TellServiceManager(ServiceState state)
+    {
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            new SystemdNotifier().Notify(state);
+        }
+    }
+
+    // On the console alone: a log is read by more people, and kept.
+    private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        if (!app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            if (await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateForFirstStartAsync(cancellationToken) is { } link)
+            {
+                Console.WriteLine($"  Become admin        {link}  (once, within 30 minutes)");
+            }
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            // The log says that the database is away; 'admin setup-link' makes one when it is back.
+        }
+    }
 
     private static async Task ListenAsync(WebApplication app, CancellationToken cancellationToken)
     {

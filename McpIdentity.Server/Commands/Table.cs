@@ -59,16 +59,20 @@ internal static class Table
     /// <param name="id">Of what it was done to.</param>
     /// <param name="done">In a word of its own, as <c>disabled</c>.</param>
     /// <param name="sentence">For people; <c>--quiet</c> leaves it out.</param>
-    public static async Task WriteDoneAsync(ParseResult parsed, string? id, string done, string sentence)
+    /// <param name="count">To how many, where it was done to several.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> WriteDoneAsync(ParseResult parsed, string? id, string done, string sentence, int? count = null)
     {
         if (IsJson(parsed))
         {
-            await WriteJsonAsync(json => WriteObject(json, [("id", id), ("done", done)]));
+            await WriteJsonAsync(json => WriteObject(json, count is null ? [("id", id), ("done", done)] : [("id", id), ("done", done), ("count", count)]));
         }
         else if (!CommandLine.IsQuiet(parsed))
         {
             Console.WriteLine(sentence);
         }
+
+        return ExitCode.Ok;
     }
 
     /// <summary>The member's name of a heading.</summary>

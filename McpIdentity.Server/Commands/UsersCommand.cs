@@ -2,6 +2,7 @@ using System.CommandLine;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -26,7 +27,7 @@ internal static class UsersCommand
             user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
             await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
             await EndSessionsAsync(services, user, cancellationToken);
-            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
+            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
         }),
         Change("enable", "Lets a person sign in again.", async (services, user, cancellationToken) =>
         {
@@ -37,7 +38,7 @@ internal static class UsersCommand
         Change("remove", "Forgets a person: their sessions, their consents and everything they granted. They may sign in anew.", async (services, user, cancellationToken) =>
         {
             await EndSessionsAsync(services, user, cancellationToken);
-            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
+            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
             var db = services.GetRequiredService<McpIdentityDbContext>();
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
         }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),
@@ -48,23 +49,18 @@ internal static class UsersCommand
         var who = new Argument<string>("user") { Description = "The identifier that list shows, the e-mail address, or the name." };
         var verb = CommandLine.StorageVerb(name, description, $"users {name} alice@example.com{(loss is null ? "" : " --yes")}", async (parsed, services, cancellationToken) =>
         {
-            if (await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
-            {
-                return 1;
-            }
-
+            var user = await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken);
             if (loss is not null && !await Confirmation.AskAsync(parsed, $"{Describe(user)} {loss}"))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             await change(services, user, cancellationToken);
             await services.RecordActAsync(SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
-            Console.WriteLine($"{name}d: {Describe(user)}");
-            return 0;
+            return await Table.WriteDoneAsync(parsed, user.Id, $"{name}d", $"{name}d: {Describe(user)}");
         });
         verb.Add(who);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static async Task EndSessionsAsync(IServiceProvider services, User user, CancellationToken cancellationToken)

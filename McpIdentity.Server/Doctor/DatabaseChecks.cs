@@ -1,6 +1,5 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Administration;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
@@ -97,7 +96,7 @@ internal static class DatabaseChecks
     private static async Task WriteAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken).WaitAsync(Patient.Patience, cancellationToken);
-        db.OperatorActs.Add(new OperatorAct { At = TimeProvider.System.GetUtcNow(), Actor = Operator.OfThisMachine.Name, Event = "doctor", Line = "{}" });
+        db.OperatorActs.Add(new OperatorAct { At = TimeProvider.System.GetUtcNow(), Actor = "doctor", Event = "doctor", Line = "{}" });
         await db.SaveChangesAsync(cancellationToken).WaitAsync(Patient.Patience, cancellationToken);
         await transaction.RollbackAsync(cancellationToken);
         db.ChangeTracker.Clear();

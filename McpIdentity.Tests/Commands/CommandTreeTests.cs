@@ -14,6 +14,9 @@ internal sealed partial class CommandTreeTests
 {
     private const string Update = "UPDATE_CLI=1 dotnet test McpIdentity.Tests --filter FullyQualifiedName~CommandTreeTests";
 
+    // What prints for a person to read or for a file, and nothing of which a program would want members.
+    private static readonly string[] WithoutJson = ["serve", "healthcheck", "keygen", "config template", "config validate", "completion"];
+
     private TestServer _server = null!;
 
     private static IReadOnlyList<(string Path, Command Verb)> Verbs => [.. Below(CommandLine.Root, "")];
@@ -61,8 +64,12 @@ internal sealed partial class CommandTreeTests
         Assert.That(output, Does.Contain("--dryrun is no option of prune").And.Contain("Did you mean --dry-run?").And.Contain("'prune --help'"));
     }
 
+    [Test]
+    public void What_prints_something_prints_it_for_programs_too() =>
+        Assert.That(Verbs.Where(verb => !verb.Verb.Options.Contains(Table.Output)).Select(verb => verb.Path).Except(WithoutJson), Is.Empty, "-o json");
+
     [TestCase(ExitCode.NotFound, "users disable nobody@example.com"), TestCase(ExitCode.NotFound, "clients show nobody"), TestCase(ExitCode.NotFound, "grants list --user nobody@example.com")]
-    [TestCase(ExitCode.NotFound, "servers show nothing")]
+    [TestCase(ExitCode.NotFound, "sessions revoke nothing"), TestCase(ExitCode.NotFound, "grants revoke nothing"), TestCase(ExitCode.NotFound, "servers show nothing"), TestCase(ExitCode.NotFound, "clients tokens revoke nothing")]
     [TestCase(ExitCode.Usage, "users list -o xml"), TestCase(ExitCode.Usage, "doctor --check nothing"), TestCase(ExitCode.Usage, "doctor --url nothing"), TestCase(ExitCode.Ok, "users list -o text")]
     [TestCase(ExitCode.Failed, "config validate --OAuth:Prot=1")]
     public async Task A_verb_ends_with_the_code_that_says_why(int expected, string verb) =>
@@ -168,9 +175,9 @@ internal sealed partial class CommandTreeTests
 
     private static string Cell(string? text) => (text ?? "").Replace("|", "\\|", StringComparison.Ordinal);
 
-    private static IEnumerable<(string Path, Command Verb)> Below(Command command, string path) => command.Subcommands.SelectMany(child => child.Subcommands.Count > 0
-        ? Below(child, $"{path}{child.Name} ")
-        : [($"{path}{child.Name}", child)]);
+    // One with verbs below it may do something itself: migrate, and migrate copy.
+    private static IEnumerable<(string Path, Command Verb)> Below(Command command, string path) => command.Subcommands.SelectMany(child =>
+        (child.Action is null ? [] : new[] { ($"{path}{child.Name}", child) }).Concat(Below(child, $"{path}{child.Name} ")));
 
     [GeneratedRegex(" {2,}")]
     private static partial Regex Columns();

@@ -19,7 +19,7 @@ internal sealed class VerbTests
         var verbs = Verbs.ToList();
 
         Assert.That(verbs, Has.Count.GreaterThan(20));
-        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "keys rotate", "restored", "servers remove"]), "what cannot be undone");
+        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "grants revoke-all", "keys rotate", "restored", "servers remove"]), "what cannot be undone");
     }
 
     [Test]
