@@ -94,7 +94,7 @@ internal static class PolicyCommand
         var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetValue(ProposedPolicy.File));
         if (!isRead)
         {
-            return 1;
+            return ExitCode.Failed;
         }
 
         var (check, problem) = await services.GetRequiredService<PolicyActs>().CheckAsync(proposal, cancellationToken);

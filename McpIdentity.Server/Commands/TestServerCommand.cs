@@ -31,7 +31,7 @@ internal static class TestServerCommand
         if (!test.Answered)
         {
             await Console.Error.WriteLineAsync($"{test.Name} at {test.Url} did not do after {test.Milliseconds} ms: {CommandLine.Printable(test.Problem)}");
-            return 1;
+            return ExitCode.Failed;
         }
 
         if (!Table.IsJson(parsed))

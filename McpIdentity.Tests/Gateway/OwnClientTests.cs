@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using System.Net;
 using System.Text.Json.Nodes;
 using McpIdentity.Tests.Account;
@@ -113,7 +114,7 @@ internal sealed class OwnClientTests
         Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Match($"FAIL  servers.accounts \\({notes.Name}\\): .*says that it is https://other.example"));
         notes.Authority.Metadata.Remove("issuer");
         Assert.That(await Verbs.DoAsync(_server, "connections", "forget-client", notes.Name), Does.Contain("forgotten"));
-        Assert.That((await Verbs.RunAsync(_server, "connections", "forget-client", notes.Name)).ExitCode, Is.EqualTo(1));
+        Assert.That((await Verbs.RunAsync(_server, "connections", "forget-client", notes.Name)).ExitCode, Is.EqualTo(ExitCode.NotFound));
         await notes.ConnectAsync(alice);
         Assert.That(notes.Authority.Authorizations.Last()["client_id"], Is.EqualTo("dynamic-2"));
 
