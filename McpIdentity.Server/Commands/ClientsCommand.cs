@@ -38,7 +38,7 @@ internal static class ClientsCommand
         {
             await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
             return 0;
-        }).With(Table.Output),
+        }),
         Create("create"),
         Update(),
         RotateSecret(),
@@ -68,7 +68,7 @@ internal static class ClientsCommand
             return await services.GetRequiredService<ClientActs>().DeleteAsync(Operator.OfThisMachine, client.ClientId!, cancellationToken) is { } problem
                 ? await Refusal.SayAsync(problem)
                 : await Table.WriteDoneAsync(parsed, client.ClientId!, "deleted", $"deleted: {Describe(client)}");
-        }).With(Confirmation.Yes).With(Table.Output),
+        }).With(Confirmation.Yes),
         ClientTokensCommand.Create(),
     };
 
@@ -78,7 +78,7 @@ internal static class ClientsCommand
             var (changed, problem) = await change(parsed, services.GetRequiredService<ClientActs>(), client.ClientId!, cancellationToken);
             return problem is not null ? await Refusal.SayAsync(problem)
                 : await Table.WriteDoneAsync(parsed, client.ClientId!, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
-        }).With(Table.Output);
+        });
 
     private static Command Create(string name)
     {
@@ -101,7 +101,7 @@ internal static class ClientsCommand
         var (changed, problem) = await services.GetRequiredService<ClientActs>().UpdateAsync(Operator.OfThisMachine, client.ClientId!, change, cancellationToken);
         return problem is not null ? await Refusal.SayAsync(problem)
             : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {CommandLine.Printable(changed.Name)} ({changed.ClientId})");
-    }).With(Table.Output).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
+    }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
 
     private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, services, client, cancellationToken) =>
     {
