@@ -23,8 +23,8 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<SecurityLog> _logger;
     private readonly RepeatedEvents _repeated;
-    private readonly ISecurityEventListener? _listener;
     private readonly SecuritySignals? _signals;
+    private readonly ISecurityEventListener? _listener;
     private readonly ITimer? _sums;
     private readonly Task _writing;
     private long _dropped;

@@ -21,9 +21,9 @@ internal static class SettingsSections
         (BrandingOptions.Section, [typeof(BrandingOptions)]),
         (GatewayOptions.Section, [typeof(GatewayOptions)]),
         (PolicyOptions.Section, [typeof(PolicyOptions)]),
-        (AuditOptions.Section, [typeof(AuditOptions)]),
         (TelemetryOptions.Section, [typeof(TelemetryOptions)]),
         (AdminOptions.Section, [typeof(AdminOptions)]),
+        (AuditOptions.Section, [typeof(AuditOptions)]),
     ];
 
     /// <summary>
