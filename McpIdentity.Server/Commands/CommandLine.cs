@@ -47,6 +47,7 @@ internal static class CommandLine
         PruneCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
+        TraceCommand.Create(),
         BackupCommand.Create(),
         RestoredCommand.Create(),
         ServersCommand.Create(),

@@ -96,7 +96,8 @@ internal static class DatabaseChecks
     private static async Task WriteAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken).WaitAsync(Patient.Patience, cancellationToken);
-        db.OperatorActs.Add(new OperatorAct { At = TimeProvider.System.GetUtcNow(), Actor = "doctor", Event = "doctor", Line = "{}" });
+        var now = TimeProvider.System.GetUtcNow();
+        db.AuditEntries.Add(new AuditEntry { Node = "doctor", Sequence = now.UtcTicks, At = now, Event = "doctor", Level = "debug", Result = "success", Line = "{}", Hash = [] });
         await db.SaveChangesAsync(cancellationToken).WaitAsync(Patient.Patience, cancellationToken);
         await transaction.RollbackAsync(cancellationToken);
         db.ChangeTracker.Clear();
