@@ -58,8 +58,7 @@ internal static class AdminCommand
         var outcome = await act(user.Id);
         if (outcome.Problem is { } problem)
         {
-            await Console.Error.WriteLineAsync(problem.Detail);
-            return 1;
+            return await Refusal.SayAsync(problem);
         }
 
         Console.WriteLine(CommandLine.Printable(outcome.Value));
