@@ -38,7 +38,7 @@ internal static class ClientsCommand
         {
             await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
             return 0;
-        }).With(Table.Output),
+        }),
         Create("create"),
         Update(),
         RotateSecret(),
@@ -62,10 +62,12 @@ internal static class ClientsCommand
         {
             if (!await Confirmation.AskAsync(parsed, $"{Describe(client)} will be forgotten, with its grants and what people allowed it."))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
-            return await services.GetRequiredService<ClientActs>().DeleteAsync(Operator.OfThisMachine, client.ClientId!, cancellationToken) is { } problem ? await Refusal.SayAsync(problem) : Say($"deleted: {Describe(client)}");
+            return await services.GetRequiredService<ClientActs>().DeleteAsync(Operator.OfThisMachine, client.ClientId!, cancellationToken) is { } problem
+                ? await Refusal.SayAsync(problem)
+                : await Table.WriteDoneAsync(parsed, client.ClientId!, "deleted", $"deleted: {Describe(client)}");
         }).With(Confirmation.Yes),
         ClientTokensCommand.Create(),
     };
@@ -75,7 +77,7 @@ internal static class ClientsCommand
         {
             var (changed, problem) = await change(parsed, services.GetRequiredService<ClientActs>(), client.ClientId!, cancellationToken);
             return problem is not null ? await Refusal.SayAsync(problem)
-                : Say($"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
+                : await Table.WriteDoneAsync(parsed, client.ClientId!, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
         });
 
     private static Command Create(string name)
@@ -97,7 +99,8 @@ internal static class ClientsCommand
     {
         var change = new ClientChange(parsed.GetValue(Name), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetResult(PreApproved) is null ? null : parsed.GetValue(PreApproved));
         var (changed, problem) = await services.GetRequiredService<ClientActs>().UpdateAsync(Operator.OfThisMachine, client.ClientId!, change, cancellationToken);
-        return problem is not null ? await Refusal.SayAsync(problem) : Say($"updated: {CommandLine.Printable(changed!.Name)} ({changed.ClientId})");
+        return problem is not null ? await Refusal.SayAsync(problem)
+            : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {CommandLine.Printable(changed.Name)} ({changed.ClientId})");
     }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
 
     private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, services, client, cancellationToken) =>
@@ -133,12 +136,6 @@ internal static class ClientsCommand
         return 0;
     }
 
-    private static int Say(string line)
-    {
-        Console.WriteLine(line);
-        return 0;
-    }
-
     private static string Describe(OpenIddictEntityFrameworkCoreApplication client) =>
         CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
 
@@ -146,11 +143,9 @@ internal static class ClientsCommand
         string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
     {
         var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
-            await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
-                ? await run(parsed, services, client, cancellationToken)
-                : 1);
+            await run(parsed, services, await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken), cancellationToken));
         verb.Arguments.Add(Which);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)

@@ -32,14 +32,10 @@ internal static class UsersCommand
         var who = new Argument<string>("user") { Description = "The identifier that list shows, the e-mail address, or the name." };
         var verb = CommandLine.StorageVerb(name, description, $"users {name} alice@example.com{(loss is null ? "" : " --yes")}", async (parsed, services, cancellationToken) =>
         {
-            if (await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
-            {
-                return 1;
-            }
-
+            var user = await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken);
             if (loss is not null && !await Confirmation.AskAsync(parsed, $"{Describe(user)} {loss}"))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             await OpenSessionsAsync(services);
@@ -48,11 +44,10 @@ internal static class UsersCommand
                 return await Refusal.SayAsync(problem);
             }
 
-            Console.WriteLine($"{name}d: {Describe(user)}");
-            return 0;
+            return await Table.WriteDoneAsync(parsed, user.Id, $"{name}d", $"{name}d: {Describe(user)}");
         });
         verb.Add(who);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static async Task OpenSessionsAsync(IServiceProvider services)

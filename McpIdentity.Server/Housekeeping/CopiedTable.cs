@@ -1,5 +1,4 @@
 using System.Data.Common;
-using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -11,8 +10,6 @@ namespace McpIdentity.Server.Housekeeping;
 /// <param name="To">The same in the target.</param>
 internal sealed record CopiedTable(IEntityType From, IEntityType To)
 {
-    public Type Type => From.ClrType;
-
     public string Name { get; } = From.GetTableName()!;
 
     public string Quoted => $"\"{Name}\"";
