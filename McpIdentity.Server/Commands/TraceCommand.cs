@@ -12,8 +12,6 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>trace</c>: why somebody cannot connect (docs/audit.md, "Why somebody cannot connect").</summary>
 internal static class TraceCommand
 {
-    private const int NotFound = 1;
-
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly Option<bool> All = new("--all") { Description = "Every flow that is known, the newest first; otherwise the last that failed, else the last." };
@@ -28,14 +26,14 @@ internal static class TraceCommand
         if (CommandLine.WordsOf(parsed) is not [var wanted])
         {
             await Console.Error.WriteLineAsync("Name one person, client, flow, grant or reference: trace anna@example.com");
-            return 2;
+            return ExitCode.Usage;
         }
 
         var (what, flows) = await FindAsync(services.GetRequiredService<McpIdentityDbContext>(), wanted, cancellationToken);
         if (what is null)
         {
             await Console.Error.WriteLineAsync($"Nothing is known of {CommandLine.Printable(wanted)}: it is no person, client, flow, grant or reference, and nobody has tried to sign in so.");
-            return NotFound;
+            return ExitCode.NotFound;
         }
 
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
@@ -50,7 +48,7 @@ internal static class TraceCommand
         if (parsed.GetValue(Table.Output) == "json")
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
-            return 0;
+            return ExitCode.Ok;
         }
 
         Console.WriteLine($"{what}: {flows.Count} known, {found.Count(one => one.Finding.Id != Diagnosis.NoFault)} of them with a fault.");
@@ -59,7 +57,7 @@ internal static class TraceCommand
             Write(flow, finding);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<(string? What, IReadOnlyList<TracedFlow> Flows)> FindAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
