@@ -69,7 +69,7 @@ internal static class AuditCommand
     {
         if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
         {
-            return 1;
+            return ExitCode.Usage;
         }
 
         var rows = await SearchOf(services).PageAsync(filter, Math.Max(parsed.GetValue(AuditFilterOptions.Limit), 0), null, cancellationToken);
@@ -83,7 +83,7 @@ internal static class AuditCommand
     {
         if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
         {
-            return 1;
+            return ExitCode.Usage;
         }
 
         var format = Enum.Parse<AuditFormat>(parsed.GetValue(Format)!, ignoreCase: true);
@@ -110,7 +110,7 @@ internal static class AuditCommand
             if (text.Split(':') is not [var node, var number, var hash] || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
             {
                 await Console.Error.WriteLineAsync($"{CommandLine.Printable(text)} is not NODE:SEQUENCE:HASH. 'audit verify' prints it as the head of each chain.");
-                return 2;
+                return ExitCode.Usage;
             }
 
             expected.Add((node, sequence, hash));
@@ -127,7 +127,7 @@ internal static class AuditCommand
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(report.Node)}: {CommandLine.Printable(report.Problem)}");
         }
 
-        return reports.Any(report => report.Problem is not null) ? 1 : 0;
+        return reports.Any(report => report.Problem is not null) ? ExitCode.Failed : ExitCode.Ok;
     }
 
     private static AuditSearch SearchOf(IServiceProvider services) => new(services.GetRequiredService<McpIdentityDbContext>());

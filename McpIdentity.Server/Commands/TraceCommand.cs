@@ -12,8 +12,6 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>trace</c>: why somebody cannot connect (docs/audit.md, "Why somebody cannot connect").</summary>
 internal static class TraceCommand
 {
-    private const int NotFound = 1;
-
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly Option<bool> All = new("--all") { Description = "Every flow that is known, the newest first; otherwise the last that failed, else the last." };
@@ -28,14 +26,14 @@ internal static class TraceCommand
         if (CommandLine.WordsOf(parsed) is not [var wanted])
         {
             await Console.Error.WriteLineAsync("Name one person, client, flow, grant or reference: trace anna@example.com");
-            return 2;
+            return ExitCode.Usage;
         }
 
         var (what, flows) = await FindAsync(services.GetRequiredService<McpIdentityDbContext>(), wanted, cancellationToken);
         if (what is null)
         {
             await Console.Error.WriteLineAsync($"Nothing is known of {CommandLine.Printable(wanted)}: it is no person, client, flow, grant or reference, and nobody has tried to sign in so.");
-            return NotFound;
+            return ExitCode.NotFound;
         }
 
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
@@ -47,7 +45,7 @@ internal static class TraceCommand
         }
 
         var shown = parsed.GetValue(All) ? found : [found.Find(one => one.Finding.Id != Diagnosis.NoFault) is { Flow: not null } failed ? failed : found[0]];
-        if (parsed.GetValue(Table.Output) == "json")
+        if (Table.IsJson(parsed))
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
             return 0;
