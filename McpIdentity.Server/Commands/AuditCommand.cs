@@ -35,7 +35,7 @@ internal static class AuditCommand
     {
         var acts = await SearchOf(services).PageAsync(new AuditFilter { OnlyActs = true }, Math.Max(parsed.GetValue(Last), 0), null, cancellationToken);
         await Table.WriteAsync(parsed, acts, new("time", act => act.At), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> TailAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -62,7 +62,7 @@ internal static class AuditCommand
             seen.RemoveWhere(id => id < last - Behind);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> SearchAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -76,7 +76,7 @@ internal static class AuditCommand
         await Table.WriteAsync(parsed, rows,
             new("time", row => row.At), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
             new("resource", row => row.Resource), new("tool", row => row.Tool), new("flow", row => row.Flow), new("line", row => row.Line));
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> ExportAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -99,7 +99,7 @@ internal static class AuditCommand
             await AuditExport.WriteAsync(rows, format, output, cancellationToken);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> VerifyAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)

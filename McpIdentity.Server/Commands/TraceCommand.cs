@@ -48,7 +48,7 @@ internal static class TraceCommand
         if (Table.IsJson(parsed))
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
-            return 0;
+            return ExitCode.Ok;
         }
 
         Console.WriteLine($"{what}: {flows.Count} known, {found.Count(one => one.Finding.Id != Diagnosis.NoFault)} of them with a fault.");
@@ -57,7 +57,7 @@ internal static class TraceCommand
             Write(flow, finding);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<(string? What, IReadOnlyList<TracedFlow> Flows)> FindAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
