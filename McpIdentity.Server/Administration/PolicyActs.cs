@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
@@ -24,6 +23,11 @@ internal sealed record PolicyView(long Version, string? Problem, IReadOnlyList<P
 internal sealed record PolicyLine(string Place, string Says);
 
 /// <summary>A policy that was applied.</summary>
+/// <param name="Version">Its number.</param>
+/// <param name="AppliedAt">When.</param>
+/// <param name="By">By whom.</param>
+/// <param name="Note">Why.</param>
+/// <param name="InForce">Whether it is in force.</param>
 internal sealed record PolicyVersionView(long Version, DateTimeOffset AppliedAt, string By, string? Note, bool InForce)
 {
     /// <summary>As it was handed in; only where one version is asked for.</summary>
@@ -31,6 +35,8 @@ internal sealed record PolicyVersionView(long Version, DateTimeOffset AppliedAt,
 }
 
 /// <summary>A policy that is valid.</summary>
+/// <param name="Rules">How many rules there are.</param>
+/// <param name="Warnings">What is odd.</param>
 internal sealed record PolicyCheckView(int Rules, IReadOnlyList<string> Warnings);
 
 /// <summary>A document that is only proposed.</summary>
@@ -93,7 +99,7 @@ internal sealed class PolicyActs(
     public async Task<AdminPage<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
     {
         var newest = await db.PolicyVersions.MaxAsync(version => (long?)version.Id, cancellationToken);
-        var before = long.TryParse(slice.After, out var last) ? last : long.MaxValue;
+        var before = long.TryParse(slice.After, System.Globalization.CultureInfo.InvariantCulture, out var last) ? last : long.MaxValue;
         var rows = await db.PolicyVersions.AsNoTracking().Where(version => version.Id < before).OrderByDescending(version => version.Id).Take(slice.OneMore)
             .Select(version => new PolicyVersionView(version.Id, version.At, version.Actor, version.Note, version.Id == newest)).ToListAsync(cancellationToken);
         return slice.Of(rows, version => version.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));

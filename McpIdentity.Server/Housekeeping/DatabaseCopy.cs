@@ -23,7 +23,7 @@ internal sealed class DatabaseCopy(McpIdentityDbContext source, McpIdentityDbCon
 
     // What running `migrate` itself leaves behind: a record that it did.
     private const string Migrated = "database_migrated";
-    private static readonly string[] Records = ["OperatorActs", "AuditEntries", "AuditHeads"];
+    private static readonly string[] Records = ["AuditEntries", "AuditHeads"];
 
     private readonly IReadOnlyList<CopiedTable> _tables = CopiedTable.AllOf(source.Model, target.Model);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Administration;
@@ -40,10 +41,11 @@ internal sealed class SetupLinkTests
     [Test]
     public async Task It_is_good_for_half_an_hour()
     {
-        var link = await LinkAsync();
-        _server.Clock.Advance(TimeSpan.FromMinutes(31));
+        await using var server = await TestServer.StartAsync();
+        var link = (await Verbs.DoAsync(server, "admin", "setup-link")).Trim();
+        server.Clock.Advance(TimeSpan.FromMinutes(31));
 
-        using var old = await _server.Http.GetAsync(link);
+        using var old = await server.Http.GetAsync(link);
 
         Assert.That((old.StatusCode, (await old.Content.ReadAsStringAsync()).Contains("It is too old", StringComparison.Ordinal)), Is.EqualTo((HttpStatusCode.Gone, true)));
     }
@@ -82,7 +84,7 @@ internal sealed class SetupLinkTests
 
         Assert.That((allowed.StatusCode, await refused.ProblemAsync()), Is.EqualTo((HttpStatusCode.OK, "role_missing")));
         var (unknown, _) = await Verbs.RunAsync(server, "admin", "grant", "nobody@example.com");
-        Assert.That(unknown, Is.EqualTo(1));
+        Assert.That(unknown, Is.EqualTo(ExitCode.NotFound));
     }
 
     private async Task<string> LinkAsync() => (await Verbs.DoAsync(_server, "admin", "setup-link")).Split('\n').First(line => line.StartsWith("http", StringComparison.Ordinal)).Trim();
