@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using McpIdentity.Migrations;
@@ -45,7 +44,7 @@ internal static class TraceCommand
         }
 
         var shown = parsed.GetValue(All) ? found : [found.Find(one => one.Finding.Id != Diagnosis.NoFault) is { Flow: not null } failed ? failed : found[0]];
-        if (parsed.GetValue(Table.Output) == "json")
+        if (Table.IsJson(parsed))
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
             return ExitCode.Ok;
