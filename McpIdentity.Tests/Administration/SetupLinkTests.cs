@@ -19,7 +19,7 @@ internal sealed class SetupLinkTests
     [Test]
     public async Task Whoever_opens_it_signs_in_and_says_so_is_an_owner_and_nobody_after_them()
     {
-        var link = await LinkAsync();
+        var link = await LinkAsync(_server);
         using var alice = new NoScriptBrowser(_server.BaseUrl);
 
         var page = await alice.GetAsync(link);
@@ -42,7 +42,7 @@ internal sealed class SetupLinkTests
     public async Task It_is_good_for_half_an_hour()
     {
         await using var server = await TestServer.StartAsync();
-        var link = (await Verbs.DoAsync(server, "admin", "setup-link")).Trim();
+        var link = await LinkAsync(server);
         server.Clock.Advance(TimeSpan.FromMinutes(31));
 
         using var old = await server.Http.GetAsync(link);
@@ -62,7 +62,7 @@ internal sealed class SetupLinkTests
     [Test]
     public async Task A_form_that_is_not_the_page_s_own_does_nothing()
     {
-        var link = await LinkAsync();
+        var link = await LinkAsync(_server);
         using var posted = await _server.Http.PostAsync(link, new FormUrlEncodedContent([KeyValuePair.Create("decision", "become")]));
 
         Assert.That(posted.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
@@ -87,5 +87,5 @@ internal sealed class SetupLinkTests
         Assert.That(unknown, Is.EqualTo(ExitCode.NotFound));
     }
 
-    private async Task<string> LinkAsync() => (await Verbs.DoAsync(_server, "admin", "setup-link")).Split('\n').First(line => line.StartsWith("http", StringComparison.Ordinal)).Trim();
+    private static async Task<string> LinkAsync(TestServer server) => (await Verbs.DoAsync(server, "admin", "setup-link")).Split('\n').First(line => line.StartsWith("http", StringComparison.Ordinal)).Trim();
 }
