@@ -135,7 +135,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
 
     private GoToProvider GoTo(UpstreamProvider provider)
     {
-        var prompt = Pending?.SignInPrompt ?? (Other is null ? null : PromptValues.SelectAccount);
+        var prompt = Pending?.SignInPrompt ?? (Other is not null ? PromptValues.SelectAccount : Paths.WantsFreshSignIn(Ticket) ? PromptValues.Login : null);
         return new GoToProvider(
             provider,
             AsRequest(),
