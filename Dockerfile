@@ -15,6 +15,7 @@ COPY .editorconfig appsettings.json ./
 COPY McpIdentity.Mcp/ McpIdentity.Mcp/
 COPY McpIdentity.Server/ McpIdentity.Server/
 COPY migrations/ migrations/
+COPY docs/admin-api.json docs/
 RUN dotnet publish McpIdentity.Server -c Release -a $TARGETARCH --no-restore --no-self-contained -p:PublishReadyToRun=true -o /app \
  && mkdir /app/data
 

@@ -1,5 +1,6 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Catalogue;
@@ -18,6 +19,7 @@ using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Roles;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using McpIdentity.Server.Tokens;
@@ -50,6 +52,7 @@ internal static class Program
         builder.AddClients();
         builder.AddFederatedSignIn(options.OAuth);
         builder.AddPolicy();
+        builder.AddRoles();
         builder.AddToolCatalogue();
         builder.AddAuthorizationRequests();
         builder.AddTokens();
@@ -106,6 +109,7 @@ internal static class Program
         app.MapMcpResource();
         app.MapConnections();
         app.MapGateway();
+        app.MapAdminApi();
         return app;
     }
 

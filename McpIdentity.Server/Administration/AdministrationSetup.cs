@@ -1,3 +1,5 @@
+using McpIdentity.Server.Administration.Api;
+
 namespace McpIdentity.Server.Administration;
 
 /// <summary>Administration: what operators may do and see, the same for the command line, the admin API and the console.</summary>
@@ -6,5 +8,8 @@ internal static class AdministrationSetup
     public static void AddAdministration(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<OperatorRecord>();
+        builder.Services.AddScoped<RoleActs>();
+        builder.Services.AddScoped<SetupLinks>();
+        builder.AddAdminApi();
     }
 }

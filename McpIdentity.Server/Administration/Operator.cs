@@ -1,3 +1,5 @@
+using McpIdentity.Server.Roles;
+
 namespace McpIdentity.Server.Administration;
 
 /// <summary>Who administers this server at this moment.</summary>
@@ -10,6 +12,7 @@ internal sealed record Operator(string Name, string? UserId, AdminRole Role, str
     public const string ByCommandLine = "by the command line";
     public const string ByConsole = "in the console";
     public const string ByApi = "by the admin API";
+    public const string BySetupLink = "by a setup link";
 
     /// <summary>Who runs a verb on this machine: whoever may read the encryption key is the owner. Behind <c>sudo</c> whoever called it is named too.</summary>
     public static Operator OfThisMachine

@@ -103,7 +103,7 @@ internal static class AuthorizeEndpoint
 
         // LINK-14: what a person may not do is not asked of them; the client reads the granted scope (RFC 6749 §5.1).
         var resource = resources.Get(pending.Resource)!;
-        var scopes = resource.ScopesFor(request.GetScopes(), holders.Withheld(resource, VouchedPerson.Of(person), pending.ClientId));
+        var scopes = resource.ScopesFor(request.GetScopes(), await holders.WithheldAsync(resource, VouchedPerson.Of(person), pending.ClientId, cancellationToken));
         if (!resource.Opens(scopes))
         {
             return Refuse(Errors.AccessDenied, $"No scope of {resource.Identifier} is for this person and this client.");

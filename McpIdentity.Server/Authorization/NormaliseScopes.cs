@@ -25,7 +25,7 @@ internal sealed class NormaliseScopes(ProtectedResources resources, ScopeHolders
         if (request.IsClientCredentialsGrantType())
         {
             // There is no person to know or to stay connected to.
-            return Normalise(context, request, request.GetScopes().Except(ServerScopes.OfPeople.Select(scope => scope.Name)), resource => holders.Withheld(resource, person: null, context.ClientId));
+            return Normalise(context, request, request.GetScopes().Except(ServerScopes.OfPeople.Select(scope => scope.Name)), resource => holders.WithheldFromService(resource, context.ClientId));
         }
 
         return default;

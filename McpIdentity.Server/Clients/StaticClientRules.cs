@@ -60,7 +60,17 @@ internal sealed class StaticClientRules(OwnEndpoint own, IHostEnvironment enviro
             yield return problem;
         }
 
+        foreach (var scope in client.AdminScopes.Where(scope => ServerScopes.OfAdminApi.All(known => known.Name != scope)))
+        {
+            yield return $"{setting}:AdminScopes has '{scope}', which is none of {string.Join(", ", ServerScopes.OfAdminApi.Select(known => known.Name))}.";
+        }
+
         var grants = ConfiguredClients.GrantTypesOf(client);
+        if (client.AdminScopes.Count > 0 && !grants.Contains(GrantTypes.ClientCredentials))
+        {
+            yield return $"{setting}:AdminScopes is for a client that speaks for itself: give it GrantTypes client_credentials.";
+        }
+
         if (grants.Contains(GrantTypes.ClientCredentials) && ConfiguredClients.IsPublic(client))
         {
             yield return client.RedirectUris.Count == 0

@@ -35,6 +35,7 @@ internal static class CommandLine
         GrantsCommand.Create(),
         SessionsCommand.Create(),
         UsersCommand.Create(),
+        AdminCommand.Create(),
         ConfigCommand.Create(),
         DoctorCommand.Create(),
         HealthCheckCommand.Create(),

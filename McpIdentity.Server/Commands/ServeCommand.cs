@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
@@ -22,9 +25,32 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
+        await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
         return 0;
     });
+
+    // On the console alone: a log is read by more people, and kept.
+    private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        if (!app.Services.GetRequiredService<ServerSettings>().OAuth.Enabled)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var scope = app.Services.CreateAsyncScope();
+            if (await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateForFirstStartAsync(cancellationToken) is { } link)
+            {
+                Console.WriteLine($"  Become admin        {link}  (once, within 30 minutes)");
+            }
+        }
+        catch (Exception exception) when (StorageFaults.IsOne(exception))
+        {
+            // The log says that the database is away; 'admin setup-link' makes one when it is back.
+        }
+    }
 
     private static async Task ListenAsync(WebApplication app, CancellationToken cancellationToken)
     {

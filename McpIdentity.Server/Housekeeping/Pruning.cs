@@ -50,6 +50,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("expired client assertions", db.UsedAssertions.Where(assertion => assertion.ExpiresAt < expired), a => a.OrderBy(assertion => assertion.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
+            await RunAsync("answers of the admin API that nobody asks for again", db.IdempotentAnswers.Where(answer => answer.ExpiresAt < expired), a => a.OrderBy(answer => answer.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("old records of operators' acts", db.OperatorActs.Where(act => act.At < forgotten), a => a.OrderBy(act => act.At), dryRun, cancellationToken),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
             await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun, cancellationToken, await SurplusAsync(cancellationToken)),

@@ -21,8 +21,8 @@ namespace McpIdentity.Server.Limits;
 /// </summary>
 internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IOptions<McpHostOptions> options)
 {
-    /// <summary>Of these only what is refused counts: one back end asks for all of its people.</summary>
-    private const string RefusalsOnly = "userinfo";
+    /// <summary>Of these only what is refused counts: one back end asks for all of its people, and the admin API counts its callers by name.</summary>
+    private static readonly string[] RefusalsOnly = ["userinfo", "admin API"];
 
     // Who invents identifiers, or has many grants, gets no further than this many times the limit of one.
     private const int IdentitiesOfPeer = 10;
@@ -41,7 +41,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
 
         var about = new SecurityEvent { Method = context.Request.Path.Value };
         var cap = CapOf(context, bucket);
-        var seconds = IsByForm(bucket) || bucket == RefusalsOnly ? limiter.Recall(context, about, cap) : await limiter.CheckAsync(context, about, ByPeer(context, bucket));
+        var seconds = IsByForm(bucket) || RefusalsOnly.Contains(bucket) ? limiter.Recall(context, about, cap) : await limiter.CheckAsync(context, about, ByPeer(context, bucket));
         if (seconds is not null)
         {
             await RefuseAsync(context, seconds.Value);
@@ -50,7 +50,7 @@ internal sealed class EndpointLimits(RateLimiter limiter, GrantTokens tokens, IO
 
         await next();
         // A form that could not be read, or a refused token: answered already, so the next one is refused.
-        if (bucket == RefusalsOnly ? context.Response.StatusCode >= StatusCodes.Status400BadRequest : IsByForm(bucket) && context.Features.Get<Counted>() is null)
+        if (RefusalsOnly.Contains(bucket) ? context.Response.StatusCode >= StatusCodes.Status400BadRequest : IsByForm(bucket) && context.Features.Get<Counted>() is null)
         {
             await limiter.CountAsync(cap);
         }

@@ -15,6 +15,11 @@ internal sealed record OAuthError(string Error, string Description) : IResult
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
+        if (Problem.IsSpokenAt(httpContext))
+        {
+            return new Problem(Error, StatusCode, Description).ExecuteAsync(httpContext); // what the server around the admin API refuses, in its words
+        }
+
         httpContext.Response.StatusCode = StatusCode;
         httpContext.Response.Headers.CacheControl = "no-store";
         return httpContext.Response.WriteAsJsonAsync(new Body(Error, Description), ProtocolJson.Default.Body);

@@ -64,6 +64,15 @@ internal static partial class Paths
     /// <summary>The operator's own images, each by a name made of its bytes.</summary>
     public const string Images = "/images";
 
+    /// <summary>Below it is the admin API; the address itself is its identifier as a resource.</summary>
+    public const string AdminApi = "/api/admin/v1";
+
+    /// <summary>Its metadata (RFC 9728 §3.1).</summary>
+    public const string AdminApiMetadata = "/.well-known/oauth-protected-resource" + AdminApi;
+
+    /// <summary>Where whoever has the link of a first start becomes the owner.</summary>
+    public const string Setup = "/setup";
+
     public const string Health = "/health";
     public const string Live = "/health/live";
     public const string Ready = "/health/ready";
@@ -110,12 +119,17 @@ internal static partial class Paths
     /// <summary>Whether somebody signs in for a page that wants it to have been a short while ago.</summary>
     public static bool WantsFreshSignIn(string? name) => name?.StartsWith(FreshPrefix, StringComparison.Ordinal) == true;
 
+    /// <summary>What somebody signs in for who becomes the owner.</summary>
+    /// <param name="link">The link that led there, closed.</param>
+    public static string SetupNameOf(string link) => $"setup.{link}";
+
     /// <summary>The page of ours of such a name, or of one of <see cref="OwnPages"/>; null where it is none.</summary>
     public static string? OwnPageOf(string? name) =>
         name is null ? null
         : OwnPages.GetValueOrDefault(name) ?? (ConnectionName().Match(name) is { Success: true, Groups: var part }
             ? $"{Connections}/{part[1].ValueSpan}{(part[2].Success ? $"?link={part[2].ValueSpan}" : "")}"
             : ConsoleName().Match(name) is { Success: true, Groups: var page } ? $"/{page[1].Value.Replace('.', '/')}"
+            : SetupName().Match(name) is { Success: true, Groups: var link } ? $"{Setup}?link={link[1].ValueSpan}"
             : null);
 
     /// <summary>The sign-in page.</summary>
@@ -137,8 +151,8 @@ internal static partial class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, Console, Images, ShortCallback, Account, Connections, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
-        ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Error, StyleSheet])
+        ((string[])[Health, Debug, Console, Images, AdminApi, ShortCallback, Account, Connections, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Setup, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
@@ -155,6 +169,9 @@ internal static partial class Paths
         $"{mcp}/.well-known/openid-configuration",
         $"{mcp}/.well-known/oauth-authorization-server",
     ];
+
+    [GeneratedRegex(@"^setup\.([A-Za-z0-9_-]{1,1024})$")]
+    private static partial Regex SetupName();
 
     [GeneratedRegex(@"^connections\.([a-z0-9_-]{1,63})(?:\.([A-Za-z0-9_-]{1,1024}))?$")]
     private static partial Regex ConnectionName();

@@ -5,10 +5,10 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Protocol;
 
 /// <summary>
-/// The resources that tokens are minted for (RFC 8707): our own MCP endpoint, those of <c>OAuth:Resources</c>, and the servers that
-/// this one stands before.
+/// The resources that tokens are minted for (RFC 8707): our own MCP endpoint, those of <c>OAuth:Resources</c>, the servers that
+/// this one stands before, and the admin API.
 /// </summary>
-internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth)
+internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth, IOptions<AdminOptions> admin)
 {
     private static readonly string[] Usual = [ServerScopes.Mcp, ServerScopes.McpCall];
 
@@ -35,8 +35,11 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
     /// <summary>Our own MCP endpoint; null where it is not served.</summary>
     public ProtectedResource? Own => Get(address.UrlOf(mcp.Value.Path));
 
-    /// <summary>Every scope of any of them, once.</summary>
-    public IEnumerable<string> AllScopes => All.SelectMany(resource => resource.Scopes).Concat(ServerScopes.OfPeople).Select(scope => scope.Name).Distinct();
+    /// <summary>The admin API; null where it is not served.</summary>
+    public ProtectedResource? Admin => admin.Value.Api ? Get(address.UrlOf(Paths.AdminApi)) : null;
+
+    /// <summary>Every scope of any of them, once; of the admin API none, which clients would ask for that ask for all that they see.</summary>
+    public IEnumerable<string> AllScopes => All.Where(resource => resource.Identifier != address.UrlOf(Paths.AdminApi)).SelectMany(resource => resource.Scopes).Concat(ServerScopes.OfPeople).Select(scope => scope.Name).Distinct();
 
     /// <summary>The scopes that a client registers without saying for which resource; the default when it names none that there is.</summary>
     public IReadOnlyList<string> KnownOf(IEnumerable<string> scopes) => AllScopes.Intersect(scopes).ToArray() is { Length: > 0 } known ? known : Default.DefaultScopes;
@@ -61,7 +64,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         }
 
         ProtectedResource[] atThisOrigin = [.. All.Where(resource => Origin(resource.Url) == Origin(uri))];
-        return Array.Find(atThisOrigin, resource => IsSame(resource.Url, uri)) ?? (uri.AbsolutePath == "/" ? TheOne(atThisOrigin) : null);
+        return Array.Find(atThisOrigin, resource => IsSame(resource.Url, uri)) ?? (uri.AbsolutePath == "/" ? TheOne([.. atThisOrigin.Where(resource => resource.Identifier != address.UrlOf(Paths.AdminApi))]) : null);
     }
 
     /// <summary>Whether two spellings name one resource: scheme and host without case, no default port, no slash at the end.</summary>
@@ -81,7 +84,7 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
         var fronted = servers.Select(server => Describe(server, address.UrlOf(server.Path)));
         if (!mcp.Value.Enabled && _further.Length + servers.Count > 0)
         {
-            return [.. _further, .. fronted];
+            return [.. _further, .. fronted, .. OfAdminApi()];
         }
 
         var entry = oauth.Value.Resources.FirstOrDefault(resource => IsSame(new Uri(resource.Resource!), own));
@@ -94,8 +97,13 @@ internal sealed class ProtectedResources(PublicAddress address, IOptions<McpOpti
             {
                 Name = entry.Name,
             };
-        return [served, .. _further.Where(resource => !IsSame(resource.Url, own)), .. fronted];
+        return [served, .. _further.Where(resource => !IsSame(resource.Url, own)), .. fronted, .. OfAdminApi()];
     }
+
+    private ProtectedResource[] OfAdminApi() => !admin.Value.Api ? [] :
+    [
+        new(new Uri(address.UrlOf(Paths.AdminApi)), ServerScopes.OfAdminApi, [ServerScopes.AdminRead]) { Name = "Administration of this server" },
+    ];
 
     private static ProtectedResource Describe(FrontedResource server, string url)
     {

@@ -8,4 +8,5 @@ namespace McpIdentity.Server.Protocol;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(OAuthError.Body))]
+[JsonSerializable(typeof(Problem.Body), TypeInfoPropertyName = "ProblemBody")]
 internal sealed partial class ProtocolJson : JsonSerializerContext;

@@ -19,6 +19,12 @@ internal sealed record Scope(string Name, string Meaning)
     /// <summary>In <see cref="OnlyFor"/>, before a client's identifier.</summary>
     public const string Client = "client:";
 
+    /// <summary>In <see cref="OnlyFor"/>, before a role of whoever administers this server; of the admin API's scopes alone.</summary>
+    public const string Role = "role:";
+
+    /// <summary>In <see cref="OnlyFor"/>: the clients of <c>OAuth:StaticClients</c> that name the scope in <c>AdminScopes</c>.</summary>
+    public const string Services = "services";
+
     /// <summary>Whether an entry of a list of people is an e-mail address, or a domain of them.</summary>
     public static bool IsOfAddresses(string entry) =>
         entry.Contains('@') && !entry.StartsWith(Subject, StringComparison.Ordinal) && !entry.StartsWith(Client, StringComparison.Ordinal);
@@ -55,6 +61,9 @@ internal sealed record Scope(string Name, string Meaning)
 
     public bool IsForEverybody => OnlyFor is null;
 
+    /// <summary>Whether it is for who has a role.</summary>
+    public bool IsForRoles => OnlyFor?.Any(entry => entry.StartsWith(Role, StringComparison.Ordinal)) == true;
+
     public bool IsForAdministrators => OnlyFor?.Contains(Administrators) == true;
 }
 
@@ -67,6 +76,10 @@ internal static class ServerScopes
     public const string Mcp = "mcp";
     public const string McpCall = "mcp:call";
     public const string McpAdmin = "mcp:admin";
+    public const string AdminRead = "admin:read";
+    public const string AdminWrite = "admin:write";
+    public const string AdminKeys = "admin:keys";
+    public const string AuditRead = "audit:read";
 
     /// <summary>Who may have <c>mcp:admin</c>, where nothing else is said.</summary>
     public static readonly IReadOnlyList<string> ForAdministrators = [Scope.Administrators];
@@ -87,6 +100,15 @@ internal static class ServerScopes
             : scope),
     ];
 
+    /// <summary>Of the admin API, each for the roles that may do any of it.</summary>
+    public static readonly IReadOnlyList<Scope> OfAdminApi =
+    [
+        new(AdminRead, "See who and what is connected to this server, as far as your role allows") { OnlyFor = ["role:owner", "role:operator", "role:auditor", "role:helpdesk", Scope.Services] },
+        new(AdminWrite, "Change this server and end access of people and apps, as far as your role allows") { OnlyFor = ["role:owner", "role:operator", "role:helpdesk", Scope.Services] },
+        new(AdminKeys, "Change the keys that this server signs tokens with") { OnlyFor = ["role:owner", Scope.Services] },
+        new(AuditRead, "Read what this server has recorded of everybody") { OnlyFor = ["role:owner", "role:operator", "role:auditor", Scope.Services] },
+    ];
+
     /// <summary>About the person and the grant, at every resource. A client that speaks for itself is not granted them (RFC 6749 §4.4).</summary>
     public static readonly IReadOnlyList<Scope> OfPeople =
     [
@@ -96,7 +118,7 @@ internal static class ServerScopes
         new(Scopes.OfflineAccess, "Stay connected until you disconnect it"),
     ];
 
-    private static readonly FrozenSet<string> Meanings = OfMcpServers.Concat(OfOwnEndpoint).Concat(OfPeople).Select(scope => scope.Meaning).ToFrozenSet(StringComparer.Ordinal);
+    private static readonly FrozenSet<string> Meanings = OfMcpServers.Concat(OfOwnEndpoint).Concat(OfAdminApi).Concat(OfPeople).Select(scope => scope.Meaning).ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Whether the words are ours, and said in every language of the pages.</summary>
     public static bool Explain(string meaning) => Meanings.Contains(meaning);

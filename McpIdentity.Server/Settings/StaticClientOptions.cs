@@ -50,6 +50,12 @@ internal sealed class StaticClientOptions
     public IList<string> Resources { get; } = [];
 
     /// <summary>
+    /// What this client may do at the admin API where it speaks for itself (<c>client_credentials</c>): <c>admin:read</c>, <c>admin:write</c>,
+    /// <c>admin:keys</c>, <c>audit:read</c>.
+    /// </summary>
+    public IList<string> AdminScopes { get; } = [];
+
+    /// <summary>
     /// Nobody is asked whether this client may act for them: you have decided it. Of a public client on a loopback address or
     /// with a scheme of its own, any program on a person's computer can then get tokens without a question.
     /// </summary>

@@ -1,4 +1,4 @@
-namespace McpIdentity.Server.Administration;
+namespace McpIdentity.Server.Roles;
 
 /// <summary>What somebody may do in the console and at the admin API.</summary>
 internal enum AdminRole

@@ -1,0 +1,193 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Protocol;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
+
+namespace McpIdentity.Server.Administration.Api;
+
+/// <summary>
+/// Answers the operations of one path, in the order: who calls and may they, the query, the body, has it been answered before, does it
+/// still stand as the caller saw it (<c>If-Match</c>), then the operation itself.
+/// </summary>
+internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations, AdminOperation? representation)
+{
+    private const int MaxKeyLength = 255;
+
+    public async Task AnswerAsync(HttpContext http)
+    {
+        var method = HttpMethods.IsHead(http.Request.Method) ? HttpMethods.Get : http.Request.Method;
+        var operation = operations.Single(operation => operation.Method == method); // UseAllowedMethods lets no other through
+        if (await RefusalOfAsync(http, operation) is { } refusal)
+        {
+            await refusal.ExecuteAsync(http);
+        }
+    }
+
+    private async Task<IResult?> RefusalOfAsync(HttpContext http, AdminOperation operation)
+    {
+        var judged = await http.RequestServices.GetRequiredService<AdminCallers>().JudgeAsync(http, operation.Right);
+        if (judged.Problem is { } refused)
+        {
+            return ProblemOf(refused);
+        }
+
+        var call = new AdminCall(http, operation, judged.Value!);
+        if (call.ReadQuery(http.RequestServices.GetRequiredService<AdminCursors>()) is { } wrong)
+        {
+            return wrong;
+        }
+
+        if (HttpMethods.IsGet(operation.Method))
+        {
+            return await RunAsync(http, call, held: null);
+        }
+
+        var (bytes, unreadable) = await AdminBody.ReadAsync(http.Request);
+        if (unreadable is not null)
+        {
+            return unreadable;
+        }
+
+        (call.Body, var malformed) = AdminBody.Parse(bytes, operation.Body);
+        return malformed ?? (HttpMethods.IsPost(operation.Method) && http.Request.Headers["Idempotency-Key"] is [{ Length: > 0 } key]
+            ? await RunOnceAsync(http, call, key, bytes)
+            : await RunMatchingAsync(http, call, held: null));
+    }
+
+    private async Task<IResult?> RunOnceAsync(HttpContext http, AdminCall call, string key, byte[] body)
+    {
+        if (key.Length > MaxKeyLength)
+        {
+            return new Problem("invalid_request", StatusCodes.Status400BadRequest, $"An Idempotency-Key has at most {MaxKeyLength} characters.");
+        }
+
+        var answers = http.RequestServices.GetRequiredService<IdempotentAnswers>();
+        var id = IdempotentAnswers.IdOf(call.By.UserId ?? call.By.Name, key);
+        var earlier = await answers.HoldAsync(id, IdempotentAnswers.RequestOf(http.Request.Method, http.Request.Path + http.Request.QueryString, body), http.RequestAborted);
+        if (earlier.Problem is { } problem)
+        {
+            http.Response.Headers.RetryAfter = problem.Status == StatusCodes.Status409Conflict ? "1" : default;
+            return ProblemOf(problem);
+        }
+
+        if (earlier.Value is { } answer)
+        {
+            http.Response.Headers["Idempotent-Replayed"] = "true";
+            await WriteAsync(http, call, answer.Status, answer.Location, answer.Body);
+            return null;
+        }
+
+        var kept = false;
+        try
+        {
+            return await RunMatchingAsync(http, call, async done =>
+            {
+                await answers.KeepAsync(id, done);
+                kept = true;
+            });
+        }
+        finally
+        {
+            if (!kept)
+            {
+                await answers.FreeAsync(id);
+            }
+        }
+    }
+
+    // RFC 9110 §13.1.1. Of two that saw the same, one is first: they take turns, on all servers.
+    private async Task<IResult?> RunMatchingAsync(HttpContext http, AdminCall call, Func<IdempotentAnswers.Answer, Task>? held)
+    {
+        if (http.Request.Headers.IfMatch is not { Count: > 0 } expected || representation is null)
+        {
+            return await RunAsync(http, call, held);
+        }
+
+        await using var turn = await http.RequestServices.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync("admin-api", http.RequestAborted);
+        var current = await representation.RunAsync(new AdminCall(http, representation, call.By));
+        if (current.Problem is { } problem)
+        {
+            return ProblemOf(problem);
+        }
+
+        return Matches(expected.ToString(), TagOf(Serialize(current.Value!.Value!)))
+            ? await RunAsync(http, call, held)
+            : new Problem("changed_meanwhile", StatusCodes.Status412PreconditionFailed, "It is not as it was when you read it. Read it again, and decide anew.");
+    }
+
+    private async Task<IResult?> RunAsync(HttpContext http, AdminCall call, Func<IdempotentAnswers.Answer, Task>? held)
+    {
+        Outcome<AdminAnswer> outcome;
+        try
+        {
+            outcome = await call.Operation.RunAsync(call);
+        }
+        catch (Exception exception) when (exception is DbUpdateConcurrencyException or OpenIddictExceptions.ConcurrencyException)
+        {
+            return new Problem("changed_meanwhile", StatusCodes.Status409Conflict, "Somebody else changed it at the same moment. Read it again, and decide anew.");
+        }
+
+        if (outcome.Problem is { } problem)
+        {
+            return ProblemOf(problem);
+        }
+
+        var answer = outcome.Value!;
+        if (answer.WriteAsync is { } write)
+        {
+            http.Response.ContentType = call.Operation.MediaType;
+            await write(http.Response.Body, http.RequestAborted);
+            return null;
+        }
+
+        var value = answer.Value is IAdminPage { Next: { } next } page ? page.With(http.RequestServices.GetRequiredService<AdminCursors>().Close(next, call.Filter)) : answer.Value;
+        var body = value is null ? [] : Serialize(value);
+        if (held is not null)
+        {
+            await held(new IdempotentAnswers.Answer(call.Operation.Status, answer.Location, body));
+        }
+
+        await WriteAsync(http, call, call.Operation.Status, answer.Location, body);
+        return null;
+    }
+
+    private async Task WriteAsync(HttpContext http, AdminCall call, int status, string? location, byte[] body)
+    {
+        var (response, operation) = (http.Response, call.Operation);
+        if (location is not null)
+        {
+            response.Headers.Location = Paths.AdminApi + location;
+        }
+
+        if (operation.Answer is not null && !operation.IsList && (HttpMethods.IsGet(operation.Method) || operation.Answer == representation?.Answer))
+        {
+            var tag = TagOf(body);
+            response.Headers.ETag = tag;
+            if (HttpMethods.IsGet(operation.Method) && http.Request.Headers.IfNoneMatch is { Count: > 0 } known && Matches(known.ToString(), tag))
+            {
+                response.StatusCode = StatusCodes.Status304NotModified;
+                return;
+            }
+        }
+
+        response.StatusCode = status;
+        if (body.Length > 0)
+        {
+            response.ContentType = "application/json";
+            response.ContentLength = body.Length;
+            await response.Body.WriteAsync(body, http.RequestAborted);
+        }
+    }
+
+    private static byte[] Serialize(object value) => JsonSerializer.SerializeToUtf8Bytes(value, AdminJson.Default.GetTypeInfo(value.GetType())!);
+
+    private static string TagOf(byte[] body) => $"\"{Convert.ToHexStringLower(SHA256.HashData(body).AsSpan(0, 16))}\"";
+
+    // Ours hold no comma.
+    private static bool Matches(string header, string tag) => header.Split(',', StringSplitOptions.TrimEntries).Any(one => one == "*" || one == tag);
+
+    private static Problem ProblemOf(AdminProblem problem) => new(problem.Code, problem.Status, problem.Detail) { Errors = problem.Errors };
+}

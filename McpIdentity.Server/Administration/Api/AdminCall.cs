@@ -1,0 +1,100 @@
+using System.Globalization;
+using McpIdentity.Server.Protocol;
+
+namespace McpIdentity.Server.Administration.Api;
+
+/// <summary>One call of an operation, judged and read: who calls, and what they ask for.</summary>
+internal sealed class AdminCall(HttpContext http, AdminOperation operation, Operator by)
+{
+    public const int DefaultLimit = 50;
+    public const int MaxLimit = 200;
+    private const int MaxText = 1000;
+
+    /// <summary>Who calls: what is recorded of an act.</summary>
+    public Operator By => by;
+
+    public AdminOperation Operation => operation;
+
+    public CancellationToken Cancelled => http.RequestAborted;
+
+    /// <summary>How many items a page shall have.</summary>
+    public int Limit { get; private set; } = DefaultLimit;
+
+    /// <summary>Where the page before ended; null on the first.</summary>
+    public string? After { get; private set; }
+
+    /// <summary>The body; null for an operation that takes none.</summary>
+    public object? Body { get; set; }
+
+    /// <summary>A part of the path. One that is itself an address has its slashes encoded.</summary>
+    // Kestrel leaves %2F alone, and decodes all else.
+    public string this[string part] => ((string)http.Request.RouteValues[part]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>A parameter of the query; null where it was not sent.</summary>
+    public string? Text(string parameter) => http.Request.Query[parameter] is [{ Length: > 0 } text] ? text : null;
+
+    public bool? Flag(string parameter) => Text(parameter) is { } text ? bool.Parse(text) : null;
+
+    public int? Number(string parameter) => Text(parameter) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+
+    public DateTimeOffset? Moment(string parameter) => Text(parameter) is { } text ? ParseMoment(text) : null;
+
+    /// <summary>A service of the request.</summary>
+    public T Get<T>()
+        where T : notnull => http.RequestServices.GetRequiredService<T>();
+
+    /// <summary>Reads the query and says what is wrong with it.</summary>
+    public Problem? ReadQuery(AdminCursors cursors)
+    {
+        var errors = new Dictionary<string, string[]>();
+        foreach (var (name, values) in http.Request.Query)
+        {
+            var parameter = operation.Query.FirstOrDefault(known => known.Name == name);
+            if (values is not [{ } value])
+            {
+                errors[name] = ["must be sent once."];
+            }
+            else if (parameter is null)
+            {
+                errors[name] = [$"is no parameter of {operation.Id}{(operation.Query.Count > 0 ? $", which has {string.Join(", ", operation.Query.Select(known => known.Name))}" : "")}."];
+            }
+            else if (value.Length > 0 && WrongWith(parameter, value) is { } why)
+            {
+                errors[name] = [why];
+            }
+        }
+
+        if (errors.Count == 0 && operation.IsList)
+        {
+            Limit = Number("limit") ?? DefaultLimit;
+            if (Limit is < 1 or > MaxLimit)
+            {
+                errors["limit"] = [$"is 1 to {MaxLimit}."];
+            }
+
+            if (Text("cursor") is { } cursor && (After = cursors.Open(cursor, Filter)) is null)
+            {
+                errors["cursor"] = ["is none that this list has answered with these filters. Begin with the first page."];
+            }
+        }
+
+        return errors.Count == 0 ? null : new Problem("invalid_parameter", StatusCodes.Status400BadRequest, string.Join(' ', errors.Select(error => $"{error.Key} {error.Value[0]}"))) { Errors = errors };
+    }
+
+    /// <summary>What a cursor belongs to: a page of other filters continues nothing.</summary>
+    public string Filter => $"{operation.Id}?{string.Join('&', http.Request.Query.Where(parameter => parameter.Key is not ("cursor" or "limit") && parameter.Value is [{ Length: > 0 }]).OrderBy(parameter => parameter.Key, StringComparer.Ordinal).Select(parameter => $"{parameter.Key}={Uri.EscapeDataString(parameter.Value.ToString())}"))}";
+
+    private static string? WrongWith(AdminParameter parameter, string value) => parameter.Kind switch
+    {
+        _ when value.Contains('\0') => "must not contain a NUL character.",
+        "boolean" when value is not ("true" or "false") => "is true or false.",
+        "integer" when !int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) => "is a whole number.",
+        "date-time" when ParseMoment(value) is null => "is a moment such as 2026-05-01T12:00:00Z.",
+        "string" when parameter.Values?.Contains(value) == false => $"is one of {string.Join(", ", parameter.Values)}.",
+        "string" when parameter.Name != "cursor" && value.Length > MaxText => $"has at most {MaxText} characters.",
+        _ => null,
+    };
+
+    private static DateTimeOffset? ParseMoment(string text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var moment) && text.Length >= 10 && char.IsAsciiDigit(text[0]) && text[4] == '-' ? moment : null;
+}

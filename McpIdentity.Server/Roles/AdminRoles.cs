@@ -1,0 +1,63 @@
+using McpIdentity.Server.Federation;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Policy;
+using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Options;
+
+namespace McpIdentity.Server.Roles;
+
+/// <summary>
+/// Which role somebody has: the highest that the settings (<c>Admin</c>) or a row of <c>AdministratorRoles</c> give them. Looked up for each
+/// request, so that a role which was taken away ends with the next one; what a provider said of somebody is known for a minute
+/// (<see cref="People"/>).
+/// </summary>
+internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProviders trusted, PolicyDecisions policy, People people, PreparedSql sql)
+{
+    private const string Select = """SELECT "Role" FROM "AdministratorRoles" WHERE "UserId" = $1""";
+
+    /// <summary>Whether the settings name an owner.</summary>
+    public bool SettingsNameOwners => options.Value.Owners.Count > 0;
+
+    /// <returns>Null for who has none, and for who was deleted.</returns>
+    public async ValueTask<AdminRole?> FindAsync(string userId, CancellationToken cancellationToken) =>
+        await people.FindAsync(userId, cancellationToken) is { } record ? await FindAsync(VouchedPerson.Of(userId, record), cancellationToken) : null;
+
+    /// <inheritdoc cref="FindAsync(string, CancellationToken)"/>
+    public async ValueTask<AdminRole?> FindAsync(VouchedPerson person, CancellationToken cancellationToken) =>
+        Higher(BySettings(person), person.UserId is null ? null : await ByRowAsync(person.UserId, cancellationToken));
+
+    /// <summary>The role that the settings give, which no verb takes away.</summary>
+    public AdminRole? BySettings(VouchedPerson person)
+    {
+        var address = trusted.CountAddressOf(person) ? person.Email : null;
+        var groups = policy.CallerOf(person, clientId: null).Groups;
+        return new[]
+        {
+            (AdminRole.Owner, options.Value.Owners), (AdminRole.Operator, options.Value.Operators), (AdminRole.Auditor, options.Value.Auditors), (AdminRole.Helpdesk, options.Value.Helpdesk),
+        }.Where(role => role.Item2.Any(Names)).Select(role => (AdminRole?)role.Item1).FirstOrDefault();
+
+        bool Names(string entry) =>
+            entry.StartsWith(AdminOptions.Group, StringComparison.Ordinal) ? groups.Contains(entry[AdminOptions.Group.Length..])
+            : entry.Contains('@', StringComparison.Ordinal) ? entry.Equals(address, StringComparison.OrdinalIgnoreCase)
+            : entry == person.UserId;
+    }
+
+    private async ValueTask<AdminRole?> ByRowAsync(string userId, CancellationToken cancellationToken) =>
+        Parse(await sql.ReadAsync(Select, [userId], row => row.GetString(0), cancellationToken));
+
+    /// <summary>The role of such a name; null where there is none.</summary>
+    public static AdminRole? Parse(string? name) =>
+        Enum.TryParse<AdminRole>(name, ignoreCase: true, out var role) && NameOf(role) == name?.ToLowerInvariant() ? role : null;
+
+    /// <summary>As it is stored and written.</summary>
+    public static string NameOf(AdminRole role) => role switch
+    {
+        AdminRole.Owner => "owner",
+        AdminRole.Operator => "operator",
+        AdminRole.Auditor => "auditor",
+        _ => "helpdesk",
+    };
+
+    private static AdminRole? Higher(AdminRole? one, AdminRole? other) => one is null || other > one ? other : one;
+}
