@@ -6,16 +6,19 @@ namespace McpIdentity.Server.Administration;
 /// <param name="Detail">What happened and what to do, for people; names no secret.</param>
 internal sealed record AdminProblem(string Code, int Status, string Detail)
 {
+    /// <summary>The code of a request that says something that cannot be.</summary>
+    public const string InvalidRequest = "invalid_request";
+
     /// <summary>What is wrong with which member of the request.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
-    public static AdminProblem NotFound(string what, string wanted) => new($"{what}_not_found", StatusCodes.Status404NotFound, $"There is no {what} '{wanted}'.");
+    public static AdminProblem NotFound(string what, string wanted) => new($"{what}_not_found", StatusCodes.Status404NotFound, $"There is no {what} {wanted}.");
 
     public static AdminProblem Conflict(string code, string detail) => new(code, StatusCodes.Status409Conflict, detail);
 
     /// <param name="errors">By member.</param>
     public static AdminProblem Invalid(params (string Member, string Why)[] errors) =>
-        new("invalid_request", StatusCodes.Status422UnprocessableEntity, string.Join(' ', errors.Select(error => $"{error.Member}: {error.Why}")))
+        new(InvalidRequest, StatusCodes.Status422UnprocessableEntity, string.Join(' ', errors.Select(error => $"{error.Member}: {error.Why}")))
         {
             Errors = errors.GroupBy(error => error.Member, error => error.Why).ToDictionary(member => member.Key, member => member.ToArray()),
         };

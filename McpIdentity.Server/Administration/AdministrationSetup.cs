@@ -11,5 +11,8 @@ internal static class AdministrationSetup
         builder.Services.AddScoped<RoleActs>();
         builder.Services.AddScoped<SetupLinks>();
         builder.AddAdminApi();
+        builder.Services.AddScoped<SessionActs>().AddScoped<GrantActs>().AddScoped<TokenActs>().AddScoped<TokenMinting>().AddScoped<KeyActs>().AddScoped<RegistrationActs>()
+            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<AdmissionActs>();
+        builder.Services.AddSingleton<SettingsActs>().AddSingleton<Overview>();
     }
 }

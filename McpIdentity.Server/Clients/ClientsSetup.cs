@@ -42,6 +42,7 @@ internal static class ClientsSetup
         services.AddSingleton<SoftwareStatements>();
         services.AddSingleton<SignedClientIds>();
         services.AddSingleton<SignedClients>();
+        services.AddSingleton<RegistrationJudge>();
         services.AddScoped<InitialAccessTokens>();
         services.AddScoped<ClientRows>();
         services.AddScoped<ClientRegistrar>();

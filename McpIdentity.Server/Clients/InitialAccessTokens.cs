@@ -20,13 +20,16 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
     /// <summary>What the token of <c>OAuth:Registration:InitialAccessToken</c> is called. No other may be called so.</summary>
     public const string Configured = "configuration";
 
+    /// <summary>How each begins.</summary>
+    public const string Prefix = "mcpi_";
+
     // In OpenIddict's properties of a client.
     private const string Property = "initial_access_token";
 
     private readonly RegistrationOptions _options = options.Value.Registration;
 
     /// <summary>256 random bits, recognisable for secret scanners.</summary>
-    public static string Generate() => "mcpi_" + Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
+    public static string Generate() => Prefix + Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
 
     /// <summary>What is kept of a token. It is made of 256 random bits, so no slow hash.</summary>
     public static string HashOf(string token) => Base64UrlEncoder.Encode(SHA256.HashData(Encoding.UTF8.GetBytes(token)));

@@ -29,8 +29,7 @@ internal static class RegistrationEndpoint
     private static OAuthError IsOff() => OAuthError.NotFound("Clients are registered by the operator of this server.");
 
     private static async Task<Results<JsonHttpResult<ClientInformation>, OAuthError>> RegisterAsync(
-        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, SoftwareStatements statements, IOptions<OAuthServerOptions> options,
-        IHostEnvironment environment, CancellationToken cancellationToken)
+        HttpRequest request, ClientRegistrar registrar, InitialAccessTokens tokens, RegistrationJudge judge, CancellationToken cancellationToken)
     {
         var (token, refusal) = await tokens.FindAsync(request, cancellationToken);
         if (refusal is not null)
@@ -44,12 +43,10 @@ internal static class RegistrationEndpoint
             return problem!;
         }
 
-        var (statement, unfit) = await statements.ApplyAsync(metadata, before: null, cancellationToken);
-        var policy = options.Value.Registration;
-        if ((unfit ?? ClientMetadataRules.Check(metadata, policy, policy.AllowClientCredentials ?? !environment.IsProduction()) ??
-            (token is null && statement is not { Vouches: true } ? CheckStranger(request, metadata, statement, policy) : null)) is { } error)
+        var (statement, refused, rule) = await judge.JudgeAsync(metadata, token is not null, cancellationToken);
+        if (refused is not null)
         {
-            return error;
+            return rule == RegistrationJudge.NeedsToken ? BearerToken.Refuse(request, refused.Description) : refused;
         }
 
         if (await registrar.RegisterAsync(metadata, token, statement, cancellationToken) is not { } client)
@@ -60,10 +57,4 @@ internal static class RegistrationEndpoint
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(client, ClientsJson.Default.ClientInformation, statusCode: StatusCodes.Status201Created);
     }
-
-    // For whom nobody vouches. One that has to wait for an operator is registered all the same.
-    private static OAuthError? CheckStranger(HttpRequest request, ClientMetadata metadata, SoftwareStatement? statement, RegistrationOptions policy) =>
-        policy.PolicyInForce() != RegistrationPolicy.Token ? AllowedRedirectHosts.Check(metadata, policy)
-        : statement is null ? BearerToken.Refuse(request, "Registration needs an initial access token of this server's operator, or a software statement of an issuer whom they trust.")
-        : SoftwareStatements.DoesNotVouch;
 }

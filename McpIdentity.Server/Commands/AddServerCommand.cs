@@ -1,13 +1,7 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
-using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;
 
@@ -38,38 +32,46 @@ internal static class AddServerCommand
 
     private static async Task<int> AddAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        var (db, name) = (services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Name));
-        var exists = await db.GatewayServers.AnyAsync(row => row.Name == name, cancellationToken);
-        var problem = exists && !parsed.GetValue(Replace) ? "it was added before; say --replace to put this one in its place." : null;
-        JsonObject? document = null;
-        if (problem is null)
+        var name = parsed.GetRequiredValue(Name);
+        var (order, unreadable) = await DescribeAsync(parsed, cancellationToken);
+        if (order is null)
         {
-            (document, problem) = await DescribeAsync(parsed, cancellationToken);
+            return await RefuseAsync(name, unreadable!);
         }
 
-        problem ??= await services.GetRequiredService<StoredServers>().SaveAsync(db, name, document!.ToJsonString(), Operator.OfThisMachine.Name, cancellationToken);
+        await services.LoadPolicyAsync(cancellationToken);
+        var (saved, problem) = await services.GetRequiredService<ServerActs>().SaveAsync(Operator.OfThisMachine, name, order, parsed.GetValue(Replace) ? null : false, cancellationToken);
         if (problem is not null)
         {
-            await Console.Error.WriteLineAsync($"{CommandLine.Printable(name)} was not added: {CommandLine.Printable(problem)}");
-            return 1;
+            return await RefuseAsync(name, problem.Code == "server_exists" ? "it was added before; say --replace to put this one in its place." : problem.Detail);
         }
 
-        await services.RecordActAsync(SecurityEvent.Success(exists ? "server_changed" : "server_added") with { Server = name });
-        Console.WriteLine($"{(exists ? "changed" : "added")}: {name}, for clients at {services.GetRequiredService<PublicAddress>().UrlOf(parsed.GetValue(Path) ?? $"/mcp/{name}")}");
-        await SayPolicyAsync(services, name, cancellationToken);
+        Console.WriteLine($"{(saved!.Existed ? "changed" : "added")}: {name}, for clients at {saved.Resource}");
+        if (!saved.IsOpen)
+        {
+            Console.WriteLine($$"""
+                Nobody may use anything of it yet. A rule of the policy that lets everybody (or with "Groups" or "Users" some) use all of it:
+                  { "Servers": [ "{{name}}" ], "Effect": "allow" }
+                """);
+        }
+
         return 0;
     }
 
-    private static async Task<(JsonObject? Document, string? Problem)> DescribeAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RefuseAsync(string name, string problem)
     {
-        var upstream = new JsonObject { [nameof(UpstreamOptions.Auth)] = parsed.GetValue(Auth).ToString() };
-        Set(upstream, nameof(UpstreamOptions.Header), parsed.GetValue(Header));
-        Set(upstream, nameof(UpstreamOptions.Audience), parsed.GetValue(Audience));
+        await Console.Error.WriteLineAsync($"{CommandLine.Printable(name)} was not added: {CommandLine.Printable(problem)}");
+        return 1;
+    }
+
+    private static async Task<(ServerOrder? Order, string? Problem)> DescribeAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        string? value = null;
         if (parsed.GetValue(ValueFile) is { } file)
         {
             try
             {
-                Set(upstream, nameof(UpstreamOptions.Value), (file == "-" ? await Console.In.ReadToEndAsync(cancellationToken) : await File.ReadAllTextAsync(file, cancellationToken)).Trim());
+                value = (file == "-" ? await Console.In.ReadToEndAsync(cancellationToken) : await File.ReadAllTextAsync(file, cancellationToken)).Trim();
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
@@ -77,47 +79,35 @@ internal static class AddServerCommand
             }
         }
 
-        var document = new JsonObject { [nameof(FrontedServerOptions.Url)] = parsed.GetValue(Url), [nameof(FrontedServerOptions.Review)] = parsed.GetValue(Review).ToString(), [nameof(FrontedServerOptions.Upstream)] = upstream };
-        Set(document, nameof(FrontedServerOptions.Path), parsed.GetValue(Path));
-        Set(document, nameof(FrontedServerOptions.DisplayName), parsed.GetValue(DisplayName));
-        Set(document, nameof(FrontedServerOptions.Timeout), parsed.GetValue(Timeout)?.ToString());
         foreach (var (member, pairs) in new[] { (nameof(FrontedServerOptions.Scopes), parsed.GetValue(Scopes)), (nameof(FrontedServerOptions.Tools), parsed.GetValue(Tools)) })
         {
-            foreach (var pair in pairs ?? [])
+            if ((pairs ?? []).FirstOrDefault(pair => pair.IndexOf('=', StringComparison.Ordinal) <= 0) is { } wrong)
             {
-                if (pair.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var at))
-                {
-                    return (null, $"{member} has '{pair}'; it is a name, = and what belongs to it.");
-                }
-
-                (document[member] ??= new JsonObject())[pair[..at]] = pair[(at + 1)..];
+                return (null, $"{member} has '{wrong}'; it is a name, = and what belongs to it.");
             }
         }
 
-        return (document, null);
+        return (new ServerOrder(parsed.GetRequiredValue(Url))
+        {
+            Path = parsed.GetValue(Path),
+            DisplayName = parsed.GetValue(DisplayName),
+            Review = parsed.GetValue(Review).ToString(),
+            Timeout = parsed.GetValue(Timeout)?.ToString(),
+            Scopes = PairsOf(parsed.GetValue(Scopes)),
+            Tools = PairsOf(parsed.GetValue(Tools)),
+            Upstream = new UpstreamOrder { Auth = parsed.GetValue(Auth).ToString(), Header = parsed.GetValue(Header), Audience = parsed.GetValue(Audience), Value = value },
+        }, null);
     }
 
-    private static void Set(JsonObject json, string member, string? value)
+    private static Dictionary<string, string> PairsOf(string[]? pairs)
     {
-        if (value is not null)
+        var read = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in pairs ?? [])
         {
-            json[member] = value;
+            var at = pair.IndexOf('=', StringComparison.Ordinal);
+            read[pair[..at]] = pair[(at + 1)..];
         }
-    }
 
-    // Nobody may use anything until a rule says so: whoever has added a server is to know.
-    private static async Task SayPolicyAsync(IServiceProvider services, string name, CancellationToken cancellationToken)
-    {
-        await services.LoadStoredServersAsync(cancellationToken);
-        await services.LoadPolicyAsync(cancellationToken);
-        var isOpen = services.GetRequiredService<PolicyInForce>().Current.Rules.Any(rule => rule.Effect != PolicyEffect.Deny &&
-            rule.Written.Servers?.Any(entry => new NamePattern(entry, StringComparison.OrdinalIgnoreCase).Matches(name)) != false);
-        if (!isOpen)
-        {
-            Console.WriteLine($$"""
-                Nobody may use anything of it yet. A rule of the policy that lets everybody (or with "Groups" or "Users" some) use all of it:
-                  { "Servers": [ "{{name}}" ], "Effect": "allow" }
-                """);
-        }
+        return read;
     }
 }

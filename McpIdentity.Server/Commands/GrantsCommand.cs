@@ -1,80 +1,62 @@
 using System.CommandLine;
-using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Revocation;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Server.Administration;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>grants</c>: what people have granted to clients, and how to end one grant. A running server hears of it within a second.</summary>
+/// <summary><c>grants</c>: what people have granted to clients, and how to end it. A running server hears of it within a second.</summary>
 internal static class GrantsCommand
 {
-    public static Command Create() => new("grants", "Lists and ends what people have granted to clients.") { List(), Revoke() };
+    private static readonly Option<string?> User = new("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
+    private static readonly Option<string?> Client = new("--client") { Description = "Only those to one client: client_id or name." };
+    private static readonly Option<string?> Resource = new("--resource") { Description = "Only those for one MCP server: the audience of their tokens." };
 
-    private static Command List()
+    public static Command Create() => new("grants", "Lists and ends what people have granted to clients.") { List(), Revoke(), RevokeAll() };
+
+    private static Command List() => CommandLine.StorageVerb("list", "Lists the grants that live, the newest first.", "grants list --user alice@example.com", async (parsed, services, cancellationToken) =>
     {
-        var user = new Option<string?>("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
-        var client = new Option<string?>("--client") { Description = "Only those to one client: client_id or name." };
-        return CommandLine.StorageVerb("list", "Lists the grants that live, the newest first.", "grants list --user alice@example.com", async (parsed, services, cancellationToken) =>
+        var (page, problem) = await services.GetRequiredService<GrantActs>().ListAsync(FilterOf(parsed), Slice.All, cancellationToken);
+        if (problem is not null)
         {
-            var db = services.GetRequiredService<McpIdentityDbContext>();
-            var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-            var (person, program) = (default(User), default(string));
-            if (parsed.GetValue(user) is { } who && (person = await ByName.UserAsync(db, who, cancellationToken)) is null)
-            {
-                return 1;
-            }
+            return await Refusal.SayAsync(problem);
+        }
 
-            if (parsed.GetValue(client) is { } which && (program = (await ByName.ClientAsync(db, which, cancellationToken))?.ClientId) is null)
-            {
-                return 1;
-            }
-
-            var grants = await db.Grants.AsNoTracking()
-                .Where(grant => grant.RevokedAt == null && grant.ExpiresAt > now)
-                .Where(grant => (person == null || grant.UserId == person.Id) && (program == null || grant.ClientId == program))
-                .OrderByDescending(grant => grant.CreatedAt)
-                .Select(grant => new
-                {
-                    grant.Id,
-                    grant.UserId,
-                    grant.ClientId,
-                    grant.SessionId,
-                    grant.CreatedAt,
-                    grant.RotatedAt,
-                    grant.ExpiresAt,
-                    db.Users.FirstOrDefault(row => row.Id == grant.UserId)!.Email,
-                    ClientName = db.Clients.FirstOrDefault(row => row.ClientId == grant.ClientId)!.DisplayName,
-                }).ToListAsync(cancellationToken);
-            await Table.WriteAsync(parsed, grants,
-                new("grant", grant => Grant.NameOf(grant.Id)), new("user", grant => grant.UserId), new("e-mail", grant => grant.Email), new("client_id", grant => grant.ClientId),
-                new("client name", grant => grant.ClientName), new("session", grant => grant.SessionId), new("granted", grant => grant.CreatedAt),
-                new("last refresh", grant => grant.RotatedAt), new("until", grant => grant.ExpiresAt));
-            return 0;
-        }).With(user).With(client).With(Table.Output);
-    }
+        await Table.WriteAsync(parsed, page!.Items,
+            new("grant", grant => grant.Id), new("user", grant => grant.UserId), new("e-mail", grant => grant.Email), new("client_id", grant => grant.ClientId),
+            new("client name", grant => grant.ClientName), new("session", grant => grant.SessionId), new("granted", grant => grant.GrantedAt),
+            new("last refresh", grant => grant.RefreshedAt), new("until", grant => grant.ExpiresAt), new("resource", grant => grant.Resource), new("scopes", grant => grant.Scopes));
+        return 0;
+    }).With(User).With(Client).With(Resource).With(Table.Output);
 
     private static Command Revoke()
     {
         var id = new Argument<string>("grant") { Description = "The identifier that list shows, the oi_au_id of the grant's access tokens." };
         var revoke = CommandLine.StorageVerb("revoke", "Ends one grant: its refresh token and its access tokens.", "grants revoke 7kq2ZkQ0TqWm1yqI1m3u5A", async (parsed, services, cancellationToken) =>
         {
-            var name = parsed.GetRequiredValue(id);
-            var db = services.GetRequiredService<McpIdentityDbContext>();
-            if (Grant.ParseName(name) is not { } grantId ||
-                await db.Grants.AsNoTracking().SingleOrDefaultAsync(row => row.Id == grantId, cancellationToken) is not { } grant)
-            {
-                await Console.Error.WriteLineAsync($"There is no grant {CommandLine.Printable(name)}.");
-                return 1;
-            }
-
-            await services.GetRequiredService<Revocations>().RevokeGrantAsync(grantId);
-            await services.RecordActAsync(SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
-            Console.WriteLine($"Grant {name} has ended.");
-            return 0;
+            var (name, problem) = await services.GetRequiredService<GrantActs>().RevokeAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
+            return problem is null ? Say($"Grant {name} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
         return revoke;
+    }
+
+    private static Command RevokeAll() => CommandLine.StorageVerb(
+        "revoke-all", "Ends all grants of a person, to a client, for an MCP server, or of what is common to them.", "grants revoke-all --client \"Claude Code\" --yes", async (parsed, services, cancellationToken) =>
+        {
+            var (grants, filter) = (services.GetRequiredService<GrantActs>(), FilterOf(parsed));
+            if (!filter.IsEmpty && !await Confirmation.AskAsync(parsed, "All grants of this selection end, and each client has to ask its person anew."))
+            {
+                return 2;
+            }
+
+            var (count, problem) = await grants.RevokeAllAsync(Operator.OfThisMachine, filter, cancellationToken);
+            return problem is null ? Say($"{count} grants have ended.") : await Refusal.SayAsync(problem);
+        }).With(User).With(Client).With(Resource).With(Confirmation.Yes);
+
+    private static GrantFilter FilterOf(ParseResult parsed) => new(parsed.GetValue(User), parsed.GetValue(Client), parsed.GetValue(Resource));
+
+    private static int Say(string words)
+    {
+        Console.WriteLine(words);
+        return 0;
     }
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations.Entities;
-using McpIdentity.Server.Keys;
+using McpIdentity.Server.Administration;
 
 namespace McpIdentity.Server.Commands;
 
@@ -22,7 +20,7 @@ internal static class KeysCommand
 
     private static Command List() => CommandLine.StorageVerb("list", "Lists the keys: next, current, previous, retired.", "keys list -o json", async (parsed, services, cancellationToken) =>
     {
-        await WriteAsync(parsed, await services.GetRequiredService<SigningKeyStore>().ReadAsync(cancellationToken), services);
+        await WriteAsync(parsed, await services.GetRequiredService<KeyActs>().ListAsync(cancellationToken));
         return 0;
     }).With(Table.Output);
 
@@ -35,11 +33,13 @@ internal static class KeysCommand
                 return 2;
             }
 
-            await services.GetRequiredService<NodeRegister>().AgreeAsync(cancellationToken); // a key that no server can read would end signing
-            var lead = parsed.GetValue(Now) || parsed.GetValue(EndOthers) ? SigningKeyStore.ShortestLead : SigningKeyStore.Lead;
-            var keys = await services.GetRequiredService<SigningKeyStore>().RotateAsync(lead, parsed.GetValue(EndOthers), cancellationToken);
-            await services.RecordActAsync(SecurityEvent.Success("keys_rotated") with { Reason = parsed.GetValue(EndOthers) ? "all others end" : null });
-            await WriteAsync(parsed, keys, services);
+            var (keys, problem) = await services.GetRequiredService<KeyActs>().RotateAsync(Operator.OfThisMachine, parsed.GetValue(Now), parsed.GetValue(EndOthers), cancellationToken);
+            if (problem is not null)
+            {
+                return await Refusal.SayAsync(problem);
+            }
+
+            await WriteAsync(parsed, keys!);
             return 0;
         });
         verb.Options.Add(Now);
@@ -47,11 +47,7 @@ internal static class KeysCommand
         return verb.With(Table.Output).With(Confirmation.Yes);
     }
 
-    private static Task WriteAsync(ParseResult parsed, List<SigningKey> stored, IServiceProvider services)
-    {
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        return Table.WriteAsync(parsed, stored.OrderByDescending(key => key.ActivatesAt).ToList(),
-            new("kid", key => key.Id), new("alg", key => key.Algorithm), new("state", key => SigningKeyState.WordFor(key, stored, now)),
-            new("created", key => key.CreatedAt), new("signs from", key => key.ActivatesAt), new("ends", key => key.RetiresAt));
-    }
+    private static Task WriteAsync(ParseResult parsed, IReadOnlyList<KeyView> keys) => Table.WriteAsync(parsed, keys,
+        new("kid", key => key.Id), new("alg", key => key.Algorithm), new("state", key => key.State),
+        new("created", key => key.CreatedAt), new("signs from", key => key.SignsFrom), new("ends", key => key.EndsAt));
 }

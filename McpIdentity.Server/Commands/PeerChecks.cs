@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Net;
 using System.Text.Json;
 using McpIdentity.Mcp;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Gateway;
@@ -97,7 +98,7 @@ internal static class PeerChecks
     {
         try
         {
-            return (await FrontedServerName.AllAsync(services, cancellationToken)).Where(server => server is { Problem: null, Options.Upstream.Auth: UpstreamAuth.OAuth })
+            return (await KnownServer.AllAsync(services, cancellationToken)).Where(server => server is { Problem: null, Options.Upstream.Auth: UpstreamAuth.OAuth })
                 .Select(server => new FrontedServer(server.Name, server.Options!).Connectable);
         }
         catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))

@@ -1,10 +1,7 @@
 using System.CommandLine;
-using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Commands;
@@ -12,57 +9,53 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>sessions</c>: who is signed in, and how to end it. A running server hears of it within a second.</summary>
 internal static class SessionsCommand
 {
-    public static Command Create() => new("sessions", "Lists and ends sign-in sessions.") { List(), Revoke() };
+    public static Command Create() => new("sessions", "Lists and ends sign-in sessions.") { List(), Revoke(), RevokeAll() };
 
     private static Command List()
     {
         var user = new Option<string?>("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
-        return Verb("list", "Lists the sessions that live.", "sessions list --user alice@example.com", async (parsed, services, cancellationToken) =>
+        var client = new Option<string?>("--client") { Description = "Only those from which one client was granted something: client_id or name." };
+        return Verb("list", "Lists the sessions that live, the newest first.", "sessions list --user alice@example.com", async (parsed, sessions, cancellationToken) =>
         {
-            var db = services.GetRequiredService<McpIdentityDbContext>();
-            var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-            User? person = null;
-            if (parsed.GetValue(user) is { } who && (person = await ByName.UserAsync(db, who, cancellationToken)) is null)
+            var (page, problem) = await sessions.ListAsync(new SessionFilter(parsed.GetValue(user), parsed.GetValue(client)), Slice.All, cancellationToken);
+            if (problem is not null)
             {
-                return 1;
+                return await Refusal.SayAsync(problem);
             }
 
-            var sessions = await services.GetRequiredService<ISessionStorage>().ListAsync(cancellationToken)
-                .Where(session => session.KeptUntil > now && (person is null || session.UserId == person.Id)).ToListAsync(cancellationToken);
-            // The store may be Redis or a file; who people are is in the database.
-            var people = await db.Users.AsNoTracking().Select(row => new { row.Id, row.Email, row.Name }).ToDictionaryAsync(row => row.Id, cancellationToken);
-            await Table.WriteAsync(parsed, sessions,
-                new("session", session => session.Id), new("user", session => session.UserId), new("e-mail", session => people.GetValueOrDefault(session.UserId)?.Email),
-                new("name", session => people.GetValueOrDefault(session.UserId)?.Name), new("provider", session => session.Provider),
-                new("signed in", session => session.CreatedAt), new("last seen", session => session.LastSeenAt),
-                new("browser until", session => session.SignedInUntil > now ? session.SignedInUntil : null),
-                new("tokens until", session => session.KeptUntil), new("device", session => session.DeviceHint));
+            await Table.WriteAsync(parsed, page!.Items,
+                new("session", session => session.Id), new("user", session => session.UserId), new("e-mail", session => session.Email), new("name", session => session.Name),
+                new("provider", session => session.Provider), new("signed in", session => session.SignedInAt), new("last seen", session => session.LastSeenAt),
+                new("browser until", session => session.BrowserUntil), new("tokens until", session => session.TokensUntil), new("device", session => session.Device));
             return 0;
-        }).With(user).With(Table.Output);
+        }).With(user).With(client).With(Table.Output);
     }
 
     private static Command Revoke()
     {
         var id = new Argument<string>("session") { Description = "The identifier that list shows, the sid of the session's tokens." };
-        var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, services, cancellationToken) =>
+        var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, sessions, cancellationToken) =>
         {
-            var session = parsed.GetValue(id)!;
-            var existed = await services.GetRequiredService<SignInSessions>().EndAsync(session, cancellationToken);
-            if (!existed)
-            {
-                await Console.Error.WriteLineAsync($"There is no session {CommandLine.Printable(session)}.");
-                return 1;
-            }
-
-            await services.RecordActAsync(SecurityEvent.Success("session_ended") with { SessionId = session });
-            Console.WriteLine($"Session {session} has ended.");
-            return 0;
+            var (ended, problem) = await sessions.EndAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
+            return problem is null ? Say($"Session {ended} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
         return revoke;
     }
 
-    private static Command Verb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run) =>
+    private static Command RevokeAll()
+    {
+        var who = new Argument<string>("user") { Description = "Whose: identifier, e-mail address or name." };
+        var revoke = Verb("revoke-all", "Ends all sessions of a person and everything they granted. They may sign in again: users disable keeps them out.", "sessions revoke-all alice@example.com", async (parsed, sessions, cancellationToken) =>
+        {
+            var (ended, problem) = await sessions.EndAllOfAsync(Operator.OfThisMachine, parsed.GetRequiredValue(who), cancellationToken);
+            return problem is null ? Say($"{ended} sessions have ended.") : await Refusal.SayAsync(problem);
+        });
+        revoke.Add(who);
+        return revoke;
+    }
+
+    private static Command Verb(string name, string description, string example, Func<ParseResult, SessionActs, CancellationToken, Task<int>> run) =>
         CommandLine.StorageVerb(name, description, example, async (parsed, services, cancellationToken) =>
         {
             if (services.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type == SessionStorageType.Memory)
@@ -73,6 +66,12 @@ internal static class SessionsCommand
 
             // Of the type File: only while the server is stopped, and the message says so.
             await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
-            return await run(parsed, services, cancellationToken);
+            return await run(parsed, services.GetRequiredService<SessionActs>(), cancellationToken);
         });
+
+    private static int Say(string words)
+    {
+        Console.WriteLine(words);
+        return 0;
+    }
 }

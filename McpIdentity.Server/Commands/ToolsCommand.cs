@@ -1,12 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
-using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Catalogue;
-using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;
 
@@ -27,15 +20,6 @@ internal static class ToolsCommand
         Some(CommandLine.StorageVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true)),
     };
 
-    /// <summary>What a tool says of itself, in a word; what it does not say is the worst (MCP, <c>ToolAnnotations</c>).</summary>
-    public static string Says(CatalogueTool tool) => tool switch
-    {
-        { ReadOnly: true, Destructive: not true } => "reads",
-        { Destructive: false } => "changes",
-        { ReadOnly: null, Destructive: null } => "nothing",
-        _ => "destroys",
-    };
-
     private static Command Some(Command verb)
     {
         verb.Arguments.Add(Of);
@@ -44,45 +28,47 @@ internal static class ToolsCommand
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        if (await RowsAsync(parsed, services, cancellationToken) is not { } rows)
+        var (tools, problem) = await services.GetRequiredService<ToolActs>().ListAsync(CommandLine.WordsOf(parsed).FirstOrDefault(), null, Slice.All, cancellationToken);
+        if (problem is not null)
         {
-            return 1;
+            return await Refusal.SayAsync(problem);
         }
 
-        await Table.WriteAsync(parsed, rows,
-            new("server", one => one.Row.Server), new("tool", one => one.Row.Name), new("says", one => Says(one.Known.Seen)), new("state", one => StateOf(one.Known, one.Review)),
-            new("version", one => one.Row.Hash[..ShownOfHash]), new("first seen", one => one.Row.FirstSeenAt), new("last seen", one => one.Row.LastSeenAt),
-            new("reviewed", one => one.Row.ReviewedAt), new("by", one => one.Row.ReviewedBy));
+        await Table.WriteAsync(parsed, tools!.Items,
+            new("server", tool => tool.Server), new("tool", tool => tool.Name), new("says", tool => tool.Says), new("state", tool => tool.State is "new" or "changed" ? $"waits, {tool.State}" : tool.State),
+            new("version", tool => tool.Version[..ShownOfHash]), new("first seen", tool => tool.FirstSeenAt), new("last seen", tool => tool.LastSeenAt),
+            new("reviewed", tool => tool.ReviewedAt), new("by", tool => tool.ReviewedBy));
         return 0;
     }
 
     private static async Task<int> ReviewAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        if (await RowsAsync(parsed, services, cancellationToken) is not { } rows)
+        var (waiting, problem) = await services.GetRequiredService<ToolActs>().ReviewAsync(CommandLine.WordsOf(parsed).FirstOrDefault(), Slice.All, cancellationToken);
+        if (problem is not null)
         {
-            return 1;
+            return await Refusal.SayAsync(problem);
         }
 
-        var waiting = rows.Where(one => one.Known.IsWaiting(one.Review)).Select(one => (one.Row, Change: ToolChange.Of(one.Row))).ToList();
         if (parsed.GetValue(Table.Output) == "json")
         {
-            await Table.WriteAsync(parsed, waiting,
-                new("server", one => one.Row.Server), new("tool", one => one.Row.Name), new("version", one => one.Row.Hash), new("new", one => one.Change.IsNew),
-                new("changed", one => one.Change.Members), new("before", one => one.Change.Before), new("after", one => one.Change.After));
+            await Table.WriteAsync(parsed, waiting!.Items,
+                new("server", tool => tool.Server), new("tool", tool => tool.Name), new("version", tool => tool.Version), new("new", tool => tool.IsNew),
+                new("changed", tool => tool.Changed), new("before", tool => tool.Before), new("after", tool => tool.After));
             return 0;
         }
 
-        foreach (var (row, change) in waiting)
+        foreach (var tool in waiting!.Items)
         {
-            var members = change.Members.Count > 0 ? $": {string.Join(", ", change.Members)}" : "";
-            Console.WriteLine($"{row.Server} {CommandLine.Printable(row.Name)}, version {row.Hash[..ShownOfHash]}, {(change.IsNew ? "is new" : $"has changed{members}")}");
-            foreach (var line in LineDiff.Of(change.Before, change.After))
+            var members = tool.Changed.Count > 0 ? $": {string.Join(", ", tool.Changed)}" : "";
+            Console.WriteLine($"{tool.Server} {CommandLine.Printable(tool.Name)}, version {tool.Version[..ShownOfHash]}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
+            foreach (var line in tool.Difference)
             {
                 Console.WriteLine("  " + CommandLine.Printable(line));
             }
         }
 
-        await Console.Error.WriteLineAsync(waiting.Count == 0 ? "No tool waits for a review." : $"{waiting.Count} wait. 'tools allow SERVER TOOL --version …' lets one be used as it is shown here, 'tools block' keeps it away.");
+        var count = waiting.Items.Count;
+        await Console.Error.WriteLineAsync(count == 0 ? "No tool waits for a review." : $"{count} wait. 'tools allow SERVER TOOL --version …' lets one be used as it is shown here, 'tools block' keeps it away.");
         return 0;
     }
 
@@ -95,104 +81,30 @@ internal static class ToolsCommand
             return 2;
         }
 
-        if (await RowsAsync(parsed, services, cancellationToken, Of) is not { } rows || await MissingAsync(rows, names))
-        {
-            return 1;
-        }
-
-        var chosen = rows.Where(one => all ? one.Known.IsWaiting(one.Review) : names.Contains(one.Row.Name)).ToDictionary(one => one.Row.Name, one => (string?)one.Row.Hash, StringComparer.Ordinal);
-        if (version is not null && chosen.Single() is var (tool, hash) && !hash!.StartsWith(version, StringComparison.OrdinalIgnoreCase))
-        {
-            await Console.Error.WriteLineAsync($"{CommandLine.Printable(tool)} has changed since: it is version {hash[..ShownOfHash]} now. 'tools review' shows how.");
-            return 1;
-        }
-
-        var server = parsed.GetRequiredValue(Of);
-        var allowed = await services.GetRequiredService<ToolReviews>().AllowAsync(server, chosen, Operator.OfThisMachine.Name, cancellationToken);
-        await SayAsync(services, "allowed", server, allowed);
-        foreach (var left in chosen.Keys.Except(allowed))
-        {
-            await Console.Error.WriteLineAsync($"{CommandLine.Printable(left)} has changed at this moment: look at it again.");
-        }
-
-        return allowed.Count == chosen.Count ? 0 : 1;
+        var (decision, problem) = await services.GetRequiredService<ToolActs>().AllowAsync(
+            Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. names.Select(name => new ToolChoice(name, version))], all, cancellationToken);
+        return problem is null ? await SayAsync("allowed", decision!) : await Refusal.SayAsync(problem);
     }
 
     private static async Task<int> BlockAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
-        var names = CommandLine.WordsOf(parsed);
-        if (names.Length == 0)
-        {
-            await Console.Error.WriteLineAsync("Name at least one tool.");
-            return 2;
-        }
-
-        if (await RowsAsync(parsed, services, cancellationToken, Of) is not { } rows || await MissingAsync(rows, names))
-        {
-            return 1;
-        }
-
-        var server = parsed.GetRequiredValue(Of);
-        await SayAsync(services, "blocked", server, await services.GetRequiredService<ToolReviews>().BlockAsync(server, names, Operator.OfThisMachine.Name, cancellationToken));
-        return 0;
+        var (decision, problem) = await services.GetRequiredService<ToolActs>().BlockAsync(
+            Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. CommandLine.WordsOf(parsed).Select(name => new ToolChoice(name))], cancellationToken);
+        return problem is null ? await SayAsync("blocked", decision!) : await Refusal.SayAsync(problem);
     }
 
-    private static async Task SayAsync(IServiceProvider services, string what, string server, IReadOnlyList<string> tools)
+    private static async Task<int> SayAsync(string what, ToolDecision decision)
     {
-        foreach (var tool in tools)
+        foreach (var tool in decision.Done)
         {
-            await services.RecordActAsync(SecurityEvent.Success($"tool_{what}") with { Server = server, Tool = tool });
-            Console.WriteLine($"{what}: {server} {CommandLine.Printable(tool)}");
-        }
-    }
-
-    private static async Task<bool> MissingAsync(IReadOnlyList<(GatewayTool Row, KnownTool Known, ToolReview Review)> rows, string[] names)
-    {
-        string[] missing = [.. names.Except(rows.Select(one => one.Row.Name))];
-        foreach (var name in missing)
-        {
-            await Console.Error.WriteLineAsync($"No list has had a tool {CommandLine.Printable(name)}. 'tools list' shows those that are known; a rule of the policy can deny one that is not.");
+            Console.WriteLine($"{what}: {decision.Server} {CommandLine.Printable(tool)}");
         }
 
-        return missing.Length > 0;
-    }
-
-    private static async Task<IReadOnlyList<(GatewayTool Row, KnownTool Known, ToolReview Review)>?> RowsAsync(
-        ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken, Argument<string>? required = null)
-    {
-        var only = required is null ? CommandLine.WordsOf(parsed).FirstOrDefault() : parsed.GetRequiredValue(required);
-        if (only is not null && await FrontedServerName.FindAsync(services, only, cancellationToken) is null)
+        foreach (var left in decision.ChangedMeanwhile)
         {
-            return null;
+            await Console.Error.WriteLineAsync($"{CommandLine.Printable(left)} has changed at this moment: look at it again.");
         }
 
-        var servers = (await FrontedServerName.AllAsync(services, cancellationToken)).Where(server => server.Problem is null).ToDictionary(server => server.Name, server => server.Review);
-        return [.. (await services.GetRequiredService<McpIdentityDbContext>().GatewayTools.AsNoTracking().Where(row => only == null || row.Server == only).ToListAsync(cancellationToken))
-            .OrderBy(row => row.Server, StringComparer.Ordinal).ThenBy(row => row.Name, StringComparer.Ordinal)
-            .Select(row => (row, FrontedServerName.Known(row), servers.GetValueOrDefault(row.Server)))];
-    }
-
-    private static string StateOf(KnownTool tool, ToolReview review) =>
-        tool.State == GatewayToolState.Blocked ? "blocked"
-        : !tool.IsHeld(review) ? "open"
-        : tool.ReviewedHash is null && tool.Seen.Hash == tool.FirstHash ? "waits, new"
-        : "waits, changed";
-
-    /// <summary>What has changed of a tool since it was trusted.</summary>
-    private sealed record ToolChange(bool IsNew, IReadOnlyList<string> Members, string Before, string After)
-    {
-        private const string NotKept = "(too long to keep: only its hash is known)";
-
-        public static ToolChange Of(GatewayTool row)
-        {
-            var isNew = row.Hash == (row.ReviewedHash ?? row.FirstHash);
-            using var after = row.Document is null ? null : JsonDocument.Parse(row.Document);
-            using var before = isNew || row.TrustedDocument is null ? null : JsonDocument.Parse(row.TrustedDocument);
-            return new ToolChange(
-                isNew,
-                before is not null && after is not null ? CatalogueTool.ChangedMembers(before.RootElement, after.RootElement) : [],
-                isNew ? "" : before is null ? NotKept : CatalogueTool.Text(before.RootElement, "description") ?? "",
-                after is null ? NotKept : CatalogueTool.Text(after.RootElement, "description") ?? "");
-        }
+        return decision.ChangedMeanwhile.Count == 0 ? 0 : 1;
     }
 }

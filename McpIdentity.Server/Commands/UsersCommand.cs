@@ -2,6 +2,7 @@ using System.CommandLine;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -26,7 +27,7 @@ internal static class UsersCommand
             user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
             await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
             await EndSessionsAsync(services, user, cancellationToken);
-            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
+            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
         }),
         Change("enable", "Lets a person sign in again.", async (services, user, cancellationToken) =>
         {
@@ -37,7 +38,7 @@ internal static class UsersCommand
         Change("remove", "Forgets a person: their sessions, their consents and everything they granted. They may sign in anew.", async (services, user, cancellationToken) =>
         {
             await EndSessionsAsync(services, user, cancellationToken);
-            await ConnectionsCommand.EndAsync(services, user.Id, server: null);
+            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
             var db = services.GetRequiredService<McpIdentityDbContext>();
             await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
         }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),

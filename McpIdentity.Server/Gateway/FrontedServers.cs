@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Metadata;
 using McpIdentity.Server.Catalogue;
@@ -89,6 +90,11 @@ internal sealed record Fronted(FrontedServer Server, ServedAddresses Addresses, 
         var served = Addresses.For(context);
         return served.Gate.InvokeAsync(context, (http, call, access) => Forwarding.RunAsync(http, served.Credentials, call, access));
     }
+
+    /// <summary>What it would say to a token, for an operator who looks into one.</summary>
+    /// <returns>Null where it lets it in, or why not.</returns>
+    public async ValueTask<string?> FindFlawAsync(string token, CancellationToken cancellationToken) =>
+        (await Addresses.Usual.Credentials.CheckAsync(new PresentedCredentials(token, null, null), cancellationToken)).Refusal;
 
     public Task DescribeAsync(HttpContext context) => Addresses.For(context).Metadata.ServeAsync(context);
 }

@@ -21,7 +21,7 @@ internal sealed class VerbTests
         Assert.That(verbs, Has.Count.GreaterThan(20));
         Assert.That(verbs.Where(verb => verb.Verb.Description?.Contains($" Example: {verb.Path}", StringComparison.Ordinal) != true).Select(verb => verb.Path), Is.Empty);
         Assert.That(verbs.Where(verb => verb.Path.EndsWith(" list", StringComparison.Ordinal) && !verb.Verb.Options.Contains(Table.Output)).Select(verb => verb.Path), Is.Empty);
-        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "keys rotate", "restored", "servers remove"]), "what cannot be undone");
+        Assert.That(verbs.Where(verb => verb.Verb.Options.Contains(Confirmation.Yes)).Select(verb => verb.Path), Is.EquivalentTo((string[])["clients delete", "users remove", "grants revoke-all", "keys rotate", "restored", "servers remove"]), "what cannot be undone");
         Assert.That(verbs.SelectMany(verb => verb.Verb.Options).Where(option => string.IsNullOrEmpty(option.Description)).Select(option => option.Name), Is.Empty);
     }
 

@@ -1,4 +1,4 @@
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Administration;
 
 /// <summary>What has changed between two texts, line by line: <c>-</c> before a line that is gone, <c>+</c> before one that is there now.</summary>
 internal static class LineDiff

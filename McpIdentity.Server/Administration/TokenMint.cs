@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Administration;
 
 /// <summary>What a minted token says.</summary>
 internal sealed record TokenOrder(string Subject, string? Email, string Client, string[] Scopes, string? Audience, TimeSpan Lifetime);

@@ -2,7 +2,7 @@ using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Administration;
 
 /// <summary>The tools of the catalogue as rules judge them: with the annotations that a server has said, and that are trusted.</summary>
 internal static class KnownTools

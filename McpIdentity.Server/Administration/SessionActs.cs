@@ -1,0 +1,147 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Sessions;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Administration;
+
+/// <summary>Which sessions. A member that is absent matches all.</summary>
+/// <param name="User">Whose: identifier, e-mail address or name.</param>
+/// <param name="Client">From which this client was granted something: <c>client_id</c> or name.</param>
+internal sealed record SessionFilter(string? User = null, string? Client = null);
+
+/// <summary>A sign-in session that lives.</summary>
+/// <param name="BrowserUntil">Until when the browser is signed in; null: not any more, and what it granted lives on.</param>
+/// <param name="TokensUntil">Until when tokens of it may exist.</param>
+internal sealed record SessionView(
+    string Id, string UserId, string? Email, string? Name, string Provider, DateTimeOffset SignedInAt, DateTimeOffset LastSeenAt, DateTimeOffset? BrowserUntil,
+    DateTimeOffset TokensUntil, string? Device, string? Network);
+
+/// <summary>Who is signed in, and how that ends.</summary>
+internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, OperatorRecord record, TimeProvider time)
+{
+    /// <summary>Those that live, the newest first.</summary>
+    public async Task<Outcome<Page<SessionView>>> ListAsync(SessionFilter filter, Slice slice, CancellationToken cancellationToken)
+    {
+        string? userId = null;
+        if (filter.User is { } who)
+        {
+            var (user, problem) = await Named.UserAsync(db, who, cancellationToken);
+            if (problem is not null)
+            {
+                return problem;
+            }
+
+            userId = user!.Id;
+        }
+
+        HashSet<string>? ofClient = null;
+        if (filter.Client is { } which)
+        {
+            var (client, problem) = await Named.ClientAsync(db, which, cancellationToken);
+            if (problem is not null)
+            {
+                return problem;
+            }
+
+            var now = time.GetUtcNow();
+            ofClient = [.. await db.Grants.Where(grant => grant.ClientId == client!.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now).Select(grant => grant.SessionId).Distinct().ToListAsync(cancellationToken)];
+        }
+
+        // The store may be Redis or a file, which have no order: the newest of those behind the last one, and never more of them in memory than are wanted.
+        var (after, kept) = (MomentKey.Parse(slice.After), new PriorityQueue<SignInSession, MomentKey>(OldestFirst));
+        await foreach (var session in LivingAsync(userId, cancellationToken))
+        {
+            var key = new MomentKey(session.CreatedAt, session.Id);
+            if (ofClient?.Contains(session.Id) == false || (after is { } last && NewestFirst.Compare(key, last) <= 0))
+            {
+                continue;
+            }
+
+            kept.Enqueue(session, key);
+            if (kept.Count > slice.OneMore)
+            {
+                kept.Dequeue();
+            }
+        }
+
+        var found = kept.UnorderedItems.OrderBy(item => item.Priority, NewestFirst).Select(item => item.Element).ToList();
+        return slice.Of(await ViewsAsync(found, cancellationToken), view => new MomentKey(view.SignedInAt, view.Id).ToString());
+    }
+
+    /// <summary>One that lives.</summary>
+    public async Task<Outcome<SessionView>> FindAsync(string id, CancellationToken cancellationToken) =>
+        await FindLivingAsync(id, cancellationToken) is { } session ? (await ViewsAsync([session], cancellationToken))[0] : AdminProblem.NotFound("session", id);
+
+    /// <summary>Ends one, and everything granted from it: on all nodes within a second.</summary>
+    public async Task<Outcome<string>> EndAsync(Operator by, string id, CancellationToken cancellationToken)
+    {
+        // Of a session that cannot be read any more there may still be grants.
+        if (StorableText.ForComparison(id, McpIdentityDbContext.Lengths.Text) is null ||
+            (await storage.FindAsync(id, cancellationToken) is null && !await db.Grants.AnyAsync(grant => grant.SessionId == id && grant.RevokedAt == null, cancellationToken)))
+        {
+            return AdminProblem.NotFound("session", id);
+        }
+
+        await sessions.EndAsync(id, cancellationToken);
+        await record.WriteAsync(by, SecurityEvent.Success("session_ended") with { SessionId = id });
+        return id;
+    }
+
+    /// <summary>Ends all of a person, and everything they granted.</summary>
+    /// <returns>How many sessions there were.</returns>
+    public async Task<Outcome<int>> EndAllOfAsync(Operator by, string user, CancellationToken cancellationToken)
+    {
+        var (person, problem) = await Named.UserAsync(db, user, cancellationToken);
+        if (problem is not null)
+        {
+            return problem;
+        }
+
+        var ended = await sessions.EndAllOfAsync(person!.Id, cancellationToken);
+        await record.WriteAsync(by, SecurityEvent.Success("sessions_ended") with { Subject = person.Id, Count = ended });
+        return ended;
+    }
+
+    private static readonly Comparer<MomentKey> NewestFirst =
+        Comparer<MomentKey>.Create((one, other) => other.At.CompareTo(one.At) is not 0 and var byTime ? byTime : string.CompareOrdinal(one.Name, other.Name));
+
+    private static readonly Comparer<MomentKey> OldestFirst = Comparer<MomentKey>.Create((one, other) => NewestFirst.Compare(other, one));
+
+    private async IAsyncEnumerable<SignInSession> LivingAsync(string? userId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var all = userId is null ? storage.ListAsync(cancellationToken) : (await storage.ListOfAsync(userId, cancellationToken)).ToAsyncEnumerable();
+        await foreach (var session in all.WithCancellation(cancellationToken))
+        {
+            if (session.KeptUntil > now)
+            {
+                yield return session;
+            }
+        }
+    }
+
+    private async Task<SignInSession?> FindLivingAsync(string id, CancellationToken cancellationToken) =>
+        StorableText.ForComparison(id, McpIdentityDbContext.Lengths.Text) is not null && await storage.FindAsync(id, cancellationToken) is { } session && session.KeptUntil > time.GetUtcNow() ? session : null;
+
+    private async Task<IReadOnlyList<SessionView>> ViewsAsync(IReadOnlyList<SignInSession> found, CancellationToken cancellationToken)
+    {
+        var people = new Dictionary<string, (string? Email, string? Name)>();
+        foreach (var ids in found.Select(session => session.UserId).Distinct().Chunk(500))
+        {
+            foreach (var row in await db.Users.Where(user => ids.Contains(user.Id)).Select(user => new { user.Id, user.Email, user.Name }).ToListAsync(cancellationToken))
+            {
+                people[row.Id] = (row.Email, row.Name);
+            }
+        }
+
+        var now = time.GetUtcNow();
+        return
+        [
+            .. found.Select(session => new SessionView(
+                session.Id, session.UserId, people.GetValueOrDefault(session.UserId).Email, people.GetValueOrDefault(session.UserId).Name, session.Provider, session.CreatedAt,
+                session.LastSeenAt, session.SignedInUntil > now ? session.SignedInUntil : null, session.KeptUntil, session.DeviceHint, session.Network)),
+        ];
+    }
+}
