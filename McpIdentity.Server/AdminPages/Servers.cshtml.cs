@@ -24,7 +24,7 @@ internal sealed class ConsoleServersModel(ServerActs acts) : ConsolePage
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<IActionResult> OnPostAsync([FromForm] string? name, [FromForm] string? url, [FromForm] string? title, [FromForm] string? auth, [FromForm] string? review, CancellationToken cancellationToken)
     {
-        var saved = await acts.SaveAsync(By, (name ?? "").Trim(), new ServerOrder { Url = Filled(url), DisplayName = Filled(title), Auth = Filled(auth), Review = Filled(review) }, replaces: false, cancellationToken);
+        var saved = await acts.SaveAsync(By, (name ?? "").Trim(), new ServerOrder(Filled(url) ?? "") { DisplayName = Filled(title), Upstream = new UpstreamOrder { Auth = Filled(auth) }, Review = Filled(review) }, replaces: false, cancellationToken);
         if (saved.Problem is { } problem)
         {
             await OnGetAsync(cancellationToken);
