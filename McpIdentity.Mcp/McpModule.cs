@@ -161,6 +161,8 @@ public static partial class McpModule
 
     private static void AddGuards(IServiceCollection services)
     {
+        services.AddMetrics();
+        services.AddSingleton<SecuritySignals>();
         services.AddSingleton<SecurityLog>();
         services.AddSingleton<MemoryRateCounter>();
         services.TryAddSingleton<IMcpRateCounter>(provider => provider.GetRequiredService<MemoryRateCounter>());

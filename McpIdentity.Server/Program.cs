@@ -23,6 +23,7 @@ using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Roles;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Telemetry;
 using McpIdentity.Server.Tokens;
 
 namespace McpIdentity.Server;
@@ -70,6 +71,7 @@ internal static class Program
         builder.AddProtocolCors();
         builder.AddHousekeeping();
         builder.AddHealth(options.OAuth.SessionStorage);
+        builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();

@@ -23,16 +23,17 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<SecurityLog> _logger;
     private readonly RepeatedEvents _repeated;
+    private readonly SecuritySignals? _signals;
     private readonly ITimer? _sums;
     private readonly Task _writing;
     private long _dropped;
     private bool _isFailing;
 
     /// <summary>Begins to write what is put into the log.</summary>
-    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger)
+    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger, SecuritySignals? signals = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        (_options, _time, _logger) = (options.Value.SecurityLogging, time, logger);
+        (_options, _time, _logger, _signals) = (options.Value.SecurityLogging, time, logger, signals);
         _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
         _repeated = new RepeatedEvents(time);
         _sums = IsOn ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
@@ -48,12 +49,16 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     /// <summary>Events that were lost and whose number has not been written yet.</summary>
     internal long Lost => Interlocked.Read(ref _dropped);
 
+    /// <summary>Events that wait to be written.</summary>
+    internal int Waiting => _queue.Reader.Count;
+
     /// <summary>Puts an event into the log; never waits and never throws.</summary>
     /// <param name="context">The request, if there is one: its address and trace id are added.</param>
     /// <param name="e">What happened.</param>
     public void Write(HttpContext? context, SecurityEvent e)
     {
         ArgumentNullException.ThrowIfNull(e);
+        _signals?.Count(e);
         if (!IsOn || e.Level > _options.LogLevel)
         {
             return;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Mcp.Gate;
 
 /// <summary>Is told of every access decision. The security log keeps them; where there is none, the host's ordinary log does.</summary>
-internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> options, TimeProvider time, ILogger<AccessLog> logger)
+internal sealed partial class AccessLog(SecurityLog log, SecuritySignals signals, IOptions<McpOptions> options, TimeProvider time, ILogger<AccessLog> logger)
 {
     private const int MaxLength = 128;
 
@@ -18,6 +18,7 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
     /// <param name="access">What was decided.</param>
     public void Decided(HttpContext context, McpCall? call, McpAccess access)
     {
+        signals.Decided(access.Server, access.IsAllowed ? null : WordFor(access.Outcome), access.Rule, access.Caller?.ClientId);
         if (access is { IsAllowed: true, Server: not null })
         {
             return; // the host says it with what became of the call
@@ -79,6 +80,20 @@ internal sealed partial class AccessLog(SecurityLog log, IOptions<McpOptions> op
             GrantId = access.Caller?.GrantId,
         };
     }
+
+    private static string WordFor(McpOutcome refusal) => refusal switch
+    {
+        McpOutcome.AuthenticationRequired => "authentication_required",
+        McpOutcome.InvalidToken => "invalid_token",
+        McpOutcome.InsufficientScopes => "insufficient_scope",
+        McpOutcome.AdminRequired => "admin_required",
+        McpOutcome.ToolNotLeft => "tool_not_left",
+        McpOutcome.PolicyDenied => "policy_denied",
+        McpOutcome.WrongParameters => "wrong_parameters",
+        McpOutcome.Unavailable => "unavailable",
+        McpOutcome.WrongSite => "wrong_site",
+        _ => "other",
+    };
 
     private static string? ReasonOf(McpAccess access) => access switch
     {

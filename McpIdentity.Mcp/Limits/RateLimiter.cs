@@ -16,7 +16,7 @@ internal readonly record struct RateLimit(string Bucket, string Who, int Max)
 }
 
 /// <summary>Decides whether a request is one too many, and says so in headers and in the security log. The answer's body is the caller's.</summary>
-internal sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter counter, SecurityLog log, TimeProvider time)
+internal sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter counter, SecurityLog log, SecuritySignals signals, TimeProvider time)
 {
     private const int PeopleOfSharedAddress = 100;
 
@@ -87,6 +87,7 @@ internal sealed class RateLimiter(IOptions<McpOptions> options, IMcpRateCounter 
     private int Refuse(HttpContext context, SecurityEvent about, RateLimit limit, RateCount count)
     {
         WriteHeaders(context.Response.Headers, limit, count);
+        signals.Limited(limit.Bucket);
         // The first of a window tells everything; a flood must not push the rest out of the log.
         log.Write(context, about with
         {

@@ -8,11 +8,9 @@ internal static class AdministrationSetup
     public static void AddAdministration(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<OperatorRecord>();
-        builder.Services.AddScoped<RoleActs>();
-        builder.Services.AddScoped<SetupLinks>();
-        builder.AddAdminApi();
         builder.Services.AddScoped<SessionActs>().AddScoped<GrantActs>().AddScoped<TokenActs>().AddScoped<TokenMinting>().AddScoped<KeyActs>().AddScoped<RegistrationActs>()
-            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<AdmissionActs>();
+            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<AdmissionActs>().AddScoped<RoleActs>().AddScoped<SetupLinks>();
         builder.Services.AddSingleton<SettingsActs>().AddSingleton<Overview>();
+        builder.AddAdminApi();
     }
 }

@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Persistence;
@@ -21,9 +22,9 @@ internal sealed class ConnectionActs(McpIdentityDbContext db, Vault vault, Store
     /// <param name="server">At which server; null: at all.</param>
     /// <param name="slice">Which part.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<Outcome<Page<ConnectionView>>> ListAsync(string? user, string? server, Slice slice, CancellationToken cancellationToken)
+    public async Task<Outcome<AdminPage<ConnectionView>>> ListAsync(string? user, string? server, Slice slice, CancellationToken cancellationToken)
     {
-        var (person, problem) = user is null ? default : await Named.UserAsync(db, user, cancellationToken);
+        var (person, problem) = user is null ? default : await OperatorNames.UserAsync(db, user, cancellationToken);
         if (problem is not null)
         {
             return problem;
@@ -46,7 +47,7 @@ internal sealed class ConnectionActs(McpIdentityDbContext db, Vault vault, Store
     /// <summary>Deletes a person's account at a server. They are asked to connect it anew.</summary>
     public async Task<Outcome<ConnectionView>> RemoveAsync(Operator by, string user, string server, CancellationToken cancellationToken)
     {
-        var (person, problem) = await Named.UserAsync(db, user, cancellationToken);
+        var (person, problem) = await OperatorNames.UserAsync(db, user, cancellationToken);
         if (problem is not null)
         {
             return problem;

@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Tokens;
 using Microsoft.EntityFrameworkCore;
@@ -31,7 +32,7 @@ internal sealed record GrantView(
 internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Revocations revocations, OperatorRecord record, TimeProvider time)
 {
     /// <summary>Those that live, the newest first.</summary>
-    public async Task<Outcome<Page<GrantView>>> ListAsync(GrantFilter filter, Slice slice, CancellationToken cancellationToken)
+    public async Task<Outcome<AdminPage<GrantView>>> ListAsync(GrantFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         var (chosen, problem) = await ChooseAsync(filter, cancellationToken);
         if (problem is not null)
@@ -130,8 +131,8 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
 
     private async Task<Outcome<Chosen>> ChooseAsync(GrantFilter filter, CancellationToken cancellationToken)
     {
-        var (user, unknownUser) = filter.User is { } who ? await Named.UserAsync(db, who, cancellationToken) : default;
-        var (client, unknownClient) = filter.Client is { } which ? await Named.ClientAsync(db, which, cancellationToken) : default;
+        var (user, unknownUser) = filter.User is { } who ? await OperatorNames.UserAsync(db, who, cancellationToken) : default;
+        var (client, unknownClient) = filter.Client is { } which ? await OperatorNames.ClientAsync(db, which, cancellationToken) : default;
         return (unknownUser ?? unknownClient) is { } problem ? problem : new Chosen(user?.Id, client?.ClientId);
     }
 

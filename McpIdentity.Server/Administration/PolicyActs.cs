@@ -3,6 +3,7 @@ using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
@@ -89,7 +90,7 @@ internal sealed class PolicyActs(
     }
 
     /// <summary>What was applied, the newest first.</summary>
-    public async Task<Page<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
+    public async Task<AdminPage<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
     {
         var newest = await db.PolicyVersions.MaxAsync(version => (long?)version.Id, cancellationToken);
         var before = long.TryParse(slice.After, out var last) ? last : long.MaxValue;
@@ -249,19 +250,19 @@ internal sealed class PolicyActs(
 
     private async Task<Outcome<(VouchedPerson Person, bool HasSignedIn)?>> PersonAsync(string wanted, CancellationToken cancellationToken)
     {
-        var found = await Named.UsersAsync(db, wanted, cancellationToken);
+        var found = await OperatorNames.UsersAsync(db, wanted, cancellationToken);
         if (found.Count == 0 && wanted.Contains('@', StringComparison.Ordinal))
         {
             return new((new VouchedPerson(null, providers.All.Select(provider => provider.Id).Append(DemoProvider.Name).FirstOrDefault(trusted.Include), wanted, true), false), null);
         }
 
-        var (user, problem) = await Named.UserAsync(db, wanted, cancellationToken);
+        var (user, problem) = await OperatorNames.UserAsync(db, wanted, cancellationToken);
         return problem is null ? new Outcome<(VouchedPerson Person, bool HasSignedIn)?>((Of(user!), true), null) : problem;
     }
 
     // One that is registered under that name, or the id as it stands: it may come some day.
     private async Task<string> ClientIdAsync(string wanted, CancellationToken cancellationToken) =>
-        await Named.ClientsAsync(db, wanted, cancellationToken) is [var only] ? only.ClientId! : wanted;
+        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is [var only] ? only.ClientId! : wanted;
 
     // Whoever says one of the two says what there is to say of the tool; else it is what the catalogue knows.
     private async Task<PolicyTarget> ToolAsync(PolicyQuestion question, CancellationToken cancellationToken)

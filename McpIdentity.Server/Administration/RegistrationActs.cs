@@ -2,6 +2,7 @@ using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
@@ -39,7 +40,7 @@ internal sealed class RegistrationActs(
     private const string Kind = "initial_access_token";
 
     /// <summary>The tokens that were made, by name.</summary>
-    public async Task<Page<InitialAccessTokenView>> ListTokensAsync(Slice slice, CancellationToken cancellationToken)
+    public async Task<AdminPage<InitialAccessTokenView>> ListTokensAsync(Slice slice, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         return slice.OfSorted((await db.InitialAccessTokens.AsNoTracking().ToListAsync(cancellationToken)).Select(token => ViewOf(token, now)), token => token.Name);

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
@@ -85,7 +86,7 @@ internal sealed record ServerDetails(string Name, string From, string Url, strin
 internal sealed record SavedServer(string Name, string Resource, bool Existed, bool IsOpen);
 
 /// <summary>What came of asking a server.</summary>
-internal sealed record ServerTest(string Name, string Url, bool Answered, string? Problem, long Milliseconds, string? Program, string? Version, string? Revision, IReadOnlyList<TestedTool> Tools);
+internal sealed record ServerTest(string Name, string Url, bool Answered, string? Problem, long Milliseconds, string? Software, string? Version, string? Revision, IReadOnlyList<TestedTool> Tools);
 
 /// <summary>One of its tools.</summary>
 /// <param name="Says">What it says of itself: <c>reads</c>, <c>changes</c>, <c>destroys</c> or <c>nothing</c>.</param>
@@ -98,7 +99,7 @@ internal sealed class ServerActs(
     McpIdentityDbContext db, StoredServers stored, UpstreamListing listing, PolicyDecisions decisions, PolicyInForce policy, PublicAddress address, IServiceProvider services, OperatorRecord record)
 {
     /// <summary>Those of the configuration and those that were added, by name.</summary>
-    public async Task<Page<ServerView>> ListAsync(Slice slice, CancellationToken cancellationToken)
+    public async Task<AdminPage<ServerView>> ListAsync(Slice slice, CancellationToken cancellationToken)
     {
         var tools = (await db.GatewayTools.AsNoTracking().Select(row => new { row.Server, row.Hash, row.FirstHash, row.ReviewedHash, row.State }).ToListAsync(cancellationToken))
             .ToLookup(row => row.Server, row => new KnownTool(new("", null, null, null, null, row.Hash), row.FirstHash, row.ReviewedHash, row.State));
@@ -197,7 +198,7 @@ internal sealed class ServerActs(
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<Outcome<ServerTest>> TestAsync(Operator by, string name, string? user, CancellationToken cancellationToken)
     {
-        var (person, nobody) = user is null ? default : await Named.UserAsync(db, user, cancellationToken);
+        var (person, nobody) = user is null ? default : await OperatorNames.UserAsync(db, user, cancellationToken);
         if (nobody is not null)
         {
             return nobody;

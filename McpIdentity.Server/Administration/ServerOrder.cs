@@ -1,11 +1,15 @@
 using System.Text.Json.Nodes;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Administration;
 
 /// <summary>A server that is to stand behind this one, as an entry of <c>Gateway:Servers</c> would say it. What is absent is as there.</summary>
-internal sealed record ServerOrder(string Url)
+/// <param name="Url">Where it is reached from here: its MCP endpoint.</param>
+internal sealed record ServerOrder(string Url) : IAdminBody<ServerOrder>
 {
+    public static ServerOrder Example => new("http://localhost:3001/mcp") { DisplayName = "Notes", Review = "changed" };
+
     public string? Path { get; init; }
 
     public string? DisplayName { get; init; }

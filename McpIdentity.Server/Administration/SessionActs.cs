@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,12 +23,12 @@ internal sealed record SessionView(
 internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, OperatorRecord record, TimeProvider time)
 {
     /// <summary>Those that live, the newest first.</summary>
-    public async Task<Outcome<Page<SessionView>>> ListAsync(SessionFilter filter, Slice slice, CancellationToken cancellationToken)
+    public async Task<Outcome<AdminPage<SessionView>>> ListAsync(SessionFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         string? userId = null;
         if (filter.User is { } who)
         {
-            var (user, problem) = await Named.UserAsync(db, who, cancellationToken);
+            var (user, problem) = await OperatorNames.UserAsync(db, who, cancellationToken);
             if (problem is not null)
             {
                 return problem;
@@ -39,7 +40,7 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
         HashSet<string>? ofClient = null;
         if (filter.Client is { } which)
         {
-            var (client, problem) = await Named.ClientAsync(db, which, cancellationToken);
+            var (client, problem) = await OperatorNames.ClientAsync(db, which, cancellationToken);
             if (problem is not null)
             {
                 return problem;
@@ -93,7 +94,7 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
     /// <returns>How many sessions there were.</returns>
     public async Task<Outcome<int>> EndAllOfAsync(Operator by, string user, CancellationToken cancellationToken)
     {
-        var (person, problem) = await Named.UserAsync(db, user, cancellationToken);
+        var (person, problem) = await OperatorNames.UserAsync(db, user, cancellationToken);
         if (problem is not null)
         {
             return problem;

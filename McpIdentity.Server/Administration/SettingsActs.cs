@@ -1,3 +1,4 @@
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Administration;
@@ -11,7 +12,7 @@ internal sealed record SettingView(string Key, string Value, string Source);
 internal sealed class SettingsActs(IConfiguration configuration)
 {
     /// <summary>All of them, or those of one section.</summary>
-    public Page<SettingView> List(string? section, Slice slice) => slice.OfSorted(
+    public AdminPage<SettingView> List(string? section, Slice slice) => slice.OfSorted(
         EffectiveSettings.List((IConfigurationRoot)configuration)
             .Where(setting => section is null || setting.Key.Equals(section, StringComparison.OrdinalIgnoreCase) || setting.Key.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase))
             .Select(setting => new SettingView(setting.Key, setting.Value, setting.Source)),

@@ -2,6 +2,7 @@ using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -54,7 +55,7 @@ internal sealed class ToolActs(McpIdentityDbContext db, ToolReviews reviews, ISe
     /// <param name="state">In which state; null: in any.</param>
     /// <param name="slice">Which part.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<Outcome<Page<ToolView>>> ListAsync(string? server, string? state, Slice slice, CancellationToken cancellationToken)
+    public async Task<Outcome<AdminPage<ToolView>>> ListAsync(string? server, string? state, Slice slice, CancellationToken cancellationToken)
     {
         var (known, problem) = await KnownAsync(server, cancellationToken);
         return problem is not null ? problem
@@ -67,7 +68,7 @@ internal sealed class ToolActs(McpIdentityDbContext db, ToolReviews reviews, ISe
 
     /// <summary>Those that wait, and what has changed of each.</summary>
     /// <inheritdoc cref="ListAsync"/>
-    public async Task<Outcome<Page<ToolChangeView>>> ReviewAsync(string? server, Slice slice, CancellationToken cancellationToken)
+    public async Task<Outcome<AdminPage<ToolChangeView>>> ReviewAsync(string? server, Slice slice, CancellationToken cancellationToken)
     {
         var (known, problem) = await KnownAsync(server, cancellationToken);
         if (problem is not null)
@@ -84,7 +85,7 @@ internal sealed class ToolActs(McpIdentityDbContext db, ToolReviews reviews, ISe
             changes.Add(ChangeOf(full ?? row));
         }
 
-        return new Page<ToolChangeView>(changes, waiting.Next);
+        return new AdminPage<ToolChangeView>(changes, waiting.Next);
     }
 
     /// <summary>Lets tools be used as they are now.</summary>

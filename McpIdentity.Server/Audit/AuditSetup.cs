@@ -27,6 +27,7 @@ internal static class AuditSetup
                 log.Write(context.HttpContext, SecurityEvent.Success("login_success") with
                 {
                     Reason = $"signed in with {context.Properties.GetString(SessionCookie.ProviderClaim)}",
+                    AuthMethod = context.Properties.GetString(SessionCookie.ProviderClaim),
                     Subject = context.Principal?.FindFirst(Claims.Subject)?.Value,
                     SessionId = context.Properties.GetString(JwtRegisteredClaimNames.Sid),
                 });
@@ -56,7 +57,8 @@ internal static class AuditSetup
             // One request too many has a line of its own, and only the first of a window has.
             if (context.Response.StatusCode is >= 400 and < 500 and not (StatusCodes.Status404NotFound or StatusCodes.Status429TooManyRequests))
             {
-                log.Write(context, SecurityEvent.Failure("login_failure", context.Features.Get<PersonError>()?.Code ?? "not recognised"));
+                var error = context.Features.Get<PersonError>();
+                log.Write(context, SecurityEvent.Failure("login_failure", error?.Code ?? "not recognised") with { AuthMethod = error?.Provider });
             }
         }));
     }

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>backup</c>: a copy of an SQLite database as it is at one moment, while a server serves (docs/operations.md, "Backup and restore").</summary>
+/// <summary><c>backup</c>: a copy of an SQLite database as it is at one moment, while a server serves (docs/backup.md, "Backup and restore").</summary>
 internal static class BackupCommand
 {
     public static Command Create()

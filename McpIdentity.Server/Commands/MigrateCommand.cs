@@ -7,7 +7,14 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>migrate</c>: brings the schema up to date without serving.</summary>
 internal static class MigrateCommand
 {
-    public static Command Create() => CommandLine.Verb(
+    public static Command Create()
+    {
+        var verb = CreateMigrate();
+        verb.Subcommands.Add(CopyCommand.Create());
+        return verb;
+    }
+
+    private static Command CreateMigrate() => CommandLine.Verb(
         "migrate", "Creates the database and applies pending migrations.", "migrate --Database:Url=postgres://…", (_, settings, cancellationToken) => CommandLine.WithProgressAsync("migrate", async () =>
         {
             await using var app = CommandLine.Build(settings);

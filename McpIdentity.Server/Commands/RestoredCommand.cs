@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Commands;
 
 /// <summary>
 /// <c>restored</c>: the database was put back to an earlier state. Ends everything that was issued before, because some of it may
-/// have been revoked in the time that is lost (docs/operations.md, "Backup and restore").
+/// have been revoked in the time that is lost (docs/backup.md, "Backup and restore").
 /// </summary>
 internal static class RestoredCommand
 {

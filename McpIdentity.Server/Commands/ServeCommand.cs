@@ -5,6 +5,8 @@ using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
+using McpIdentity.Server.Telemetry;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 
 namespace McpIdentity.Server.Commands;
@@ -18,6 +20,7 @@ internal static class ServeCommand
         await using var app = Program.Build(settings, builder =>
         {
             builder.AddQuietStart();
+            builder.AddTelemetryExport();
             builder.Services.AddSingleton(output);
             // Of standard error too, where somebody sends the log there, a request does not wait for a reader.
             builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
@@ -25,10 +28,21 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
+        TellServiceManager(ServiceState.Ready);
         await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
+        await app.EndTelemetryExportAsync();
         return 0;
     });
+
+    // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
+    private static void TellServiceManager(ServiceState state)
+    {
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            new SystemdNotifier().Notify(state);
+        }
+    }
 
     // On the console alone: a log is read by more people, and kept.
     private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)

@@ -36,7 +36,7 @@ internal static class TestServerCommand
 
         if (parsed.GetValue(Table.Output) == "text")
         {
-            Console.WriteLine($"{test.Name} at {test.Url} answered in {test.Milliseconds} ms: {CommandLine.Printable(test.Program)} {CommandLine.Printable(test.Version)}, MCP {CommandLine.Printable(test.Revision)}, {test.Tools.Count} tools.");
+            Console.WriteLine($"{test.Name} at {test.Url} answered in {test.Milliseconds} ms: {CommandLine.Printable(test.Software)} {CommandLine.Printable(test.Version)}, MCP {CommandLine.Printable(test.Revision)}, {test.Tools.Count} tools.");
         }
 
         Table.Column<TestedTool>[] columns = [new("tool", tool => tool.Name), new("says", tool => tool.Says), new("title", tool => tool.Title)];

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp.Gate;
 using McpIdentity.Mcp.Sessions;
@@ -181,8 +182,11 @@ internal sealed class Forwarding(
             return ForwardingFailure.Broken(server, connection.LastFailure);
         }
 
+        using var span = SecuritySignals.Activities.StartActivity("MCP upstream", ActivityKind.Client); // its id goes on as traceparent
+        span?.SetTag("mcpidentity.server", server.Name);
         var (invoker, config) = isStream ? (connection.Streams, _stream) : (connection.Calls, _call);
         var error = await forwarder.SendAsync(context, server.Url.AbsoluteUri, invoker, config, exchange, context.RequestAborted);
+        span?.SetTag("http.response.status_code", (int?)exchange.Status).SetStatus(error == ForwarderError.None && exchange.Flaw is null ? ActivityStatusCode.Unset : ActivityStatusCode.Error);
         return exchange.HasStopped ? ForwardingFailure.TimedOut(server)
             : exchange.Flaw is { } flaw ? ForwardingFailure.WrongAnswer(server, flaw)
             : error == ForwarderError.None ? null

@@ -23,7 +23,8 @@ internal static class ListeningRules
         }
     }
 
-    private static string? ProblemOf(string url)
+    /// <summary>What is wrong with an address to listen on, to be read after its name; null: nothing.</summary>
+    public static string? ProblemOf(string url)
     {
         try
         {

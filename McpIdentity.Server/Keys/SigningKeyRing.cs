@@ -29,6 +29,9 @@ internal sealed partial class SigningKeyRing(
     /// <exception cref="InvalidOperationException">The keys were not loaded.</exception>
     public SigningCredentials Signing => _credentials.Count > 0 ? _credentials[0] : throw new InvalidOperationException("The signing keys were not loaded.");
 
+    /// <summary>All that can be used, as they were read last: those in force, and those that have retired.</summary>
+    public IReadOnlyCollection<SigningKey> Stored { get; private set; } = [];
+
     public bool HasLost(string keyId) => _lost.Contains(keyId);
 
     /// <summary>
@@ -50,6 +53,7 @@ internal sealed partial class SigningKeyRing(
     /// <summary>Puts in force what the dates of the usable keys say; does nothing when that is in force already.</summary>
     public void Update(IReadOnlyCollection<SigningKey> stored, DateTimeOffset now)
     {
+        Stored = stored;
         var inForce = SigningKeyState.InForce(stored, now);
         if (inForce.Count == 0 || inForce.Select(key => key.Id).SequenceEqual(SigningKeys.Select(key => key.KeyId)))
         {

@@ -36,6 +36,9 @@ internal sealed class ConsoleOutput : TextWriter
     /// <summary>How many lines were lost, and that could not be said yet.</summary>
     public long Lost => Interlocked.Read(ref _lost);
 
+    /// <summary>Entries that wait to be written.</summary>
+    public int Waiting => _queue.Count;
+
     public override Encoding Encoding => Encoding.UTF8;
 
     /// <summary>From here on the console logger and <see cref="Console.Out"/> write to it.</summary>

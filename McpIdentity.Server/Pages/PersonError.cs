@@ -9,6 +9,9 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
     /// <summary>What OpenIddict or a rule of ours says of it, in English, for developers; null: what happened says it all.</summary>
     public string? Detail { get; init; }
 
+    /// <summary>The provider of a sign-in that failed, by its id.</summary>
+    public string? Provider { get; init; }
+
     /// <summary>As whom somebody signed in who is not let in: they may have several accounts, and expect another one.</summary>
     public FormattableString? SignedInAs { get; init; }
 

@@ -30,6 +30,9 @@ internal sealed class SqliteWriter : IDisposable
         });
     }
 
+    /// <summary>Statements that wait to be written.</summary>
+    public int Waiting => _queue.Count;
+
     /// <returns>How many rows changed, once that is durable.</returns>
     public Task<int> WriteAsync(string sql, object[] values)
     {

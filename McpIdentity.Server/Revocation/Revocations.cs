@@ -80,7 +80,7 @@ internal sealed class Revocations(
 
     /// <summary>
     /// Everything that was issued before a moment: in a database that was put back, what was revoked in the time that is lost
-    /// stands as good (docs/operations.md, "Backup and restore"). With it go the sign-in sessions of the database, and what people
+    /// stands as good (docs/backup.md, "Backup and restore"). With it go the sign-in sessions of the database, and what people
     /// had allowed, of which some was taken back.
     /// </summary>
     /// <returns>How many of each there were.</returns>

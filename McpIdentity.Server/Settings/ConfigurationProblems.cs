@@ -79,7 +79,7 @@ internal sealed class ConfigurationProblems
         string[] known = [.. SettingsSections.All.Select(section => section.Name), .. OtherRoots];
         foreach (var provider in configuration.Providers.Where(provider => provider is JsonConfigurationProvider or CommandLineConfigurationProvider))
         {
-            foreach (var root in provider.GetChildKeys([], null).Distinct().Where(root => !known.Contains(root, StringComparer.OrdinalIgnoreCase)))
+            foreach (var root in provider.GetChildKeys([], null).Distinct().Where(root => !known.Contains(root, StringComparer.OrdinalIgnoreCase) && !EnvironmentNames.IsOpenTelemetrys(root)))
             {
                 var source = provider is JsonConfigurationProvider { Source.Path: { } path } ? path : "the command line";
                 _problems.Add($"{root} in {source} is not a section. There are {string.Join(", ", known.Take(SettingsSections.All.Count))}.");

@@ -26,7 +26,10 @@ internal sealed class ConfiguredSecrets
     public static ConfiguredSecrets In(IConfiguration configuration) => new(SettingsSections.All
         .SelectMany(section => configuration.GetSection(section.Name).AsEnumerable())
         .Where(pair => !string.IsNullOrEmpty(pair.Value) && SettingsSections.IsSecret(pair.Key, orUnknown: false))
-        .SelectMany(pair => PartsOf(pair.Value!)));
+        .SelectMany(pair => PartsOf(pair.Value!))
+        // How a collector knows us: name=value, name=value (OTEL_EXPORTER_OTLP_HEADERS, and that of each signal).
+        .Concat(configuration.GetChildren().Where(name => EnvironmentNames.IsOpenTelemetrys(name.Key) && name.Key.EndsWith("_HEADERS", StringComparison.Ordinal))
+            .SelectMany(headers => (headers.Value ?? "").Split(',').Select(header => header.Split('=', 2)[^1].Trim()).Append(headers.Value ?? ""))));
 
     /// <returns>The text without them.</returns>
     public string Mask(string text) => _values.Aggregate(text, MaskWhole);

@@ -75,7 +75,7 @@ internal static partial class EnvironmentNames
             if (File.Exists(path) || (name == named && Directory.Exists(path)))
             {
                 var lines = EnvFile.Read(path, problems);
-                Insert(sources, new NamedValues(name, Map(lines.GetValueOrDefault, problems)));
+                Insert(sources, new NamedValues(name, Map(lines.GetValueOrDefault, lines.Keys, problems)));
                 if (name == named)
                 {
                     WarnOfUnknownNames(name, lines.Keys, problems);
@@ -83,7 +83,7 @@ internal static partial class EnvironmentNames
             }
         }
 
-        Insert(sources, new NamedValues("environment", Map(Environment.GetEnvironmentVariable, problems)));
+        Insert(sources, new NamedValues("environment", Map(Environment.GetEnvironmentVariable, Environment.GetEnvironmentVariables().Keys.Cast<string>(), problems)));
     }
 
     /// <summary>The flat names of a configuration key, the strongest first.</summary>
@@ -93,7 +93,7 @@ internal static partial class EnvironmentNames
     // This file is ours alone, so that a name that nobody reads is a slip of the pen; .env belongs to other programs too.
     private static void WarnOfUnknownNames(string file, IEnumerable<string> names, ConfigurationProblems problems)
     {
-        foreach (var name in names.Where(name => !Others.Contains(name) && !Keys.ContainsKey(name) && !(name.EndsWith("_FILE", StringComparison.Ordinal) && Keys.ContainsKey(name[..^5]))))
+        foreach (var name in names.Where(name => !Others.Contains(name) && !IsOpenTelemetrys(name) && !Keys.ContainsKey(name) && !(name.EndsWith("_FILE", StringComparison.Ordinal) && Keys.ContainsKey(name[..^5]))))
         {
             problems.Warn($"{file} has {name}, which nothing reads. docs/configuration.md has the names.");
         }
@@ -106,7 +106,10 @@ internal static partial class EnvironmentNames
         sources.Insert(position < 0 ? sources.Count : position, values);
     }
 
-    private static Dictionary<string, string?> Map(Func<string, string?> read, ConfigurationProblems problems)
+    /// <summary>Names of OpenTelemetry, whatever there will be, are its SDK's to read: as keys they keep their name (<c>docs/telemetry.md</c>).</summary>
+    public static bool IsOpenTelemetrys(string name) => name.StartsWith("OTEL_", StringComparison.Ordinal);
+
+    private static Dictionary<string, string?> Map(Func<string, string?> read, IEnumerable<string> names, ConfigurationProblems problems)
     {
         var values = new Dictionary<string, string?>();
         if (read("REDIS_URL") is { Length: > 0 } url)
@@ -114,7 +117,8 @@ internal static partial class EnvironmentNames
             RedisUrl.Read(url, values, problems);
         }
 
-        foreach (var (name, key) in Keys)
+        var openTelemetry = names.Where(IsOpenTelemetrys).Select(name => name.EndsWith("_FILE", StringComparison.Ordinal) ? name[..^5] : name).Distinct();
+        foreach (var (name, key) in Keys.Concat(openTelemetry.Select(name => KeyValuePair.Create(name, name))))
         {
             var value = read(name);
             if (IsOfOtherService(name, value))

@@ -32,6 +32,7 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
         Bind<McpHostOptions>(builder, McpOptions.Section);
         Bind<CorsSettings>(builder, CorsSettings.Section);
         Bind<BrandingOptions>(builder, BrandingOptions.Section);
+        Bind<TelemetryOptions>(builder, TelemetryOptions.Section);
         Bind<AdminOptions>(builder, AdminOptions.Section);
         Share(builder, PolicyOptions.ReadFrom(builder.Configuration.GetSection(PolicyOptions.Section)));
         builder.Services.AddSingleton(settings);

@@ -21,6 +21,7 @@ internal static class SettingsSections
         (BrandingOptions.Section, [typeof(BrandingOptions)]),
         (GatewayOptions.Section, [typeof(GatewayOptions)]),
         (PolicyOptions.Section, [typeof(PolicyOptions)]),
+        (TelemetryOptions.Section, [typeof(TelemetryOptions)]),
         (AdminOptions.Section, [typeof(AdminOptions)]),
     ];
 

@@ -10,7 +10,7 @@ internal sealed record PresentedToken(Grant Grant, int Generation)
 {
     /// <summary>
     /// The token is newer than its row. Its MAC says that we issued it, so the database has lost what came after: it was restored
-    /// from a backup, or a standby that was behind was promoted (docs/operations.md, "Backup and restore").
+    /// from a backup, or a standby that was behind was promoted (docs/backup.md, "Backup and restore").
     /// </summary>
     public bool IsAheadOfRow => Generation > Grant.Generation;
 

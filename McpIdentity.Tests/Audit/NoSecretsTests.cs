@@ -24,7 +24,8 @@ internal sealed class NoSecretsTests
             ["OAuth:GoogleClientSecret"] = StandInGoogle.ClientSecret,
         };
         await using var google = await StandInGoogle.StartAsync();
-        await using var server = await ServerProcess.StartAsync(
+        await using var collector = await StandInCollector.StartAsync();
+        await using var server = await ServerProcess.StartAsync(new ServerStart { Environment = collector.Environment(), Arguments =
         [
             .. settings.Select(setting => $"--{setting.Key}={setting.Value}"),
             $"--OAuth:GoogleClientId={StandInGoogle.ClientId}", $"--OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}",
@@ -34,14 +35,14 @@ internal sealed class NoSecretsTests
             "--Mcp:SecurityLogging:LogFilePath=security.log", "--Logging:Console:FormatterName=simple", "--Logging:Console:FormatterOptions:SingleLine=true",
             .. new[] { "Default", "Microsoft", "Microsoft.AspNetCore", "Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.EntityFrameworkCore", "OpenIddict", "System", "ModelContextProtocol" }
                 .SelectMany(category => new[] { $"--Logging:LogLevel:{category}=Trace", $"--Logging:Console:LogLevel:{category}=Trace" }),
-        ]);
+        ] });
 
         var secrets = await UseEverythingAsync(server, google);
         secrets.UnionWith(settings.Values);
         Assert.That(await server.StopAsync(), Is.Zero);
 
         var audit = LogLines.ReadText(Path.Combine(server.Folder, "security.log"));
-        var found = (audit + server.Output).Split('\n')
+        var found = (audit + server.Output + collector.Everything).Split('\n')
             .SelectMany(line => secrets.Where(secret => line.Contains(secret, StringComparison.OrdinalIgnoreCase)).Select(secret => $"{secret[..Math.Min(20, secret.Length)]} in: {line}"))
             .ToList();
 
@@ -50,6 +51,7 @@ internal sealed class NoSecretsTests
             Assert.That(string.Join('\n', found), Is.Empty);
             Assert.That(secrets, Has.Count.GreaterThan(20));
             Assert.That(server.Output, Does.Contain("trce:"), "the server was talkative");
+            Assert.That((collector.Spans.Count, collector.Points.Count, collector.Records.Count), Is.GreaterThan((100, 100, 100)), "and so was its telemetry");
             Assert.That(LogLines.Parse(audit).Select(line => line.Text("event")), Is.SupersetOf((string[])
             [
                 "client_registered", "login_success", "login_failure", "consent_granted", "code_issued", "token_issued", "token_refreshed", "token_refused",

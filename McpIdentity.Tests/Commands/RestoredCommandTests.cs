@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Commands;
 
-/// <summary>The verbs of docs/operations.md, "Backup and restore", beside a running server; <c>RestoreTests</c> restores.</summary>
+/// <summary>The verbs of docs/backup.md, "Backup and restore", beside a running server; <c>RestoreTests</c> restores.</summary>
 [Parallelizable(ParallelScope.Self)]
 internal sealed class RestoredCommandTests
 {

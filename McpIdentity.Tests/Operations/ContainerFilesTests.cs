@@ -51,7 +51,7 @@ internal sealed partial class ContainerFilesTests
     public void A_secret_reaches_a_service_through_a_file_only(string name)
     {
         var service = Service(name);
-        var mounted = ((YamlSequenceNode)service["secrets"]).Select(secret => secret.ToString()).ToArray();
+        var mounted = ((YamlSequenceNode)service["secrets"]).Select(secret => secret is YamlMappingNode mapping ? mapping["source"].ToString() : secret.ToString()).ToArray();
         var environment = service.Children.TryGetValue("environment", out var node) ? (YamlMappingNode)node : [];
 
         foreach (var (variable, value) in environment.Children.Select(entry => (entry.Key.ToString(), entry.Value.ToString())))

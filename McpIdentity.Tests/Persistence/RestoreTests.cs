@@ -4,7 +4,7 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Persistence;
 
-/// <summary>A backup and its restore, by the commands that docs/operations.md prints ("Backup and restore").</summary>
+/// <summary>A backup and its restore, by the commands that docs/backup.md prints ("Backup and restore").</summary>
 [Category("Durability"), Category("Slow")]
 [Parallelizable(ParallelScope.All)]
 internal sealed class RestoreTests
@@ -86,7 +86,7 @@ internal sealed class RestoreTests
 
         async Task RunAsync(string what)
         {
-            var block = ShellBlock.In("docs/operations.md").Single(block => block.RunBy == nameof(RestoreTests) && block.Text.Contains(what, StringComparison.Ordinal));
+            var block = ShellBlock.In("docs/backup.md").Single(block => block.RunBy == nameof(RestoreTests) && block.Text.Contains(what, StringComparison.Ordinal));
             var (exitCode, output) = await shell.RunAsync(string.Join('\n', block.Commands.Where(command => withVerb || !command.Contains(" restored ", StringComparison.Ordinal)).Prepend($"cd '{folder.FullName}'")));
             Assert.That(exitCode, Is.Zero, output);
         }

@@ -31,6 +31,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public int? ExitCode => _process.ExitCode;
 
+    public int Id => _process.Id;
+
     public string Output => _process.Output;
 
     /// <summary>Where the build put the server: compiled ahead of time within the tests' own output, or else in its own project.</summary>

@@ -10,7 +10,7 @@ namespace McpIdentity.Tests.Tokens;
 
 /// <summary>
 /// A refresh token that is newer than its row: the database was restored, or a standby that was behind was promoted
-/// (docs/decisions/0002; docs/operations.md, "Backup and restore"). Here the row alone is put back.
+/// (docs/decisions/0002; docs/backup.md, "Backup and restore"). Here the row alone is put back.
 /// </summary>
 [TestFixture(false)]
 [TestFixture(true, Category = "Postgres")]

@@ -19,6 +19,11 @@ internal sealed class AdminApi
         var api = new AdminApi();
         CallerOperations.Add(api);
         RoleOperations.Add(api);
+        AccessOperations.Add(api);
+        KeyOperations.Add(api);
+        GatewayOperations.Add(api);
+        PolicyOperations.Add(api);
+        RuleOperations.Add(api);
         return api;
     }
 

@@ -23,6 +23,9 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     /// <summary>Where the page before ended; null on the first.</summary>
     public string? After { get; private set; }
 
+    /// <summary>The page that is asked for.</summary>
+    public Slice Slice => new(Limit, After);
+
     /// <summary>The body; null for an operation that takes none.</summary>
     public object? Body { get; set; }
 

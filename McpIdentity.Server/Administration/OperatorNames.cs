@@ -6,7 +6,7 @@ using OpenIddict.EntityFrameworkCore.Models;
 namespace McpIdentity.Server.Administration;
 
 /// <summary>Finds whom an operator names: by identifier, or by what people call them. An identifier wins; a name that several have names none of them.</summary>
-internal static class Named
+internal static class OperatorNames
 {
     private const int MaxListed = 10;
 
