@@ -47,7 +47,7 @@ internal sealed class AppDescriptions(
             described.Add(new AppDescription(entry, row?.Id ?? entry.ClientId, ClientNames.Shorten(ClientNames.Clean(row?.DisplayName) ?? entry.ClientId))
             {
                 IsGone = row is null,
-                IsNamedByOperator = StaticClients.IsConfigured(properties),
+                IsNamedByOperator = OperatorClients.IsNamedByOperator(properties),
                 VerifiedHost = DocumentTimes.Of(properties) is null ? null : new Uri(entry.ClientId).Authority,
                 // The port of a program on this computer is another one each time.
                 Targets = [.. allowed.Select(one => RedirectUris.WithoutLoopbackPort(one.RedirectUri)).Where(uri => uri.Length > 0).Distinct().Select(RedirectTarget.Of).DistinctBy(target => (target.Kind, target.Name))],

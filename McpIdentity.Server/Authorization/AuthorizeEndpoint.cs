@@ -151,7 +151,7 @@ internal static class AuthorizeEndpoint
             QueryOf(request),
             request.ClientId!,
             ClientNames.Clean(await clients.GetDisplayNameAsync(client, cancellationToken)) ?? request.ClientId!,
-            StaticClients.IsConfigured(properties),
+            OperatorClients.IsNamedByOperator(properties),
             DocumentTimes.Of(properties) is null ? null : new Uri(request.ClientId!).Authority,
             StaticClients.IsPreApproved(properties) ? Approval.ByOperator
                 : await clients.HasClientTypeAsync(client, ClientTypes.Public, cancellationToken) && RedirectUris.LeadsToAnyProgram(request.RedirectUri!) ? Approval.EachTime

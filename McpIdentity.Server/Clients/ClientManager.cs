@@ -17,7 +17,8 @@ internal sealed class ClientManager(
     ILogger<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>> logger,
     IOptionsMonitor<OpenIddictCoreOptions> options,
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
-    ProvenSecrets proven)
+    ProvenSecrets proven,
+    TimeProvider time)
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
     private const string GeneratedPrefix = "mcps_";
@@ -41,6 +42,14 @@ internal sealed class ClientManager(
         comparand.StartsWith(FastHashPrefix, StringComparison.Ordinal)
             ? new(CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(FastHash(secret)), Encoding.ASCII.GetBytes(comparand[FastHashPrefix.Length..])))
             : proven.CheckAsync(secret, comparand, () => base.ValidateClientSecretAsync(secret, comparand, cancellationToken));
+
+    /// <remarks>Also the secret of before, while it is good (<see cref="PreviousSecret"/>).</remarks>
+    public override async ValueTask<bool> ValidateClientSecretAsync(
+        OpenIddictEntityFrameworkCoreApplication application, string secret, CancellationToken cancellationToken = default) =>
+        await base.ValidateClientSecretAsync(application, secret, cancellationToken) ||
+        (application.Properties?.Contains("previous_secret", StringComparison.Ordinal) == true &&
+            PreviousSecret.Of(await GetPropertiesAsync(application, cancellationToken)) is { } previous && previous.Until > time.GetUtcNow() &&
+            await ValidateClientSecretAsync(secret, previous.Hash, cancellationToken));
 
     public override async ValueTask PopulateAsync(
         OpenIddictEntityFrameworkCoreApplication application, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken = default)

@@ -18,4 +18,6 @@ namespace McpIdentity.Server.Clients;
 [JsonSerializable(typeof(SignedClientIds.Registration))]
 [JsonSerializable(typeof(SoftwareStatement))]
 [JsonSerializable(typeof(List<ClientPreset>))]
+[JsonSerializable(typeof(OperatorClients.Origin))]
+[JsonSerializable(typeof(PreviousSecret))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -28,11 +28,11 @@ internal sealed partial class StaticClients(
     ILogger<StaticClients> logger)
 {
     // True while it is configured, false once it is not any more. A client that registered itself has no such property.
-    private const string ConfiguredProperty = "configured";
-    private const string PreApprovedProperty = "pre_approved";
+    public const string ConfiguredProperty = "configured";
+    public const string PreApprovedProperty = "pre_approved";
     private const int Attempts = 5;
 
-    /// <summary>Whether the operator named a client; one that registered itself chose its own name.</summary>
+    /// <summary>Whether a client is, or was, one of the settings.</summary>
     /// <param name="properties">OpenIddict's properties of the client.</param>
     public static bool IsConfigured(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(ConfiguredProperty);
 

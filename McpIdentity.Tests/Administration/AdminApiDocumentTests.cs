@@ -1,5 +1,8 @@
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Administration;
 
@@ -23,6 +26,22 @@ internal sealed class AdminApiDocumentTests
         }
 
         Assert.That(File.ReadAllText(file), Is.EqualTo(written), $"{Update}=1 with this test writes it again");
+    }
+
+    // Who may call is judged by the token alone; requests that were refused count for their address, whatever the operation.
+    [Test]
+    public async Task Each_address_takes_the_methods_of_its_operations_and_judges_tokens_alone()
+    {
+        await using var server = await TestServer.StartAsync();
+        var addresses = server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+            .ToLookup(endpoint => endpoint.RoutePattern.RawText!, endpoint => endpoint.Metadata.GetMetadata<AddressAttribute>()!);
+
+        foreach (var path in Operations.GroupBy(operation => operation.Path))
+        {
+            var address = addresses[Paths.AdminApi + path.Key].Single();
+            Assert.That((address.Reader, address.Bucket, address.JudgesTokens, address.Cors, address.AllowsHttp, address.AnyHost), Is.EqualTo((Reader.Programs, AdminCallers.Bucket, true, false, false, false)), path.Key);
+            Assert.That(address.Allow.Split(", ").Where(method => method != "HEAD"), Is.EquivalentTo(path.Select(operation => operation.Method)), path.Key);
+        }
     }
 
     [Test]

@@ -18,6 +18,7 @@ internal sealed class AdminApi
     {
         var api = new AdminApi();
         CallerOperations.Add(api);
+        ClientOperations.Add(api);
         RoleOperations.Add(api);
         AccessOperations.Add(api);
         KeyOperations.Add(api);
