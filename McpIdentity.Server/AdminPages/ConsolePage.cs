@@ -4,10 +4,12 @@ using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Roles;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Filters;
 using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.AdminPages;
 
@@ -84,6 +86,11 @@ internal abstract class ConsolePage : PageModel
 
     private async Task<IActionResult?> RefuseAsync()
     {
+        if (!Service<IOptions<AdminOptions>>().Value.Console)
+        {
+            return Missing();
+        }
+
         if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
         {
             return Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: false)));
@@ -124,6 +131,6 @@ internal abstract class ConsolePage : PageModel
         OffersOtherAccount = true,
     };
 
-    protected T Service<T>()
+    private T Service<T>()
         where T : notnull => HttpContext.RequestServices.GetRequiredService<T>();
 }

@@ -1,5 +1,3 @@
-using McpIdentity.Server.Settings;
-
 namespace McpIdentity.Server.AdminPages;
 
 /// <summary>The console: pages for operators under <c>/admin</c>, over the same acts as the admin API and the command line.</summary>

@@ -18,10 +18,10 @@ internal sealed class ConsoleTests
 
     private static readonly string[] Pages =
     [
-        Paths.Console, "/admin/sessions", "/admin/grants", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
+        Paths.Console, "/admin/clients", "/admin/settings", "/admin/providers", "/admin/sessions", "/admin/grants", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
     ];
 
-    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/sessions", "/admin/grants"];
+    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/clients", "/admin/sessions", "/admin/grants"];
 
     private TestServer _server = null!;
 
@@ -140,6 +140,57 @@ internal sealed class ConsoleTests
             Assert.That(page.Document!.QuerySelectorAll("script"), Has.Exactly(1).Items);
             Assert.That(console.Headers.GetValues("Content-Security-Policy").Single(), Does.EndWith("script-src 'self'; connect-src 'self'").And.StartWith("default-src 'none'"));
             Assert.That(home.Headers.GetValues("Content-Security-Policy").Single(), Does.Not.Contain("script-src"));
+        });
+    }
+
+    [Test]
+    public async Task It_can_be_turned_off()
+    {
+        await using var server = await TestServer.StartAsync("Admin:Owners:0=alice@example.com", "Admin:Console=false");
+
+        using var answer = await server.Http.GetAsync(Paths.Console);
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+    }
+
+    [Test]
+    public async Task A_client_is_made_its_secret_shown_once_and_deleted_when_its_name_is_typed()
+    {
+        using var alice = new Person(_server);
+        var list = await OpenAsync(alice, "/admin/clients");
+
+        var made = await alice.Browser.SubmitAsync(list, new Dictionary<string, string> { ["name"] = "Payroll job", ["what"] = "service" });
+        var again = await alice.Browser.GetAsync("/admin/clients?text=Payroll");
+        var client = await alice.Browser.FollowAsync(again, "Payroll job");
+        var kept = await alice.Browser.SubmitAsync(client, new Dictionary<string, string> { ["typed"] = "Payroll" });
+        var deleted = await alice.Browser.SubmitAsync(kept, new Dictionary<string, string> { ["typed"] = "Payroll job" });
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(made.Text(), Does.Contain("shown this once"));
+            Assert.That(again.Text(), Does.Contain("Payroll job").And.Not.Contain("shown this once"));
+            Assert.That(kept.Text(), Does.Contain("Nothing was deleted"));
+            Assert.That(deleted.Text(), Does.Contain("Payroll job was deleted"));
+        });
+    }
+
+    [Test]
+    public async Task A_token_is_looked_up_and_ended()
+    {
+        using var alice = new Person(_server);
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        var tokens = await client.ConnectAsync(alice);
+        var page = await OpenAsync(alice, "/admin/tokens");
+
+        var found = await alice.Browser.SubmitAsync(page, new Dictionary<string, string> { ["token"] = tokens.Text("access_token") });
+        var ended = await alice.Browser.SubmitAsync(found, button: "end");
+        var after = await alice.Browser.SubmitAsync(ended, new Dictionary<string, string> { ["token"] = tokens.Text("access_token") });
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(found.Text(), Does.Contain("It is good").And.Contain("alice@example.com").And.Contain($"{_server.BaseUrl}/mcp"));
+            Assert.That(ended.Text(), Does.Contain("It has ended"));
+            Assert.That(after.Text(), Does.Contain("It is not good"));
         });
     }
 
