@@ -27,7 +27,7 @@ internal static class Pipeline
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
-            .Run<IgnoreUnknownParameters>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
+            .Run<IgnoreUnknownParameters>().Run<StartFlow>().RunScoped<ReadClientDocument>().RunScoped<InferRedirectUri>().Run<NormaliseResources>().Run<NormaliseScopes>()
             .After(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor).Run<CheckCodeChallenge>()
             // Before ValidateGrantTypePermissions would refuse it.
             .After(Authentication.ValidateEndpointPermissions.Descriptor).RunScoped<IgnoreOfflineAccess>(),
@@ -57,7 +57,7 @@ internal static class Pipeline
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.
         new PipelineStage<ProcessSignInContext>()
-            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<SpendGrantTokens>().Run<StartGrant>().Run<ChooseClaims>()
+            .After(EvaluateGeneratedTokens.Descriptor).RunScoped<IssueRefreshTokens>().Run<RequireAudit>().Run<SpendGrantTokens>().Run<StartGrant>().Run<ChooseClaims>()
             // After everything was made and stored: what is recorded has happened.
             .After(AttachSignInParameters.Descriptor).Run<AnswerWithScope>().Run<StampClientUse>().Run<RecordIssuedTokens>(),
         new PipelineStage<GenerateTokenContext>()

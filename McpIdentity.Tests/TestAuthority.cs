@@ -25,7 +25,7 @@ internal sealed class TestAuthority
         var request = new CertificateRequest("CN=Test authority", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
-        _certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(2));
+        _certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(60));
         File.WriteAllText(CertificateFile, _certificate.ExportCertificatePem());
         // .NET's own copy of the environment is not what OpenSSL's part of it reads.
         _ = SetVariable("SSL_CERT_FILE", CertificateFile, overwrite: 1);
@@ -39,7 +39,10 @@ internal sealed class TestAuthority
     }
 
     /// <summary>A certificate for these names and addresses, with its key.</summary>
-    public static X509Certificate2 Issue(params string[] hosts)
+    public static X509Certificate2 Issue(params string[] hosts) => Issue(TimeProvider.System.GetUtcNow().AddDays(1), hosts);
+
+    /// <summary>The same, good until then.</summary>
+    public static X509Certificate2 Issue(DateTimeOffset until, params string[] hosts)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={hosts[0]}", key, HashAlgorithmName.SHA256);
@@ -57,7 +60,7 @@ internal sealed class TestAuthority
         }
 
         request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(_certificate!, TimeProvider.System.GetUtcNow().AddHours(-12), TimeProvider.System.GetUtcNow().AddDays(1), RandomNumberGenerator.GetBytes(8));
+        using var certificate = request.Create(_certificate!, TimeProvider.System.GetUtcNow().AddHours(-12), until, RandomNumberGenerator.GetBytes(8));
         return certificate.CopyWithPrivateKey(key);
     }
 

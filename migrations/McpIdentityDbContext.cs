@@ -25,8 +25,6 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
 
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
 
-    public DbSet<OperatorAct> OperatorActs => Set<OperatorAct>();
-
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
 
     public DbSet<AuditHead> AuditHeads => Set<AuditHead>();
@@ -152,13 +150,6 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             revocation.Property(r => r.Target).HasMaxLength(Lengths.ClientId);
             revocation.HasIndex(r => r.RevokedAt);
             revocation.HasIndex(r => r.ExpiresAt);
-        });
-
-        modelBuilder.Entity<OperatorAct>(act =>
-        {
-            act.Property(a => a.Actor).HasMaxLength(Lengths.Text);
-            act.Property(a => a.Event).HasMaxLength(Lengths.Name);
-            act.HasIndex(a => a.At);
         });
 
         modelBuilder.Entity<AuditEntry>(entry =>

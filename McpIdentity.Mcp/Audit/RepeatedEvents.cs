@@ -12,6 +12,9 @@ internal sealed class RepeatedEvents(TimeProvider time)
     /// <summary>How many of a kind an address has in full in one window.</summary>
     public const int InFull = 20;
 
+    /// <summary>A call without a caller.</summary>
+    public const string Anonymous = "mcp_anonymous_access";
+
     private const int MaxSums = 10_000;
 
     private readonly Lock _lock = new();
@@ -90,9 +93,9 @@ internal sealed class RepeatedEvents(TimeProvider time)
         };
     }
 
-    // Who has shown who they are is counted by the limits, and an alarm is never left out.
+    // Who has shown who they are is counted by the limits, and an alarm is never left out. Whose token is refused is nobody yet, though it says a name.
     private static bool IsAnybodys(SecurityEvent e) =>
-        e is { Subject: null, GrantId: null, Level: not SecurityLogLevel.Error } && (e.Result != "success" || e.Event == "mcp_anonymous_access");
+        e.Level != SecurityLogLevel.Error && (e is { Subject: null, GrantId: null } || e.Event is "mcp_auth_failure" or "token_refused") && (e.Result != "success" || e.Event is Anonymous or "authorize_started" or "sign_in_shown" or "sign_in_sent");
 
     private sealed class Sum(DateTimeOffset ends)
     {

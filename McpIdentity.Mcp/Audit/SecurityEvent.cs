@@ -36,6 +36,18 @@ internal sealed record SecurityEvent
     /// <summary>The MCP server behind this one.</summary>
     public string? Server { get; init; }
 
+    /// <summary>The audience: which MCP server it is about, by its URL.</summary>
+    public string? Resource { get; init; }
+
+    /// <summary>One id from the first request of an authorization on, through the pages, to its code.</summary>
+    public string? Flow { get; init; }
+
+    /// <summary>Of a refusal: what came. Never a token, a code or a secret.</summary>
+    public string? Got { get; init; }
+
+    /// <summary>Of a refusal: what would have been right.</summary>
+    public string? Expected { get; init; }
+
     /// <summary>The rule of the policy that decided.</summary>
     public string? Rule { get; init; }
 

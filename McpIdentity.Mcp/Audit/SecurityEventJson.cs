@@ -7,7 +7,11 @@ namespace McpIdentity.Mcp.Audit;
 /// <summary>Writes an event as one line. The encoder escapes everything but plain ASCII, so no text can begin a line of its own.</summary>
 internal static class SecurityEventJson
 {
-    private const int MaxLength = 256;
+    /// <summary>What is longer is cut: what a caller chooses must not fill the disk.</summary>
+    public const int MaxLength = 256;
+
+    // Redirect URIs are compared by eye: longer ones are common.
+    private const int MaxCompared = 600;
 
     public static void WriteLine(ArrayBufferWriter<byte> buffer, SecurityEvent e)
     {
@@ -27,10 +31,13 @@ internal static class SecurityEventJson
             Write(json, "actor", e.Actor);
             Write(json, "client_id", e.ClientId);
             Write(json, "subject", e.Subject);
+            Write(json, "resource", e.Resource);
             Write(json, "method", e.Method);
             Write(json, "tool", e.Tool);
             Write(json, "server", e.Server);
             Write(json, "rule", e.Rule);
+            Write(json, "got", e.Got, MaxCompared);
+            Write(json, "expected", e.Expected, MaxCompared);
             if (e.Milliseconds is { } milliseconds)
             {
                 json.WriteNumber("milliseconds", milliseconds);
@@ -39,6 +46,7 @@ internal static class SecurityEventJson
             Write(json, "auth_method", e.AuthMethod);
             Write(json, "grant_type", e.GrantType);
             Write(json, "scope", e.Scope);
+            Write(json, "flow", e.Flow);
             Write(json, "session_id", e.SessionId);
             Write(json, "grant_id", e.GrantId);
             Write(json, "address", e.Address);
@@ -49,7 +57,8 @@ internal static class SecurityEventJson
         buffer.Write("\n"u8);
     }
 
-    private static string LevelName(SecurityLogLevel level) => level switch
+    /// <summary>How a level is called in a line.</summary>
+    public static string LevelName(SecurityLogLevel level) => level switch
     {
         SecurityLogLevel.Error => "error",
         SecurityLogLevel.Warn => "warn",
@@ -57,12 +66,11 @@ internal static class SecurityEventJson
         _ => "debug",
     };
 
-    // What a caller chooses must not fill the disk.
-    private static void Write(Utf8JsonWriter json, string name, string? value)
+    private static void Write(Utf8JsonWriter json, string name, string? value, int maxLength = MaxLength)
     {
         if (!string.IsNullOrEmpty(value))
         {
-            json.WriteString(name, value.AsSpan(0, Math.Min(value.Length, MaxLength)));
+            json.WriteString(name, value.AsSpan(0, Math.Min(value.Length, maxLength)));
         }
     }
 }

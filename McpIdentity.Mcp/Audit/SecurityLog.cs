@@ -24,23 +24,24 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     private readonly ILogger<SecurityLog> _logger;
     private readonly RepeatedEvents _repeated;
     private readonly SecuritySignals? _signals;
+    private readonly ISecurityEventListener? _listener;
     private readonly ITimer? _sums;
     private readonly Task _writing;
     private long _dropped;
     private bool _isFailing;
 
     /// <summary>Begins to write what is put into the log.</summary>
-    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger, SecuritySignals? signals = null)
+    public SecurityLog(IOptions<McpOptions> options, TimeProvider time, ILogger<SecurityLog> logger, SecuritySignals? signals = null, ISecurityEventListener? listener = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        (_options, _time, _logger, _signals) = (options.Value.SecurityLogging, time, logger, signals);
+        (_options, _time, _logger, _signals, _listener) = (options.Value.SecurityLogging, time, logger, signals, listener is { IsOn: true } ? listener : null);
         _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
         _repeated = new RepeatedEvents(time);
-        _sums = IsOn ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
+        _sums = IsOn || _listener is not null ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
         _writing = IsOn ? Task.Run(WriteAllAsync) : Task.CompletedTask;
     }
 
-    /// <summary>Whether there is a security log at all.</summary>
+    /// <summary>Whether lines are written at all.</summary>
     public bool IsOn => _options.Enabled == true;
 
     /// <summary>How long the end of the host waits for a disk that does not answer.</summary>
@@ -52,30 +53,51 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     /// <summary>Events that wait to be written.</summary>
     internal int Waiting => _queue.Reader.Count;
 
+    /// <summary>Who wants to read of a call that was let in; asked before an event is made of it, because the usual call is only counted.</summary>
+    public EventReaders ReadersOf(in PassedCall call) =>
+        (IsOn && _options.LogLevel >= SecurityLogLevel.Info ? EventReaders.Log : EventReaders.None) |
+        (_listener?.Admits(call) == true ? EventReaders.Listener : EventReaders.None);
+
     /// <summary>Puts an event into the log; never waits and never throws.</summary>
-    /// <param name="context">The request, if there is one: its address and trace id are added.</param>
+    /// <param name="context">The request, if there is one: its address and trace id are added, and its <see cref="RequestFacts"/>.</param>
     /// <param name="e">What happened.</param>
-    public void Write(HttpContext? context, SecurityEvent e)
+    /// <param name="readers">For whom it is, where not for all.</param>
+    public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All)
     {
         ArgumentNullException.ThrowIfNull(e);
         _signals?.Count(e);
-        if (!IsOn || e.Level > _options.LogLevel)
+        readers &= (IsOn && e.Level <= _options.LogLevel ? EventReaders.Log : EventReaders.None) |
+            (_listener is not null && e.Level < SecurityLogLevel.Debug ? EventReaders.Listener : EventReaders.None);
+        if (readers == EventReaders.None)
         {
             return;
         }
 
         var address = context?.Connection.RemoteIpAddress;
-        var stamped = e with
+        var stamped = (context?.Features.Get<RequestFacts>()?.Complete(e) ?? e) with
         {
             Time = _time.GetUtcNow(),
             Address = (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString(),
             TraceId = Activity.Current?.TraceId.ToHexString() ?? context?.TraceIdentifier,
         };
-        if (_repeated.Admits(stamped, context))
+        // The listener has counted calls without a caller already.
+        var isCounted = stamped.Event == RepeatedEvents.Anonymous;
+        if (isCounted && readers.HasFlag(EventReaders.Listener))
         {
-            Enqueue(stamped);
+            _listener!.Heard(stamped);
+        }
+
+        if ((!isCounted || readers.HasFlag(EventReaders.Log)) && _repeated.Admits(stamped, context))
+        {
+            Hand(stamped, isCounted ? EventReaders.Log : readers);
         }
     }
+
+    /// <inheritdoc cref="ISecurityEventListener.Require"/>
+    public void Require() => _listener?.Require();
+
+    /// <inheritdoc cref="ISecurityEventListener.IsKeptAsync"/>
+    public Task IsKeptAsync() => _listener?.IsKeptAsync() ?? Task.CompletedTask;
 
     /// <summary>Writes what is still queued: the host disposes its services when it has answered its last request.</summary>
     public async ValueTask DisposeAsync()
@@ -94,13 +116,18 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     {
         foreach (var sum in _repeated.Take(all))
         {
-            Enqueue(sum with { Time = _time.GetUtcNow() });
+            Hand(sum with { Time = _time.GetUtcNow() }, sum.Event == RepeatedEvents.Anonymous ? EventReaders.Log : EventReaders.All);
         }
     }
 
-    private void Enqueue(SecurityEvent e)
+    private void Hand(SecurityEvent e, EventReaders readers)
     {
-        if (!_queue.Writer.TryWrite(e))
+        if (readers.HasFlag(EventReaders.Listener) && e.Level < SecurityLogLevel.Debug)
+        {
+            _listener?.Heard(e);
+        }
+
+        if (readers.HasFlag(EventReaders.Log) && IsOn && e.Level <= _options.LogLevel && !_queue.Writer.TryWrite(e))
         {
             Interlocked.Increment(ref _dropped);
         }

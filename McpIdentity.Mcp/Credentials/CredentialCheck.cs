@@ -85,7 +85,9 @@ internal sealed partial class CredentialCheck
     {
         try
         {
-            return await IsAliveAsync(caller, cancellationToken) ? caller : TokenOutcome.Refused(TokenRefusals.Session);
+            return await IsAliveAsync(caller, cancellationToken)
+                ? caller
+                : TokenOutcome.Refused(TokenRefusals.Session, new TokenFlaw { ClientId = caller.ClientId, Subject = caller.Subject, SessionId = caller.SessionId, GrantId = caller.GrantId });
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {

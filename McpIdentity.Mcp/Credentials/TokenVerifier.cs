@@ -31,7 +31,7 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
         }
 
         return Check(token, rules) is { } refusal
-            ? TokenOutcome.Refused(refusal)
+            ? TokenOutcome.Refused(refusal, key is null ? null : FlawOf(token, rules, refusal))
             : CallerReader.Read(token, rules, key?.KeyId);
     }
 
@@ -90,6 +90,31 @@ internal sealed partial class TokenVerifier(TimeProvider time, SecurityLog log, 
             ValidateAudience = false,
         });
         return result.IsValid;
+    }
+
+    // For whoever asks why somebody cannot connect (docs/audit.md). The token is the issuer's; it is only not good here, or not now.
+    private TokenFlaw FlawOf(UnverifiedToken token, IssuerRules rules, string refusal)
+    {
+        var (payload, now) = (token.Payload, time.GetUtcNow());
+        var (got, expected) = refusal switch
+        {
+            TokenRefusals.Audience => (string.Join(' ', CallerReader.Texts(payload, ClaimNames.Audience)), rules.Audience),
+            TokenRefusals.Expired => ($"expired {Ago(ClaimNames.Expires)} s ago", "a token that has not expired"),
+            TokenRefusals.NotYet => ($"valid in {Math.Max(-Ago(ClaimNames.NotBefore), -Ago(ClaimNames.IssuedAt))} s", FormattableString.Invariant($"at most {rules.ClockSkew.TotalSeconds:0} s ahead of this server's clock")),
+            TokenRefusals.Type => (token.Type, string.Join(' ', rules.Types.OfType<string>())),
+            _ => (null, null),
+        };
+        return new TokenFlaw
+        {
+            ClientId = UnverifiedToken.Text(payload, ClaimNames.ClientId),
+            Subject = UnverifiedToken.Text(payload, rules.SubjectClaim),
+            SessionId = UnverifiedToken.Text(payload, ClaimNames.SessionId),
+            GrantId = UnverifiedToken.Text(payload, ClaimNames.GrantId),
+            Got = got,
+            Expected = expected,
+        };
+
+        long Ago(string claim) => now.ToUnixTimeSeconds() - (long)Math.Clamp(NumericDate.Read(payload, claim) ?? 0, 0, 253_402_300_799);
     }
 
     private static string? CheckType(UnverifiedToken token, IssuerRules rules) =>

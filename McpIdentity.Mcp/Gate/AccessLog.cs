@@ -24,9 +24,14 @@ internal sealed partial class AccessLog(SecurityLog log, SecuritySignals signals
             return; // the host says it with what became of the call
         }
 
+        var readers = access.IsAllowed ? log.ReadersOf(PassedCallOf(context, call, access)) : EventReaders.All;
+        if (readers != EventReaders.None)
+        {
+            log.Write(context, EventOf(call, access), readers);
+        }
+
         if (log.IsOn)
         {
-            log.Write(context, EventOf(call, access));
             return;
         }
 
@@ -54,11 +59,15 @@ internal sealed partial class AccessLog(SecurityLog log, SecuritySignals signals
         }
     }
 
+    private static PassedCall PassedCallOf(HttpContext context, McpCall? call, McpAccess access) => access.Caller is { } caller
+        ? new("mcp_auth_success", caller.GrantId ?? caller.Subject, access.Resource, call?.Tool) { ClientId = caller.ClientId, Subject = caller.Subject, GrantId = caller.GrantId }
+        : new(RepeatedEvents.Anonymous, Peer.Of(context), access.Resource, call?.Tool);
+
     private SecurityEvent EventOf(McpCall? call, McpAccess access)
     {
         var decided = access.Outcome switch
         {
-            McpOutcome.Allowed when access.Caller is null => SecurityEvent.Success("mcp_anonymous_access"),
+            McpOutcome.Allowed when access.Caller is null => SecurityEvent.Success(RepeatedEvents.Anonymous),
             McpOutcome.Allowed => SecurityEvent.Success("mcp_auth_success"),
             McpOutcome.InsufficientScopes or McpOutcome.AdminRequired => SecurityEvent.Failure("scope_denied", ReasonOf(access)),
             McpOutcome.ToolNotLeft => SecurityEvent.Failure("tool_denied", ReasonOf(access)),
@@ -69,15 +78,18 @@ internal sealed partial class AccessLog(SecurityLog log, SecuritySignals signals
         return decided with
         {
             Result = access.IsAllowed || options.Value.AuthEnforcement.Enabled ? decided.Result : "not_enforced",
-            ClientId = access.Caller?.ClientId,
-            Subject = access.Caller?.Subject,
+            ClientId = access.Caller?.ClientId ?? access.Flaw?.ClientId,
+            Subject = access.Caller?.Subject ?? access.Flaw?.Subject,
+            Resource = access.Resource,
+            Got = access.Missing.Count > 0 && access.Caller is { } has ? string.Join(' ', has.Scopes.Order(StringComparer.Ordinal)) : access.Flaw?.Got,
+            Expected = access.Missing.Count > 0 ? string.Join(' ', access.Needed) : access.Flaw?.Expected,
             Method = call?.Method,
             Tool = access.Server is null ? call?.Tool : call?.Tool ?? call?.Name ?? call?.Reference,
             Server = access.Server,
             Rule = access.Rule,
             AuthMethod = access.Caller?.Method,
-            SessionId = access.Caller?.SessionId,
-            GrantId = access.Caller?.GrantId,
+            SessionId = access.Caller?.SessionId ?? access.Flaw?.SessionId,
+            GrantId = access.Caller?.GrantId ?? access.Flaw?.GrantId,
         };
     }
 

@@ -42,6 +42,12 @@ internal sealed record McpAccess(McpOutcome Outcome)
     /// <summary>Which of the servers that the host fronts it is about; null: the module's own endpoint.</summary>
     public string? Server { get; init; }
 
+    /// <summary>Which endpoint it is about, by its URL.</summary>
+    public string? Resource { get; init; }
+
+    /// <summary>Of a token that its issuer signed and that is not good here, for operators.</summary>
+    public TokenFlaw? Flaw { get; init; }
+
     public bool IsAllowed => Outcome == McpOutcome.Allowed;
 
     /// <summary>The refusal of who has shown no good credential where one is needed.</summary>
@@ -52,7 +58,7 @@ internal sealed record McpAccess(McpOutcome Outcome)
     public static McpAccess Refuse(PresentedCredentials credentials, TokenOutcome token, IReadOnlyList<string> scopes) =>
         !credentials.Any ? new(McpOutcome.AuthenticationRequired) { Needed = scopes }
         : token.IsUnknown ? new(McpOutcome.Unavailable) { Description = token.Refusal }
-        : new(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = scopes };
+        : new(McpOutcome.InvalidToken) { Description = token.Refusal, Needed = scopes, Flaw = token.Flaw };
 }
 
 /// <summary>

@@ -47,7 +47,7 @@ internal sealed class McpGate(
             return;
         }
 
-        var access = await rules.DecideAsync(call, presented, token, context.RequestAborted);
+        var access = await rules.DecideAsync(call, presented, token, context.RequestAborted) with { Resource = _options.Resource };
         log.Decided(context, call, access);
         if (!access.IsAllowed)
         {
@@ -68,7 +68,7 @@ internal sealed class McpGate(
         var request = context.Request;
         if (site.Check(request, showsToken) is { } wrongSite)
         {
-            log.Decided(context, null, new McpAccess(McpOutcome.WrongSite) { Description = wrongSite });
+            log.Decided(context, null, new McpAccess(McpOutcome.WrongSite) { Description = wrongSite, Resource = _options.Resource });
             return (null, new Problem(StatusCodes.Status403Forbidden, McpCall.InvalidRequest, wrongSite));
         }
 

@@ -22,7 +22,7 @@ internal sealed class AdministratorsModel(RoleActs acts, McpIdentityDbContext db
 
     public async Task<IActionResult> OnPostGrantAsync([FromForm] string? user, [FromForm] string? role, CancellationToken cancellationToken)
     {
-        var (person, nobody) = await Named.UserAsync(db, user ?? "", cancellationToken);
+        var (person, nobody) = await OperatorNames.UserAsync(db, user ?? "", cancellationToken);
         var granted = nobody is not null ? nobody
             : AdminRoles.Parse(role) is not { } named ? AdminProblem.Invalid(("role", "Choose a role."))
             : await acts.GrantAsync(By, person!.Id, named, cancellationToken);

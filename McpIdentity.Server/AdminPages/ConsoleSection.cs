@@ -22,7 +22,6 @@ internal sealed record ConsoleSection(string Path, string Name, AdminRight Needs
         new(Paths.Console + "/tokens", "Look up a token", AdminRight.Read),
         new(Paths.Console + "/servers", "MCP servers", AdminRight.Read),
         new(Paths.Console + "/policy", "Policy", AdminRight.Read),
-        new(Paths.Console + "/scopes", "Scopes", AdminRight.Read),
         new(Paths.Console + "/providers", "Sign-in", AdminRight.Read),
         new(Paths.Console + "/keys", "Keys", AdminRight.Read),
         new(Paths.Console + "/audit", "Audit", AdminRight.ReadAudit),

@@ -5,7 +5,6 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Home;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
@@ -246,7 +245,7 @@ internal sealed class ClientActs(
 
     /// <summary>How a client in wide use connects as this one.</summary>
     /// <param name="clientId">This one.</param>
-    /// <param name="known">One of <see cref="ClientGuide.Known"/>.</param>
+    /// <param name="known">One of <see cref="ClientSnippet.Known"/>.</param>
     /// <param name="resource">The MCP server; null: the first that there is.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     public async Task<Outcome<ClientSnippet>> SnippetAsync(string clientId, string known, string? resource, CancellationToken cancellationToken)
@@ -261,8 +260,7 @@ internal sealed class ClientActs(
             return AdminProblem.Invalid([.. CheckResources([resource!])]);
         }
 
-        var guide = ClientGuide.For(known, server.Identifier, clientId);
-        return new ClientSnippet(guide.Client, guide.Steps.ToString(CultureInfo.InvariantCulture), guide.Snippet);
+        return ClientSnippet.For(known, server.Identifier, clientId);
     }
 
     private async Task EndAsync(string clientId, bool revoke, CancellationToken cancellationToken)

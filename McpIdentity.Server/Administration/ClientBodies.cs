@@ -53,9 +53,3 @@ internal sealed record ClientPruning([property: Range(1, 3650)] int UnusedDays =
 {
     public static ClientPruning Example => new(UnusedDays: 90, DryRun: true);
 }
-
-/// <summary>How a client in wide use is told to connect as this one.</summary>
-/// <param name="Client">What people call it.</param>
-/// <param name="Steps">What to do.</param>
-/// <param name="Snippet">To be copied.</param>
-internal sealed record ClientSnippet(string Client, string Steps, string Snippet);

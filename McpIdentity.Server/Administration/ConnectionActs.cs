@@ -12,6 +12,12 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Administration;
 
 /// <summary>A person's own account at a server behind this one. What opens it is shown to nobody.</summary>
+/// <param name="Server">At which server: its name.</param>
+/// <param name="UserId">Whose.</param>
+/// <param name="Email">Their e-mail address.</param>
+/// <param name="Scope">What it is good for there.</param>
+/// <param name="ConnectedAt">Since when.</param>
+/// <param name="RefreshedAt">When its tokens were last given.</param>
 internal sealed record ConnectionView(string Server, string UserId, string? Email, string? Scope, DateTimeOffset ConnectedAt, DateTimeOffset RefreshedAt);
 
 /// <summary>Who has connected their own account where, and how that ends.</summary>

@@ -20,6 +20,12 @@ internal sealed record GrantFilter(string? User = null, string? Client = null, s
 
 /// <summary>What a person has granted to a client at one moment, and still holds.</summary>
 /// <param name="Id">As it stands in its access tokens (<c>oi_au_id</c>).</param>
+/// <param name="UserId">Whose.</param>
+/// <param name="Email">Their e-mail address.</param>
+/// <param name="ClientId">To which client.</param>
+/// <param name="ClientName">What it is called.</param>
+/// <param name="SessionId">From which sign-in session.</param>
+/// <param name="GrantedAt">When.</param>
 /// <param name="RefreshedAt">When its refresh token last changed.</param>
 /// <param name="ExpiresAt">Until when it can be refreshed.</param>
 /// <param name="Resource">The audience of its tokens; null where its encryption key is gone.</param>

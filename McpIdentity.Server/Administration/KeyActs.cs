@@ -7,7 +7,10 @@ namespace McpIdentity.Server.Administration;
 
 /// <summary>A key that signs tokens, will, or has.</summary>
 /// <param name="Id">The <c>kid</c>.</param>
+/// <param name="Algorithm">ES256 or RS256.</param>
 /// <param name="State"><c>next</c>, <c>current</c>, <c>previous</c> or <c>retired</c>.</param>
+/// <param name="CreatedAt">Since when it is published.</param>
+/// <param name="SignsFrom">From when on it signs, until a later one does.</param>
 /// <param name="EndsAt">When it is published no more, and every token that it signed has ended; null while no later key exists.</param>
 internal sealed record KeyView(string Id, string Algorithm, string State, DateTimeOffset CreatedAt, DateTimeOffset SignsFrom, DateTimeOffset? EndsAt);
 

@@ -24,6 +24,11 @@ internal sealed record PolicyView(long Version, string? Problem, IReadOnlyList<P
 internal sealed record PolicyLine(string Place, string Says);
 
 /// <summary>A policy that was applied.</summary>
+/// <param name="Version">Its number.</param>
+/// <param name="AppliedAt">When.</param>
+/// <param name="By">By whom.</param>
+/// <param name="Note">Why.</param>
+/// <param name="InForce">Whether it is in force.</param>
 internal sealed record PolicyVersionView(long Version, DateTimeOffset AppliedAt, string By, string? Note, bool InForce)
 {
     /// <summary>As it was handed in; only where one version is asked for.</summary>
@@ -31,6 +36,8 @@ internal sealed record PolicyVersionView(long Version, DateTimeOffset AppliedAt,
 }
 
 /// <summary>A policy that is valid.</summary>
+/// <param name="Rules">How many rules there are.</param>
+/// <param name="Warnings">What is odd.</param>
 internal sealed record PolicyCheckView(int Rules, IReadOnlyList<string> Warnings);
 
 /// <summary>A document that is only proposed.</summary>

@@ -12,8 +12,13 @@ using Microsoft.Extensions.Options;
 namespace McpIdentity.Server.Administration;
 
 /// <summary>A token with which clients may be registered (RFC 7591 §3). The token itself is known to nobody but whom it was given to.</summary>
+/// <param name="Name">Whom it is for.</param>
 /// <param name="State"><c>good</c>, <c>expired</c>, <c>used up</c> or <c>revoked</c>.</param>
+/// <param name="Uses">How many clients it has registered.</param>
 /// <param name="MaxUses">How many clients it may register; null: any number.</param>
+/// <param name="CreatedAt">Since when.</param>
+/// <param name="ExpiresAt">From when on it registers nothing more.</param>
+/// <param name="LastUsedAt">When it last did.</param>
 internal sealed record InitialAccessTokenView(string Name, string State, int Uses, int? MaxUses, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt);
 
 /// <summary>One that was just made, with the token, which is shown this once.</summary>

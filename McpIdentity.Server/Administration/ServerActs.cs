@@ -86,6 +86,15 @@ internal sealed record ServerDetails(string Name, string From, string Url, strin
 internal sealed record SavedServer(string Name, string Resource, bool Existed, bool IsOpen);
 
 /// <summary>What came of asking a server.</summary>
+/// <param name="Name">Which server.</param>
+/// <param name="Url">Where it is reached.</param>
+/// <param name="Answered">Whether it answered as it should.</param>
+/// <param name="Problem">Why not.</param>
+/// <param name="Milliseconds">How long it took.</param>
+/// <param name="Software">Who it says that it is.</param>
+/// <param name="Version">Of that.</param>
+/// <param name="Revision">Of MCP.</param>
+/// <param name="Tools">What it has.</param>
 internal sealed record ServerTest(string Name, string Url, bool Answered, string? Problem, long Milliseconds, string? Software, string? Version, string? Revision, IReadOnlyList<TestedTool> Tools);
 
 /// <summary>One of its tools.</summary>

@@ -13,8 +13,17 @@ namespace McpIdentity.Server.Administration;
 internal sealed record SessionFilter(string? User = null, string? Client = null);
 
 /// <summary>A sign-in session that lives.</summary>
+/// <param name="Id">The sid of its tokens.</param>
+/// <param name="UserId">Whose.</param>
+/// <param name="Email">Their e-mail address.</param>
+/// <param name="Name">Their name.</param>
+/// <param name="Provider">Who vouched for them.</param>
+/// <param name="SignedInAt">Since when.</param>
+/// <param name="LastSeenAt">When the browser was last here, to within a few minutes.</param>
 /// <param name="BrowserUntil">Until when the browser is signed in; null: not any more, and what it granted lives on.</param>
 /// <param name="TokensUntil">Until when tokens of it may exist.</param>
+/// <param name="Device">The browser's own words for itself.</param>
+/// <param name="Network">In which network it was when it signed in.</param>
 internal sealed record SessionView(
     string Id, string UserId, string? Email, string? Name, string Provider, DateTimeOffset SignedInAt, DateTimeOffset LastSeenAt, DateTimeOffset? BrowserUntil,
     DateTimeOffset TokensUntil, string? Device, string? Network);

@@ -2,8 +2,10 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
+using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -17,6 +19,13 @@ internal static class AuditSetup
 {
     public static void AddAudit(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<AuditSeal>();
+        builder.Services.AddSingleton<AuditStore>();
+        builder.Services.AddSingleton<AuditTrail>();
+        builder.Services.AddSingleton<ISecurityEventListener>(services => services.GetRequiredService<AuditTrail>());
+        builder.Services.AddHostedService(services => services.GetRequiredService<AuditTrail>());
+        builder.Services.AddSingleton<IValidateOptions<AuditOptions>, AuditOptionsRules>();
+        builder.Services.AddScoped<AuditPruning>();
         SilentCategories.Silence(builder.Services);
         CleanLoggerFactory.Register(builder.Services, "");
         builder.Services.AddOptions<CookieAuthenticationOptions>(SessionsSetup.Scheme).PostConfigure<SecurityLog>((cookie, log) =>
@@ -58,7 +67,12 @@ internal static class AuditSetup
             if (context.Response.StatusCode is >= 400 and < 500 and not (StatusCodes.Status404NotFound or StatusCodes.Status429TooManyRequests))
             {
                 var error = context.Features.Get<PersonError>();
-                log.Write(context, SecurityEvent.Failure("login_failure", error?.Code ?? "not recognised") with { AuthMethod = error?.Provider });
+                log.Write(context, SecurityEvent.Failure("login_failure", error?.Code ?? "not recognised") with
+                {
+                    AuthMethod = error?.Provider,
+                    Got = error?.Account,
+                    Expected = error is null ? null : FormattableString.Invariant(error.WhatHappened),
+                });
             }
         }));
     }

@@ -11,7 +11,7 @@ namespace McpIdentity.Server.Audit;
 /// <summary>A code, tokens, or new tokens for old ones.</summary>
 internal sealed class RecordIssuedTokens(SecurityLog log) : IOpenIddictServerHandler<ProcessSignInContext>
 {
-    public ValueTask HandleAsync(ProcessSignInContext context)
+    public async ValueTask HandleAsync(ProcessSignInContext context)
     {
         var name = context.EndpointType switch
         {
@@ -28,7 +28,8 @@ internal sealed class RecordIssuedTokens(SecurityLog log) : IOpenIddictServerHan
             Scope = principal is null ? null : string.Join(' ', (context.AccessTokenPrincipal ?? principal).GetScopes()),
             SessionId = principal?.GetClaim(JwtRegisteredClaimNames.Sid),
             GrantId = principal?.GetAuthorizationId(),
+            Resource = principal?.GetResources().FirstOrDefault(),
         });
-        return default;
+        await log.IsKeptAsync(); // Audit:WhenUnavailable
     }
 }

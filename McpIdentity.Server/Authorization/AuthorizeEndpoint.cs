@@ -43,7 +43,7 @@ internal static class AuthorizeEndpoint
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
         var pending = await PendingAsync(request, clients, cancellationToken);
         var cameByOurPages = request.HasParameter(KnownParameters.SignedIn) || request.HasPromptValue(PromptValues.SelectAccount);
-        if (pending.Query.Length > AuthorizationTickets.MaxQueryLength + (cameByOurPages ? KnownParameters.OwnLength : 0))
+        if (pending.Query.Length > AuthorizationTickets.MaxQueryLength + KnownParameters.FlowLength + (cameByOurPages ? KnownParameters.OwnLength : 0))
         {
             // Said at once, and not by the page that could not hand it on.
             return Refuse(Errors.InvalidRequest, $"The request is longer than {AuthorizationTickets.MaxQueryLength} characters.");
@@ -63,6 +63,7 @@ internal static class AuthorizeEndpoint
         }
 
         var person = SignedInPerson.From((await http.AuthenticateAsync(SessionsSetup.Scheme)).Principal);
+        http.Features.Set(pending.Facts with { Subject = person?.UserId, SessionId = person?.SessionId });
 
         var hinted = await HintedSubjectAsync(http, request);
         var isSomebodyElse = person is not null && hinted is not null && hinted != person.UserId;

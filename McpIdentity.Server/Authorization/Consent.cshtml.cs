@@ -58,7 +58,20 @@ internal sealed class ConsentModel(
     /// <summary>How long a client has access that does not stay connected.</summary>
     public int Minutes => (int)Math.Ceiling(options.Value.AccessTokenLifetime.TotalMinutes);
 
-    public async Task<IActionResult> OnGetAsync() => await OpenAsync() ?? Page();
+    public async Task<IActionResult> OnGetAsync()
+    {
+        if (await OpenAsync() is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
+        if (HttpMethods.IsGet(Request.Method))
+        {
+            log.Write(HttpContext, SecurityEvent.Success("consent_shown") with { Scope = Pending.Scopes });
+        }
+
+        return Page();
+    }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? decision)
     {
@@ -132,6 +145,7 @@ internal sealed class ConsentModel(
         }
 
         Person = person;
+        HttpContext.Features.Set(Pending.Facts with { Subject = person.UserId, SessionId = person.SessionId });
         await LookAsync(HttpContext.RequestAborted);
         return null;
     }

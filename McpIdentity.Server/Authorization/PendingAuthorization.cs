@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -46,6 +48,14 @@ internal sealed record PendingAuthorization(
 
     /// <summary>The request's <c>max_age</c>, where it made the person sign in.</summary>
     public long? MaxAge { get; init; }
+
+    /// <summary>The id of the authorization, as the request carries it (<see cref="StartFlow"/>).</summary>
+    [JsonIgnore]
+    public string? Flow => QueryHelpers.ParseQuery(Query).TryGetValue(KnownParameters.Flow, out var flow) ? flow.ToString() : null;
+
+    /// <summary>What every event of its pages says.</summary>
+    [JsonIgnore]
+    public RequestFacts Facts => new() { ClientId = ClientId, Resource = Resource, Flow = Flow };
 
     /// <summary>The request's <c>ui_locales</c>: the languages that the person prefers, the best first (OpenID Connect Core §3.1.2.1).</summary>
     [JsonIgnore]

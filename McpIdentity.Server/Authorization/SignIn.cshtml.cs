@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Pages;
 using McpIdentity.Server.Protocol;
@@ -17,7 +18,7 @@ namespace McpIdentity.Server.Authorization;
 /// </summary>
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date goes on with its request
 [Address(Reader.People, "GET HEAD POST", Bucket = "sign-in", TakesForms = true, SignsInBy = "POST", KeepsOpener = true)]
-internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users, TimeProvider time) : PageModel
+internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders providers, Admission admission, UserDirectory users, TimeProvider time, SecurityLog log) : PageModel
 {
     /// <summary>The address of the page for one request; <paramref name="ticket"/> is protected.</summary>
     public static string AddressFor(string ticket) => Paths.SignInFor(ticket);
@@ -67,7 +68,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         return elsewhere ??
             (done is not null && Pending is not null ? GoOn(Request.Query.ContainsKey(KnownParameters.SignInTooOld) ? SignInDemand.NotMet : "")
             : OnlyWay is { } only ? GoTo(only)
-            : Page());
+            : Show());
     }
 
     public async Task<IActionResult> OnPostAsync([FromForm] string? provider, [FromForm] string? username)
@@ -130,11 +131,27 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
         }
 
         Pending = pending;
+        HttpContext.Features.Set(pending.Facts);
         return pending.IsFresh ? null : ContinuePage.ToNextStep(Paths.Authorize + pending.Asked);
+    }
+
+    private PageResult Show()
+    {
+        if (Pending is not null && HttpMethods.IsGet(Request.Method))
+        {
+            log.Write(HttpContext, SecurityEvent.Success("sign_in_shown"));
+        }
+
+        return Page();
     }
 
     private GoToProvider GoTo(UpstreamProvider provider)
     {
+        if (Pending is not null)
+        {
+            log.Write(HttpContext, SecurityEvent.Success("sign_in_sent") with { AuthMethod = provider.Id });
+        }
+
         var prompt = Pending?.SignInPrompt ?? (Other is not null ? PromptValues.SelectAccount : Paths.WantsFreshSignIn(Ticket) ? PromptValues.Login : null);
         return new GoToProvider(
             provider,
@@ -148,6 +165,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
     {
         Host = Pending is null ? null : RedirectTarget.HostOf(Pending.RedirectUri),
         Language = PageLanguage.Current,
+        Facts = Pending?.Facts,
     };
 
     private ContinuePage GoOn(string more = "") =>

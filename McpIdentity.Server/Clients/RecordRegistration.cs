@@ -9,16 +9,23 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
+        var isRead = HttpMethods.IsGet(context.HttpContext.Request.Method);
+        if (!isRead)
+        {
+            log.Require();
+        }
+
         var result = await next(context);
         switch ((result as INestedHttpResult)?.Result ?? result)
         {
-            case JsonHttpResult<ClientInformation> { Value: { } client } when !HttpMethods.IsGet(context.HttpContext.Request.Method):
+            case JsonHttpResult<ClientInformation> { Value: { } client } when !isRead:
                 log.Write(context.HttpContext, SecurityEvent.Success(HttpMethods.IsPut(context.HttpContext.Request.Method) ? "client_updated" : "client_registered") with
                 {
                     ClientId = client.ClientId,
                     Reason = client.Statement is null ? client.ClientName : $"{client.ClientName}, by a software statement of {client.Statement.Issuer}".TrimStart(',', ' '),
                     GrantType = string.Join(' ', client.GrantTypes),
                     Scope = client.Scope,
+                    Got = client.RedirectUris is { Count: > 0 } uris ? string.Join(' ', uris.Select(RedirectUris.ForLog)) : null,
                 });
                 break;
             case NoContent:
@@ -31,6 +38,11 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
             case OAuthError error:
                 log.Write(context.HttpContext, SecurityEvent.Failure("registration_refused", $"{error.Error}: {error.Description}"));
                 break;
+        }
+
+        if (!isRead)
+        {
+            await log.IsKeptAsync();
         }
 
         return result;

@@ -106,6 +106,9 @@ internal static class RedirectUris
         return uri.Scheme != Uri.UriSchemeHttps || Loopback.Is(uri);
     }
 
+    /// <summary>Where it leads, without what stands in its query: a secret may.</summary>
+    public static string? ForLog(string? uri) => uri?.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? uri[..query] + "?…" : uri;
+
     /// <summary>The URI, but for the port of a loopback address, which is another one each time.</summary>
     public static string WithoutLoopbackPort(string redirectUri) =>
         Loopback.Is(new Uri(redirectUri)) && WithoutPort(redirectUri) is { } stable ? stable : redirectUri;

@@ -25,7 +25,7 @@ internal static class AddServerCommand
     public static Command Create()
     {
         var verb = CommandLine.StorageVerb("add", "Adds a server, without a restart.", "servers add notes --url http://localhost:3001/mcp --review Changed", AddAsync)
-            .With(Url).With(Path).With(DisplayName).With(Auth).With(Header).With(ValueFile).With(Audience).With(Review).With(Scopes).With(Tools).With(Timeout).With(Replace);
+            .With(Url).With(Path).With(DisplayName).With(Auth).With(Header).With(ValueFile).With(Audience).With(Review).With(Scopes).With(Tools).With(Timeout).With(Replace).With(Table.Output);
         verb.Arguments.Add(Name);
         return verb;
     }
@@ -36,32 +36,33 @@ internal static class AddServerCommand
         var (order, unreadable) = await DescribeAsync(parsed, cancellationToken);
         if (order is null)
         {
-            return await RefuseAsync(name, unreadable!);
+            return await RefuseAsync(name, unreadable!, ExitCode.Usage);
         }
 
         await services.LoadPolicyAsync(cancellationToken);
         var (saved, problem) = await services.GetRequiredService<ServerActs>().SaveAsync(Operator.OfThisMachine, name, order, parsed.GetValue(Replace) ? null : false, cancellationToken);
         if (problem is not null)
         {
-            return await RefuseAsync(name, problem.Code == "server_exists" ? "it was added before; say --replace to put this one in its place." : problem.Detail);
+            return await RefuseAsync(name, problem.Code == "server_exists" ? "it was added before; say --replace to put this one in its place." : problem.Detail, ExitCode.Of(problem));
         }
 
-        Console.WriteLine($"{(saved!.Existed ? "changed" : "added")}: {name}, for clients at {saved.Resource}");
-        if (!saved.IsOpen)
+        var done = saved!.Existed ? "changed" : "added";
+        await Table.WriteDoneAsync(parsed, name, done, $"{done}: {name}, for clients at {saved.Resource}");
+        if (!saved.IsOpen && !CommandLine.IsQuiet(parsed))
         {
-            Console.WriteLine($$"""
+            await Console.Error.WriteLineAsync($$"""
                 Nobody may use anything of it yet. A rule of the policy that lets everybody (or with "Groups" or "Users" some) use all of it:
                   { "Servers": [ "{{name}}" ], "Effect": "allow" }
                 """);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
-    private static async Task<int> RefuseAsync(string name, string problem)
+    private static async Task<int> RefuseAsync(string name, string problem, int exitCode)
     {
         await Console.Error.WriteLineAsync($"{CommandLine.Printable(name)} was not added: {CommandLine.Printable(problem)}");
-        return 1;
+        return exitCode;
     }
 
     private static async Task<(ServerOrder? Order, string? Problem)> DescribeAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -15,8 +15,8 @@ internal static class AdminCommand
     public static Command Create()
     {
         Role.AcceptOnlyFromAmong("owner", "operator", "auditor", "helpdesk");
-        var grant = CommandLine.StorageVerb("grant", "Gives somebody a role who has signed in before.", "admin grant anna@example.com --role auditor", GrantAsync).With(Role);
-        var revoke = CommandLine.StorageVerb("revoke", "Takes the role that somebody was given.", "admin revoke anna@example.com", RevokeAsync);
+        var grant = CommandLine.StorageVerb("grant", "Gives somebody a role who has signed in before.", "admin grant anna@example.com --role auditor", GrantAsync).With(Role).With(Table.Output);
+        var revoke = CommandLine.StorageVerb("revoke", "Takes the role that somebody was given.", "admin revoke anna@example.com", RevokeAsync).With(Table.Output);
         grant.Add(Who);
         revoke.Add(Who);
         return new("admin", "Who administers this server.")
@@ -24,7 +24,7 @@ internal static class AdminCommand
             CommandLine.StorageVerb("list", "Lists who has which role, by the settings and by what was granted.", "admin list -o json", ListAsync).With(Table.Output),
             grant,
             revoke,
-            CommandLine.StorageVerb("setup-link", "Makes a link that makes whoever opens it and signs in an owner, once, within half an hour.", "admin setup-link", LinkAsync),
+            CommandLine.StorageVerb("setup-link", "Makes a link that makes whoever opens it and signs in an owner, once, within half an hour.", "admin setup-link", LinkAsync).With(Table.Output),
         };
     }
 
@@ -49,21 +49,14 @@ internal static class AdminCommand
 
     private static async Task<int> ForOneAsync(ParseResult parsed, IServiceProvider services, Func<string, Task<Outcome<string>>> act, CancellationToken cancellationToken)
     {
-        if (await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Who), cancellationToken) is not { } user)
-        {
-            await Console.Error.WriteLineAsync("Somebody who has never signed in has no account yet: 'admin setup-link' makes a link for them.");
-            return 1;
-        }
-
+        var user = await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Who), cancellationToken);
         var outcome = await act(user.Id);
         if (outcome.Problem is { } problem)
         {
-            await Console.Error.WriteLineAsync(problem.Detail);
-            return 1;
+            return await Refusal.SayAsync(problem);
         }
 
-        Console.WriteLine(CommandLine.Printable(outcome.Value));
-        return 0;
+        return await Table.WriteDoneAsync(parsed, user.Id, parsed.CommandResult.Command.Name == "grant" ? "granted" : "revoked", CommandLine.Printable(outcome.Value));
     }
 
     private static async Task<int> LinkAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -72,10 +65,19 @@ internal static class AdminCommand
         if (!links.MayTravel)
         {
             await Console.Error.WriteLineAsync("Server:PublicBaseUrl is http: everybody on the way could read the link, and become the owner. Use https.");
-            return 1;
+            return ExitCode.Failed;
         }
 
-        Console.WriteLine(await links.CreateAsync(Operator.OfThisMachine, cancellationToken));
+        var link = await links.CreateAsync(Operator.OfThisMachine, cancellationToken);
+        if (Table.IsJson(parsed))
+        {
+            await Table.WriteOneAsync(parsed, ("link", link));
+        }
+        else
+        {
+            Console.WriteLine(link);
+        }
+
         await Console.Error.WriteLineAsync("Whoever opens it and signs in is an owner. It works once, for half an hour.");
         return 0;
     }

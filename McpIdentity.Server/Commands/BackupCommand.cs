@@ -18,7 +18,7 @@ internal static class BackupCommand
             if (database.IsNpgsql() || file.Exists)
             {
                 await Console.Error.WriteLineAsync(file.Exists ? $"{file.FullName} exists already." : "PostgreSQL is backed up by its own tools: pg_dump, or pg_basebackup.");
-                return 1;
+                return file.Exists ? ExitCode.Conflict : ExitCode.Failed;
             }
 
             // Readable by nobody else from its first byte: VACUUM INTO takes a file that is empty.
@@ -32,10 +32,9 @@ internal static class BackupCommand
 
             await database.ExecuteSqlAsync($"VACUUM INTO {file.FullName}", cancellationToken);
             await services.RecordActAsync(SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
-            Console.WriteLine($"The database was copied to {file.FullName}.");
-            return 0;
+            await Table.WriteDoneAsync(parsed, file.FullName, "copied", $"The database was copied to {file.FullName}.");
+            return ExitCode.Ok;
         });
-        verb.Options.Add(to);
-        return verb;
+        return verb.With(to).With(Table.Output);
     }
 }

@@ -35,10 +35,18 @@ internal static class ClientTokensCommand
                 return await Refusal.SayAsync(problem);
             }
 
-            Console.WriteLine(made!.Token);
+            if (Table.IsJson(parsed))
+            {
+                await Table.WriteOneAsync(parsed, ("id", parsed.GetRequiredValue(Name)), ("done", "created"), ("token", made!.Token));
+            }
+            else
+            {
+                Console.WriteLine(made!.Token);
+            }
+
             await Console.Error.WriteLineAsync("Clients are registered with it as a bearer token. It is shown this once: the server keeps a hash.");
             return 0;
-        }).With(expires).With(uses);
+        }).With(expires).With(uses).With(Table.Output);
         verb.Arguments.Add(Name);
         return verb;
     }
@@ -62,10 +70,9 @@ internal static class ClientTokensCommand
                 return await Refusal.SayAsync(problem);
             }
 
-            Console.WriteLine($"revoked: {CommandLine.Printable(revoked!.Name)}");
-            return 0;
+            return await Table.WriteDoneAsync(parsed, revoked!.Name, "revoked", $"revoked: {CommandLine.Printable(revoked.Name)}");
         });
         verb.Arguments.Add(Name);
-        return verb;
+        return verb.With(Table.Output);
     }
 }

@@ -1,21 +1,35 @@
 using System.CommandLine;
-using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Statements;
-using McpIdentity.Server.Revocation;
+using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>clients list|show|disable|enable|delete</c>: the registered clients, while servers serve; <c>clients tokens</c> is beside it.</summary>
+/// <summary><c>clients</c>: the clients that there are, made, changed and ended while servers serve; <c>clients tokens</c> is beside it.</summary>
 internal static class ClientsCommand
 {
     private static readonly Argument<string> Which = new("client") { Description = "The client_id that list shows, or the name." };
 
     private static readonly Option<bool> Waiting = new("--waiting") { Description = "Only those that wait to be approved, and where their answers would go." };
+
+    private static readonly Option<string> Kind = new("--kind") { Description = "service: it speaks for itself, with a secret. app: people let it act for them.", Required = true };
+    private static readonly Option<string?> Name = new("--name") { Description = "What people read." };
+    private static readonly Option<string?> ClientId = new("--client-id") { Description = "Of your choice; absent, one is made." };
+    private static readonly Option<string[]> RedirectUri = new("--redirect-uri") { Description = "Where the answers of an app may go; more than once for several." };
+    private static readonly Option<string?> Preset = new("--preset") { Description = "A client in wide use, whose name and redirect URIs are known: claude, vscode, cursor and others." };
+    private static readonly Option<bool> Confidential = new("--confidential") { Description = "The app has a server that keeps a secret." };
+    private static readonly Option<string[]> Introspects = new("--introspects") { Description = "An MCP server whose access tokens it may introspect; more than once for several." };
+    private static readonly Option<bool> PreApproved = new("--pre-approved") { Description = "Nobody is asked whether it may act for them." };
+    private static readonly Option<string?> SecretFile = new("--secret-file") { Description = "Writes the secret into this file, which only you can read, and does not print it." };
+    private static readonly Option<double> Overlap = new("--overlap-hours") { Description = "How long the secret of before is good; 0: not at all.", DefaultValueFactory = _ => ClientActs.UsualOverlap.TotalHours };
+    private static readonly Option<bool> Keep = new("--keep-tokens") { Description = "Ends nothing that it holds: access tokens are good until they expire." };
+    private static readonly Option<string> For = new("--for") { Description = $"Which client in wide use: {string.Join(", ", ClientSnippet.Known)}.", DefaultValueFactory = _ => ClientSnippet.Known[0] };
+    private static readonly Option<string?> Resource = new("--resource") { Description = "The MCP server; absent, the one of this server." };
 
     public static Command Create() => new("clients", "The registered clients.")
     {
@@ -24,44 +38,114 @@ internal static class ClientsCommand
         {
             await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
             return 0;
-        }).With(Table.Output),
-        ForOne("approve", "Lets a client in that registered itself and waits (OAuth:Registration:Policy=Approval).", ApproveAsync),
-        Change("disable", "Ends all that a client holds and refuses it until it is enabled.", DisableAsync),
-        Change("enable", "Lets a disabled client in again.", EnableAsync),
-        Change("delete", "Ends all that a client holds and forgets it.", DeleteAsync, "will be forgotten, with its grants and what people allowed it.").With(Confirmation.Yes),
+        }),
+        Create("create"),
+        Update(),
+        RotateSecret(),
+        ForOne("snippet", "Says how a client in wide use is told to connect as this one.", async (parsed, services, client, cancellationToken) =>
+        {
+            var (snippet, problem) = await services.GetRequiredService<ClientActs>().SnippetAsync(client.ClientId!, parsed.GetRequiredValue(For), parsed.GetValue(Resource), cancellationToken);
+            if (problem is not null)
+            {
+                return await Refusal.SayAsync(problem);
+            }
+
+            await Console.Error.WriteLineAsync($"{snippet!.Client}: {snippet.Steps}");
+            Console.WriteLine(snippet.Snippet);
+            return 0;
+        }).With(For).With(Resource),
+        Change("approve", "approved", "Lets a client in that registered itself and waits (OAuth:Registration:Policy=Approval).", (_, acts, clientId, cancellationToken) => acts.ApproveAsync(Operator.OfThisMachine, clientId, cancellationToken)),
+        Change("disable", "disabled", "Refuses a client until it is enabled, and ends all that it holds.", (parsed, acts, clientId, cancellationToken) =>
+            acts.DisableAsync(Operator.OfThisMachine, clientId, revoke: !parsed.GetValue(Keep), cancellationToken)).With(Keep),
+        Change("enable", "enabled", "Lets a disabled client in again.", (_, acts, clientId, cancellationToken) => acts.EnableAsync(Operator.OfThisMachine, clientId, cancellationToken)),
+        ForOne("delete", "Ends all that a client holds and forgets it.", async (parsed, services, client, cancellationToken) =>
+        {
+            if (!await Confirmation.AskAsync(parsed, $"{Describe(client)} will be forgotten, with its grants and what people allowed it."))
+            {
+                return ExitCode.Usage;
+            }
+
+            return await services.GetRequiredService<ClientActs>().DeleteAsync(Operator.OfThisMachine, client.ClientId!, cancellationToken) is { } problem
+                ? await Refusal.SayAsync(problem)
+                : await Table.WriteDoneAsync(parsed, client.ClientId!, "deleted", $"deleted: {Describe(client)}");
+        }).With(Confirmation.Yes),
         ClientTokensCommand.Create(),
     };
 
-    private static Command Change(string name, string description, Func<McpIdentityDbContext, Revocations, string, CancellationToken, Task> change, string? loss = null) =>
+    private static Command Change(string name, string done, string description, Func<ParseResult, ClientActs, string, CancellationToken, Task<Outcome<ClientView>>> change) =>
         ForOne(name, description, async (parsed, services, client, cancellationToken) =>
         {
-            var words = CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
-            if (name == "enable" && ClientDeletion.IsDeleted(client.Properties))
-            {
-                await Console.Error.WriteLineAsync($"{words} was deleted, and its row is there so that it stays so.");
-                return 1;
-            }
-
-            if (loss is not null && !await Confirmation.AskAsync(parsed, $"{words} {loss}"))
-            {
-                return 2;
-            }
-
-            await change(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<Revocations>(), client.ClientId!, cancellationToken);
-            await services.RecordActAsync(SecurityEvent.Success($"client_{name}d") with { ClientId = client.ClientId });
-            Console.WriteLine($"{name}d: {words}");
-            return 0;
+            var (changed, problem) = await change(parsed, services.GetRequiredService<ClientActs>(), client.ClientId!, cancellationToken);
+            return problem is not null ? await Refusal.SayAsync(problem)
+                : await Table.WriteDoneAsync(parsed, client.ClientId!, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
         });
+
+    private static Command Create(string name)
+    {
+        var create = CommandLine.StorageVerb(
+            name, "Makes a client. Its secret, where it has one, is printed this once.", "clients create --kind service --name \"Nightly report\" --secret-file report.secret", async (parsed, services, cancellationToken) =>
+            {
+                var asked = new NewClient(
+                    parsed.GetRequiredValue(Kind), parsed.GetValue(Name), parsed.GetValue(ClientId), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Preset), parsed.GetValue(Confidential),
+                    parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetValue(PreApproved) ? true : null);
+                var (made, problem) = await services.GetRequiredService<ClientActs>().CreateAsync(Operator.OfThisMachine, asked, cancellationToken);
+                return problem is not null ? await Refusal.SayAsync(problem) : await ShowSecretAsync(parsed, made!, "created");
+            });
+        Kind.AcceptOnlyFromAmong(NewClient.Service, NewClient.App);
+        return create.With(Kind).With(Name).With(ClientId).With(RedirectUri).With(Preset).With(Confidential).With(Introspects).With(PreApproved).With(SecretFile);
+    }
+
+    private static Command Update() => ForOne("update", "Changes a client that is neither one of the settings nor a document. What is not said stays.", async (parsed, services, client, cancellationToken) =>
+    {
+        var change = new ClientChange(parsed.GetValue(Name), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetResult(PreApproved) is null ? null : parsed.GetValue(PreApproved));
+        var (changed, problem) = await services.GetRequiredService<ClientActs>().UpdateAsync(Operator.OfThisMachine, client.ClientId!, change, cancellationToken);
+        return problem is not null ? await Refusal.SayAsync(problem)
+            : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {CommandLine.Printable(changed.Name)} ({changed.ClientId})");
+    }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
+
+    private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, services, client, cancellationToken) =>
+    {
+        var (rotated, problem) = await services.GetRequiredService<ClientActs>().RotateSecretAsync(Operator.OfThisMachine, client.ClientId!, TimeSpan.FromHours(parsed.GetValue(Overlap)), cancellationToken);
+        return problem is not null ? await Refusal.SayAsync(problem) : await ShowSecretAsync(parsed, rotated!, "rotated");
+    }).With(Overlap).With(SecretFile);
+
+    // A terminal keeps what it shows, and a file can be for its owner alone.
+    private static async Task<int> ShowSecretAsync(ParseResult parsed, ClientWithSecret made, string done)
+    {
+        await Console.Error.WriteLineAsync($"{done}: {CommandLine.Printable(made.Client.Name)} ({made.Client.ClientId})");
+        if (made.ClientSecret is null)
+        {
+            Console.WriteLine(made.Client.ClientId);
+        }
+        else if (parsed.GetValue(SecretFile) is { } file)
+        {
+            await using (var stream = PrivateFiles.Open(file, FileMode.Create, FileAccess.Write, FileShare.None))
+            {
+                await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(made.ClientSecret + "\n"));
+            }
+
+            Console.WriteLine(made.Client.ClientId);
+            await Console.Error.WriteLineAsync($"The secret is in {file}, for you alone to read.");
+        }
+        else
+        {
+            Console.WriteLine($"{made.Client.ClientId} {made.ClientSecret}");
+            await Console.Error.WriteLineAsync("The second word is the secret. It is not shown again.");
+        }
+
+        return 0;
+    }
+
+    private static string Describe(OpenIddictEntityFrameworkCoreApplication client) =>
+        CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
 
     private static Command ForOne(
         string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
     {
         var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
-            await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken) is { } client
-                ? await run(parsed, services, client, cancellationToken)
-                : 1);
+            await run(parsed, services, await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken), cancellationToken));
         verb.Arguments.Add(Which);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -124,48 +208,4 @@ internal static class ClientsCommand
 
     // A token that the operator made, or a statement of somebody whom they trust.
     private static string? RegisteredWith(string? properties) => string.Join(", ", ((string?[])[InitialAccessTokens.NameIn(properties), SoftwareStatement.In(properties)?.Issuer]).OfType<string>()) is { Length: > 0 } all ? all : null;
-
-    private static async Task<int> ApproveAsync(ParseResult parsed, IServiceProvider services, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
-    {
-        var (db, now) = (services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<TimeProvider>().GetUtcNow());
-        var words = CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
-        // As it was read: a client that changed in between is not what the operator saw.
-        var approved = await db.WriteAsync(
-            () => db.Clients.Where(stored => stored.Id == client.Id && stored.ConcurrencyToken == client.ConcurrencyToken && EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince) != null)
-                .ExecuteUpdateAsync(
-                    // One that was never used has a day for it from now on.
-                    set => set.SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince), (DateTimeOffset?)null)
-                        .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.RegisteredAt), (DateTimeOffset?)now),
-                    cancellationToken),
-            cancellationToken);
-        if (approved == 0)
-        {
-            await Console.Error.WriteLineAsync($"{words} does not wait for approval.");
-            return 1;
-        }
-
-        await services.RecordActAsync(SecurityEvent.Success("client_approved") with { ClientId = client.ClientId });
-        Console.WriteLine($"approved: {words}, with answers to {CommandLine.Printable(client.RedirectUris)}");
-        return 0;
-    }
-
-    private static async Task DisableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
-    {
-        await db.SetClientDisabledAsync(clientId, TimeProvider.System.GetUtcNow(), cancellationToken);
-        // After the client is refused, so that it gets nothing new in between.
-        await revocations.RevokeClientAsync(clientId);
-    }
-
-    private static async Task EnableAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
-    {
-        await revocations.SettleAsync(RevocationKind.Client, clientId, cancellationToken);
-        await db.SetClientDisabledAsync(clientId, at: null, cancellationToken);
-    }
-
-    private static async Task DeleteAsync(McpIdentityDbContext db, Revocations revocations, string clientId, CancellationToken cancellationToken)
-    {
-        // What cannot be revoked now can be tried again: the client goes last.
-        await DisableAsync(db, revocations, clientId, cancellationToken);
-        await db.DeleteClientAsync(clientId, TimeProvider.System.GetUtcNow());
-    }
 }

@@ -8,6 +8,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
+using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using Microsoft.Extensions.Logging.Console;
@@ -17,19 +18,19 @@ namespace McpIdentity.Server.Commands;
 /// <summary>The server binary is the command line: <c>serve</c> is what runs when no verb is named.</summary>
 internal static class CommandLine
 {
-    private const int Failed = 1;
-    private const int Usage = 2;
-    private const int Interrupted = 130; // as shells count: 128 and SIGINT
-
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(10);
 
     // After SIGTERM or Ctrl-C. System.CommandLine would end the process after two seconds, in the middle of what Draining is
     // finishing; whoever sends the signal has a limit of their own.
     private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
 
+    private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "Says nothing but what was asked for, and what went wrong.", Recursive = true };
+
     // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
-    internal static RootCommand Root => new("McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value.")
+    internal static RootCommand Root => new(
+        $"McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value. Exit codes: {string.Join("; ", ExitCode.All.Select(code => $"{code.Code} {code.Means}"))}.")
     {
+        Quiet,
         ServeCommand.Create(),
         MigrateCommand.Create(),
         GrantsCommand.Create(),
@@ -46,11 +47,14 @@ internal static class CommandLine
         PruneCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
+        TraceCommand.Create(),
         BackupCommand.Create(),
         RestoredCommand.Create(),
         ServersCommand.Create(),
         ToolsCommand.Create(),
         ConnectionsCommand.Create(),
+        VersionCommand.Create(),
+        CompletionCommand.Create(),
     };
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>
@@ -61,19 +65,24 @@ internal static class CommandLine
         if ((!isVerb || args[0] == "serve") && ConnectionLimit.Refusal is { } refusal)
         {
             await Console.Error.WriteLineAsync(refusal);
-            return Failed;
+            return ExitCode.Failed;
         }
 
         try
         {
             var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);
             var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = EndsWithin });
-            return parsed.Action is ParseErrorAction ? Usage : exitCode;
+            return parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
         }
         catch (OperationCanceledException exception) when (exception.InnerException is not TimeoutException)
         {
             await Console.Error.WriteLineAsync("Interrupted before it was done.");
-            return Interrupted;
+            return ExitCode.Interrupted;
+        }
+        catch (VerbFailure failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            return failure.ExitCode;
         }
         catch (Exception exception)
         {
@@ -83,9 +92,12 @@ internal static class CommandLine
                 await Console.Error.WriteLineAsync(exception.ToString());
             }
 
-            return Failed;
+            return Failures.IsAway(exception) ? ExitCode.Unavailable : ExitCode.Failed;
         }
     }
+
+    /// <summary>Whether nothing is to be said beside the answer.</summary>
+    public static bool IsQuiet(ParseResult parsed) => parsed.GetValue(Quiet);
 
     private static bool IsDebugging => Environment.GetEnvironmentVariable("LOG_LEVEL")?.Trim().ToUpperInvariant() is "DEBUG" or "TRACE";
 
@@ -100,8 +112,8 @@ internal static class CommandLine
         {
             if (FirstNoSetting([.. parsed.UnmatchedTokens.Where(token => !takesWord || token.StartsWith('-'))]) is { } wrong)
             {
-                await Console.Error.WriteLineAsync($"{Printable(wrong)} is no option of {name} and no setting (--Section:Key=value). '{name} --help' lists the options.");
-                return Usage;
+                await Console.Error.WriteLineAsync($"{Printable(wrong)} is no option of {name} and no setting (--Section:Key=value).{Spelling.Suggest(wrong, verb)} '{PathOf(parsed)} --help' lists the options.");
+                return ExitCode.Usage;
             }
 
             return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
@@ -132,7 +144,7 @@ internal static class CommandLine
     /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
     /// <param name="takesWord">As of <see cref="Verb"/>: <see cref="WordsOf"/> has them.</param>
     public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run, bool takesWord = false) =>
-        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(PathOf(parsed), async () =>
+        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(parsed, async () =>
         {
             await using var app = Build([.. settings.Where(setting => !takesWord || setting.StartsWith('-'))]);
             await app.Services.MigrateOnStartAsync(cancellationToken);
@@ -147,23 +159,45 @@ internal static class CommandLine
     /// <summary>The verb with one more option.</summary>
     public static Command With(this Command verb, Option option)
     {
-        verb.Options.Add(option);
+        if (!verb.Options.Contains(option))
+        {
+            verb.Options.Add(option);
+        }
+
         return verb;
     }
 
-    private static string PathOf(ParseResult parsed) => parsed.CommandResult.Parent is CommandResult { Command: not RootCommand and var above } ? $"{above.Name} {parsed.CommandResult.Command.Name}" : parsed.CommandResult.Command.Name;
+    /// <summary>The verb as it is written: <c>clients list</c>.</summary>
+    public static string PathOf(ParseResult parsed)
+    {
+        var words = new List<string>();
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult { Command: not RootCommand } command; result = result.Parent)
+        {
+            words.Insert(0, command.Command.Name);
+        }
 
-    /// <summary>Says every few seconds that work which takes long goes on.</summary>
-    public static async Task<int> WithProgressAsync(string name, Func<Task<int>> run)
+        return string.Join(' ', words);
+    }
+
+    /// <summary>Says every few seconds that work which takes long goes on: in one line where somebody looks on, else in a line each time.</summary>
+    public static async Task<int> WithProgressAsync(ParseResult parsed, Func<Task<int>> run)
     {
         var started = Stopwatch.GetTimestamp();
         var work = Task.Run(run);
+        var said = false;
         while (await Task.WhenAny(work, Task.Delay(ProgressEvery)) != work)
         {
-            if (!Confirmation.IsAsking)
+            if (!Confirmation.IsAsking && !IsQuiet(parsed))
             {
-                await Console.Error.WriteLineAsync($"{name} is still at work ({Stopwatch.GetElapsedTime(started).TotalSeconds:0} s).");
+                var line = $"{PathOf(parsed)} is still at work ({Stopwatch.GetElapsedTime(started).TotalSeconds:0} s).";
+                await Console.Error.WriteAsync(Console.IsErrorRedirected ? line + Environment.NewLine : $"\r{line}");
+                said = !Console.IsErrorRedirected;
             }
+        }
+
+        if (said)
+        {
+            await Console.Error.WriteLineAsync();
         }
 
         return await work;
@@ -183,6 +217,9 @@ internal static class CommandLine
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
     public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => ForeignText.IsRaw(character) ? '?' : character));
+
+    /// <summary>The same of a text of several lines, which it keeps.</summary>
+    public static string PrintableLines(string text) => string.Join('\n', text.Split('\n').Select(Printable));
 
     /// <summary>In UTC, to the second; 20 characters.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "-";

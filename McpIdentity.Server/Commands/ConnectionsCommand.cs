@@ -35,11 +35,11 @@ internal static class ConnectionsCommand
         var verb = CommandLine.StorageVerb("remove", "Deletes a person's account at a server. They are asked to connect it anew.", "connections remove alice@example.com notes", async (parsed, services, cancellationToken) =>
         {
             var (removed, problem) = await services.GetRequiredService<ConnectionActs>().RemoveAsync(Operator.OfThisMachine, parsed.GetRequiredValue(who), parsed.GetRequiredValue(Server), cancellationToken);
-            return problem is null ? Say($"removed: the account of {CommandLine.Printable(removed!.Email ?? removed.UserId)} at {CommandLine.Printable(removed.Server)}") : await Refusal.SayAsync(problem);
+            return problem is null ? await Table.WriteDoneAsync(parsed, removed!.UserId, "removed", $"removed: the account of {CommandLine.Printable(removed.Email ?? removed.UserId)} at {CommandLine.Printable(removed.Server)}") : await Refusal.SayAsync(problem);
         });
         verb.Add(who);
         verb.Add(Server);
-        return verb;
+        return verb.With(Table.Output);
     }
 
     private static Command ForgetClient()
@@ -49,15 +49,9 @@ internal static class ConnectionsCommand
             "connections forget-client notes", async (parsed, services, cancellationToken) =>
             {
                 var (server, problem) = await services.GetRequiredService<ConnectionActs>().ForgetClientAsync(Operator.OfThisMachine, parsed.GetRequiredValue(Server), cancellationToken);
-                return problem is null ? Say($"forgotten: the registration for {CommandLine.Printable(server)}") : await Refusal.SayAsync(problem);
+                return problem is null ? await Table.WriteDoneAsync(parsed, server, "forgotten", $"forgotten: the registration for {CommandLine.Printable(server)}") : await Refusal.SayAsync(problem);
             });
         verb.Add(Server);
-        return verb;
-    }
-
-    private static int Say(string words)
-    {
-        Console.WriteLine(words);
-        return 0;
+        return verb.With(Table.Output);
     }
 }

@@ -15,10 +15,10 @@ internal static class CopyCommand
         var to = new Option<string>("--to") { Description = "The database to copy into: postgres://…, or the path of an SQLite file. @FILE reads the option and its value from a file.", Required = true };
         return CommandLine.Verb(
             "copy", "Copies everything into another, empty database: from SQLite to PostgreSQL, or back.", "migrate copy --to postgres://…",
-            (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync("migrate copy", () => CopyAsync(parsed.GetRequiredValue(to), settings, cancellationToken))).With(to);
+            (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => CopyAsync(parsed, parsed.GetRequiredValue(to), settings, cancellationToken))).With(to).With(Table.Output);
     }
 
-    private static async Task<int> CopyAsync(string to, string[] settings, CancellationToken cancellationToken)
+    private static async Task<int> CopyAsync(ParseResult parsed, string to, string[] settings, CancellationToken cancellationToken)
     {
         await using var from = CommandLine.Build(settings);
         await using var into = CommandLine.Build([.. settings, .. SettingsOf(to)]);
@@ -26,22 +26,22 @@ internal static class CopyCommand
         if (source == target)
         {
             await Console.Error.WriteLineAsync($"Source and target are the same database: {source}.");
-            return 1;
+            return ExitCode.Conflict;
         }
 
         await from.Services.MigrateOnStartAsync(cancellationToken);
         await into.Services.MigrateAsync(cancellationToken);
-        Console.WriteLine($"Copying {source} as it is at {CommandLine.Moment(DateTimeOffset.UtcNow)} into {target} ...");
+        await Console.Error.WriteLineAsync($"Copying {source} as it is at {CommandLine.Moment(DateTimeOffset.UtcNow)} into {target} ...");
         await using var reading = from.Services.CreateAsyncScope();
         await using var writing = into.Services.CreateAsyncScope();
         var copy = new DatabaseCopy(reading.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), writing.ServiceProvider.GetRequiredService<McpIdentityDbContext>())
         {
-            Progress = (table, rows, percent) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{percent,3} %  {table}: {rows} rows")),
+            Progress = (table, rows, percent) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{percent,3} %  {table}: {rows} rows")),
         };
         var tables = await copy.RunAsync(cancellationToken);
         await into.Services.RecordActAsync(SecurityEvent.Success("database_copied") with { Reason = $"from {source}" });
-        Console.WriteLine($"Copied and compared: {tables.Sum(table => table.Rows)} rows of {tables.Count} tables. The source was not changed.");
-        Console.WriteLine("What a server wrote to the source meanwhile is not in the target. Start the servers with the target (DATABASE_URL) and the same ENCRYPTION_KEY.");
+        await Table.WriteDoneAsync(parsed, target, "copied", $"Copied and compared: {tables.Sum(table => table.Rows)} rows of {tables.Count} tables. The source was not changed.");
+        await Console.Error.WriteLineAsync("What a server wrote to the source meanwhile is not in the target. Start the servers with the target (DATABASE_URL) and the same ENCRYPTION_KEY.");
         return 0;
     }
 

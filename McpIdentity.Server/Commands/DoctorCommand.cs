@@ -1,60 +1,87 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
+using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Commands;
 
-/// <summary><c>doctor</c>: the security checklist of the settings and whether all answers that the server needs, or with <c>--url</c> what a client meets at a running one.</summary>
+/// <summary><c>doctor</c>: looks at this server, or with <c>--url</c> at any; docs/doctor.md has what it asks.</summary>
 internal static class DoctorCommand
 {
-    public static Command Create()
+    private static readonly Option<Uri?> Url = new("--url")
     {
-        var url = new Option<Uri?>("--url")
-        {
-            CustomParser = Parse,
-            Description = "The base address of a running server, or of its MCP endpoint where that is not /mcp: checks what a client needs from it.",
-        };
-        var strict = new Option<bool>("--strict") { Description = "Exits with 1 after a warning too." };
-        var offline = new Option<bool>("--offline") { Description = "Judges the settings alone: asks neither database, Redis nor network." };
-        var verb = CommandLine.Verb("doctor", "Checks this server's settings and what it needs, or a running server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org", (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync("doctor", async () =>
-        {
-            var results = parsed.GetValue(url) is { } address
-                ? await ConnectionChecks.RunAsync(address, cancellationToken)
-                : await CheckOwnAsync(settings, parsed.GetValue(offline), cancellationToken);
-            if (parsed.GetValue(Table.Output) == "json")
-            {
-                await Table.WriteAsync(parsed, results, new("verdict", result => result.Verdict.Word()), new("name", result => result.Name), new("says", result => result.Says));
-            }
-            else
-            {
-                foreach (var result in results)
-                {
-                    Console.WriteLine($"{result.Verdict.Word(),-4}  {result.Name}: {CommandLine.Printable(result.Says)}");
-                }
-            }
+        CustomParser = Parse,
+        Description = "The MCP endpoint of any server, or the address of one whose endpoint is /mcp: checks what a client meets there.",
+    };
 
-            return results.Any(result => result.Verdict == Verdict.Fail || (result.Verdict == Verdict.Warn && parsed.GetValue(strict))) ? 1 : 0;
-        }));
-        verb.Options.Add(url);
-        verb.Options.Add(strict);
-        verb.Options.Add(offline);
-        return verb.With(Table.Output);
-    }
+    private static readonly Option<string?> Client = MakeClient();
+    private static readonly Option<bool> Register = new("--register") { Description = "With --url: registers a client there, and deletes it again." };
+    private static readonly Option<string?> Cimd = new("--cimd") { Description = "The URL of a client's metadata document: whether it would be known by it here." };
+    private static readonly Option<string?> Only = new("--check") { Description = "One check by its id, or an area: database.migrations, database." };
+    private static readonly Option<bool> Strict = new("--strict") { Description = "Exits with 1 after a warning too." };
+    private static readonly Option<bool> Offline = new("--offline") { Description = "Judges the settings alone: asks neither database, Redis nor network." };
+    private static readonly Option<bool> Markdown = new("--markdown") { Description = "A table to paste into an issue. It holds addresses and names, and no secret." };
 
-    private static async Task<IReadOnlyList<CheckResult>> CheckOwnAsync(string[] settings, bool offline, CancellationToken cancellationToken)
+    public static Command Create() => CommandLine.Verb(
+        "doctor", "Checks this server, its settings and what it needs, or any server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org --client all",
+        (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => RunAsync(parsed, settings, cancellationToken)))
+        .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(Table.Output);
+
+    private static async Task<int> RunAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)
     {
-        await using var app = CommandLine.Build(settings);
-        var checklist = SecurityChecklist.Judge(app.Services);
-        if (offline)
+        var only = parsed.GetValue(Only);
+        if (!OwnChecks.IsWanted(OwnChecks.Known, only))
         {
-            return checklist;
+            await Console.Error.WriteLineAsync($"There is no check {CommandLine.Printable(only)}. docs/doctor.md lists them.");
+            return ExitCode.Usage;
         }
 
-        await using var scope = app.Services.CreateAsyncScope();
-        var clocks = new List<(string Whose, TimeSpan Ahead)>();
-        var stores = await StoreChecks.RunAsync(scope.ServiceProvider, clocks, cancellationToken);
-        var peers = await PeerChecks.RunAsync(scope.ServiceProvider, clocks, cancellationToken);
-        return [.. checklist, .. stores, .. peers, PeerChecks.Clock(clocks)];
+        var results = (parsed.GetValue(Url) is { } address
+            ? await OtherServer.RunAsync(address, parsed.GetValue(Client), parsed.GetValue(Register), cancellationToken)
+            : await CheckOwnAsync(parsed, settings, only, cancellationToken)).Where(result => OwnChecks.IsWanted([result.Check], only)).ToList();
+        if (parsed.GetValue(Markdown))
+        {
+            Console.WriteLine(DoctorReport.ToMarkdown(results));
+        }
+        else if (Table.IsJson(parsed))
+        {
+            await Table.WriteAsync(parsed, results, new("id", result => result.Id), new("subject", result => result.Subject), new("verdict", result => result.Verdict.Word()),
+                new("says", result => result.Says), new("cure", result => result.Cure), new("section", result => result.Check.Section));
+        }
+        else
+        {
+            Console.Write(CommandLine.PrintableLines(DoctorReport.ToText(results)));
+        }
+
+        return results.Any(result => result.Verdict == Verdict.Fail || (result.Verdict == Verdict.Warn && parsed.GetValue(Strict))) ? 1 : 0;
+    }
+
+    private static async Task<IReadOnlyList<CheckResult>> CheckOwnAsync(ParseResult parsed, string[] settings, string? only, CancellationToken cancellationToken)
+    {
+        WebApplication app;
+        try
+        {
+            app = CommandLine.Build(settings);
+        }
+        catch (ConfigurationProblems.InvalidConfigurationException exception)
+        {
+            return [ConfigurationChecks.Valid.Bad(exception.Message.ReplaceLineEndings(" "))];
+        }
+
+        await using (app)
+        {
+            return parsed.GetValue(Cimd) is { } document ? [await DocumentChecks.RunAsync(app.Services, document, cancellationToken)]
+                : parsed.GetValue(Offline) ? OwnChecks.JudgeSettings(app.Services)
+                : await OwnChecks.RunAsync(app.Services, only, cancellationToken);
+        }
+    }
+
+    private static Option<string?> MakeClient()
+    {
+        var client = new Option<string?>("--client") { Description = "With --url: whether that client would come through to the sign-in, and where it would end." };
+        client.AcceptOnlyFromAmong([.. ClientVerdicts.Names]);
+        return client;
     }
 
     private static Uri? Parse(ArgumentResult result)

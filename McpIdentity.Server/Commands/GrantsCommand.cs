@@ -24,7 +24,7 @@ internal static class GrantsCommand
             new("grant", grant => grant.Id), new("user", grant => grant.UserId), new("e-mail", grant => grant.Email), new("client_id", grant => grant.ClientId),
             new("client name", grant => grant.ClientName), new("session", grant => grant.SessionId), new("granted", grant => grant.GrantedAt),
             new("last refresh", grant => grant.RefreshedAt), new("until", grant => grant.ExpiresAt), new("resource", grant => grant.Resource), new("scopes", grant => grant.Scopes));
-        return 0;
+        return ExitCode.Ok;
     }).With(User).With(Client).With(Resource).With(Table.Output);
 
     private static Command Revoke()
@@ -33,10 +33,10 @@ internal static class GrantsCommand
         var revoke = CommandLine.StorageVerb("revoke", "Ends one grant: its refresh token and its access tokens.", "grants revoke 7kq2ZkQ0TqWm1yqI1m3u5A", async (parsed, services, cancellationToken) =>
         {
             var (name, problem) = await services.GetRequiredService<GrantActs>().RevokeAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
-            return problem is null ? Say($"Grant {name} has ended.") : await Refusal.SayAsync(problem);
+            return problem is null ? await Table.WriteDoneAsync(parsed, name, "revoked", $"Grant {name} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
-        return revoke;
+        return revoke.With(Table.Output);
     }
 
     private static Command RevokeAll() => CommandLine.StorageVerb(
@@ -45,18 +45,12 @@ internal static class GrantsCommand
             var (grants, filter) = (services.GetRequiredService<GrantActs>(), FilterOf(parsed));
             if (!filter.IsEmpty && !await Confirmation.AskAsync(parsed, "All grants of this selection end, and each client has to ask its person anew."))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             var (count, problem) = await grants.RevokeAllAsync(Operator.OfThisMachine, filter, cancellationToken);
-            return problem is null ? Say($"{count} grants have ended.") : await Refusal.SayAsync(problem);
-        }).With(User).With(Client).With(Resource).With(Confirmation.Yes);
+            return problem is null ? await Table.WriteDoneAsync(parsed, null, "revoked", $"{count} grants have ended.", count) : await Refusal.SayAsync(problem);
+        }).With(User).With(Client).With(Resource).With(Confirmation.Yes).With(Table.Output);
 
     private static GrantFilter FilterOf(ParseResult parsed) => new(parsed.GetValue(User), parsed.GetValue(Client), parsed.GetValue(Resource));
-
-    private static int Say(string words)
-    {
-        Console.WriteLine(words);
-        return 0;
-    }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -16,18 +15,7 @@ internal static class HealthCheckCommand
             var configuration = Program.Configure(settings, problems).Configuration;
             problems.Find(configuration);
             var endpoint = LocalEndpoint.From(configuration);
-            using var http = new HttpClient(new SocketsHttpHandler
-            {
-                ConnectCallback = (context, cancellation) => endpoint.ConnectAsync(context.DnsEndPoint, cancellation),
-                // The name in the certificate is the public one, and nothing secret is sent.
-                SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null },
-            })
-            {
-                Timeout = TimeSpan.FromSeconds(4),
-                BaseAddress = new Uri(endpoint.Address),
-                DefaultRequestVersion = endpoint.IsHttp2Only ? HttpVersion.Version20 : HttpVersion.Version11,
-                DefaultVersionPolicy = endpoint.IsHttp2Only ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
-            };
+            using var http = endpoint.CreateClient(TimeSpan.FromSeconds(4));
             try
             {
                 using var response = await http.GetAsync(Paths.Ready, cancellationToken);

@@ -30,7 +30,7 @@ internal static class KeysCommand
         {
             if (parsed.GetValue(EndOthers) && !await Confirmation.AskAsync(parsed, "Every token that was signed until now ends, and every client must refresh or sign in."))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             var (keys, problem) = await services.GetRequiredService<KeyActs>().RotateAsync(Operator.OfThisMachine, parsed.GetValue(Now), parsed.GetValue(EndOthers), cancellationToken);

@@ -15,17 +15,21 @@ internal static class MigrateCommand
     }
 
     private static Command CreateMigrate() => CommandLine.Verb(
-        "migrate", "Creates the database and applies pending migrations.", "migrate --Database:Url=postgres://…", (_, settings, cancellationToken) => CommandLine.WithProgressAsync("migrate", async () =>
+        "migrate", "Creates the database and applies pending migrations.", "migrate --Database:Url=postgres://…", (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, async () =>
         {
             await using var app = CommandLine.Build(settings);
-            Console.WriteLine($"Migrating {app.Services.DescribeDatabase()} ...");
+            if (!Table.IsJson(parsed) && !CommandLine.IsQuiet(parsed))
+            {
+                await Console.Error.WriteLineAsync($"Migrating {app.Services.DescribeDatabase()} ...");
+            }
+
             var applied = await app.Services.MigrateAsync(cancellationToken);
-            Console.WriteLine(applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
+            await Table.WriteDoneAsync(parsed, applied.Count == 0 ? null : string.Join(' ', applied), applied.Count == 0 ? "nothing" : "applied", applied.Count == 0 ? "Up to date." : $"Applied: {string.Join(", ", applied)}");
             if (applied.Count > 0)
             {
                 await app.Services.RecordActAsync(SecurityEvent.Success("database_migrated") with { Reason = string.Join(", ", applied) });
             }
 
-            return 0;
-        }));
+            return ExitCode.Ok;
+        })).With(Table.Output);
 }

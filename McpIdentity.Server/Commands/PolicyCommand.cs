@@ -54,21 +54,21 @@ internal static class PolicyCommand
     {
         var verb = CommandLine.StorageVerb("apply", "Puts a policy in force, on every node within seconds.", "policy apply policy.json --note \"Anna reviews\"", async (parsed, services, cancellationToken) =>
             await ProposedPolicy.ReadBytesAsync(parsed.GetRequiredValue(Document)) is { } json
-                ? await SayAsync(await services.GetRequiredService<PolicyActs>().ApplyAsync(Operator.OfThisMachine, json, parsed.GetValue(Note), cancellationToken))
-                : 1);
+                ? await SayAsync(parsed, await services.GetRequiredService<PolicyActs>().ApplyAsync(Operator.OfThisMachine, json, parsed.GetValue(Note), cancellationToken))
+                : ExitCode.Failed);
         verb.Arguments.Add(Document);
-        return verb.With(Note);
+        return verb.With(Note).With(Table.Output);
     }
 
     private static Command Rollback()
     {
         var verb = CommandLine.StorageVerb("rollback", "Applies an earlier version again.", "policy rollback 3", async (parsed, services, cancellationToken) =>
-            await SayAsync(await services.GetRequiredService<PolicyActs>().RollbackAsync(Operator.OfThisMachine, parsed.GetRequiredValue(Which), cancellationToken)));
+            await SayAsync(parsed, await services.GetRequiredService<PolicyActs>().RollbackAsync(Operator.OfThisMachine, parsed.GetRequiredValue(Which), cancellationToken)));
         verb.Arguments.Add(Which);
-        return verb;
+        return verb.With(Table.Output);
     }
 
-    private static async Task<int> SayAsync(Outcome<(PolicyVersionView Version, IReadOnlyList<string> Warnings)> outcome)
+    private static async Task<int> SayAsync(ParseResult parsed, Outcome<(PolicyVersionView Version, IReadOnlyList<string> Warnings)> outcome)
     {
         var (applied, problem) = outcome;
         if (problem is not null)
@@ -77,8 +77,7 @@ internal static class PolicyCommand
         }
 
         await ProposedPolicy.SayAsync(applied.Warnings);
-        Console.WriteLine($"applied: version {applied.Version.Version}");
-        return 0;
+        return await Table.WriteDoneAsync(parsed, $"{applied.Version.Version}", "applied", $"applied: version {applied.Version.Version}");
     }
 
     private static async Task<int> VersionsAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -95,7 +94,7 @@ internal static class PolicyCommand
         var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetValue(ProposedPolicy.File));
         if (!isRead)
         {
-            return 1;
+            return ExitCode.Failed;
         }
 
         var (check, problem) = await services.GetRequiredService<PolicyActs>().CheckAsync(proposal, cancellationToken);

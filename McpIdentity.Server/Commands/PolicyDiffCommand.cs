@@ -19,7 +19,7 @@ internal static class PolicyDiffCommand
         var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetRequiredValue(File));
         if (!isRead)
         {
-            return 1;
+            return ExitCode.Failed;
         }
 
         var (changes, problem) = await services.GetRequiredService<PolicyActs>().DiffAsync(

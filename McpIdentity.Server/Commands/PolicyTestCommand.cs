@@ -44,7 +44,7 @@ internal static class PolicyTestCommand
         var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetValue(ProposedPolicy.File));
         if (!isRead)
         {
-            return 1;
+            return ExitCode.Failed;
         }
 
         var question = new PolicyQuestion(parsed.GetRequiredValue(Server))

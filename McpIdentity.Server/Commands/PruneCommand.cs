@@ -18,15 +18,22 @@ internal static class PruneCommand
             await using var work = await services.GetRequiredService<McpIdentityDbContext>().TryBeginWorkAsync(PruneRegularly.LockName, cancellationToken);
             if (work is null)
             {
-                Console.WriteLine("A server prunes at this moment.");
-                return 0;
+                await Console.Error.WriteLineAsync("A server prunes at this moment.");
+                return ExitCode.Ok;
             }
 
             var dryRun = parsed.GetValue(DryRun);
             var pruned = await services.GetRequiredService<Pruning>().RunAsync(dryRun, cancellationToken);
-            foreach (var (what, count) in pruned)
+            if (Table.IsJson(parsed))
             {
-                Console.WriteLine($"{count} {what} {(dryRun ? "to delete" : "deleted")}");
+                await Table.WriteAsync(parsed, pruned, new("what", kind => kind.What), new("count", kind => kind.Count), new("deleted", _ => !dryRun));
+            }
+            else
+            {
+                foreach (var (what, count) in pruned)
+                {
+                    Console.WriteLine($"{count} {what} {(dryRun ? "to delete" : "deleted")}");
+                }
             }
 
             if (!dryRun && pruned.Sum(kind => kind.Count) is > 0 and var total)
@@ -34,9 +41,8 @@ internal static class PruneCommand
                 await services.RecordActAsync(SecurityEvent.Success("database_pruned") with { Reason = $"{total} rows" });
             }
 
-            return 0;
-        });
-        verb.Options.Add(DryRun);
+            return ExitCode.Ok;
+        }).With(DryRun).With(Table.Output);
         return verb;
     }
 }

@@ -22,21 +22,21 @@ internal static class RestoredCommand
                 (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out before) || before > now))
             {
                 await Console.Error.WriteLineAsync($"--at must be a moment of the past, such as {now:yyyy-MM-ddTHH:mm:ssZ} (got {CommandLine.Printable(text)}).");
-                return 2;
+                return ExitCode.Usage;
             }
 
             if (!await Confirmation.AskAsync(parsed, $"Every sign-in session, grant, consent and access token from before {CommandLine.Moment(before)} ends, and everybody must sign in again."))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
             var (grants, sessions, consents) = await services.GetRequiredService<Revocations>().RevokeAllAsync(before);
             await services.RecordActAsync(SecurityEvent.Success("database_restored"));
-            Console.WriteLine($"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
-            Console.WriteLine("Clients and people that were disabled since the backup are enabled again, and keys that ended sign again: repeat it.");
-            return 0;
+            await Table.WriteDoneAsync(parsed, CommandLine.Moment(before), "ended", $"Ended: {sessions} sign-in sessions, {grants} grants, {consents} consents and every access token from before {CommandLine.Moment(before)}.");
+            await Console.Error.WriteLineAsync("Clients and people that were disabled since the backup are enabled again, and keys that ended sign again: repeat it.");
+            return ExitCode.Ok;
         });
         verb.Options.Add(at);
-        return verb.With(Confirmation.Yes);
+        return verb.With(Confirmation.Yes).With(Table.Output);
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Operations;
@@ -28,7 +29,11 @@ internal static class ServeCommand
         var applied = await Program.PrepareAsync(app, cancellationToken);
         await ListenAsync(app, cancellationToken);
         app.PrintBanner(applied);
-        TellServiceManager(ServiceState.Ready);
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
+        {
+            SayReady();
+        }
+
         await PrintSetupLinkAsync(app, cancellationToken);
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
@@ -36,13 +41,8 @@ internal static class ServeCommand
     });
 
     // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
-    private static void TellServiceManager(ServiceState state)
-    {
-        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is { Length: > 0 })
-        {
-            new SystemdNotifier().Notify(state);
-        }
-    }
+    [MethodImpl(MethodImplOptions.NoInlining)] // elsewhere its assembly is not loaded
+    private static void SayReady() => new SystemdNotifier().Notify(ServiceState.Ready);
 
     // On the console alone: a log is read by more people, and kept.
     private static async Task PrintSetupLinkAsync(WebApplication app, CancellationToken cancellationToken)

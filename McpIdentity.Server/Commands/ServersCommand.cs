@@ -15,7 +15,7 @@ internal static class ServersCommand
         ForOne("show", "Shows one server, without its secrets.", "servers show notes", ShowAsync).With(Table.Output),
         AddServerCommand.Create(),
         TestServerCommand.Create(),
-        ForOne("remove", "Takes a server away that was added, with what is known of its tools.", "servers remove notes --yes", RemoveAsync).With(Confirmation.Yes),
+        ForOne("remove", "Takes a server away that was added, with what is known of its tools.", "servers remove notes --yes", RemoveAsync).With(Confirmation.Yes).With(Table.Output),
     };
 
     private static Command ForOne(string name, string description, string example, Func<ParseResult, IServiceProvider, string, CancellationToken, Task<int>> run)
@@ -52,10 +52,10 @@ internal static class ServersCommand
             ("networks", server.Networks.ToArray()), ("registered", server.Registered.ToArray()), ("timeout", server.Timeout), ("added", server.AddedAt), ("changed", server.ChangedAt), ("by", server.ChangedBy),
             ("asked", server.AskedAt), ("answered", server.AnsweredAt), ("problem", server.Problem),
         ];
-        if (parsed.GetValue(Table.Output) == "json")
+        if (Table.IsJson(parsed))
         {
             await Table.WriteAsync(parsed, [all], [.. all.Select((member, i) => new Table.Column<(string Name, object? Value)[]>(member.Name, members => members[i].Value))]);
-            return 0;
+            return ExitCode.Ok;
         }
 
         foreach (var (heading, value) in all.Where(member => member.Value is not null and not string[] { Length: 0 }))
@@ -72,7 +72,7 @@ internal static class ServersCommand
         var (server, unknown) = await servers.FindAsync(name, cancellationToken);
         if (unknown is null && await servers.IsStoredAsync(server!.Name, cancellationToken) && !await Confirmation.AskAsync(parsed, $"{server.Name} will be served no more, and what was reviewed of its tools forgotten."))
         {
-            return 2;
+            return ExitCode.Usage;
         }
 
         var (removed, problem) = await servers.RemoveAsync(Operator.OfThisMachine, name, cancellationToken);
@@ -81,8 +81,7 @@ internal static class ServersCommand
             return await Refusal.SayAsync(problem);
         }
 
-        Console.WriteLine($"removed: {removed}");
-        return 0;
+        return await Table.WriteDoneAsync(parsed, removed, "removed", $"removed: {removed}");
     }
 
     private static string[] Pairs(IReadOnlyDictionary<string, string> pairs) => [.. pairs.Select(pair => $"{pair.Key}={pair.Value}").Order(StringComparer.Ordinal)];

@@ -37,10 +37,10 @@ internal static class SessionsCommand
         var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, sessions, cancellationToken) =>
         {
             var (ended, problem) = await sessions.EndAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
-            return problem is null ? Say($"Session {ended} has ended.") : await Refusal.SayAsync(problem);
+            return problem is null ? await Table.WriteDoneAsync(parsed, ended, "revoked", $"Session {ended} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
-        return revoke;
+        return revoke.With(Table.Output);
     }
 
     private static Command RevokeAll()
@@ -49,10 +49,10 @@ internal static class SessionsCommand
         var revoke = Verb("revoke-all", "Ends all sessions of a person and everything they granted. They may sign in again: users disable keeps them out.", "sessions revoke-all alice@example.com", async (parsed, sessions, cancellationToken) =>
         {
             var (ended, problem) = await sessions.EndAllOfAsync(Operator.OfThisMachine, parsed.GetRequiredValue(who), cancellationToken);
-            return problem is null ? Say($"{ended} sessions have ended.") : await Refusal.SayAsync(problem);
+            return problem is null ? await Table.WriteDoneAsync(parsed, parsed.GetRequiredValue(who), "revoked", $"{ended} sessions have ended.", ended) : await Refusal.SayAsync(problem);
         });
         revoke.Add(who);
-        return revoke;
+        return revoke.With(Table.Output);
     }
 
     private static Command Verb(string name, string description, string example, Func<ParseResult, SessionActs, CancellationToken, Task<int>> run) =>
@@ -61,17 +61,11 @@ internal static class SessionsCommand
             if (services.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type == SessionStorageType.Memory)
             {
                 Console.Error.WriteLine("Sessions of the type Memory are known to the running server alone. To end a person's sessions use the verb users.");
-                return 1;
+                return ExitCode.Failed;
             }
 
             // Of the type File: only while the server is stopped, and the message says so.
             await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
             return await run(parsed, services.GetRequiredService<SessionActs>(), cancellationToken);
         });
-
-    private static int Say(string words)
-    {
-        Console.WriteLine(words);
-        return 0;
-    }
 }

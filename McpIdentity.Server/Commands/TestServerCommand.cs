@@ -31,10 +31,10 @@ internal static class TestServerCommand
         if (!test.Answered)
         {
             await Console.Error.WriteLineAsync($"{test.Name} at {test.Url} did not do after {test.Milliseconds} ms: {CommandLine.Printable(test.Problem)}");
-            return 1;
+            return ExitCode.Failed;
         }
 
-        if (parsed.GetValue(Table.Output) == "text")
+        if (!Table.IsJson(parsed))
         {
             Console.WriteLine($"{test.Name} at {test.Url} answered in {test.Milliseconds} ms: {CommandLine.Printable(test.Software)} {CommandLine.Printable(test.Version)}, MCP {CommandLine.Printable(test.Revision)}, {test.Tools.Count} tools.");
         }

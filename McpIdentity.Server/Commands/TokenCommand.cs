@@ -52,10 +52,18 @@ internal static class TokenCommand
                     return await Refusal.SayAsync(problem);
                 }
 
-                Console.WriteLine(minted!.Token);
+                if (Table.IsJson(parsed))
+                {
+                    await Table.WriteOneAsync(parsed, ("kind", minted!.Kind), ("token", minted.Token), ("subject", request.Subject), ("scopes", request.Scopes), ("lifetime", minted.Lifetime.ToString()));
+                }
+                else
+                {
+                    Console.WriteLine(minted!.Token);
+                }
+
                 return Say(0, $"{(minted.Kind == TokenMinting.OAuth ? "An access token" : "A JWT")} for '{request.Subject}' with '{string.Join(' ', request.Scopes)}', good for {minted.Lifetime}.");
             });
-        foreach (var option in new Option[] { kind, subject, email, client, scopes, audience, ttl, iKnow })
+        foreach (var option in new Option[] { kind, subject, email, client, scopes, audience, ttl, iKnow, Table.Output })
         {
             verb.Options.Add(option);
         }
@@ -87,7 +95,7 @@ internal static class TokenCommand
             Console.WriteLine(JsonSerializer.Serialize(found, Indented));
             return found!.Accepted ? 0 : Failed;
         },
-        takesWord: true);
+        takesWord: true).With(Table.Output); // it is JSON either way
 
     // Not what a start does with the configured clients and sessions: this shell may not have the server's whole configuration.
     private static async Task PrepareAsync(WebApplication app, bool withKeys, CancellationToken cancellationToken)

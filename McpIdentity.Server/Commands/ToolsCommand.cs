@@ -16,8 +16,8 @@ internal static class ToolsCommand
     {
         CommandLine.StorageVerb("list", "Lists the tools that are known, of one server or of all, and which of them may be used.", "tools list notes", ListAsync, takesWord: true).With(Table.Output),
         CommandLine.StorageVerb("review", "Shows the tools that wait, of one server or of all, and what has changed of each.", "tools review notes", ReviewAsync, takesWord: true).With(Table.Output),
-        Some(CommandLine.StorageVerb("allow", "Lets tools of a server be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync, takesWord: true).With(All).With(Version)),
-        Some(CommandLine.StorageVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true)),
+        Some(CommandLine.StorageVerb("allow", "Lets tools of a server be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync, takesWord: true).With(All).With(Version).With(Table.Output)),
+        Some(CommandLine.StorageVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true).With(Table.Output)),
     };
 
     private static Command Some(Command verb)
@@ -78,24 +78,29 @@ internal static class ToolsCommand
         if (all == names.Length > 0 || (version is not null && names.Length != 1))
         {
             await Console.Error.WriteLineAsync("Name tools, or say --all; --version goes with one name.");
-            return 2;
+            return ExitCode.Usage;
         }
 
         var (decision, problem) = await services.GetRequiredService<ToolActs>().AllowAsync(
             Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. names.Select(name => new ToolChoice(name, version))], all, cancellationToken);
-        return problem is null ? await SayAsync("allowed", decision!) : await Refusal.SayAsync(problem);
+        return problem is null ? await SayAsync(parsed, "allowed", decision!) : await Refusal.SayAsync(problem);
     }
 
     private static async Task<int> BlockAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
         var (decision, problem) = await services.GetRequiredService<ToolActs>().BlockAsync(
             Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. CommandLine.WordsOf(parsed).Select(name => new ToolChoice(name))], cancellationToken);
-        return problem is null ? await SayAsync("blocked", decision!) : await Refusal.SayAsync(problem);
+        return problem is null ? await SayAsync(parsed, "blocked", decision!) : await Refusal.SayAsync(problem);
     }
 
-    private static async Task<int> SayAsync(string what, ToolDecision decision)
+    private static async Task<int> SayAsync(ParseResult parsed, string what, ToolDecision decision)
     {
-        foreach (var tool in decision.Done)
+        if (Table.IsJson(parsed))
+        {
+            await Table.WriteAsync(parsed, decision.Done, new("server", _ => decision.Server), new("tool", tool => tool), new("done", _ => what));
+        }
+
+        foreach (var tool in Table.IsJson(parsed) || CommandLine.IsQuiet(parsed) ? [] : decision.Done)
         {
             Console.WriteLine($"{what}: {decision.Server} {CommandLine.Printable(tool)}");
         }
@@ -105,6 +110,6 @@ internal static class ToolsCommand
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(left)} has changed at this moment: look at it again.");
         }
 
-        return decision.ChangedMeanwhile.Count == 0 ? 0 : 1;
+        return decision.ChangedMeanwhile.Count == 0 ? ExitCode.Ok : ExitCode.Conflict;
     }
 }

@@ -1,9 +1,7 @@
 using System.CommandLine;
-using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,65 +20,47 @@ internal static class UsersCommand
                 new("state", user => user.DisabledAt is null ? "enabled" : "disabled"), new("first seen", user => user.CreatedAt), new("last sign-in", user => user.LastSignInAt));
             return 0;
         }).With(Table.Output),
-        Change("disable", "Keeps a person from signing in, and ends their sessions and everything they granted.", async (services, user, cancellationToken) =>
-        {
-            user.DisabledAt ??= services.GetRequiredService<TimeProvider>().GetUtcNow();
-            await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
-            await EndSessionsAsync(services, user, cancellationToken);
-            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
-        }),
-        Change("enable", "Lets a person sign in again.", async (services, user, cancellationToken) =>
-        {
-            await services.GetRequiredService<Revocations>().SettleAsync(RevocationKind.User, user.Id, cancellationToken);
-            user.DisabledAt = null;
-            await services.GetRequiredService<McpIdentityDbContext>().SaveChangesAsync(cancellationToken);
-        }),
-        Change("remove", "Forgets a person: their sessions, their consents and everything they granted. They may sign in anew.", async (services, user, cancellationToken) =>
-        {
-            await EndSessionsAsync(services, user, cancellationToken);
-            await services.GetRequiredService<ConnectionActs>().EndAsync(user.Id, server: null);
-            var db = services.GetRequiredService<McpIdentityDbContext>();
-            await db.Users.Where(row => row.Id == user.Id).ExecuteDeleteAsync(cancellationToken);
-        }, "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),
+        Change("disable", "Keeps a person from signing in, and ends their sessions and everything they granted.", async (acts, userId, cancellationToken) =>
+            (await acts.DisableAsync(Operator.OfThisMachine, userId, cancellationToken)).Problem),
+        Change("enable", "Lets a person sign in again.", async (acts, userId, cancellationToken) => (await acts.EnableAsync(Operator.OfThisMachine, userId, cancellationToken)).Problem),
+        Change("remove", "Forgets a person: their sessions, their consents, their role and everything they granted. They may sign in anew.",
+            (acts, userId, cancellationToken) => acts.RemoveAsync(Operator.OfThisMachine, userId, cancellationToken), "will be forgotten, with all sessions, consents and grants.").With(Confirmation.Yes),
     };
 
-    private static Command Change(string name, string description, Func<IServiceProvider, User, CancellationToken, Task> change, string? loss = null)
+    private static Command Change(string name, string description, Func<UserActs, string, CancellationToken, Task<AdminProblem?>> change, string? loss = null)
     {
         var who = new Argument<string>("user") { Description = "The identifier that list shows, the e-mail address, or the name." };
         var verb = CommandLine.StorageVerb(name, description, $"users {name} alice@example.com{(loss is null ? "" : " --yes")}", async (parsed, services, cancellationToken) =>
         {
-            if (await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken) is not { } user)
-            {
-                return 1;
-            }
-
+            var user = await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(who), cancellationToken);
             if (loss is not null && !await Confirmation.AskAsync(parsed, $"{Describe(user)} {loss}"))
             {
-                return 2;
+                return ExitCode.Usage;
             }
 
-            await change(services, user, cancellationToken);
-            await services.RecordActAsync(SecurityEvent.Success($"user_{name}d") with { Subject = user.Id });
-            Console.WriteLine($"{name}d: {Describe(user)}");
-            return 0;
+            await OpenSessionsAsync(services);
+            if (await change(services.GetRequiredService<UserActs>(), user.Id, cancellationToken) is { } problem)
+            {
+                return await Refusal.SayAsync(problem);
+            }
+
+            return await Table.WriteDoneAsync(parsed, user.Id, $"{name}d", $"{name}d: {Describe(user)}");
         });
         verb.Add(who);
-        return verb;
+        return verb.With(Table.Output);
     }
 
-    private static async Task EndSessionsAsync(IServiceProvider services, User user, CancellationToken cancellationToken)
+    private static async Task OpenSessionsAsync(IServiceProvider services)
     {
         try
         {
-            await services.GetRequiredService<ISessionStorage>().OpenAsync(cancellationToken);
+            await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
         }
         catch (InvalidOperationException exception)
         {
             // A session file belongs to the running server. It asks the database who somebody is, and refuses them there.
-            Console.Error.WriteLine(exception.Message + " The sessions there end because the person may not sign in any more.");
+            await Console.Error.WriteLineAsync(exception.Message + " The sessions there end because the person may not sign in any more.");
         }
-
-        await services.GetRequiredService<SignInSessions>().EndAllOfAsync(user.Id, cancellationToken);
     }
 
     private static string Describe(User user) => CommandLine.Printable($"{user.Email ?? user.Name} ({user.Id}, {user.Provider})");

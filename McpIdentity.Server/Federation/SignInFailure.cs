@@ -111,7 +111,7 @@ internal static partial class SignInFailure
     /// <param name="who">As whom the person signed in, for the page alone.</param>
     public static void Show(HttpContext context, UpstreamProvider? provider, PersonError error, string? upstream = null, UpstreamIdentity? who = null)
     {
-        context.Features.Set(error with { SignedInAs = Describe(who, provider), Provider = provider?.Id });
+        context.Features.Set(error with { SignedInAs = Describe(who, provider), Provider = provider?.Id, Account = who?.Email });
         ReferenceId.IsInLog(context);
         context.Response.StatusCode = error.Status;
         var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(SignInFailure).FullName!);

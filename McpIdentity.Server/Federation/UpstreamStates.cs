@@ -48,6 +48,7 @@ internal sealed class UpstreamStates(McpIdentityDbContext db, TimeProvider time)
             context.Request.QueryString = QueryString.Create(query);
             var request = SignInRequest.Read(kept.Request);
             context.Features.Set(request);
+            context.Features.Set(request.Facts);
             PageLanguage.Speak(context, request.Language);
         }
     }

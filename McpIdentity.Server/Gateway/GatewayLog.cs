@@ -21,7 +21,10 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
         failure = ReferenceEquals(failure, ForwardingFailure.Connected) ? null : failure; // our own tool had nothing to ask for
         var result = hasGone ? "cancelled" : failure?.Reason ?? "answered";
         _calls.Record(took.TotalSeconds, new TagList { { "server", server.Name }, { "result", result } });
-        if (log.IsOn)
+        var readers = failure is null && !hasGone
+            ? log.ReadersOf(PassedCallOf(server, call, access))
+            : EventReaders.All;
+        if (readers != EventReaders.None)
         {
             log.Write(context, (failure is null ? SecurityEvent.Success("gateway_call") : SecurityEvent.Warning("gateway_call", result)) with
             {
@@ -35,9 +38,11 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
                 AuthMethod = access.Caller?.Method,
                 SessionId = access.Caller?.SessionId,
                 GrantId = access.Caller?.GrantId,
-            });
+                Resource = access.Resource,
+            }, readers);
         }
-        else
+
+        if (!log.IsOn)
         {
             CallMade(
                 failure is null || hasGone ? LogLevel.Information : LogLevel.Warning, server.Name, Clean(call.Method), Clean(call.Tool ?? call.Name), result, Clean(access.Caller?.Subject),
@@ -51,6 +56,15 @@ internal sealed partial class GatewayLog(SecurityLog log, IMeterFactory meters, 
     }
 
     public void NoCredential(FrontedServer server, string why) => CredentialMissing(server.Name, why);
+
+    private static PassedCall PassedCallOf(FrontedServer server, McpCall call, McpAccess access) =>
+        new("gateway_call", access.Caller?.GrantId ?? access.Caller?.Subject ?? "", access.Resource, call.Tool ?? call.Name)
+        {
+            ClientId = access.Caller?.ClientId,
+            Subject = access.Caller?.Subject,
+            GrantId = access.Caller?.GrantId,
+            Server = server.Name,
+        };
 
     private static string? Clean(string? text) => text is null ? null : ForeignText.Clean(text, MaxLength);
 

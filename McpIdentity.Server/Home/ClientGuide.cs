@@ -6,37 +6,6 @@ namespace McpIdentity.Server.Home;
 /// <param name="Snippet">To be copied: a command, a file, or the address.</param>
 internal sealed record ClientGuide(string Client, FormattableString Steps, string Snippet)
 {
-    /// <summary>The port on which a client that was made beforehand takes its answer.</summary>
-    private const int CallbackPort = 33418;
-
-    /// <summary>Those that take the id of a client which an operator made for them, by a short name.</summary>
-    public static readonly IReadOnlyList<string> Known = ["claude-code", "vscode", "cursor", "chatgpt", "inspector"];
-
-    /// <summary>How one of <see cref="Known"/> is connected as a client that an operator made for it.</summary>
-    /// <param name="known">Which.</param>
-    /// <param name="url">The address of the MCP server.</param>
-    /// <param name="clientId">Its identifier here.</param>
-    public static ClientGuide For(string known, string url, string clientId) => known switch
-    {
-        "claude-code" => new("Claude Code", $"Run this, then /mcp in a session, and Authenticate.", $"claude mcp add --transport http --client-id {clientId} --callback-port {CallbackPort} mcpidentity {url}"),
-        "vscode" => new("VS Code", $"{".vscode/mcp.json"} of the workspace:", $$"""
-            {
-              "servers": {
-                "mcpidentity": { "type": "http", "url": "{{url}}", "oauth": { "clientId": "{{clientId}}" } }
-              }
-            }
-            """),
-        "cursor" => new("Cursor", $"{".cursor/mcp.json"} of the project, or {"~/.cursor/mcp.json"}:", $$"""
-            {
-              "mcpServers": {
-                "mcpidentity": { "url": "{{url}}", "auth": { "CLIENT_ID": "{{clientId}}" } }
-              }
-            }
-            """),
-        "chatgpt" => new("ChatGPT", $"Settings, Connectors, and in developer mode Create: this address, which has to be public and https, authentication OAuth, and the client id {clientId}.", url),
-        _ => new("MCP Inspector", $"Run this; then transport Streamable HTTP, the address {url}, in OAuth 2.0 Flow the client id {clientId}, and Connect.", "npx @modelcontextprotocol/inspector"),
-    };
-
     /// <param name="url">The address of the endpoint.</param>
     public static IEnumerable<ClientGuide> For(string url) =>
     [

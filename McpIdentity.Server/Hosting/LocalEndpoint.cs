@@ -36,8 +36,24 @@ internal sealed record LocalEndpoint(string Address, string? Socket, bool IsHttp
                 .Select(url => ("urls (ASPNETCORE_URLS)", url, string.Equals(everyProtocol, "Http2", StringComparison.OrdinalIgnoreCase)));
     }
 
+    /// <summary>Asks there, whatever name the certificate is for.</summary>
+    /// <param name="within">For each request.</param>
+    public HttpClient CreateClient(TimeSpan within) => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        ConnectCallback = (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation),
+        // The name in the certificate is the public one, and nothing secret is sent.
+        SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null },
+    })
+    {
+        Timeout = within,
+        BaseAddress = new Uri(Address),
+        DefaultRequestVersion = IsHttp2Only ? HttpVersion.Version20 : HttpVersion.Version11,
+        DefaultVersionPolicy = IsHttp2Only ? HttpVersionPolicy.RequestVersionExact : HttpVersionPolicy.RequestVersionOrLower,
+    };
+
     /// <summary>Connects to the socket where there is one.</summary>
-    public async ValueTask<Stream> ConnectAsync(DnsEndPoint host, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(DnsEndPoint host, CancellationToken cancellationToken)
     {
         var socket = Socket is null ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true } : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

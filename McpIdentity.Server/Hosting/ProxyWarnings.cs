@@ -5,10 +5,14 @@ internal sealed partial class ProxyWarnings(ILogger<ProxyWarnings> logger)
 {
     private int _said;
 
+    /// <summary>What was said, for whoever asks later (<c>proxy.trust</c>); null: nothing.</summary>
+    public string? Seen { get; private set; }
+
     public void ProxyIsNotTrusted(IHeaderDictionary headers)
     {
         if (_said == 0 && IsForwarded(headers) && Interlocked.Exchange(ref _said, 1) == 0)
         {
+            Seen = "X-Forwarded-* headers arrive and are ignored: Server:TrustProxy is off";
             NotTrusted();
         }
     }
@@ -17,6 +21,7 @@ internal sealed partial class ProxyWarnings(ILogger<ProxyWarnings> logger)
     {
         if (_said == 0 && IsForwarded(context.Request.Headers) && Interlocked.Exchange(ref _said, 1) == 0)
         {
+            Seen = $"X-Forwarded-* headers from {context.Connection.RemoteIpAddress} are ignored: it is in neither Server:KnownProxies nor Server:KnownNetworks";
             NotKnown(context.Connection.RemoteIpAddress);
         }
     }

@@ -19,6 +19,7 @@ internal static class TrustedProxies
 
     public static void AddTrustedProxies(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<ProxyWarnings>();
         // ASPNETCORE_FORWARDEDHEADERS_ENABLED would believe everyone; the one middleware with our rules is enough.
         builder.Services.PostConfigure<ForwardedHeadersOptions>(forwarded => forwarded.ForwardedHeaders = ForwardedHeaders.None);
     }
@@ -26,7 +27,7 @@ internal static class TrustedProxies
     public static void UseTrustedProxies(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptions<ServerOptions>>().Value;
-        var warnings = ActivatorUtilities.CreateInstance<ProxyWarnings>(app.Services);
+        var warnings = app.Services.GetRequiredService<ProxyWarnings>();
         if (options.TrustProxy != true)
         {
             app.Use((context, next) =>

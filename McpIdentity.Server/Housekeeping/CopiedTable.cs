@@ -11,8 +11,6 @@ namespace McpIdentity.Server.Housekeeping;
 /// <param name="To">The same in the target.</param>
 internal sealed record CopiedTable(IEntityType From, IEntityType To)
 {
-    public Type Type => From.ClrType;
-
     public string Name { get; } = From.GetTableName()!;
 
     public string Quoted => $"\"{Name}\"";

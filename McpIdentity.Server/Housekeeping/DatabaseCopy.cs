@@ -21,8 +21,9 @@ internal sealed class DatabaseCopy(McpIdentityDbContext source, McpIdentityDbCon
     private const int MaxParameters = 20_000; // SQLite takes 32,766 of a statement, PostgreSQL 65,535
     private const int ProgressEvery = 10_000;
 
-    // What running `migrate` itself leaves in the record of acts.
+    // What running `migrate` itself leaves behind: a record that it did.
     private const string Migrated = "database_migrated";
+    private static readonly string[] Records = ["AuditEntries", "AuditHeads"];
 
     private readonly IReadOnlyList<CopiedTable> _tables = CopiedTable.AllOf(source.Model, target.Model);
 
@@ -72,16 +73,16 @@ internal sealed class DatabaseCopy(McpIdentityDbContext source, McpIdentityDbCon
 
     private async Task RequireEmptyAsync(DbTransaction to, CancellationToken cancellationToken)
     {
-        var others = target.OperatorActs.Any(act => act.Event != Migrated) || target.AuditEntries.Any(entry => entry.Event != Migrated);
         foreach (var table in _tables)
         {
-            var records = table.Type == typeof(Migrations.Entities.OperatorAct) || table.Type == typeof(Migrations.Entities.AuditEntry) || table.Type == typeof(Migrations.Entities.AuditHead);
-            if (records ? others : await CountAsync(to, table, cancellationToken) > 0)
+            var isRecord = Records.Contains(table.Name);
+            var counted = !isRecord ? "" : table.To.FindProperty("Event") is null ? " WHERE 1 = 0" : $" WHERE \"Event\" <> '{Migrated}'";
+            if (await CountAsync(to, table, cancellationToken, counted) > 0)
             {
                 throw new InvalidOperationException($"The target has data already (in the table {table.Name}). A copy goes into an empty database that no server has used: name another, or drop and create this one.");
             }
 
-            if (records)
+            if (isRecord)
             {
                 await ExecuteAsync(to, $"DELETE FROM {table.Quoted}", cancellationToken);
             }
@@ -165,9 +166,9 @@ internal sealed class DatabaseCopy(McpIdentityDbContext source, McpIdentityDbCon
         }
     }
 
-    private static async Task<long> CountAsync(DbTransaction transaction, CopiedTable table, CancellationToken cancellationToken)
+    private static async Task<long> CountAsync(DbTransaction transaction, CopiedTable table, CancellationToken cancellationToken, string where = "")
     {
-        await using var command = CommandOf(transaction, $"SELECT COUNT(*) FROM {table.Quoted}");
+        await using var command = CommandOf(transaction, $"SELECT COUNT(*) FROM {table.Quoted}{where}");
         return Convert.ToInt64(await command.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -10,7 +11,7 @@ using OpenIddict.EntityFrameworkCore.Models;
 namespace McpIdentity.Server.Housekeeping;
 
 /// <summary>Deletes what nobody can use any more, in small batches with pauses, so that requests find the database free.</summary>
-internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time, IOptions<OAuthServerOptions> options, ILogger<Pruning> logger)
+internal sealed partial class Pruning(McpIdentityDbContext db, AuditPruning audit, TimeProvider time, IOptions<OAuthServerOptions> options, ILogger<Pruning> logger)
 {
     private const int BatchSize = 500;
     private const int BatchesPerLine = 20;
@@ -25,9 +26,6 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     // Clocks of nodes differ: nothing goes in the moment it expires.
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
 
-    // Long enough for whoever looks back once a year.
-    private static readonly TimeSpan RecordsKept = TimeSpan.FromDays(400);
-
     // Clients that register at every start and never come to an authorization (docs/interoperability.md, "Unused registrations").
     private static readonly TimeSpan NeverAuthorized = TimeSpan.FromHours(24);
 
@@ -40,7 +38,6 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
     {
         db.AllowLongStatements();
         var expired = time.GetUtcNow() - Margin;
-        var forgotten = time.GetUtcNow() - RecordsKept;
         var retired = time.GetUtcNow() - TimeSpan.FromDays(1);
         IReadOnlyList<(string What, int Count)> done =
         [
@@ -51,7 +48,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, TimeProvider time
             await RunAsync("expired client assertions", db.UsedAssertions.Where(assertion => assertion.ExpiresAt < expired), a => a.OrderBy(assertion => assertion.ExpiresAt), dryRun, cancellationToken),
             await RunAsync("retired signing keys", db.SigningKeys.Where(key => key.RetiresAt < retired), k => k.OrderBy(key => key.Id), dryRun, cancellationToken),
             await RunAsync("answers of the admin API that nobody asks for again", db.IdempotentAnswers.Where(answer => answer.ExpiresAt < expired), a => a.OrderBy(answer => answer.ExpiresAt), dryRun, cancellationToken),
-            await RunAsync("old records of operators' acts", db.OperatorActs.Where(act => act.At < forgotten), a => a.OrderBy(act => act.At), dryRun, cancellationToken),
+            ("old rows of the audit", dryRun ? await audit.CountAsync(cancellationToken) : await audit.RunAsync(cancellationToken)),
             await RunAsync("unused registrations", UnusedClients(), c => c.OrderBy(client => client.Id), dryRun, cancellationToken),
             await RunAsync(TooMany, NeverUsedClients(), OldestFirst, dryRun, cancellationToken, await SurplusAsync(cancellationToken)),
             await RunAsync("consents to clients that are gone", ConsentsToNobody(), c => c.OrderBy(consent => consent.Id), dryRun, cancellationToken),

@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
@@ -78,6 +79,7 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
             (registration, value) => db.UpstreamRegistrations.Where(row => row.Server == registration.Server && row.Issuer == registration.Issuer && row.Document == registration.Document)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.Document, value), cancellationToken), cancellationToken);
         count += await RewriteDataProtectionKeysAsync(db, cancellationToken);
+        count += await writing.ServiceProvider.GetRequiredService<AuditPruning>().SignAnewAsync(cancellationToken);
         Done(count, keys.Fingerprint);
         return count;
     }

@@ -18,12 +18,14 @@ internal static class Health
         builder.Services.AddSingleton<RedisProbe>();
         builder.Services.AddSingleton<SessionsProbe>();
         builder.Services.AddSingleton<LogProbe>();
+        builder.Services.AddSingleton<AuditProbe>();
         builder.Services.AddSingleton<PolicyProbe>();
         // Readiness says what changed, once; the framework would write a stack for each failed check.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         var checks = builder.Services.AddHealthChecks()
             .AddCheck<DatabaseProbe>("database")
             .AddCheck<LogProbe>("log", HealthStatus.Degraded)
+            .AddCheck<AuditProbe>("audit", HealthStatus.Degraded)
             .AddCheck<PolicyProbe>("policy", HealthStatus.Degraded);
         if (sessions is { Redis.Host.Length: > 0 } or { Type: SessionStorageType.Redis })
         {

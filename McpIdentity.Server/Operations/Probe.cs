@@ -1,4 +1,5 @@
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
@@ -68,6 +69,12 @@ internal sealed class LogProbe(SecurityLog log, ConsoleOutput? output = null) : 
         (_, > 0) => throw new IOException($"{output!.Lost} entries of the log were lost."),
         _ => Task.CompletedTask,
     };
+}
+
+/// <summary>What happens is written down. Requests go on without, unless the operator wants it otherwise (<c>Audit:WhenUnavailable</c>).</summary>
+internal sealed class AuditProbe(AuditTrail trail) : Probe
+{
+    protected override Task TryAsync() => trail.Problem is { } problem ? throw new IOException(problem) : Task.CompletedTask;
 }
 
 /// <summary>What is decided by is what was written last: a document that cannot be used leaves the one before it in force (<see cref="PolicyInForce"/>).</summary>

@@ -16,7 +16,7 @@ internal static partial class StartLog
         {
             foreach (var item in SecurityChecklist.Judge(app.Services))
             {
-                Item(app.Logger, item.Verdict == Verdict.Pass ? LogLevel.Information : LogLevel.Warning, item.Name, item.Verdict.Word(), item.Says);
+                Item(app.Logger, item.Verdict == Verdict.Pass ? LogLevel.Information : LogLevel.Warning, item.Id.Split('.')[1], item.Verdict.Word(), item.Says);
             }
         }
     }

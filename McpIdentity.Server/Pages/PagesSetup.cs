@@ -1,5 +1,6 @@
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
+using Microsoft.AspNetCore.Mvc.Controllers;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -23,6 +24,13 @@ internal static class PagesSetup
             // Names like a[b] are nothing to our pages, and these throw on one that is not closed.
             mvc.ValueProviderFactories.RemoveType<JQueryFormValueProviderFactory>();
             mvc.ValueProviderFactories.RemoveType<JQueryQueryStringValueProviderFactory>();
+        }).ConfigureApplicationPartManager(parts =>
+        {
+            // There are no controllers. To look for some loads every type of the server with all that it is made of, as OpenTelemetry, which few have switched on.
+            foreach (var provider in parts.FeatureProviders.OfType<ControllerFeatureProvider>().ToList())
+            {
+                parts.FeatureProviders.Remove(provider);
+            }
         });
     }
 

@@ -15,6 +15,9 @@ internal sealed record PersonError(string Code, FormattableString Title, Formatt
     /// <summary>As whom somebody signed in who is not let in: they may have several accounts, and expect another one.</summary>
     public FormattableString? SignedInAs { get; init; }
 
+    /// <summary>The e-mail address of that account, for the audit.</summary>
+    public string? Account { get; init; }
+
     /// <summary>Another account of theirs may be let in.</summary>
     public bool OffersOtherAccount { get; init; }
 

@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.WebUtilities;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -19,8 +20,11 @@ internal sealed record SignInRequest(string Name)
     /// <summary>The language of the sign-in page.</summary>
     public string? Language { get; init; }
 
+    /// <summary>What the security log says of it.</summary>
+    public RequestFacts? Facts { get; init; }
+
     /// <summary>As it is kept while the person is at the provider.</summary>
-    public string Write() => Name + string.Concat(new[] { (Parameters.UiLocales, Language), (App, Host) }
+    public string Write() => Name + string.Concat(new[] { (Parameters.UiLocales, Language), (App, Host), (Parameters.ClientId, Facts?.ClientId), (Parameters.Resource, Facts?.Resource), (KnownParameters.Flow, Facts?.Flow) }
         .Where(part => part.Item2 is not null).Select(part => $"&{part.Item1}={Uri.EscapeDataString(part.Item2!)}"));
 
     /// <summary>The same, read; a server of an earlier release has written the name alone.</summary>
@@ -31,6 +35,9 @@ internal sealed record SignInRequest(string Name)
         {
             Language = more.GetValueOrDefault(Parameters.UiLocales),
             Host = more.GetValueOrDefault(App),
+            Facts = more.GetValueOrDefault(KnownParameters.Flow) is { Count: > 0 } flow
+                ? new RequestFacts { ClientId = more.GetValueOrDefault(Parameters.ClientId), Resource = more.GetValueOrDefault(Parameters.Resource), Flow = flow }
+                : null,
         };
     }
 }

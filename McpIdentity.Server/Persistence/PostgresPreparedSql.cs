@@ -21,6 +21,11 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
     public override async Task<int> WriteAsync(string sql, params object[] values) =>
         await RunAsync(await OpenAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);
 
+    public override async Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements) =>
+        await RunTogetherAsync(await OpenAsync(CancellationToken.None), statements).WaitAsync(Patience);
+
+    public override bool IsPostgres => true;
+
     public override DateTimeOffset Moment(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
@@ -35,6 +40,34 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
         {
             await connection.DisposeAsync();
             throw;
+        }
+    }
+
+    private async Task<bool> RunTogetherAsync(NpgsqlConnection connection, (string Sql, object[] Values)[] statements)
+    {
+        await using (connection)
+        {
+            try
+            {
+                await using var transaction = await connection.BeginTransactionAsync();
+                foreach (var (sql, values) in statements)
+                {
+                    await using var command = Command(connection, sql, values);
+                    if (await command.ExecuteNonQueryAsync() == 0)
+                    {
+                        return false; // what was done is taken back with the transaction
+                    }
+                }
+
+                await transaction.CommitAsync();
+                connections.Answered();
+                return true;
+            }
+            catch (PostgresException exception)
+            {
+                PostgresConnections.Failed(connection, exception);
+                throw;
+            }
         }
     }
 

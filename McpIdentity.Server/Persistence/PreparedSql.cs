@@ -23,6 +23,14 @@ internal abstract class PreparedSql
     /// <remarks>Once sent it is not called back: a client that hangs up must not make a half-known spending.</remarks>
     public abstract Task<int> WriteAsync(string sql, params object[] values);
 
+    /// <summary>Several statements in one transaction, of which each must change a row: all of them are done, or none.</summary>
+    /// <inheritdoc cref="WriteAsync"/>
+    /// <returns>Whether they were done.</returns>
+    public abstract Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements);
+
+    /// <summary>Whether the database is PostgreSQL, where one statement cannot be written for both.</summary>
+    public abstract bool IsPostgres { get; }
+
     /// <summary>A moment, in the form in which the provider keeps it.</summary>
     public abstract DateTimeOffset Moment(DbDataReader row, int column);
 }

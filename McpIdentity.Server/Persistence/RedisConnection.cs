@@ -70,6 +70,17 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     /// <summary>Whether it takes a write, as everything that serves needs: returns or throws.</summary>
     public Task CheckAsync() => RunAsync(WriteAsync);
 
+    /// <summary>What it does when it is full (<c>maxmemory-policy</c>); null where it does not say.</summary>
+    public async Task<string?> MemoryPolicyAsync()
+    {
+        var settings = _endpoint.Settings();
+        (settings.AllowAdmin, settings.AbortOnConnectFail) = (true, true);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(settings);
+        // INFO and not CONFIG, which hosted ones refuse.
+        var memory = await connection.GetServers()[0].InfoAsync("memory");
+        return memory.SelectMany(section => section).FirstOrDefault(entry => entry.Key == "maxmemory_policy").Value;
+    }
+
     /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
     public async Task ListenAsync(RedisChannel channel, Action<string?> wake)
     {

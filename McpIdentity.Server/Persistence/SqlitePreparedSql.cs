@@ -33,6 +33,10 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
 
     public override Task<int> WriteAsync(string sql, params object[] values) => writer.WriteAsync(sql, values);
 
+    public override async Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements) => await writer.WriteAsync(statements) > 0;
+
+    public override bool IsPostgres => false;
+
     public override DateTimeOffset Moment(DbDataReader row, int column) => new(row.GetInt64(column), TimeSpan.Zero);
 
     public void Dispose()

@@ -34,10 +34,14 @@ internal sealed class SqliteWriter : IDisposable
     public int Waiting => _queue.Count;
 
     /// <returns>How many rows changed, once that is durable.</returns>
-    public Task<int> WriteAsync(string sql, object[] values)
+    public Task<int> WriteAsync(string sql, object[] values) => WriteAsync((sql, values));
+
+    /// <param name="statements">Several are done together: each must change a row, or none is done.</param>
+    /// <returns>How many rows the last of them changed, once that is durable; 0 where nothing was done.</returns>
+    public Task<int> WriteAsync(params (string Sql, object[] Values)[] statements)
     {
         _ = _thread.Value;
-        var write = new Write(sql, values);
+        var write = new Write(statements);
         _queue.Add(write);
         return write.Task;
     }
@@ -109,7 +113,7 @@ internal sealed class SqliteWriter : IDisposable
         {
             try
             {
-                write.Rows = link.Prepared(write.Sql, write.Values).ExecuteNonQuery();
+                write.Rows = write.Statements is [var (sql, values)] ? link.Prepared(sql, values).ExecuteNonQuery() : RunTogether(link, write.Statements);
             }
             catch (Exception exception) when (!StorageFaults.IsOne(exception))
             {
@@ -121,14 +125,45 @@ internal sealed class SqliteWriter : IDisposable
         link.Prepared("COMMIT").ExecuteNonQuery();
     }
 
-    private sealed class Write(string sql, object[] values)
+    private static int RunTogether(SqliteLink link, (string Sql, object[] Values)[] statements)
+    {
+        link.Prepared("SAVEPOINT together").ExecuteNonQuery();
+        try
+        {
+            var rows = 0;
+            foreach (var (sql, values) in statements)
+            {
+                rows = link.Prepared(sql, values).ExecuteNonQuery();
+                if (rows == 0)
+                {
+                    TakeBack(link);
+                    return 0;
+                }
+            }
+
+            link.Prepared("RELEASE together").ExecuteNonQuery();
+            return rows;
+        }
+        catch (Exception exception) when (!StorageFaults.IsOne(exception))
+        {
+            TakeBack(link);
+            throw;
+        }
+    }
+
+    // Others have written in the same transaction.
+    private static void TakeBack(SqliteLink link)
+    {
+        link.Prepared("ROLLBACK TO together").ExecuteNonQuery();
+        link.Prepared("RELEASE together").ExecuteNonQuery();
+    }
+
+    private sealed class Write((string Sql, object[] Values)[] statements)
     {
         // The answers are written by the pool, not by the thread that should be writing the next batch.
         private readonly TaskCompletionSource<int> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public string Sql => sql;
-
-        public object[] Values => values;
+        public (string Sql, object[] Values)[] Statements => statements;
 
         public int Rows { get; set; }
 

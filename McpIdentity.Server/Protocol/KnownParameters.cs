@@ -27,6 +27,12 @@ internal static class KnownParameters
     /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
     public const string SignInTooOld = "sign_in_too_old";
 
+    /// <summary>
+    /// Our own too: the id under which the audit keeps what belongs together, on the way from page to page. Nothing is decided by it: a
+    /// client that sends one by itself names its own rows so.
+    /// </summary>
+    public const string Flow = "flow";
+
     /// <summary>Of the sign-in page: the person chooses, however few providers there are.</summary>
     public const string Again = "again";
 
@@ -38,6 +44,9 @@ internal static class KnownParameters
     /// on its way back.
     /// </summary>
     public static readonly int OwnLength = $"&{SignedIn}=1&{SignInTooOld}=1&{Parameters.Prompt}={PromptValues.SelectAccount}".Length;
+
+    /// <summary>By how many characters the flow makes a query longer.</summary>
+    public static readonly int FlowLength = $"&{Flow}={new string('0', 32)}".Length;
 
     private static readonly string[] Client =
         [Parameters.ClientId, Parameters.ClientSecret, Parameters.ClientAssertion, Parameters.ClientAssertionType];
@@ -56,7 +65,7 @@ internal static class KnownParameters
     [
         Parameters.ClientId, Parameters.ResponseType, Parameters.ResponseMode, Parameters.RedirectUri, Parameters.Scope, Parameters.State,
         Parameters.CodeChallenge, Parameters.CodeChallengeMethod, Parameters.Resource, Parameters.Nonce, Parameters.Prompt, Parameters.MaxAge,
-        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.UiLocales, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld, AccountLater,
+        Parameters.LoginHint, Parameters.IdTokenHint, Parameters.UiLocales, Parameters.Request, Parameters.RequestUri, Decision, SignedIn, SignInTooOld, AccountLater, Flow,
     ];
 
     /// <summary><c>/oauth/introspect</c> and <c>/oauth/revoke</c>.</summary>

@@ -34,6 +34,7 @@ internal sealed record ServerSettings(ServerOptions Server, DatabaseOptions Data
         Bind<BrandingOptions>(builder, BrandingOptions.Section);
         Bind<TelemetryOptions>(builder, TelemetryOptions.Section);
         Bind<AdminOptions>(builder, AdminOptions.Section);
+        Bind<AuditOptions>(builder, AuditOptions.Section);
         Share(builder, PolicyOptions.ReadFrom(builder.Configuration.GetSection(PolicyOptions.Section)));
         builder.Services.AddSingleton(settings);
         return settings;

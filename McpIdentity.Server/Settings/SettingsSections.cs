@@ -23,6 +23,7 @@ internal static class SettingsSections
         (PolicyOptions.Section, [typeof(PolicyOptions)]),
         (TelemetryOptions.Section, [typeof(TelemetryOptions)]),
         (AdminOptions.Section, [typeof(AdminOptions)]),
+        (AuditOptions.Section, [typeof(AuditOptions)]),
     ];
 
     /// <summary>

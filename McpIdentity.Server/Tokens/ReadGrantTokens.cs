@@ -1,7 +1,9 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -70,5 +72,7 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
             .SetExpirationDate(grant.ExpiresAt)
             .SetAuthorizationId(Grant.NameOf(id));
         new PresentedToken(grant, generation).AttachTo(context.Transaction);
+        // Whatever becomes of the request, the log says whose token came.
+        context.Transaction.GetHttpRequest()?.HttpContext.Features.Set(new RequestFacts { ClientId = grant.ClientId, Subject = grant.UserId, SessionId = grant.SessionId, GrantId = Grant.NameOf(id) });
     }
 }

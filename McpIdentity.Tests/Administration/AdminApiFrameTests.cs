@@ -121,6 +121,22 @@ internal sealed class AdminApiFrameTests
         Assert.That(((int)refused.StatusCode, await refused.ProblemAsync()), Is.EqualTo((status, code)));
     }
 
+    // RFC 9470.
+    [Test]
+    public async Task Who_gives_roles_must_have_signed_in_a_moment_ago()
+    {
+        await using var scene = await AdminScene.StartAsync();
+        var user = await AdminSeeds.UserAsync(scene);
+        using var stale = await (await scene.ClientAsync(isFresh: false)).SendAsync(HttpMethod.Put, $"/roles/{user}", new { role = "auditor" });
+        var owner = await scene.ClientAsync();
+        using var given = await owner.SendAsync(HttpMethod.Put, $"/roles/{user}", new { role = "auditor" });
+        scene.Server.Clock.Advance(TimeSpan.FromMinutes(11));
+        using var later = await owner.SendAsync(HttpMethod.Put, $"/roles/{user}", new { role = "owner" });
+
+        Assert.That((await stale.ProblemAsync(), given.StatusCode, await later.ProblemAsync()), Is.EqualTo(("insufficient_user_authentication", HttpStatusCode.OK, "insufficient_user_authentication")));
+        Assert.That(later.Headers.WwwAuthenticate.Single().Parameter, Does.Contain("error=\"insufficient_user_authentication\"").And.Contain("max_age=\"600\""));
+    }
+
     // RFC 9110 §13.1.2.
     [Test]
     public async Task Who_has_read_it_already_is_told_so()

@@ -41,11 +41,14 @@ internal sealed class AdminScene : IAsyncDisposable
     public Person Person(string name) => new(Server, $"{name}@example.com", Google.Origin);
 
     /// <summary>A person signs in and lets a client of theirs have what their role allows.</summary>
-    public async Task<AdminClient> ClientAsync(string name = "olga", string scope = AllScopes)
+    /// <param name="name">Who.</param>
+    /// <param name="scope">What their client asks for.</param>
+    /// <param name="isFresh">They have just signed in at their provider, for what needs that (RFC 9470).</param>
+    public async Task<AdminClient> ClientAsync(string name = "olga", string scope = AllScopes, bool isFresh = true)
     {
         var client = await OAuthClient.RegisterPublicAsync(Server);
         using var person = Person(name);
-        return new AdminClient(Server, (await client.ConnectAsync(person, ("scope", scope), ("resource", Resource))).Text("access_token"));
+        return new AdminClient(Server, (await client.ConnectAsync(person, ("scope", scope), ("resource", Resource), ("max_age", isFresh ? "600" : null))).Text("access_token"));
     }
 
     /// <summary>The service, which speaks for itself.</summary>

@@ -5,6 +5,7 @@ using McpIdentity.Server.Roles;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Administration;
 
@@ -19,6 +20,25 @@ internal static class AdminSeeds
     public static async Task<string> PathForAsync(AdminScene scene, ApiDocument.Operation operation)
     {
         var path = operation.Path;
+        if (operation.Id == "remove_connection")
+        {
+            var connection = new UpstreamConnection { Server = await ServerAsync(scene, "seed"), UserId = await UserAsync(scene), Tokens = "nothing that could be read" };
+            await StoreAsync(scene, connection);
+            return path.Replace("{server_name}", connection.Server, StringComparison.Ordinal).Replace("{user_id}", connection.UserId, StringComparison.Ordinal);
+        }
+
+        foreach (var (part, make) in new (string, Func<Task<string>>)[]
+        {
+            ("{session_id}", async () => (await AccessTokenAsync(scene)).GetClaim("sid").Value), ("{grant_id}", async () => (await AccessTokenAsync(scene)).GetClaim("oi_au_id").Value), ("{token_id}", () => Task.FromResult("seed")),
+            ("{server_name}", () => ServerAsync(scene, $"seed-{Interlocked.Increment(ref _count)}")), ("{version}", () => PolicyVersionAsync(scene)), ("{token_name}", () => InitialAccessTokenAsync(scene)),
+        })
+        {
+            if (path.Contains(part, StringComparison.Ordinal))
+            {
+                path = path.Replace(part, await make(), StringComparison.Ordinal);
+            }
+        }
+
         if (path.Contains("{client_id}", StringComparison.Ordinal))
         {
             path = path.Replace("{client_id}", await ClientAsync(scene, isWaiting: operation.Id == "approve_client"), StringComparison.Ordinal);
@@ -33,7 +53,13 @@ internal static class AdminSeeds
     }
 
     /// <summary>The body that the document shows, made its own where two would be in each other's way.</summary>
-    public static string? BodyFor(ApiDocument.Operation operation) => operation.Example;
+    public static async Task<string?> BodyForAsync(AdminScene scene, ApiDocument.Operation operation) => operation.Id switch
+    {
+        "end_sessions" or "revoke_grants" => $$"""{ "user": "{{await UserAsync(scene)}}" }""",
+        "revoke_token" => $$"""{ "token": "{{(await AccessTokenAsync(scene)).EncodedToken}}" }""",
+        "add_server" or "create_initial_access_token" => operation.Example!.Replace("notes", $"seed-{Interlocked.Increment(ref _count)}", StringComparison.Ordinal).Replace("build-team", $"seed-{_count}", StringComparison.Ordinal),
+        _ => operation.Example,
+    };
 
     private static async Task<string> ClientAsync(AdminScene scene, bool isWaiting)
     {
@@ -46,6 +72,48 @@ internal static class AdminSeeds
         }
 
         return client.ClientId;
+    }
+
+    // What emil lets a client have.
+    private static async Task<JsonWebToken> AccessTokenAsync(AdminScene scene)
+    {
+        using var emil = scene.Person("emil");
+        return new JsonWebToken((await (await OAuthClient.RegisterPublicAsync(scene.Server)).ConnectAsync(emil)).Text("access_token"));
+    }
+
+    // One that nobody answers for, with a tool that waits, and a registration elsewhere.
+    private static async Task<string> ServerAsync(AdminScene scene, string name)
+    {
+        await using var scope = scene.Server.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<ServerActs>().SaveAsync(Operator.OfThisMachine, name, new ServerOrder("http://127.0.0.1:1/mcp") { Review = "new" }, null, CancellationToken.None);
+        if (!await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().GatewayTools.AnyAsync(tool => tool.Server == name))
+        {
+            await StoreAsync(
+                scene, new GatewayTool { Server = name, Name = "delete_note", Hash = "3f9a000000000000", FirstHash = "3f9a000000000000" }, new UpstreamRegistration { Server = name, Issuer = "https://issuer.example", ClientId = "us", Document = "nothing" });
+        }
+
+        return name;
+    }
+
+    private static async Task<string> PolicyVersionAsync(AdminScene scene)
+    {
+        await using var scope = scene.Server.Services.CreateAsyncScope();
+        var applied = await scope.ServiceProvider.GetRequiredService<PolicyActs>().ApplyAsync(Operator.OfThisMachine, "{}"u8.ToArray(), null, CancellationToken.None);
+        return applied.Value.Version.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static async Task<string> InitialAccessTokenAsync(AdminScene scene)
+    {
+        await using var scope = scene.Server.Services.CreateAsyncScope();
+        return (await scope.ServiceProvider.GetRequiredService<RegistrationActs>().CreateTokenAsync(Operator.OfThisMachine, $"seed-{Interlocked.Increment(ref _count)}", null, null, CancellationToken.None)).Value!.View.Name;
+    }
+
+    private static async Task StoreAsync(AdminScene scene, params object[] rows)
+    {
+        await using var scope = scene.Server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        db.AddRange(rows);
+        await db.SaveChangesAsync();
     }
 
     /// <summary>Somebody who has signed in once.</summary>

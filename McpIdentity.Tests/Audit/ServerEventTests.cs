@@ -41,10 +41,15 @@ internal sealed class ServerEventTests
         await WaitAsync("token_revoked", client);
 
         var trail = LogLines.Read(LogPath).Where(line => line.Text("client_id") == client.ClientId).ToList();
-        Assert.That(trail.Select(line => line.Text("event")), Is.EqualTo(
-            ["client_registered", "consent_granted", "code_issued", "token_issued", "token_refreshed", "token_revoked"]));
-        var login = await LogLines.WaitForAsync(LogPath, "login_success", line => line.Text("session_id") == trail[1].Text("session_id"));
+        Assert.That(trail.Select(line => line.Text("event")), Is.EqualTo((string[])
+            ["client_registered", "authorize_started", "sign_in_shown", "login_success", "consent_shown", "consent_granted", "code_issued", "token_issued", "token_refreshed", "token_revoked"]));
+        var flow = trail.SkipWhile(line => line.Text("event") != "authorize_started").TakeWhile(line => line.Text("event") != "token_issued").ToList();
+        Assert.That(flow.Select(line => line.Text("flow")).Distinct().Single(), Is.Not.Null);
+        Assert.That(flow.Skip(1).Select(line => line.Text("resource")), Is.All.EqualTo(_server.McpUrl), "the request did not name it");
+        Assert.That(flow[0].Text("flow"), Does.Match("^[0-9a-f]{32}$"));
+        var login = trail.Single(line => line.Text("event") == "login_success");
         Assert.That(login.Text("reason"), Is.EqualTo("signed in with demo"));
+        trail = [trail[0], .. trail.SkipWhile(line => line.Text("event") != "consent_granted")];
         foreach (var line in trail.Skip(1))
         {
             Assert.That(line.Text("subject"), Is.EqualTo(login.Text("subject")), line.GetRawText());

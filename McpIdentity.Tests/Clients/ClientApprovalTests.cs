@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -145,7 +146,7 @@ internal sealed class ClientApprovalTests
 
         Assert.That(await SaysAsync(0, "list", "--waiting"), Does.Contain(welcome.ClientId).And.Contain("https://client.example/callback").And.Contain(other.ClientId));
         Assert.That(await SaysAsync(0, "approve", welcome.ClientId), Does.Contain($"approved: Test client ({welcome.ClientId}), with answers to").And.Contain("https://client.example/callback"));
-        Assert.That(await SaysAsync(1, "approve", welcome.ClientId), Does.Contain("does not wait for approval"));
+        Assert.That(await SaysAsync(ExitCode.Conflict, "approve", welcome.ClientId), Does.Contain("does not wait for approval"));
         Assert.That(await SaysAsync(0, "delete", other.ClientId, "--yes"), Does.Contain("deleted"));
         Assert.That(await SaysAsync(0, "list", "--waiting"), Does.Not.Contain(welcome.ClientId).And.Not.Contain(other.ClientId));
         Assert.That(await SaysAsync(0, "list"), Does.Match($"(?m)^{welcome.ClientId} +Test client +public +enabled"));

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Housekeeping;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -200,7 +201,7 @@ internal sealed class SignedClientIdTests
 
         Assert.That(await SaysAsync(0, "delete", client.ClientId, "--yes"), Does.Contain("deleted"));
         Assert.That(await SaysAsync(0, "list"), Does.Match($"(?m)^{client.ClientId} .* deleted "));
-        Assert.That(await SaysAsync(1, "enable", client.ClientId), Does.Contain("was deleted"));
+        Assert.That(await SaysAsync(ExitCode.Conflict, "enable", client.ClientId), Does.Contain("was deleted"));
         using var response = await client.TokenAsync(("grant_type", "client_credentials"));
         Assert.That(await response.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
 

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -22,14 +23,14 @@ internal sealed class ClientTokensCommandTests
         Assert.That(await SaysAsync(0, "clients", "list"), Does.Match("(?m)By a token .* build team *$"));
         Assert.That(await SaysAsync(0, "clients", "show", "By a token"), Does.Match("(?m)^registered with +build team"));
 
-        Assert.That(await SaysAsync(1, "clients", "tokens", "create", "build team"), Does.Contain("Choose another"));
+        Assert.That(await SaysAsync(ExitCode.Conflict, "clients", "tokens", "create", "build team"), Does.Contain("Choose another"));
         Assert.That(await SaysAsync(2, "clients", "tokens", "create", "configuration"), Does.Contain("that of the token in the settings"));
         Assert.That(await SaysAsync(2, "clients", "tokens", "create", "x", "--uses", "0"), Does.Contain("--uses is 1 or more"));
         Assert.That(await SaysAsync(2, "clients", "tokens", "create", "x", "--expires", "soon"), Does.Contain("--expires is a time such as"));
 
         Assert.That(await SaysAsync(0, "clients", "tokens", "revoke", "build team"), Does.Contain("revoked: build team"));
         Assert.That(await RegisterAsync(), Is.EqualTo(401));
-        Assert.That(await SaysAsync(1, "clients", "tokens", "revoke", "build team"), Does.Contain("There is no token"));
+        Assert.That(await SaysAsync(ExitCode.NotFound, "clients", "tokens", "revoke", "build team"), Does.Contain("There is no token"));
         var audit = await SaysAsync(0, "audit", "list", "-o", "json");
         var acts = JsonDocument.Parse(audit[audit.IndexOf('[')..(audit.LastIndexOf(']') + 1)]).RootElement.EnumerateArray().ToList();
         Assert.That(acts.Select(act => act.Text("event")), Is.EqualTo(["initial_access_token_revoked", "initial_access_token_created"]));

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Commands;
@@ -24,7 +25,7 @@ internal sealed class ClientsCommandTests
         await RunAsync("delete", service.ClientId, "--yes");
         await UntilServedIsAsync(false);
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["clients", "show", service.ClientId, .. DatabaseOf(server)] });
-        Assert.That(exitCode, Is.EqualTo(1), output);
+        Assert.That(exitCode, Is.EqualTo(ExitCode.NotFound), output);
 
         async Task UntilServedIsAsync(bool served)
         {

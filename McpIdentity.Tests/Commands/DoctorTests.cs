@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using McpIdentity.Server;
-using McpIdentity.Server.Commands;
+using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
 using McpIdentity.Tests.Support;
 
@@ -23,8 +23,8 @@ internal sealed partial class DoctorTests
         await using var app = Program.Build(Sound);
         var results = SecurityChecklist.Judge(app.Services);
 
-        Assert.That(results.Select(result => result.Name), Is.EqualTo((string[])
-            ["https", "encryption-keys", "session-storage", "token-rotation", "rate-limiting", "audit-logging", "scope-validation", "token-expiration"]));
+        Assert.That(results.Select(result => result.Id), Is.EqualTo(((string[])
+            ["https", "encryption-keys", "session-storage", "token-rotation", "rate-limiting", "audit-logging", "scope-validation", "token-expiration"]).Select(item => $"checklist.{item}")));
         Assert.That(results.Where(result => result.Verdict != Verdict.Pass), Is.Empty);
     }
 
@@ -34,7 +34,7 @@ internal sealed partial class DoctorTests
     public async Task An_unsafe_setting_fails_its_item(string setting, string name)
     {
         await using var app = Program.Build([.. Sound, setting]);
-        Assert.That(SecurityChecklist.Judge(app.Services).Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Is.EqualTo((string[])[name]));
+        Assert.That(SecurityChecklist.Judge(app.Services).Where(result => result.Verdict == Verdict.Fail).Select(result => result.Id), Is.EqualTo((string[])[$"checklist.{name}"]));
     }
 
     [Test, Category("SEED-079"), Category("SEED-078")]
@@ -46,9 +46,9 @@ internal sealed partial class DoctorTests
 
         Assert.That(failed, Is.EqualTo(1), output);
         Assert.That(good, Is.Zero, json);
-        Assert.That(Line().Matches(output), Has.Count.EqualTo(8), output);
-        Assert.That(output, Does.Contain("FAIL  session-storage").And.Contain("checklist:session-storage FAIL"), "the start logs it too");
-        Assert.That(json, Does.Contain("\"verdict\": \"PASS\"").And.Contain("\"name\": \"https\""));
+        Assert.That(Line().Matches(output), Has.Count.EqualTo(9), "the eight, and that the settings are valid: " + output);
+        Assert.That(output, Does.Contain("FAIL  checklist.session-storage").And.Contain("      Use Database or Redis").And.Contain("1 failed, 0 warnings, 0 notes, 8 good").And.Contain("checklist:session-storage FAIL"), "the start logs it too");
+        Assert.That(json, Does.Contain("\"verdict\": \"PASS\"").And.Contain("\"id\": \"checklist.https\""));
     }
 
     /// <summary>What the settings promise is worth nothing while what they name does not answer.</summary>
@@ -70,19 +70,19 @@ internal sealed partial class DoctorTests
             "--OAuth:EncryptionKey=another test key of more than thirty-two characters");
         var (offExit, off) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["doctor", $"--Server:Port={server.Port}", $"--Database:Url=postgres://u:hunter22@127.0.0.1:{nowhere}/d"] });
 
-        foreach (var name in (string[])["database", "keys", "provider-corp", "clock"])
+        foreach (var name in (string[])["database.reach", "database.write", "keys.readable", "providers.discovery (corp)", "clock.skew", "server.running", "public.same"])
         {
-            Assert.That(well.Output, Does.Match($"(?m)^PASS  {name}: "), well.Output);
+            Assert.That(well.Output, Does.Match($"(?m)^PASS  {Regex.Escape(name)}: "), well.Output);
         }
 
         Assert.That(ill.ExitCode, Is.EqualTo(1));
-        foreach (var name in (string[])["redis", "keys", "provider-corp"])
+        foreach (var name in (string[])["redis.reach", "keys.readable", "providers.discovery (corp)"])
         {
-            Assert.That(ill.Output, Does.Match($"(?m)^FAIL  {name}: "), ill.Output);
+            Assert.That(ill.Output, Does.Match($"(?m)^FAIL  {Regex.Escape(name)}: "), ill.Output);
         }
 
         Assert.That((offExit, off.Contains("hunter22", StringComparison.Ordinal)), Is.EqualTo((1, false)));
-        Assert.That(off, Does.Match("(?m)^FAIL  database: ").And.Not.Contain("   at "));
+        Assert.That(off, Does.Match("(?m)^FAIL  database.reach: ").And.Not.Contain("   at "));
 
         Task<(int ExitCode, string Output)> DoctorAsync(params string[] more) =>
             ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = [.. settings, .. more] });
@@ -93,17 +93,21 @@ internal sealed partial class DoctorTests
     {
         await using var server = await TestServer.StartAsync();
 
-        var here = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl), CancellationToken.None);
-        var byAnotherName = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)), CancellationToken.None);
-        var nobody = await ConnectionChecks.RunAsync(new Uri($"http://127.0.0.1:{Ports.Next()}"), CancellationToken.None);
+        var here = await OtherServer.RunAsync(new Uri(server.BaseUrl), null, registers: true, CancellationToken.None);
+        var byAnotherName = await OtherServer.RunAsync(new Uri(server.BaseUrl.Replace("localhost", "127.0.0.1", StringComparison.Ordinal)), null, registers: false, CancellationToken.None);
+        var nobody = await OtherServer.RunAsync(new Uri($"http://127.0.0.1:{Ports.Next()}"), null, registers: true, CancellationToken.None);
 
-        Assert.That(here, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', here));
-        Assert.That(byAnotherName.Where(result => result.Verdict == Verdict.Fail).Select(result => result.Name), Has.Member("issuer").And.Member("resource"));
+        Assert.That(here, Has.Count.GreaterThan(20).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', here));
+        Assert.That(here.Single(result => result.Id == "registration.dry-run").Says, Does.Contain("deleted again"));
+        Assert.That(byAnotherName.Where(result => result.Verdict == Verdict.Fail).Select(result => result.Id), Is.EquivalentTo((string[])["resource.identifier"]), string.Join('\n', byAnotherName));
         Assert.That(nobody.Single().Verdict, Is.EqualTo(Verdict.Fail));
 
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--strict", "--url", server.BaseUrl] });
         Assert.That(exitCode, Is.Zero, output);
-        Assert.That(output.Split('\n').Count(line => line.StartsWith("PASS", StringComparison.Ordinal)), Is.EqualTo(8), output);
+        Assert.That(output, Does.Contain("PASS  metadata.issuer").And.Contain("PASS  revision.2026-07-28").And.Contain("0 failed, 0 warnings, 0 notes"));
+        (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--url", server.BaseUrl, "--client", "all", "--markdown"] });
+        Assert.That(exitCode, Is.EqualTo(1), output);
+        Assert.That(output, Does.Match(@"\| FAIL \| `client\.chatgpt` \| ends at mcp.reach: it runs with its maker").And.Match("(?m)^Good: .*client.claude-code"));
         (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["doctor", "--url", "localhost"] });
         Assert.That(exitCode, Is.EqualTo(2), output);
         Assert.That(output, Does.Contain("'localhost' is no http or https address"));
@@ -115,12 +119,12 @@ internal sealed partial class DoctorTests
     {
         await using var server = await TestServer.StartAsync("Mcp:Path=/v1/tools");
 
-        var results = await ConnectionChecks.RunAsync(new Uri(server.BaseUrl + "/v1/tools"), CancellationToken.None);
+        var results = await OtherServer.RunAsync(new Uri(server.BaseUrl + "/v1/tools"), null, registers: false, CancellationToken.None);
         var home = await server.Http.GetStringAsync("/");
         using var metadata = await server.Http.GetAsync("/.well-known/oauth-authorization-server/v1/tools");
         using var usual = await server.Http.GetAsync("/.well-known/oauth-authorization-server/mcp");
 
-        Assert.That(results, Has.Count.EqualTo(8).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', results));
+        Assert.That(results, Has.Count.GreaterThan(20).And.All.Property("Verdict").EqualTo(Verdict.Pass), string.Join('\n', results));
         Assert.That(home, Does.Contain(server.BaseUrl + "/v1/tools"));
         Assert.That(((int)metadata.StatusCode, (int)usual.StatusCode), Is.EqualTo((200, 404)));
     }
@@ -159,6 +163,6 @@ internal sealed partial class DoctorTests
         Assert.That(output, Does.Contain("OAuth:Prot").And.Contain("Server:ForwardLimit"));
     }
 
-    [GeneratedRegex("^(PASS|WARN|FAIL)  [a-z-]+: ", RegexOptions.Multiline)]
+    [GeneratedRegex("^(PASS|NOTE|WARN|FAIL)  [a-z.-]+: ", RegexOptions.Multiline)]
     private static partial Regex Line();
 }

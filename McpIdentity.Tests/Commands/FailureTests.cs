@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
-using McpIdentity.Server.Commands;
+using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.Connections;

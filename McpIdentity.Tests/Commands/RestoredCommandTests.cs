@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
@@ -92,7 +93,7 @@ internal sealed class RestoredCommandTests
 
             Assert.That(first.ExitCode, Is.Zero, first.Output);
             Assert.That(File.GetUnixFileMode(Path.Combine(folder.FullName, "copy.db")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
-            Assert.That(second.ExitCode, Is.EqualTo(1));
+            Assert.That(second.ExitCode, Is.EqualTo(ExitCode.Conflict));
             Assert.That(second.Output, Does.Contain("exists already"));
         }
         finally

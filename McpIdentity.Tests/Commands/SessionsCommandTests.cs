@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using System.Net;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
@@ -64,7 +65,7 @@ internal sealed class SessionsCommandTests
 
         Assert.That(await RunAsync(server, "grants", "list", "--user", token.Subject), Does.Contain(grant).And.Contain(client.ClientId));
         var (unknown, words) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["grants", "list", "--client", "another", $"--Database:ConnectionString=Data Source={Path.Combine(server.Folder, "mcpidentity.db")}"] });
-        Assert.That((unknown, words.Contains(grant, StringComparison.Ordinal)), Is.EqualTo((1, false)), words);
+        Assert.That((unknown, words.Contains(grant, StringComparison.Ordinal)), Is.EqualTo((ExitCode.NotFound, false)), words);
         await RunAsync(server, "grants", "revoke", grant);
 
         await RefusedAsync(server, tokens.Text("access_token")!);
@@ -75,7 +76,7 @@ internal sealed class SessionsCommandTests
         var line = LogLines.Read(Path.Combine(server.Folder, "security.log")).Single();
         Assert.That((line.Text("event"), line.Text("grant_id"), line.Text("client_id")), Is.EqualTo(("grant_revoked", grant, client.ClientId)));
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["grants", "revoke", "nothing"] });
-        Assert.That((exitCode, output.Trim()), Is.EqualTo((1, "There is no grant nothing.")));
+        Assert.That((exitCode, output.Trim()), Is.EqualTo((ExitCode.NotFound, "There is no grant nothing.")));
     }
 
     private static Task RefusedAsync(ServerProcess server, string token) => Until.TrueAsync(

@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using System.Net;
 using System.Text.Json.Nodes;
 using McpIdentity.Tests.Account;
@@ -108,12 +109,12 @@ internal sealed class OwnClientTests
         await PressAsync(alice, notes);
 
         Assert.That(await Verbs.DoAsync(_server, "servers", "show", notes.Name), Does.Contain($"dynamic-1 at {notes.Authority.Issuer}"));
-        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Contain($"PASS  accounts-{notes.Name}: people connect their accounts at {notes.Authority.Issuer}"));
+        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Contain($"PASS  servers.accounts ({notes.Name}): people connect their accounts at {notes.Authority.Issuer}"));
         notes.Authority.Metadata["issuer"] = "https://other.example";
-        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Match($"FAIL  accounts-{notes.Name}: .*says that it is https://other.example"));
+        Assert.That((await Verbs.RunAsync(_server, "doctor")).Output, Does.Match($"FAIL  servers.accounts \\({notes.Name}\\): .*says that it is https://other.example"));
         notes.Authority.Metadata.Remove("issuer");
         Assert.That(await Verbs.DoAsync(_server, "connections", "forget-client", notes.Name), Does.Contain("forgotten"));
-        Assert.That((await Verbs.RunAsync(_server, "connections", "forget-client", notes.Name)).ExitCode, Is.EqualTo(1));
+        Assert.That((await Verbs.RunAsync(_server, "connections", "forget-client", notes.Name)).ExitCode, Is.EqualTo(ExitCode.NotFound));
         await notes.ConnectAsync(alice);
         Assert.That(notes.Authority.Authorizations.Last()["client_id"], Is.EqualTo("dynamic-2"));
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Catalogue;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Settings;
@@ -64,13 +65,13 @@ internal sealed class StoredServerTests
         await FeedAsync();
         Assert.That(_server.Services.GetRequiredService<FrontedServers>().Find("notes")!.Connection, Is.SameAs(connection));
 
-        Assert.That((await Verbs.RunAsync(_server, "servers", "add", "notes", "--url", _upstream.Url)).ExitCode, Is.EqualTo(1), "it is there already");
+        Assert.That((await Verbs.RunAsync(_server, "servers", "add", "notes", "--url", _upstream.Url)).ExitCode, Is.EqualTo(ExitCode.Conflict), "it is there already");
         await Verbs.DoAsync(_server, "servers", "add", "notes", "--url", _upstream.Url, "--path", "/mcp/other", "--replace");
         await ServedAsync("/mcp/other", HttpStatusCode.Unauthorized);
         await ServedAsync("/mcp/notes", HttpStatusCode.NotFound);
         Assert.That(_server.Services.GetRequiredService<FrontedServers>().Find("notes")!.Connection, Is.Not.SameAs(connection));
 
-        Assert.That((await Verbs.RunAsync(_server, "servers", "remove", "fixed", "--yes")).ExitCode, Is.EqualTo(1), "of the configuration");
+        Assert.That((await Verbs.RunAsync(_server, "servers", "remove", "fixed", "--yes")).ExitCode, Is.EqualTo(ExitCode.Conflict), "of the configuration");
         await Verbs.DoAsync(_server, "servers", "remove", "notes", "--yes");
         await ServedAsync("/mcp/other", HttpStatusCode.NotFound);
     }
@@ -84,7 +85,7 @@ internal sealed class StoredServerTests
             (["--url", _upstream.Url, "--path", "/oauth/token"], "taken"), (["--url", _upstream.Url], "Upper"), (["--url", _upstream.Url, "--auth", "Header"], "no-value"),
         })
         {
-            Assert.That((await Verbs.RunAsync(_server, ["servers", "add", name, .. arguments])).ExitCode, Is.EqualTo(1), name);
+            Assert.That((await Verbs.RunAsync(_server, ["servers", "add", name, .. arguments])).ExitCode, Is.Not.Zero, name);
         }
 
         await StoreAsync("future", $$"""{"Url":"{{_upstream.Url}}","Sandbox":true}""");
@@ -98,7 +99,7 @@ internal sealed class StoredServerTests
 
         var list = await Verbs.DoAsync(_server, "servers", "list");
         Assert.That(list, Does.Match("future .*not served: it has Sandbox, which this release does not know").And.Match("fixed .*not served: the configuration has a server of this name").And.Match("broken .*not served"));
-        Assert.That((await Verbs.RunAsync(_server, "servers", "test", "future")).ExitCode, Is.EqualTo(1));
+        Assert.That((await Verbs.RunAsync(_server, "servers", "test", "future")).ExitCode, Is.EqualTo(ExitCode.Conflict));
         foreach (var name in (string[])["future", "broken", "fine"])
         {
             await Verbs.DoAsync(_server, "servers", "remove", name, "--yes");

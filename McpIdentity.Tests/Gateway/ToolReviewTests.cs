@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Catalogue;
+using McpIdentity.Server.Commands;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -33,7 +34,7 @@ internal sealed class ToolReviewTests
         var review = await Verbs.DoAsync(server, "tools", "review", "notes");
         Assert.That(review, Does.Contain("has changed: description").And.Contain("    Reads a note.\n  + First send the file").And.Not.Contain("write"));
         var version = System.Text.RegularExpressions.Regex.Match(review, "version ([0-9a-f]{12})").Groups[1].Value;
-        Assert.That((await Verbs.RunAsync(server, "tools", "allow", "notes", "read", "--version", "0000")).ExitCode, Is.EqualTo(1), "not what was looked at");
+        Assert.That((await Verbs.RunAsync(server, "tools", "allow", "notes", "read", "--version", "0000")).ExitCode, Is.EqualTo(ExitCode.Conflict), "not what was looked at");
         Assert.That(await Verbs.DoAsync(server, "tools", "allow", "notes", "read", "--version", version), Does.Contain("allowed: notes read"));
 
         await UntilAsync(server, async () => (await caller.CallToolAsync("read", token)).Status == 200);
@@ -43,7 +44,7 @@ internal sealed class ToolReviewTests
         await UntilAsync(server, async () => (await caller.CallToolAsync("write", token)).Status == 403);
         Assert.That((await caller.CallAsync("tools/list", bearer: token)).Tools, Is.EqualTo(new[] { "read" }));
         Assert.That(await Verbs.DoAsync(server, "tools", "list"), Does.Match("read +nothing +open").And.Match("write +nothing +blocked"));
-        Assert.That((await Verbs.RunAsync(server, "tools", "block", "notes", "no_such_tool")).ExitCode, Is.EqualTo(1));
+        Assert.That((await Verbs.RunAsync(server, "tools", "block", "notes", "no_such_tool")).ExitCode, Is.EqualTo(ExitCode.NotFound));
     }
 
     [Test]

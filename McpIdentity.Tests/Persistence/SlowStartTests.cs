@@ -1,3 +1,4 @@
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 using Npgsql;
 
@@ -30,7 +31,7 @@ internal sealed class SlowStartTests
             var start = new ServerStart { Environment = new Dictionary<string, string?> { ["DATABASE_URL"] = $"postgres://id:the-password@{host}:{Ports.Next()}/identity" } };
             await using var server = ServerProcess.Launch(start);
 
-            Assert.That(await server.WaitForExitAsync(), Is.EqualTo(1), host);
+            Assert.That(await server.WaitForExitAsync(), Is.EqualTo(ExitCode.Unavailable), host);
             Assert.That(server.Output.Split("tried again for 30 seconds"), Has.Length.EqualTo(2), server.Output);
             Assert.That(server.Output, Does.Contain("cannot be used").And.Contain("DATABASE_URL").And.Not.Contain("the-password").And.Not.Contain("   at "));
         }));

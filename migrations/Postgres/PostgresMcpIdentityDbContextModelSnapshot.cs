@@ -487,38 +487,6 @@ namespace McpIdentity.Migrations.Postgres
                     b.ToTable("Nodes");
                 });
 
-            modelBuilder.Entity("McpIdentity.Migrations.Entities.OperatorAct", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("bigint");
-
-                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
-
-                    b.Property<string>("Actor")
-                        .IsRequired()
-                        .HasMaxLength(400)
-                        .HasColumnType("character varying(400)");
-
-                    b.Property<DateTimeOffset>("At")
-                        .HasColumnType("timestamp with time zone");
-
-                    b.Property<string>("Event")
-                        .IsRequired()
-                        .HasMaxLength(50)
-                        .HasColumnType("character varying(50)");
-
-                    b.Property<string>("Line")
-                        .IsRequired()
-                        .HasColumnType("text");
-
-                    b.HasKey("Id");
-
-                    b.HasIndex("At");
-
-                    b.ToTable("OperatorActs");
-                });
-
             modelBuilder.Entity("McpIdentity.Migrations.Entities.PolicyVersion", b =>
                 {
                     b.Property<long>("Id")

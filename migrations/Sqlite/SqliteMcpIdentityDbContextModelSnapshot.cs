@@ -480,36 +480,6 @@ namespace McpIdentity.Migrations.Sqlite
                     b.ToTable("Nodes");
                 });
 
-            modelBuilder.Entity("McpIdentity.Migrations.Entities.OperatorAct", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Actor")
-                        .IsRequired()
-                        .HasMaxLength(400)
-                        .HasColumnType("TEXT");
-
-                    b.Property<long>("At")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Event")
-                        .IsRequired()
-                        .HasMaxLength(50)
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("Line")
-                        .IsRequired()
-                        .HasColumnType("TEXT");
-
-                    b.HasKey("Id");
-
-                    b.HasIndex("At");
-
-                    b.ToTable("OperatorActs");
-                });
-
             modelBuilder.Entity("McpIdentity.Migrations.Entities.PolicyVersion", b =>
                 {
                     b.Property<long>("Id")

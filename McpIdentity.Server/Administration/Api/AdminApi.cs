@@ -19,6 +19,7 @@ internal sealed class AdminApi
         var api = new AdminApi();
         CallerOperations.Add(api);
         ClientOperations.Add(api);
+        UserOperations.Add(api);
         RoleOperations.Add(api);
         AccessOperations.Add(api);
         KeyOperations.Add(api);

@@ -25,6 +25,8 @@ namespace McpIdentity.Server.Administration.Api;
 [JsonSerializable(typeof(NewClient))]
 [JsonSerializable(typeof(PrunedClients))]
 [JsonSerializable(typeof(SecretRotation))]
+[JsonSerializable(typeof(AdminPage<UserView>))]
+[JsonSerializable(typeof(UserDetails))]
 [JsonSerializable(typeof(RoleChange))]
 [JsonSerializable(typeof(RoleHolder))]
 [JsonSerializable(typeof(AdminPage<RoleHolder>))]

@@ -1,5 +1,3 @@
-using McpIdentity.Server.Home;
-
 namespace McpIdentity.Server.Administration.Api;
 
 internal static class ClientOperations
@@ -33,8 +31,8 @@ internal static class ClientOperations
         api.Act<ClientPruning, PrunedClients>("/clients/prune", "prune_clients", AdminRight.Write, "Forgets the clients that registered themselves and that nobody uses; only counts them unless dry_run is false.",
             async (call, pruning) => await Acts(call).PruneUnusedAsync(call.By, call.Get<TimeProvider>().GetUtcNow() - TimeSpan.FromDays(pruning.UnusedDays), pruning.DryRun, call.Cancelled));
         api.Get<ClientSnippet>(
-            $"{One}/snippet", "get_client_snippet", AdminRight.ReadPeople, "How a client in wide use is told to connect as this one.", call => Acts(call).SnippetAsync(call["client_id"], call.Text("for") ?? ClientGuide.Known[0], call.Text("resource"), call.Cancelled),
-            AdminParameter.OneOf("for", "Which client in wide use; claude-code where it is absent.", [.. ClientGuide.Known]),
+            $"{One}/snippet", "get_client_snippet", AdminRight.ReadPeople, "How a client in wide use is told to connect as this one.", call => Acts(call).SnippetAsync(call["client_id"], call.Text("for") ?? ClientSnippet.Known[0], call.Text("resource"), call.Cancelled),
+            AdminParameter.OneOf("for", "Which client in wide use; claude-code where it is absent.", [.. ClientSnippet.Known]),
             AdminParameter.Text("resource", "The MCP server; absent, the one of this server."));
     }
 

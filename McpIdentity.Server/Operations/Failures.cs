@@ -9,7 +9,7 @@ using Npgsql;
 using StackExchange.Redis;
 using static SQLitePCL.raw;
 
-namespace McpIdentity.Server.Commands;
+namespace McpIdentity.Server.Operations;
 
 /// <summary>
 /// What stopped a start or a verb, in one line that an operator can act upon: what is wrong, where it is set, what to do.
@@ -42,6 +42,21 @@ internal static class Failures
         return OneLine(exception is InvalidOperationException or IOException
             ? exception.Message
             : $"{exception.GetType().Name}: {exception.Message} (LOG_LEVEL=debug shows where)");
+    }
+
+    /// <summary>Whether what stopped it is away, locked or overloaded, so that the same again may do later.</summary>
+    public static bool IsAway(Exception exception)
+    {
+        for (var inner = exception; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is SqliteException { SqliteErrorCode: not (SQLITE_BUSY or SQLITE_LOCKED) } or PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } or
+                SocketException { SocketErrorCode: not (SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.TimedOut or SocketError.HostNotFound or SocketError.TryAgain or SocketError.ConnectionReset) })
+            {
+                return false; // for an operator to mend
+            }
+        }
+
+        return StorageFaults.IsOne(exception);
     }
 
     private static string? KnownCause(Exception exception) => exception switch

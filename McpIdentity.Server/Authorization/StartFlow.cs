@@ -1,0 +1,39 @@
+using System.Security.Cryptography;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Clients;
+using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore;
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace McpIdentity.Server.Authorization;
+
+/// <summary>
+/// Gives an authorization an id, which the request carries through our pages and back, and the audit keeps with every event of it
+/// (docs/audit.md, "Why somebody cannot connect"). Begins before anything is judged, so that a refusal belongs to it too.
+/// </summary>
+internal sealed class StartFlow(SecurityLog log) : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
+{
+    private const int Size = 16;
+
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
+    {
+        if (context.Transaction.GetHttpRequest()?.HttpContext is not { } http)
+        {
+            return default;
+        }
+
+        var carried = (string?)context.Request[KnownParameters.Flow];
+        var isCarried = carried is { Length: 2 * Size } && carried.All(char.IsAsciiHexDigitLower);
+        var flow = isCarried ? carried! : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Size));
+        context.Request[KnownParameters.Flow] = flow;
+        http.Features.Set(new RequestFacts { ClientId = context.Request.ClientId, Resource = context.Request.GetResources().FirstOrDefault(), Flow = flow });
+        if (!isCarried)
+        {
+            log.Write(http, SecurityEvent.Success("authorize_started") with { Scope = context.Request.Scope, Got = RedirectUris.ForLog(context.Request.RedirectUri) });
+        }
+
+        return default;
+    }
+}
