@@ -95,7 +95,7 @@ internal sealed class RepeatedEvents(TimeProvider time)
 
     // Who has shown who they are is counted by the limits, and an alarm is never left out. Whose token is refused is nobody yet, though it says a name.
     private static bool IsAnybodys(SecurityEvent e) =>
-        e.Level != SecurityLogLevel.Error && (e is { Subject: null, GrantId: null } || e.Event is "mcp_auth_failure" or "token_refused") && (e.Result != "success" || e.Event is Anonymous or "authorize_started" or "sign_in_shown" or "sign_in_sent");
+        e.Level != SecurityLogLevel.Error && (e is { Subject: null, GrantId: null } || e.Event == "mcp_auth_failure") && (e.Result != "success" || e.Event is Anonymous or "authorize_started" or "sign_in_shown" or "sign_in_sent");
 
     private sealed class Sum(DateTimeOffset ends)
     {

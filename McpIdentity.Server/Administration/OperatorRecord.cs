@@ -1,10 +1,10 @@
 using System.Buffers;
+using System.Data.Common;
 using System.Text;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Persistence;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Administration;
@@ -28,10 +28,14 @@ internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp,
         {
             await trail.WriteAsync(act);
         }
-        catch (Exception exception) when (exception is DbUpdateException || StorageFaults.IsOne(exception))
+        catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))
         {
             await Console.Error.WriteLineAsync($"The database did not take the record of this act ({exception.GetBaseException().Message}):");
             await Console.Error.WriteLineAsync(LineOf(act));
+            if (trail.StopsIssuing && by.Way != Operator.ByCommandLine)
+            {
+                throw new StorageUnavailableException("the audit did not take the record of this act, and Audit:WhenUnavailable is StopIssuing", exception);
+            }
         }
     }
 

@@ -50,8 +50,9 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
                 await Task.Delay(Pause, cancellationToken);
             }
 
-            // A node that is gone, such as a container of last year: nothing is left of its chain.
-            await db.WriteAsync(() => db.AuditHeads.Where(row => row.Node == head.Node && row.Sequence == row.PrunedSequence && row.SignedAt < forgotten).ExecuteDeleteAsync(cancellationToken), cancellationToken);
+            // A node that is long gone, such as a container of another year: nothing is left of its chain.
+            var gone = forgotten - options.Value.KeepFor;
+            await db.WriteAsync(() => db.AuditHeads.Where(row => row.Node == head.Node && row.Sequence == row.PrunedSequence && row.SignedAt < gone).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         }
 
         return count + await db.WriteAsync(() => db.AuditEntries.Where(entry => entry.Node == Unchained && entry.At < forgotten).ExecuteDeleteAsync(cancellationToken), cancellationToken);

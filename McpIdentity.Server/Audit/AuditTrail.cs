@@ -51,7 +51,8 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     /// <summary>Why rows cannot be written at this moment; null while they can.</summary>
     public string? Problem => _problem;
 
-    private bool StopsIssuing => _options is { Enabled: true, WhenUnavailable: AuditUnavailable.StopIssuing };
+    /// <summary>Whether nothing may be answered that is not written down.</summary>
+    public bool StopsIssuing => _options is { Enabled: true, WhenUnavailable: AuditUnavailable.StopIssuing };
 
     /// <summary>Begins to write what is heard, with the host: a verb writes what it did, and nothing of what it heard on the way.</summary>
     public Task StartAsync(CancellationToken cancellationToken)

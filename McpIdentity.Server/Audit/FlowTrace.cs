@@ -92,6 +92,14 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
             return await ReadAllAsync(flows, cancellationToken);
         }
 
+        // A request that was refused before its code was read names its client alone: it came because of the authorization before it.
+        var (newest, client) = (named[0].Id, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
+        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.Id < newest).OrderByDescending(entry => entry.Id)
+            .Select(entry => entry.Flow).FirstOrDefaultAsync(cancellationToken) is { } before)
+        {
+            return await ReadAllAsync([before], cancellationToken);
+        }
+
         named.Reverse();
         return [await CompleteAsync(null, named, cancellationToken)];
     }

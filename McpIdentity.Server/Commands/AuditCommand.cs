@@ -35,7 +35,7 @@ internal static class AuditCommand
     {
         var acts = await SearchOf(services).PageAsync(new AuditFilter { OnlyActs = true }, Math.Max(parsed.GetValue(Last), 0), null, cancellationToken);
         await Table.WriteAsync(parsed, acts, new("time", act => act.At), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> TailAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -62,28 +62,28 @@ internal static class AuditCommand
             seen.RemoveWhere(id => id < last - Behind);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> SearchAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
         if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
         {
-            return 1;
+            return ExitCode.Usage;
         }
 
         var rows = await SearchOf(services).PageAsync(filter, Math.Max(parsed.GetValue(AuditFilterOptions.Limit), 0), null, cancellationToken);
         await Table.WriteAsync(parsed, rows,
             new("time", row => row.At), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
             new("resource", row => row.Resource), new("tool", row => row.Tool), new("flow", row => row.Flow), new("line", row => row.Line));
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> ExportAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
     {
         if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
         {
-            return 1;
+            return ExitCode.Usage;
         }
 
         var format = Enum.Parse<AuditFormat>(parsed.GetValue(Format)!, ignoreCase: true);
@@ -99,7 +99,7 @@ internal static class AuditCommand
             await AuditExport.WriteAsync(rows, format, output, cancellationToken);
         }
 
-        return 0;
+        return ExitCode.Ok;
     }
 
     private static async Task<int> VerifyAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -110,7 +110,7 @@ internal static class AuditCommand
             if (text.Split(':') is not [var node, var number, var hash] || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
             {
                 await Console.Error.WriteLineAsync($"{CommandLine.Printable(text)} is not NODE:SEQUENCE:HASH. 'audit verify' prints it as the head of each chain.");
-                return 2;
+                return ExitCode.Usage;
             }
 
             expected.Add((node, sequence, hash));
@@ -127,7 +127,7 @@ internal static class AuditCommand
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(report.Node)}: {CommandLine.Printable(report.Problem)}");
         }
 
-        return reports.Any(report => report.Problem is not null) ? 1 : 0;
+        return reports.Any(report => report.Problem is not null) ? ExitCode.Failed : ExitCode.Ok;
     }
 
     private static AuditSearch SearchOf(IServiceProvider services) => new(services.GetRequiredService<McpIdentityDbContext>());

@@ -1,5 +1,4 @@
 using McpIdentity.Migrations;
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage;

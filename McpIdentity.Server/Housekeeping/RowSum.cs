@@ -11,10 +11,10 @@ internal readonly record struct RowSum(long Rows, UInt128 Sum)
     public RowSum With(object?[] row)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> length = stackalloc byte[4];
         foreach (var value in row)
         {
             var bytes = BytesOf(value);
-            Span<byte> length = stackalloc byte[4];
             BinaryPrimitives.WriteInt32LittleEndian(length, value is null ? -1 : bytes.Length);
             hash.AppendData(length);
             hash.AppendData(bytes);

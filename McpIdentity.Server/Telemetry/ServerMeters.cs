@@ -12,6 +12,8 @@ namespace McpIdentity.Server.Telemetry;
 /// <summary>What the server has at the moment of asking, all of it from memory: queues, signing keys, revocations. Decisions are counted where they are recorded (<see cref="SecuritySignals"/>).</summary>
 internal sealed class ServerMeters : IHostedService
 {
+    private static readonly string[] States = ["next", "current", "previous"];
+
     private readonly SigningKeyRing _keys;
     private readonly TimeProvider _time;
     private readonly TimeSpan _rotation;
@@ -50,7 +52,7 @@ internal sealed class ServerMeters : IHostedService
     {
         var (stored, now) = (_keys.Stored, Now);
         var states = stored.Select(key => SigningKeyState.WordFor(key, stored, now)).ToList();
-        return new[] { "next", "current", "previous" }.Select(state => new Measurement<int>(states.Count(state.Equals), new KeyValuePair<string, object?>("state", state)));
+        return States.Select(state => new Measurement<int>(states.Count(state.Equals), new KeyValuePair<string, object?>("state", state)));
     }
 
     // The key that is to come, or else the day on which one is made.

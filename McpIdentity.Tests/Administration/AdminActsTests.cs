@@ -42,8 +42,27 @@ internal sealed class AdminActsTests
         await _upstream.DisposeAsync();
     }
 
-    [Test, Order(1)]
-    public async Task Sessions_are_listed_shown_and_ended_one_by_one_or_all_of_a_person()
+    /// <summary>In this order: each step leaves what the next one finds, and the last knows what all have called.</summary>
+    [Test]
+    public async Task Every_operation_does_what_it_says_and_refuses_what_it_must()
+    {
+        await Sessions_are_listed_shown_and_ended_one_by_one_or_all_of_a_person();
+        await Grants_are_listed_by_page_while_they_come_and_go_and_end_one_by_one_or_by_a_selection();
+        await Tokens_are_looked_into_without_their_signature_and_ended();
+        await Keys_are_rotated_and_their_private_halves_shown_to_nobody();
+        await Servers_are_added_changed_tested_and_removed_and_their_secrets_shown_to_nobody();
+        await Tools_are_reviewed_allowed_and_blocked();
+        await A_policy_is_checked_compared_applied_asked_and_rolled_back();
+        await Connections_are_listed_and_removed_and_a_registration_elsewhere_forgotten();
+        await Who_may_register_and_sign_in_is_shown_and_tried_and_tokens_for_it_are_made_once();
+        await The_settings_are_shown_without_secrets_and_the_overview_counts();
+
+        string[] all = [.. Own().Select(operation => operation.Id)];
+        Assert.That(all.Except(_owner.Done), Is.Empty, "done");
+        Assert.That(all.Except(_owner.Refused), Is.Empty, "refused");
+    }
+
+    private async Task Sessions_are_listed_shown_and_ended_one_by_one_or_all_of_a_person()
     {
         var (client, tokens) = await ConnectAsync();
         var list = await _owner.DoAsync("list_sessions", "/sessions?user=EMIL@example.com");
@@ -68,8 +87,7 @@ internal sealed class AdminActsTests
         _scene.Server.Clock.Advance(TimeSpan.FromSeconds(10)); // what a person is given in the moment that ends all of theirs has ended too
     }
 
-    [Test, Order(2)]
-    public async Task Grants_are_listed_by_page_while_they_come_and_go_and_end_one_by_one_or_by_a_selection()
+    private async Task Grants_are_listed_by_page_while_they_come_and_go_and_end_one_by_one_or_by_a_selection()
     {
         var (client, _) = await ConnectAsync();
         var (other, _) = await ConnectAsync();
@@ -97,8 +115,7 @@ internal sealed class AdminActsTests
         await RecordedAsync("grant_revoked", "grants_revoked");
     }
 
-    [Test, Order(3)]
-    public async Task Tokens_are_looked_into_without_their_signature_and_ended()
+    private async Task Tokens_are_looked_into_without_their_signature_and_ended()
     {
         var (_, tokens) = await ConnectAsync();
         var (access, refresh) = (tokens.Text("access_token")!, tokens.Text("refresh_token")!);
@@ -127,11 +144,10 @@ internal sealed class AdminActsTests
         await _service.RefusedAsync("mint_token", "/tokens/mint", 409, "no_jwt_secret", new { subject = "carol", kind = "jwt" });
         await _service.RefusedAsync("mint_token", "/tokens/mint", 422, "invalid_request", new { subject = "carol", ttl = "soon" });
         await using var scope = _scene.Server.Services.CreateAsyncScope();
-        Assert.That(await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().OperatorActs.Where(act => act.Line.Contains(access) || act.Line.Contains(refresh)).CountAsync(), Is.Zero);
+        Assert.That(await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AuditEntries.Where(act => act.Line.Contains(access) || act.Line.Contains(refresh)).CountAsync(), Is.Zero);
     }
 
-    [Test, Order(4)]
-    public async Task Keys_are_rotated_and_their_private_halves_shown_to_nobody()
+    private async Task Keys_are_rotated_and_their_private_halves_shown_to_nobody()
     {
         Assert.That((await _owner.DoAsync("list_keys", "/keys")).GetProperty("keys").EnumerateArray().Select(key => key.Text("state")), Is.EqualTo(["current"]));
         Assert.That((await _service.DoAsync("rotate_keys", "/keys/rotate", new { now = true })).GetProperty("keys").EnumerateArray().Select(key => key.Text("state")), Is.EqualTo(["next", "current"]));
@@ -144,8 +160,7 @@ internal sealed class AdminActsTests
         await nobody.RefusedAsync("get_key_set", "/key-set", 401, "unauthorized");
     }
 
-    [Test, Order(5)]
-    public async Task Servers_are_added_changed_tested_and_removed_and_their_secrets_shown_to_nobody()
+    private async Task Servers_are_added_changed_tested_and_removed_and_their_secrets_shown_to_nobody()
     {
         var upstream = new { auth = "header", value = Secret };
         var added = await _owner.DoAsync("add_server", "/servers", new { name = "notes", server = new { url = _upstream.Url, display_name = "Our notes", scopes = new Dictionary<string, string> { ["notes:read"] = "Read notes" }, upstream } });
@@ -177,8 +192,7 @@ internal sealed class AdminActsTests
         await RecordedAsync("server_added", "server_changed", "server_tested", "server_removed");
     }
 
-    [Test, Order(6)]
-    public async Task Tools_are_reviewed_allowed_and_blocked()
+    private async Task Tools_are_reviewed_allowed_and_blocked()
     {
         await StoreAsync(Tool("read", "aaaaaaaaaaaaaaaa"), Tool("drop", "bbbbbbbbbbbbbbbb"));
 
@@ -202,8 +216,7 @@ internal sealed class AdminActsTests
         };
     }
 
-    [Test, Order(7)]
-    public async Task A_policy_is_checked_compared_applied_asked_and_rolled_back()
+    private async Task A_policy_is_checked_compared_applied_asked_and_rolled_back()
     {
         var open = JsonElement.Parse("""{ "Rules": [ { "Servers": "fixed", "Effect": "allow" } ] }""");
         var strict = JsonElement.Parse("""{ "Rules": [ { "Servers": "fixed", "Tools": "read", "Effect": "allow" } ] }""");
@@ -237,8 +250,7 @@ internal sealed class AdminActsTests
         await RecordedAsync("policy_applied", "policy_rolled_back");
     }
 
-    [Test, Order(8)]
-    public async Task Connections_are_listed_and_removed_and_a_registration_elsewhere_forgotten()
+    private async Task Connections_are_listed_and_removed_and_a_registration_elsewhere_forgotten()
     {
         var (_, tokens) = await ConnectAsync();
         var userId = new JsonWebToken(tokens.Text("access_token")).Subject;
@@ -253,8 +265,7 @@ internal sealed class AdminActsTests
         await RecordedAsync("account_disconnected");
     }
 
-    [Test, Order(9)]
-    public async Task Who_may_register_and_sign_in_is_shown_and_tried_and_tokens_for_it_are_made_once()
+    private async Task Who_may_register_and_sign_in_is_shown_and_tried_and_tokens_for_it_are_made_once()
     {
         Assert.That((await _owner.DoAsync("get_registration_policy", "/registration")).Text("policy"), Is.EqualTo("hosts"));
         var fine = await _owner.DoAsync("test_registration", "/registration/test", new { metadata = new { redirect_uris = new[] { "http://127.0.0.1:33418/" } } });
@@ -285,8 +296,7 @@ internal sealed class AdminActsTests
         await _owner.RefusedAsync("test_sign_in", "/sign-in-rules/test", 404, "provider_not_found", new { email = "anna@example.com", provider = "nothing" });
     }
 
-    [Test, Order(10)]
-    public async Task The_settings_are_shown_without_secrets_and_the_overview_counts()
+    private async Task The_settings_are_shown_without_secrets_and_the_overview_counts()
     {
         var secrets = await _owner.DoAsync("list_settings", "/settings?section=OAuth&limit=200");
         Assert.That(secrets.GetRawText(), Does.Contain("OAuth:EncryptionKey").And.Not.Contain("a test key of more").And.Not.Contain("a secret of the operators"));
@@ -301,18 +311,8 @@ internal sealed class AdminActsTests
         }
     }
 
-    // The last: what the others have called.
-    [Test, Order(11)]
-    public void Every_operation_was_done_and_refused()
-    {
-        string[] all = [.. Own().Select(operation => operation.Id)];
-
-        Assert.That(all.Except(_owner.Done), Is.Empty, "done");
-        Assert.That(all.Except(_owner.Refused), Is.Empty, "refused");
-    }
-
     /// <summary>Which role may do what; whoever may not is told so whatever they send.</summary>
-    [Test, Order(12)]
+    [Test]
     public async Task Each_role_may_do_what_is_its_own_and_nothing_else()
     {
         string[] helpdesk =
@@ -362,7 +362,7 @@ internal sealed class AdminActsTests
     private async Task RecordedAsync(params string[] events)
     {
         await using var scope = _scene.Server.Services.CreateAsyncScope();
-        var acts = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().OperatorActs.Where(act => events.Contains(act.Event) && act.Actor == "olga@example.com").ToListAsync();
+        var acts = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AuditEntries.Where(act => events.Contains(act.Event) && act.Actor == "olga@example.com").ToListAsync();
         Assert.That(acts.Select(act => act.Event).Distinct(), Is.EquivalentTo(events));
         Assert.That(acts.Select(act => act.Line), Has.All.Contains("by the admin API"));
     }

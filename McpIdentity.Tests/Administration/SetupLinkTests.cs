@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Administration;
@@ -83,7 +84,7 @@ internal sealed class SetupLinkTests
 
         Assert.That((allowed.StatusCode, await refused.ProblemAsync()), Is.EqualTo((HttpStatusCode.OK, "role_missing")));
         var (unknown, _) = await Verbs.RunAsync(server, "admin", "grant", "nobody@example.com");
-        Assert.That(unknown, Is.EqualTo(1));
+        Assert.That(unknown, Is.EqualTo(ExitCode.NotFound));
     }
 
     private async Task<string> LinkAsync() => (await Verbs.DoAsync(_server, "admin", "setup-link")).Split('\n').First(line => line.StartsWith("http", StringComparison.Ordinal)).Trim();

@@ -45,7 +45,7 @@ namespace McpIdentity.Server.Administration.Api;
 [JsonSerializable(typeof(KeySetView))]
 [JsonSerializable(typeof(NewServer))]
 [JsonSerializable(typeof(ServerOrder))]
-[JsonSerializable(typeof(TestServer))]
+[JsonSerializable(typeof(AskServer))]
 [JsonSerializable(typeof(ServerDetails))]
 [JsonSerializable(typeof(ServerTest))]
 [JsonSerializable(typeof(ForgottenClient))]

@@ -12,9 +12,9 @@ internal sealed record NewServer([property: StringLength(63, MinimumLength = 1)]
 
 /// <summary>For whom a server is asked.</summary>
 /// <param name="User">With what the server gets for this person, and what the policy gives them of each tool: identifier, e-mail address or name. Absent: for this server itself.</param>
-internal sealed record TestServer(string? User = null) : IAdminBody<TestServer>
+internal sealed record AskServer(string? User = null) : IAdminBody<AskServer>
 {
-    public static TestServer Example => new();
+    public static AskServer Example => new();
 }
 
 /// <summary>Which tools may be used.</summary>
@@ -42,7 +42,7 @@ internal static class GatewayOperations
         api.Create<NewServer, ServerDetails>("/servers", "add_server", AdminRight.Write, "Adds a server, on every node within seconds and without a restart.", (call, body) => SaveAsync(call, body.Name, body.Server, replaces: false), server => $"/servers/{server.Name}");
         api.Replace<ServerOrder, ServerDetails>("/servers/{server_name}", "replace_server", AdminRight.Write, "Puts another description in the place of that of a server that was added. Its secrets stay where none are sent and its URL stays.", (call, body) => SaveAsync(call, call["server_name"], body, replaces: true));
         api.Remove("/servers/{server_name}", "remove_server", AdminRight.Write, "Takes a server away that was added, with what is known of its tools.", async call => (await call.Get<ServerActs>().RemoveAsync(call.By, call["server_name"], call.Cancelled)).Problem);
-        api.Act<TestServer, ServerTest>("/servers/{server_name}/test", "test_server", AdminRight.Write, "Connects to a server as the gateway would, and says what it answered.", (call, body) => call.Get<ServerActs>().TestAsync(call.By, call["server_name"], body.User, call.Cancelled));
+        api.Act<AskServer, ServerTest>("/servers/{server_name}/test", "test_server", AdminRight.Write, "Connects to a server as the gateway would, and says what it answered.", (call, body) => call.Get<ServerActs>().TestAsync(call.By, call["server_name"], body.User, call.Cancelled));
         api.Act<ForgottenClient>("/servers/{server_name}/forget-client", "forget_client", AdminRight.Write, "Forgets how this server has registered itself at a server's authorization server. Accounts that are connected stay.", async call =>
             (await call.Get<ConnectionActs>().ForgetClientAsync(call.By, call["server_name"], call.Cancelled)) is { Problem: { } problem } ? problem : new ForgottenClient(call["server_name"]));
         api.List<ToolView>("/tools", "list_tools", AdminRight.Read, "Lists the tools that servers behind this one have, and which of them may be used.",
