@@ -1,5 +1,4 @@
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Home;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -99,7 +98,7 @@ internal sealed class ConsoleClientModel(ClientActs acts) : ConsolePage
     public async Task<IReadOnlyList<ClientSnippet>> SnippetsAsync()
     {
         var snippets = new List<ClientSnippet>();
-        foreach (var known in ClientGuide.Known)
+        foreach (var known in ClientSnippet.Known)
         {
             if ((await acts.SnippetAsync(Client.ClientId, known, resource: null, HttpContext.RequestAborted)).Value is { } snippet)
             {

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -28,7 +29,7 @@ internal sealed class GrantsModel(GrantActs acts) : ConsolePage
     [BindProperty(Name = "after", SupportsGet = true)]
     public string? After { get; set; }
 
-    public Page<GrantView> Grants { get; private set; } = new([], null);
+    public AdminPage<GrantView> Grants { get; private set; } = new([], null);
 
     /// <summary>Which are listed.</summary>
     public GrantFilter Filter => new(Filled(Whose), Filled(Client), Filled(At));

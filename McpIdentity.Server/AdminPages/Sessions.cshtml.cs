@@ -1,4 +1,5 @@
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -25,7 +26,7 @@ internal sealed class SessionsModel(SessionActs acts) : ConsolePage
     [BindProperty(Name = "after", SupportsGet = true)]
     public string? After { get; set; }
 
-    public Page<SessionView> Sessions { get; private set; } = new([], null);
+    public AdminPage<SessionView> Sessions { get; private set; } = new([], null);
 
     public Task<IActionResult> OnGetAsync(CancellationToken cancellationToken) => ListAsync(cancellationToken);
 
