@@ -1,10 +1,8 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
-using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
@@ -100,7 +99,7 @@ internal sealed class PolicyActs(
     public async Task<AdminPage<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
     {
         var newest = await db.PolicyVersions.MaxAsync(version => (long?)version.Id, cancellationToken);
-        var before = long.TryParse(slice.After, out var last) ? last : long.MaxValue;
+        var before = long.TryParse(slice.After, System.Globalization.CultureInfo.InvariantCulture, out var last) ? last : long.MaxValue;
         var rows = await db.PolicyVersions.AsNoTracking().Where(version => version.Id < before).OrderByDescending(version => version.Id).Take(slice.OneMore)
             .Select(version => new PolicyVersionView(version.Id, version.At, version.Actor, version.Note, version.Id == newest)).ToListAsync(cancellationToken);
         return slice.Of(rows, version => version.Version.ToString(System.Globalization.CultureInfo.InvariantCulture));

@@ -4,7 +4,6 @@ using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Clients;
-using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

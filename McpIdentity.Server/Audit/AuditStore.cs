@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Data.Common;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
@@ -153,7 +154,7 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
             _goesOnFrom = last;
         }
 
-        return SecurityEvent.Alarm("audit_chain_broken", $"{said}, and the last row is {last?.Sequence.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "gone"}") with { Time = time.GetUtcNow() };
+        return SecurityEvent.Alarm("audit_chain_broken", $"{said}, and the last row is {last?.Sequence.ToString(CultureInfo.InvariantCulture) ?? "gone"}") with { Time = time.GetUtcNow() };
     }
 
     private async Task<bool> TryAppendAsync(IReadOnlyList<AuditEntry> rows)

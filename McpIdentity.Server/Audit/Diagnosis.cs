@@ -118,7 +118,7 @@ internal static class Diagnosis
 
     private static Finding? NotAdmitted(TracedFlow flow, DateTimeOffset now) => flow.Last("login_success", "login_failure") is { Event: "login_failure" } failure ? failure.Reason switch
     {
-        "domain_not_allowed" or "email_not_verified" => new("not_admitted", $"The person signed in at the provider{(failure.Got is null ? "" : $" as {failure.Got}")} and may not sign in here: {failure.Expected}", "They take another account, or the operator admits it (OAuth:AllowedDomains and the like; docs/sign-in-providers.md)."),
+        "domain_not_allowed" or "email_not_verified" => new("not_admitted", $"The person signed in at the provider{(failure.Got is null ? "" : $" as {failure.Got}")} and may not sign in here: {failure.Expected}", "They take another account, or the operator admits it (OAuth:AllowedEmailDomains; docs/sign-in-providers.md)."),
         "account_disabled" => new("user_disabled", "The person is disabled here.", "users enable, if that was not meant."),
         "invalid_state" => new("sign_in_lost", "The answer of the provider did not belong to this browser: it came too late, twice, or without the cookie.", "Begin anew in one window; the browser must keep the cookies of this server."),
         var reason => new("provider_refused", $"The sign-in at the provider failed: {reason}. {failure.Expected}", "The ordinary log has the provider's own words under the same reference; doctor tries the providers."),

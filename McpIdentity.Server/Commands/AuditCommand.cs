@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Settings;
 

@@ -50,6 +50,12 @@ internal static class ClientsCommand
                 return await Refusal.SayAsync(problem);
             }
 
+            if (Table.IsJson(parsed))
+            {
+                await Table.WriteOneAsync(parsed, ("client", snippet!.Client), ("steps", snippet.Steps), ("snippet", snippet.Snippet));
+                return 0;
+            }
+
             await Console.Error.WriteLineAsync($"{snippet!.Client}: {snippet.Steps}");
             Console.WriteLine(snippet.Snippet);
             return 0;
@@ -92,7 +98,7 @@ internal static class ClientsCommand
                 return problem is not null ? await Refusal.SayAsync(problem) : await ShowSecretAsync(parsed, made!, "created");
             });
         Kind.AcceptOnlyFromAmong(NewClient.Service, NewClient.App);
-        return create.With(Kind).With(Name).With(ClientId).With(RedirectUri).With(Preset).With(Confidential).With(Introspects).With(PreApproved).With(SecretFile);
+        return create.With(Kind).With(Name).With(ClientId).With(RedirectUri).With(Preset).With(Confidential).With(Introspects).With(PreApproved).With(SecretFile).With(Table.Output);
     }
 
     private static Command Update() => ForOne("update", "Changes a client that is neither one of the settings nor a document. What is not said stays.", async (parsed, services, client, cancellationToken) =>
@@ -112,27 +118,22 @@ internal static class ClientsCommand
     // A terminal keeps what it shows, and a file can be for its owner alone.
     private static async Task<int> ShowSecretAsync(ParseResult parsed, ClientWithSecret made, string done)
     {
-        await Console.Error.WriteLineAsync($"{done}: {CommandLine.Printable(made.Client.Name)} ({made.Client.ClientId})");
-        if (made.ClientSecret is null)
+        var file = made.ClientSecret is null ? null : parsed.GetValue(SecretFile);
+        if (file is not null)
         {
-            Console.WriteLine(made.Client.ClientId);
-        }
-        else if (parsed.GetValue(SecretFile) is { } file)
-        {
-            await using (var stream = PrivateFiles.Open(file, FileMode.Create, FileAccess.Write, FileShare.None))
-            {
-                await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(made.ClientSecret + "\n"));
-            }
-
-            Console.WriteLine(made.Client.ClientId);
-            await Console.Error.WriteLineAsync($"The secret is in {file}, for you alone to read.");
-        }
-        else
-        {
-            Console.WriteLine($"{made.Client.ClientId} {made.ClientSecret}");
-            await Console.Error.WriteLineAsync("The second word is the secret. It is not shown again.");
+            await using var stream = PrivateFiles.Open(file, FileMode.Create, FileAccess.Write, FileShare.None);
+            await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(made.ClientSecret + "\n"));
         }
 
+        var printed = file is null ? made.ClientSecret : null;
+        if (Table.IsJson(parsed))
+        {
+            await Table.WriteOneAsync(parsed, ("client_id", made.Client.ClientId), ("name", made.Client.Name), ("client_secret", printed));
+            return 0;
+        }
+
+        Console.WriteLine(printed is null ? made.Client.ClientId : $"{made.Client.ClientId} {printed}");
+        await Console.Error.WriteLineAsync($"{done}: {CommandLine.Printable(made.Client.Name)} ({made.Client.ClientId}){(file is not null ? $". The secret is in {file}, for you alone to read" : printed is not null ? ". The second word is the secret, and is not shown again" : "")}.");
         return 0;
     }
 

@@ -20,12 +20,12 @@ internal static class HealthCheckCommand
             {
                 using var response = await http.GetAsync(Paths.Ready, cancellationToken);
                 Console.WriteLine(await response.Content.ReadAsStringAsync(cancellationToken));
-                return response.IsSuccessStatusCode ? 0 : 1;
+                return response.IsSuccessStatusCode ? ExitCode.Ok : ExitCode.Failed;
             }
             catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
             {
                 await Console.Error.WriteLineAsync($"{endpoint} does not answer: {exception.Message}");
-                return 1;
+                return ExitCode.Failed; // of all codes container engines know this one and 0
             }
         });
 }

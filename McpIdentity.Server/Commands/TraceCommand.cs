@@ -33,7 +33,7 @@ internal static class TraceCommand
         }
 
         IReadOnlyList<DiagnosedFlow> shown = parsed.GetValue(All) ? trace!.Flows : [trace!.Telling];
-        if (parsed.GetValue(Table.Output) == "json")
+        if (Table.IsJson(parsed))
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
             return ExitCode.Ok;

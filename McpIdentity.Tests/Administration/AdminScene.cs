@@ -6,7 +6,7 @@ namespace McpIdentity.Tests.Administration;
 internal sealed class AdminScene : IAsyncDisposable
 {
     public const string AllScopes = "admin:read admin:write admin:keys audit:read";
-    private const string ServiceSecret = "a secret of the operators' own service";
+    public const string ServiceSecret = "a-secret-of-the-operators-own-service";
 
     private AdminScene(TestServer server, StandInGoogle google) => (Server, Google) = (server, google);
 

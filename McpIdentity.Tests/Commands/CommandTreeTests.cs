@@ -14,8 +14,8 @@ internal sealed partial class CommandTreeTests
 {
     private const string Update = "UPDATE_CLI=1 dotnet test McpIdentity.Tests --filter FullyQualifiedName~CommandTreeTests";
 
-    // What prints for a person to read or for a file, and nothing of which a program would want members.
-    private static readonly string[] WithoutJson = ["serve", "healthcheck", "keygen", "config template", "config validate", "completion"];
+    // What prints for a person to read or for a file, and nothing of which a program would want members; or JSON anyway.
+    private static readonly string[] WithoutJson = ["serve", "healthcheck", "keygen", "config template", "config validate", "completion", "audit tail", "audit export"];
 
     private TestServer _server = null!;
 
