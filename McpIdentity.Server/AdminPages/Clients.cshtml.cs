@@ -49,7 +49,8 @@ internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : Console
             UnusedSince = Used == "30d" ? time.GetUtcNow().AddDays(-30) : null,
         };
         var read = await acts.ListAsync(filter, Sort, Filled(After), PageSize + 1, cancellationToken);
-        (Clients, Next) = read.Count > PageSize ? (read.Take(PageSize).ToList(), ClientActs.KeyOf(read[PageSize - 1], Sort)) : (read, null);
+        Clients = [.. read.Take(PageSize)];
+        Next = read.Count > PageSize ? ClientActs.KeyOf(read[PageSize - 1], Sort) : null;
     }
 
     public async Task<IActionResult> OnPostCreateAsync([FromForm] string? what, [FromForm] string? name, [FromForm] string? redirects, CancellationToken cancellationToken)
