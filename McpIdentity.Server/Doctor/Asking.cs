@@ -46,12 +46,15 @@ internal sealed class Asking : IDisposable
     /// <summary>Until when it is good.</summary>
     public DateTime? CertificateUntil { get; private set; }
 
-    public Task<Answer> GetAsync(string url, CancellationToken cancellationToken) => SendAsync(new HttpRequestMessage(HttpMethod.Get, url), cancellationToken);
+    public async Task<Answer> GetAsync(string url, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        return await SendAsync(request, cancellationToken);
+    }
 
     /// <summary>Never throws but where the work is ended: a failure is an answer too.</summary>
     public async Task<Answer> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        using var sent = request;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Within);
         try
@@ -85,7 +88,7 @@ internal sealed class Asking : IDisposable
     {
         if (sender is SslStream { TargetHostName: { } host } && !host.Equals(Origin.IdnHost, StringComparison.OrdinalIgnoreCase))
         {
-            return true; // of another host, such as that of the key set
+            return certificate is not null; // of another host, such as that of the key set
         }
 
         CertificateUntil = (certificate as X509Certificate2)?.NotAfter.ToUniversalTime();
@@ -96,7 +99,7 @@ internal sealed class Asking : IDisposable
             _ when errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) => $"it is for another name than {Origin.IdnHost}",
             _ => string.Join(' ', chain?.ChainStatus.Select(status => status.StatusInformation.Trim()).Distinct() ?? []),
         };
-        return true;
+        return certificate is not null;
     }
 }
 

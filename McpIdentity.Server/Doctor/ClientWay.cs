@@ -180,11 +180,15 @@ internal sealed partial class ClientWay
 
     private Uri? Endpoint(string member) => Uri.TryCreate(Text(member), UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : null;
 
-    private static Task<Answer> PostAsync(Asking asking, Uri url, string message, CancellationToken cancellationToken) => asking.SendAsync(new HttpRequestMessage(HttpMethod.Post, url)
+    private static async Task<Answer> PostAsync(Asking asking, Uri url, string message, CancellationToken cancellationToken)
     {
-        Content = new StringContent(message, Encoding.UTF8, "application/json"),
-        Headers = { { "Accept", "application/json, text/event-stream" } },
-    }, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, url)
+        {
+            Content = new StringContent(message, Encoding.UTF8, "application/json"),
+            Headers = { { "Accept", "application/json, text/event-stream" } },
+        };
+        return await asking.SendAsync(request, cancellationToken);
+    }
 
     [GeneratedRegex("resource_metadata=\"([^\"]+)\"")]
     private static partial Regex ResourceMetadata();

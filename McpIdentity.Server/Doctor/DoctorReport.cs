@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using McpIdentity.Server.Operations;
 
@@ -12,10 +13,10 @@ internal static class DoctorReport
         var text = new StringBuilder();
         foreach (var result in results)
         {
-            text.Append($"{result.Verdict.Word(),-4}  {NameOf(result)}: {result.Says}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{result.Verdict.Word(),-4}  {NameOf(result)}: {result.Says}\n");
             if (result.Cure is not null)
             {
-                text.Append($"      {result.Cure} ({result.Check.Section})\n");
+                text.Append(CultureInfo.InvariantCulture, $"      {result.Cure} ({result.Check.Section})\n");
             }
         }
 
@@ -31,11 +32,11 @@ internal static class DoctorReport
             text.Append("| | check | found | to do | see |\n|---|---|---|---|---|\n");
             foreach (var result in results.Where(result => result.Verdict != Verdict.Pass).OrderByDescending(result => result.Verdict))
             {
-                text.Append($"| {result.Verdict.Word()} | `{NameOf(result)}` | {Cell(result.Says)} | {Cell(result.Cure)} | {Cell(result.Check.Section)} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {result.Verdict.Word()} | `{NameOf(result)}` | {Cell(result.Says)} | {Cell(result.Cure)} | {Cell(result.Check.Section)} |\n");
             }
         }
 
-        return text.Append($"\nGood: {string.Join(", ", results.Where(result => result.Verdict == Verdict.Pass).Select(NameOf))}\n").ToString();
+        return text.Append(CultureInfo.InvariantCulture, $"\nGood: {string.Join(", ", results.Where(result => result.Verdict == Verdict.Pass).Select(NameOf))}\n").ToString();
     }
 
     private static string NameOf(CheckResult result) => result.Subject is null ? result.Id : $"{result.Id} ({result.Subject})";

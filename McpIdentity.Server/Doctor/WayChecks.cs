@@ -7,6 +7,9 @@ namespace McpIdentity.Server.Doctor;
 /// <summary>What a client meets on its way (<see cref="ClientWay"/>), each step judged by itself: most failed connections end at one of these.</summary>
 internal static class WayChecks
 {
+    private static readonly string[] NeededEndpoints = ["authorization_endpoint", "token_endpoint"];
+    private static readonly string[] NeededHeaders = ["authorization", "mcp-protocol-version"];
+
     private const string Cors = "docs/interoperability.md, \"CORS\"";
 
     private static readonly Check Reach = new("mcp.reach", Verdict.Fail, "Does anything answer at the address?", "Does it run, is the address right, and does a firewall or a bot protection stand before it?", "docs/interoperability.md, \"Hosted clients that say nothing\"");
@@ -97,7 +100,7 @@ internal static class WayChecks
         var documents = new[] { way.OAuth, way.OpenId }.Where(document => document.Json is not null).ToList();
         var wrong = documents.Where(document => document.Text("issuer") != way.Issuer).ToList();
         yield return Issuer.Judge(wrong.Count == 0, $"the issuer is '{way.Issuer}' everywhere", $"{wrong.FirstOrDefault()?.Address} says '{wrong.FirstOrDefault()?.Text("issuer")}', and it must be '{way.Issuer}'");
-        var missing = new[] { "authorization_endpoint", "token_endpoint" }.Where(member => !Uri.TryCreate(server.Text(member), UriKind.Absolute, out var url) || (url.Scheme != "https" && way.Issuer.StartsWith("https:", StringComparison.Ordinal))).ToList();
+        var missing = NeededEndpoints.Where(member => !Uri.TryCreate(server.Text(member), UriKind.Absolute, out var url) || (url.Scheme != "https" && way.Issuer.StartsWith("https:", StringComparison.Ordinal))).ToList();
         yield return Endpoints.Judge(missing.Count == 0, "its endpoints are named", $"{string.Join(" and ", missing)}: '{string.Join("', '", missing.Select(server.Text))}'");
         var without = documents.Where(document => !document.Items("code_challenge_methods_supported").Contains("S256")).ToList();
         yield return Pkce.Judge(without.Count == 0, "code_challenge_methods_supported has S256", $"{without.FirstOrDefault()?.Address} does not say so");
@@ -128,7 +131,7 @@ internal static class WayChecks
     {
         var allowed = way.Preflight.Header("Access-Control-Allow-Origin");
         var headers = way.Preflight.Header("Access-Control-Allow-Headers") ?? "";
-        var missing = new[] { "authorization", "mcp-protocol-version" }.Where(header => headers != "*" && !headers.Contains(header, StringComparison.OrdinalIgnoreCase)).ToList();
+        var missing = NeededHeaders.Where(header => headers != "*" && !headers.Contains(header, StringComparison.OrdinalIgnoreCase)).ToList();
         yield return Preflight.Judge(IsAllowed(allowed) && missing.Count == 0, $"a client in a browser may call ({allowed})",
             IsAllowed(allowed) ? $"it may not send {string.Join(" and ", missing)}" : $"a page of {ClientWay.BrowserClient} may not call: Access-Control-Allow-Origin is {allowed ?? "not there"}");
         if (way.Challenge.Status == HttpStatusCode.Unauthorized)

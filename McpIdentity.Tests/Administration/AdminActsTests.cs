@@ -31,7 +31,7 @@ internal sealed class AdminActsTests
         _scene = await AdminScene.StartAsync(
             $"Gateway:Servers:fixed:Url={_upstream.Url}", "Gateway:Servers:fixed:Review=New", "Gateway:CatalogueRefresh=0", "OAuth:AllowedEmailDomains:0=example.com", "OAuth:Registration:Policy=Hosts",
             "OAuth:Registration:AllowedRedirectHosts:0=http-loopback", "OAuth:Registration:AllowedRedirectHosts:1=client.example", "OAuth:Registration:AllowedRedirectHosts:2=*.client.example");
-        _owner = new AdminScript(await _scene.ClientAsync());
+        _owner = new AdminScript(await _scene.ClientAsync(isFresh: false));
         _service = new AdminScript(await _scene.ServiceAsync(), _owner);
     }
 
@@ -153,7 +153,7 @@ internal sealed class AdminActsTests
         Assert.That((await _service.DoAsync("rotate_keys", "/keys/rotate", new { now = true })).GetProperty("keys").EnumerateArray().Select(key => key.Text("state")), Is.EqualTo(["next", "current"]));
         var published = await _owner.DoAsync("get_key_set", "/key-set");
         Assert.That(published.GetProperty("keys")[0].EnumerateObject().Select(member => member.Name), Is.EquivalentTo(["kty", "use", "alg", "kid", "crv", "x", "y"]));
-        var operatorScript = new AdminScript(await _scene.ClientAsync("otto"), _owner);
+        var operatorScript = new AdminScript(await _scene.ClientAsync("otto", isFresh: false), _owner);
         await operatorScript.RefusedAsync("rotate_keys", "/keys/rotate", 403, "insufficient_scope");
         var nobody = new AdminScript(new AdminClient(_scene.Server, null), _owner);
         await nobody.RefusedAsync("list_keys", "/keys", 401, "unauthorized");
@@ -226,7 +226,7 @@ internal sealed class AdminActsTests
         await _owner.RefusedAsync("check_policy", "/policy/check", 422, "policy_invalid", new { document = wrong });
         await _owner.DoAsync("apply_policy", "/policy/versions", new { document = open, note = "the first" });
         await _owner.RefusedAsync("apply_policy", "/policy/versions", 422, "policy_invalid", new { document = wrong });
-        await new AdminScript(await _scene.ClientAsync("otto"), _owner).RefusedAsync("apply_policy", "/policy/versions", 403, "role_missing", new { document = strict });
+        await new AdminScript(await _scene.ClientAsync("otto", isFresh: false), _owner).RefusedAsync("apply_policy", "/policy/versions", 403, "role_missing", new { document = strict });
         Assert.That((await _owner.DoAsync("get_policy", "/policy")).GetProperty("rules")[0].Text("place"), Is.EqualTo("stored policy, rule 1"));
 
         var changes = await _owner.DoAsync("diff_policy", "/policy/diff", new { document = strict, users = new[] { "olga@example.com" } });
@@ -246,7 +246,7 @@ internal sealed class AdminActsTests
         Assert.That((await _owner.DoAsync("get_policy_version", "/policy/versions/2")).Text("document"), Does.Contain("read"));
         await _owner.RefusedAsync("get_policy_version", "/policy/versions/first", 404, "policy_version_not_found");
         await _owner.RefusedAsync("list_policy_versions", "/policy/versions?limit=0", 400, "invalid_parameter");
-        await new AdminScript(await _scene.ClientAsync("hugo"), _owner).RefusedAsync("get_policy", "/policy", 403, "role_missing");
+        await new AdminScript(await _scene.ClientAsync("hugo", isFresh: false), _owner).RefusedAsync("get_policy", "/policy", 403, "role_missing");
         await RecordedAsync("policy_applied", "policy_rolled_back");
     }
 
@@ -329,7 +329,7 @@ internal sealed class AdminActsTests
 
         foreach (var (name, may) in new (string, Func<string, bool>)[] { ("hugo", helpdesk.Contains), ("anna", id => !changes.Contains(id)), ("otto", id => !ofOwners.Contains(id)) })
         {
-            var client = await _scene.ClientAsync(name);
+            var client = await _scene.ClientAsync(name, isFresh: false);
             foreach (var operation in Own())
             {
                 if (may(operation.Id) && operation.Method != "GET")

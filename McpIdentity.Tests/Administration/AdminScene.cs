@@ -23,7 +23,7 @@ internal sealed class AdminScene : IAsyncDisposable
         var google = await StandInGoogle.StartAsync();
         foreach (var name in (string[])["olga", "otto", "anna", "hugo", "emil"])
         {
-            google.Add(new GoogleAccount($"{name}@example.com", name, "Example"));
+            google.Add(new GoogleAccount($"{name}@example.com", name, "Example") { SaysWhen = true });
         }
 
         var server = await TestServer.StartAsync(

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -141,23 +142,23 @@ internal sealed partial class CommandTreeTests
         var text = new StringBuilder("\n### Exit codes\n\n| code | means |\n|---|---|\n");
         foreach (var (code, means) in ExitCode.All)
         {
-            text.Append($"| {code} | {means} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {code} | {means} |\n");
         }
 
         foreach (var (path, verb) in Verbs)
         {
             var words = verb.Description!.Split(" Example: ")[0];
-            text.Append($"\n### {path}{string.Concat(verb.Arguments.Select(argument => $" <{argument.Name}>"))}\n\n{words} Example: `{ExampleOf(verb)}`\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n### {path}{string.Concat(verb.Arguments.Select(argument => $" <{argument.Name}>"))}\n\n{words} Example: `{ExampleOf(verb)}`\n");
             var rows = verb.Arguments.Select(argument => $"| `<{argument.Name}>` | {Cell(argument.Description)} |\n")
                 .Concat(verb.Options.Where(option => option.Name != "--help").Select(option => $"| `{string.Join("`, `", option.Aliases.Prepend(option.Name))}` | {Cell(option.Description)} |\n")).ToList();
             if (rows.Count > 0)
             {
-                text.Append($"\n| option | |\n|---|---|\n{string.Concat(rows)}");
+                text.Append(CultureInfo.InvariantCulture, $"\n| option | |\n|---|---|\n{string.Concat(rows)}");
             }
 
             if (path.EndsWith(" list", StringComparison.Ordinal) && await MembersAsync(path) is { Length: > 0 } members)
             {
-                text.Append($"\n`-o json`: an array of objects with `{string.Join("`, `", members)}`.\n");
+                text.Append(CultureInfo.InvariantCulture, $"\n`-o json`: an array of objects with `{string.Join("`, `", members)}`.\n");
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
@@ -43,7 +44,7 @@ internal sealed class DoctorDocumentTests
         var text = new StringBuilder("| id | asks | at worst | what to do | see |\n|---|---|---|---|---|\n");
         foreach (var check in OwnChecks.Known)
         {
-            text.Append($"| `{check.Id}` | {check.Asks} | {check.Worst.Word()} | {check.Cure.Replace("|", "\\|", StringComparison.Ordinal)} | {check.Section} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| `{check.Id}` | {check.Asks} | {check.Worst.Word()} | {check.Cure.Replace("|", "\\|", StringComparison.Ordinal)} | {check.Section} |\n");
         }
 
         return text.ToString();

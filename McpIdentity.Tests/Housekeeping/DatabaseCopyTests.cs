@@ -160,7 +160,7 @@ internal sealed class DatabaseCopyTests
         {
             for (var i = 0; i < Rows; i++)
             {
-                var entry = db.Add(Activator.CreateInstance(entity.ClrType)!);
+                var entry = db.Entry(Activator.CreateInstance(entity.ClrType)!);
                 foreach (var property in entity.GetProperties())
                 {
                     entry.Property(property.Name).CurrentValue = ValueOf(property, i);

@@ -11,6 +11,9 @@ internal sealed record GoogleAccount(string Email, string GivenName, string Fami
     /// <summary>The Google Workspace domain that manages the account; null for a private one.</summary>
     public string? HostedDomain { get; init; }
 
+    /// <summary>Whether its tokens say when the person signed in, which is now.</summary>
+    public bool SaysWhen { get; init; }
+
     public string Name => $"{GivenName} {FamilyName}";
 
     /// <summary>Google's subject is a number of twenty-one digits that stays when the address changes.</summary>

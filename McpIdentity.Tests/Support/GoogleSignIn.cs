@@ -181,6 +181,11 @@ internal sealed class GoogleSignIn(StandInGoogle google)
             claims["nonce"] = google.Failure == GoogleFailure.IdTokenWithAnotherNonce ? "of another sign-in" : grant.Nonce;
         }
 
+        if (grant.Account.SaysWhen)
+        {
+            claims["auth_time"] = new DateTimeOffset(now).ToUnixTimeSeconds();
+        }
+
         using var stranger = RSA.Create(2048);
         var key = google.Failure == GoogleFailure.IdTokenSignedByAnother ? new RsaSecurityKey(stranger) { KeyId = google.Keys.Current.KeyId } : google.Keys.Current;
         var isExpired = google.Failure == GoogleFailure.IdTokenExpired;
