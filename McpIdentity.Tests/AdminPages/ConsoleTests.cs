@@ -182,9 +182,9 @@ internal sealed class ConsoleTests
         var tokens = await client.ConnectAsync(alice);
         var page = await OpenAsync(alice, "/admin/tokens");
 
-        var found = await alice.Browser.SubmitAsync(page, new Dictionary<string, string> { ["token"] = tokens.Text("access_token") });
+        var found = await alice.Browser.SubmitAsync(page, new Dictionary<string, string> { ["token"] = tokens.Text("access_token")! });
         var ended = await alice.Browser.SubmitAsync(found, button: "end");
-        var after = await alice.Browser.SubmitAsync(ended, new Dictionary<string, string> { ["token"] = tokens.Text("access_token") });
+        var after = await alice.Browser.SubmitAsync(ended, new Dictionary<string, string> { ["token"] = tokens.Text("access_token")! });
 
         Assert.Multiple(() =>
         {
