@@ -1,5 +1,6 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.AdminPages;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
@@ -66,6 +67,7 @@ internal static class Program
         builder.AddRateLimits();
         builder.AddAudit();
         builder.AddAdministration();
+        builder.AddConsole();
         builder.AddProtocolCors();
         builder.AddHousekeeping();
         builder.AddHealth(options.OAuth.SessionStorage);
@@ -112,6 +114,7 @@ internal static class Program
         app.MapConnections();
         app.MapGateway();
         app.MapAdminApi();
+        app.MapConsole();
         return app;
     }
 

@@ -152,7 +152,7 @@ internal sealed class SignInModel(AuthorizationTickets tickets, SignInProviders 
             log.Write(HttpContext, SecurityEvent.Success("sign_in_sent") with { AuthMethod = provider.Id });
         }
 
-        var prompt = Pending?.SignInPrompt ?? (Other is null ? null : PromptValues.SelectAccount);
+        var prompt = Pending?.SignInPrompt ?? (Other is not null ? PromptValues.SelectAccount : Paths.WantsFreshSignIn(Ticket) ? PromptValues.Login : null);
         return new GoToProvider(
             provider,
             AsRequest(),

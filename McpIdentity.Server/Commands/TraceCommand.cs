@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Audit;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Commands;
 
@@ -28,61 +26,26 @@ internal static class TraceCommand
             return ExitCode.Usage;
         }
 
-        var (what, flows) = await FindAsync(services.GetRequiredService<McpIdentityDbContext>(), wanted, cancellationToken);
-        if (what is null)
+        var (trace, problem) = await services.GetRequiredService<TraceActs>().FindAsync(wanted, cancellationToken);
+        if (problem is not null)
         {
-            await Console.Error.WriteLineAsync($"Nothing is known of {CommandLine.Printable(wanted)}: it is no person, client, flow, grant or reference, and nobody has tried to sign in so.");
-            return ExitCode.NotFound;
+            return await Refusal.SayAsync(problem);
         }
 
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var found = flows.Select(flow => (Flow: flow, Finding: Diagnosis.Of(flow, now))).ToList();
-        if (found.Count == 0)
-        {
-            var nothing = new TracedFlow(null, null, null, []);
-            found = [(nothing, Diagnosis.Of(nothing, now))];
-        }
-
-        var shown = parsed.GetValue(All) ? found : [found.Find(one => one.Finding.Id != Diagnosis.NoFault) is { Flow: not null } failed ? failed : found[0]];
+        IReadOnlyList<DiagnosedFlow> shown = parsed.GetValue(All) ? trace!.Flows : [trace!.Telling];
         if (Table.IsJson(parsed))
         {
             Console.WriteLine(JsonSerializer.Serialize(shown.Select(one => JsonOf(one.Flow, one.Finding)), Json));
             return ExitCode.Ok;
         }
 
-        Console.WriteLine($"{what}: {flows.Count} known, {found.Count(one => one.Finding.Id != Diagnosis.NoFault)} of them with a fault.");
+        Console.WriteLine(CommandLine.Printable($"{trace.What}: {trace.Known} known, {trace.Flows.Count(flow => flow.IsFaulty)} of them with a fault."));
         foreach (var (flow, finding) in shown)
         {
             Write(flow, finding);
         }
 
         return ExitCode.Ok;
-    }
-
-    private static async Task<(string? What, IReadOnlyList<TracedFlow> Flows)> FindAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
-    {
-        var trace = new FlowTrace(db);
-        if (await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } users)
-        {
-            return ($"Flows of {users[0].Email ?? users[0].Name ?? users[0].Id}", await trace.OfAsync([.. users.Select(user => user.Id)], [], cancellationToken));
-        }
-
-        var clients = (await OperatorNames.ClientsAsync(db, wanted, cancellationToken)).Select(client => client.ClientId!).ToList();
-        if (clients.Count == 0 && wanted.Contains('.', StringComparison.Ordinal) && !wanted.Contains('@', StringComparison.Ordinal))
-        {
-            // By the host of its document, or of where its answers go.
-            clients = await db.Clients.Where(client => client.ClientId!.Contains("//" + wanted) || client.RedirectUris!.Contains("//" + wanted)).OrderByDescending(client => client.Id).Take(50).Select(client => client.ClientId!).ToListAsync(cancellationToken);
-        }
-
-        if (clients.Count > 0)
-        {
-            return ($"Flows of {wanted}", await trace.OfAsync([], clients, cancellationToken));
-        }
-
-        var flows = await trace.OfIdAsync(wanted, cancellationToken);
-        flows = flows.Count > 0 ? flows : await trace.OfAsync([wanted], [wanted], cancellationToken); // somebody or something that is gone
-        flows = flows.Count > 0 ? flows : await trace.OfStrangerAsync(wanted, cancellationToken);
-        return flows.Count > 0 ? ($"Flows of {wanted}", flows) : (null, flows);
     }
 
     private static void Write(TracedFlow flow, Finding finding)

@@ -73,6 +73,9 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether it takes parameters in the query and by form, which are checked before any parser behind sees them.</summary>
     public bool TakesForms { get; init; }
 
+    /// <summary>The page has a script of ours, and asks this server for parts of itself: the console. No other page has any.</summary>
+    public bool HasScript { get; init; }
+
     /// <summary>Parameters that a form may send more than once, separated by spaces: boxes of one name.</summary>
     public string? Repeats { get; init; }
 

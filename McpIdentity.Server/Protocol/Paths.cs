@@ -78,6 +78,12 @@ internal static partial class Paths
     public const string Ready = "/health/ready";
     public const string Debug = "/debug";
 
+    /// <summary>Pages for operators, and everything below.</summary>
+    public const string Console = "/admin";
+
+    public const string ConsoleScript = "/admin/htmx.js";
+    public const string ConsoleStyle = "/admin/console.css";
+
     public const string WellKnown = "/.well-known";
     public const string KeySet = "/.well-known/jwks.json";
 
@@ -103,6 +109,16 @@ internal static partial class Paths
     /// <param name="link">The ticket of the link that led there; null: none.</param>
     public static string SignInNameOf(string server, string? link) => link is null ? $"connections.{server}" : $"connections.{server}.{link}";
 
+    private const string FreshPrefix = "fresh.";
+
+    /// <summary>What an operator signs in for.</summary>
+    /// <param name="path">The page of the console.</param>
+    /// <param name="fresh">Whether they have to show anew who they are, though they are signed in.</param>
+    public static string SignInNameOfConsole(string path, bool fresh) => (fresh ? FreshPrefix : "") + path.TrimStart('/').Replace('/', '.');
+
+    /// <summary>Whether somebody signs in for a page that wants it to have been a short while ago.</summary>
+    public static bool WantsFreshSignIn(string? name) => name?.StartsWith(FreshPrefix, StringComparison.Ordinal) == true;
+
     /// <summary>What somebody signs in for who becomes the owner.</summary>
     /// <param name="link">The link that led there, closed.</param>
     public static string SetupNameOf(string link) => $"setup.{link}";
@@ -112,6 +128,7 @@ internal static partial class Paths
         name is null ? null
         : OwnPages.GetValueOrDefault(name) ?? (ConnectionName().Match(name) is { Success: true, Groups: var part }
             ? $"{Connections}/{part[1].ValueSpan}{(part[2].Success ? $"?link={part[2].ValueSpan}" : "")}"
+            : ConsoleName().Match(name) is { Success: true, Groups: var page } ? $"/{page[1].Value.Replace('.', '/')}"
             : SetupName().Match(name) is { Success: true, Groups: var link } ? $"{Setup}?link={link[1].ValueSpan}"
             : null);
 
@@ -134,7 +151,7 @@ internal static partial class Paths
 
     /// <summary>Whether another page or endpoint of ours is at this path, or everything below a part of it is ours.</summary>
     public static bool IsTaken(string path) =>
-        ((string[])[Health, Debug, Images, AdminApi, ShortCallback, Account, Connections, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
+        ((string[])[Health, Debug, Console, Images, AdminApi, ShortCallback, Account, Connections, WellKnown, "/oidc", Register, OldRegister, Resources]).Any(prefix => new PathString(path).StartsWithSegments(prefix)) ||
         ((string[])["", Authorize, Token, UserInfo, Introspect, Revoke, SignIn, Login, Consent, Waiting, SignOut, Setup, Error, StyleSheet])
             .Contains(path.TrimEnd('/'), StringComparer.OrdinalIgnoreCase);
 
@@ -158,4 +175,7 @@ internal static partial class Paths
 
     [GeneratedRegex(@"^connections\.([a-z0-9_-]{1,63})(?:\.([A-Za-z0-9_-]{1,1024}))?$")]
     private static partial Regex ConnectionName();
+
+    [GeneratedRegex(@"^(?:fresh\.)?(admin(?:\.[a-z-]{1,32}){0,3})$")]
+    private static partial Regex ConsoleName();
 }

@@ -26,6 +26,9 @@ internal sealed class AdminOptions
     /// <summary>Whether there is the admin API, below <c>/api/admin/v1</c>.</summary>
     public bool Api { get; set; } = true;
 
+    /// <summary>Whether there is the console, at <c>/admin</c>.</summary>
+    public bool Console { get; set; } = true;
+
     /// <summary>Requests in a window (<c>Mcp:RateLimiting:WindowMs</c>) of one caller of the admin API.</summary>
     public int ApiMaxRequests { get; set; } = 600;
 }

@@ -1,0 +1,35 @@
+using McpIdentity.Server.Administration;
+using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Mvc;
+
+namespace McpIdentity.Server.AdminPages;
+
+/// <summary>Who has signed in here.</summary>
+[Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
+internal sealed class UsersModel(UserActs acts) : ConsolePage
+{
+    public const string Path = Paths.Console + "/users";
+
+    public override string Section => Path;
+
+    protected override AdminRight ToRead => AdminRight.ReadPeople;
+
+    [BindProperty(Name = "text", SupportsGet = true)]
+    public string? Text { get; set; }
+
+    [BindProperty(Name = "status", SupportsGet = true)]
+    public string? Status { get; set; }
+
+    [BindProperty(Name = "after", SupportsGet = true)]
+    public string? After { get; set; }
+
+    public IReadOnlyList<UserView> Users { get; private set; } = [];
+
+    public string? Next { get; private set; }
+
+    public async Task OnGetAsync(CancellationToken cancellationToken)
+    {
+        var page = await acts.ListAsync(new UserFilter(Filled(Text), Filled(Status), null), new Slice(PageSize, Filled(After)), cancellationToken);
+        (Users, Next) = (page.Items, page.Next);
+    }
+}

@@ -1,0 +1,83 @@
+using McpIdentity.Server.AdminPages;
+using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Roles;
+using McpIdentity.Tests.Account;
+using McpIdentity.Tests.Support;
+using Microsoft.Playwright;
+
+namespace McpIdentity.Tests.AdminPages;
+
+/// <summary>The console in a real browser: no fault that axe finds, nothing wider than a telephone, no error on the way, lists that are searched while one types (WCAG 2.2).</summary>
+[Category(Needs.Browser)]
+[Category(Needs.Node)]
+[Parallelizable(ParallelScope.Self)]
+internal sealed class ConsoleBrowserTests
+{
+    private TestServer _server = null!;
+    private ChromiumPage _chromium = null!;
+
+    private IPage Page => _chromium.Page;
+
+    [OneTimeSetUp]
+    public async Task OpenAsync()
+    {
+        _server = await TestServer.StartAsync(
+            "Admin:Owners:0=alice@example.com", "Admin:Auditors:0=bob@example.com", "Mcp:RateLimiting:Enabled=false", "Gateway:Servers:notes:Url=http://127.0.0.1:9/mcp", "Gateway:Servers:notes:DisplayName=Notes of the team");
+        _chromium = await Chromium.OpenAsync(new() { ViewportSize = new() { Width = 1280, Height = 900 } });
+        await Axe.AddToAsync(_chromium.Context);
+        await Page.GotoAsync(_server.BaseUrl + Paths.Console);
+        await Page.Locator("[name=username]").FillAsync("alice");
+        await Page.Locator("[name=username]").PressAsync("Enter");
+        await Page.Locator("nav[aria-label=Console]").WaitForAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task CloseAsync()
+    {
+        await _chromium.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+
+    [Test]
+    public async Task No_page_has_a_fault_that_axe_finds_or_is_wider_than_a_telephone()
+    {
+        var client = await OAuthClient.RegisterPublicAsync(_server);
+        var problems = new List<string>();
+        foreach (var path in ConsoleSection.For(AdminRole.Owner).Select(section => section.Path).Append(ConsoleClientModel.AddressOf(client.ClientId)).Append("/admin/server?name=notes"))
+        {
+            _chromium.Forget();
+            await Page.GotoAsync(_server.BaseUrl + path);
+            var found = new List<string>(await Axe.FindViolationsAsync(Page));
+            await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+            await Page.SetViewportSizeAsync(320, 640);
+            found.AddRange(await Axe.FindViolationsAsync(Page, Axe.OfLooks));
+            if (await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+            {
+                found.Add($"is wider than 320 pixels: {await Page.EvaluateAsync<string>("[...document.querySelectorAll('main *, nav *')].filter(e => e.getBoundingClientRect().right > 321 && !e.closest('.scrolls, pre')).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join(' | ')")}");
+            }
+
+            await Page.SetViewportSizeAsync(1280, 900);
+            await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+            problems.AddRange(found.Concat(_chromium.ConsoleErrors).Select(problem => $"{path}: {problem}"));
+        }
+
+        Assert.That(string.Join('\n', problems), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_list_is_searched_while_one_types()
+    {
+        await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { "https://needle.example/callback" }, client_name = "Needle", token_endpoint_auth_method = "none" });
+        await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { "https://hay.example/callback" }, client_name = "Hay", token_endpoint_auth_method = "none" });
+        _chromium.Forget();
+        await Page.GotoAsync(_server.BaseUrl + ClientsModel.Path);
+        await Page.EvaluateAsync("window.isTheSame = true");
+
+        await Page.Locator("#text").PressSequentiallyAsync("needle");
+        await Assertions.Expect(Page.Locator("#rows")).Not.ToContainTextAsync("hay.example");
+
+        Assert.That(await Page.Locator("#rows").TextContentAsync(), Does.Contain("needle.example"));
+        Assert.That(await Page.EvaluateAsync<bool>("window.isTheSame"), "without loading the page anew");
+        Assert.That(_chromium.ConsoleErrors, Is.Empty);
+    }
+}
