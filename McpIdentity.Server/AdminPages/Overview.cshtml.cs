@@ -1,5 +1,4 @@
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Protocol;
 
 namespace McpIdentity.Server.AdminPages;

@@ -19,10 +19,6 @@ internal sealed class ProvidersModel(AdmissionActs acts) : ConsolePage
 
     public IReadOnlyList<SignInVerdict>? Verdicts { get; private set; }
 
-    public void OnGet()
-    {
-    }
-
     public async Task<IActionResult> OnPostAsync([FromForm] string? email, [FromForm] string? unverified, CancellationToken cancellationToken)
     {
         var verdicts = await acts.TryAsync(new SignInTrial(Filled(email), Verified: unverified is null), cancellationToken);

@@ -22,10 +22,6 @@ internal sealed class TokensModel(TokenActs acts) : ConsolePage
     /// <summary>What was pasted, for the button that ends it.</summary>
     public string Shown { get; private set; } = "";
 
-    public void OnGet()
-    {
-    }
-
     /// <param name="token">What was pasted.</param>
     /// <param name="act"><c>end</c>: it ends.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
