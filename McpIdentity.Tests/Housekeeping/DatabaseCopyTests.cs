@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Tests.Support;
@@ -201,8 +202,7 @@ internal sealed class DatabaseCopyTests
             : type == typeof(byte[]) ? Enumerable.Range(0, property.GetMaxLength() ?? 300).Select(b => (byte)(b + i)).ToArray()
             : type == typeof(bool) ? i == 1
             : type == typeof(Guid) ? new Guid(i, 1, 2, [3, 4, 5, 6, 7, 8, 9, 10])
-            : type == typeof(long) ? (isKey ? number : long.MaxValue - i)
-            : type == typeof(int) ? (isKey ? number : int.MaxValue - i)
+            : type == typeof(int) || type == typeof(long) ? Convert.ChangeType(isKey ? number : int.MaxValue - i, type, CultureInfo.InvariantCulture)
             : throw new NotSupportedException($"{property.DeclaringType.DisplayName()}.{property.Name}: a value for {type}");
     }
 
@@ -224,8 +224,8 @@ internal sealed class DatabaseCopyTests
     {
         null => "null",
         byte[] bytes => Convert.ToHexString(bytes),
-        DateTimeOffset moment => moment.ToUniversalTime().ToString("O"),
-        DateTime moment => moment.ToString("yyyy-MM-ddTHH:mm:ss.ffffff"),
+        DateTimeOffset moment => moment.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture),
+        DateTime moment => moment.ToString("yyyy-MM-ddTHH:mm:ss.ffffff", CultureInfo.InvariantCulture),
         _ => $"{value}",
     };
 }
