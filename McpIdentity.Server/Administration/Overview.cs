@@ -1,11 +1,9 @@
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Catalogue;
-using McpIdentity.Server.Clients;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Operations;
-using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -7,7 +7,6 @@ using McpIdentity.Server.Federation;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
-using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Statements;
