@@ -127,7 +127,9 @@ internal sealed class AdminApiFrameTests
     {
         await using var scene = await AdminScene.StartAsync();
         var user = await AdminSeeds.UserAsync(scene);
+        scene.Google.Add(new GoogleAccount("olga@example.com", "olga", "Example")); // who does not say when she signed in
         using var stale = await (await scene.ClientAsync(isFresh: false)).SendAsync(HttpMethod.Put, $"/roles/{user}", new { role = "auditor" });
+        scene.Google.Add(new GoogleAccount("olga@example.com", "olga", "Example") { SaysWhen = true });
         var owner = await scene.ClientAsync();
         using var given = await owner.SendAsync(HttpMethod.Put, $"/roles/{user}", new { role = "auditor" });
         scene.Server.Clock.Advance(TimeSpan.FromMinutes(11));
