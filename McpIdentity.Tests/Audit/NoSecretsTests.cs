@@ -25,7 +25,10 @@ internal sealed class NoSecretsTests
         };
         await using var google = await StandInGoogle.StartAsync();
         await using var collector = await StandInCollector.StartAsync();
-        await using var server = await ServerProcess.StartAsync(new ServerStart { Environment = collector.Environment(), Arguments =
+        await using var server = await ServerProcess.StartAsync(new ServerStart
+        {
+            Environment = collector.Environment(),
+            Arguments =
         [
             .. settings.Select(setting => $"--{setting.Key}={setting.Value}"),
             $"--OAuth:GoogleClientId={StandInGoogle.ClientId}", $"--OAuth:GoogleAuthorizationEndpoint={google.AuthorizationEndpoint}",
@@ -35,7 +38,8 @@ internal sealed class NoSecretsTests
             "--Mcp:SecurityLogging:LogFilePath=security.log", "--Logging:Console:FormatterName=simple", "--Logging:Console:FormatterOptions:SingleLine=true",
             .. new[] { "Default", "Microsoft", "Microsoft.AspNetCore", "Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.EntityFrameworkCore", "OpenIddict", "System", "ModelContextProtocol" }
                 .SelectMany(category => new[] { $"--Logging:LogLevel:{category}=Trace", $"--Logging:Console:LogLevel:{category}=Trace" }),
-        ] });
+        ]
+        });
 
         var secrets = await UseEverythingAsync(server, google);
         secrets.UnionWith(settings.Values);

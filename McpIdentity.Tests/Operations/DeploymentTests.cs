@@ -45,7 +45,11 @@ internal sealed partial class DeploymentTests
         Assert.That(compose["networks"]["data"]["internal"].ToString(), Is.EqualTo("true"));
         Assert.That(NamesOf("docker-compose.yml").ToDictionary(name => name, name => string.Join(' ', List(Service("docker-compose.yml", name)["networks"]))), Is.EqualTo(new Dictionary<string, string>
         {
-            ["proxy"] = "front", ["server-a"] = "front data", ["server-b"] = "front data", ["database"] = "data", ["redis"] = "data",
+            ["proxy"] = "front",
+            ["server-a"] = "front data",
+            ["server-b"] = "front data",
+            ["database"] = "data",
+            ["redis"] = "data",
         }));
     }
 
