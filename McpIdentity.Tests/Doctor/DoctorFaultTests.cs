@@ -60,7 +60,7 @@ internal sealed class DoctorFaultTests
         new("registration.rules", Verdict.Note, t => t._scene.WithAsync("registration", "--OAuth:Registration:Policy=Hosts", "--OAuth:Registration:AllowedRedirectHosts:0=claude.ai")),
         new("registration.documents", Verdict.Note, t => t._scene.WithAsync("registration", "--OAuth:ClientDocuments:Enabled=false")),
 
-        new("servers.served", Verdict.Fail, t => t.WithAStoredServerOfAnotherKeyAsync()),
+        new("servers.served", Verdict.Fail, t => WithAStoredServerOfAnotherKeyAsync()),
         new("servers.reach", Verdict.Fail, t => t._scene.WithAsync("servers", $"--Gateway:Servers:notes:Url=http://127.0.0.1:{Ports.Next()}/mcp")),
         new("servers.accounts", Verdict.Fail, t => t._scene.WithAsync("servers", $"--Gateway:Servers:calendar:Url=http://127.0.0.1:{Ports.Next()}/mcp")),
         new("tools.waiting", Verdict.Note, t => Task.FromResult(t._scene.OfIll)),
@@ -77,7 +77,7 @@ internal sealed class DoctorFaultTests
         Page("pages.cookies", Verdict.Fail, host => host.Proxy = context => context.Response.Headers.SetCookie = "form=x; path=/; httponly"),
 
         new("mcp.reach", Verdict.Fail, _ => OtherServer.RunAsync(new Uri($"http://localhost:{Ports.Next()}/mcp"), null, false, CancellationToken.None)),
-        new("mcp.certificate", Verdict.Fail, t => t.OverHttpsAsync(TimeProvider.System.GetUtcNow().AddHours(-1)), t => t.OverHttpsAsync(TimeProvider.System.GetUtcNow().AddDays(40))),
+        new("mcp.certificate", Verdict.Fail, t => OverHttpsAsync(TimeProvider.System.GetUtcNow().AddHours(-1)), t => OverHttpsAsync(TimeProvider.System.GetUtcNow().AddDays(40))),
         Way("mcp.challenge", Verdict.Fail, host => host.Faults["/mcp"] = Redirect("/login")),
         Way("mcp.resource-metadata", Verdict.Warn, host => host.Proxy = context => context.Response.Headers.WWWAuthenticate = "Bearer"),
         Way("resource.metadata", Verdict.Fail, host => { host.Faults["/.well-known/oauth-protected-resource/mcp"] = Html; host.Faults["/.well-known/oauth-protected-resource"] = Html; }),
@@ -216,7 +216,7 @@ internal sealed class DoctorFaultTests
         return await PageChecks.RunAsync(new Uri(host.Origin), CancellationToken.None);
     }
 
-    private async Task<IReadOnlyList<CheckResult>> OverHttpsAsync(DateTimeOffset until)
+    private static async Task<IReadOnlyList<CheckResult>> OverHttpsAsync(DateTimeOffset until)
     {
         using var certificate = TestAuthority.Issue(until, "localhost");
         await using var host = await StandInMcp.StartAsync(certificate);
@@ -309,7 +309,7 @@ internal sealed class DoctorFaultTests
         return await _scene.WithAsync("clock", $"--OAuth:Providers:corp:Issuer={provider.Origin}");
     }
 
-    private async Task<IReadOnlyList<CheckResult>> WithAStoredServerOfAnotherKeyAsync()
+    private static async Task<IReadOnlyList<CheckResult>> WithAStoredServerOfAnotherKeyAsync()
     {
         await using var server = await TestServer.StartAsync("Gateway:CatalogueRefresh=0", "Policy:Rules:0:Effect=allow");
         await Verbs.DoAsync(server, "servers", "add", "stored", "--url", "https://notes.example/mcp");
