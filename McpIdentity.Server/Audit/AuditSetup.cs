@@ -19,6 +19,7 @@ internal static class AuditSetup
 {
     public static void AddAudit(this WebApplicationBuilder builder)
     {
+        builder.Services.AddScoped<AuditSearch>();
         builder.Services.AddSingleton<AuditSeal>();
         builder.Services.AddSingleton<AuditStore>();
         builder.Services.AddSingleton<AuditTrail>();

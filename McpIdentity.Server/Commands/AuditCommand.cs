@@ -129,7 +129,7 @@ internal static class AuditCommand
         return reports.Any(report => report.Problem is not null) ? ExitCode.Failed : ExitCode.Ok;
     }
 
-    private static AuditSearch SearchOf(IServiceProvider services) => new(services.GetRequiredService<McpIdentityDbContext>());
+    private static AuditSearch SearchOf(IServiceProvider services) => services.GetRequiredService<AuditSearch>();
 
     private static Option<string> MakeFormat()
     {

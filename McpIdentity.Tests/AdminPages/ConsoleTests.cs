@@ -18,10 +18,10 @@ internal sealed class ConsoleTests
 
     private static readonly string[] Pages =
     [
-        Paths.Console, "/admin/clients", "/admin/settings", "/admin/providers", "/admin/sessions", "/admin/grants", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
+        Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/settings", "/admin/providers", "/admin/sessions", "/admin/grants", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
     ];
 
-    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/clients", "/admin/sessions", "/admin/grants"];
+    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/sessions", "/admin/grants"];
 
     private TestServer _server = null!;
 

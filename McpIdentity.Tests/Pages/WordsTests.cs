@@ -16,7 +16,7 @@ internal sealed partial class WordsTests
     private static readonly Lazy<HashSet<string>> Texts = new(() => [.. OfFiles().Concat(OfErrors()).Where(text => Letter.IsMatch(Placeholder.Replace(text, "")))]);
 
     // In files that have texts for people too: of the security log, and a command to be copied.
-    private static readonly string[] ForPrograms = ["only these tools: {0}", "claude mcp add --transport http mcpidentity {0}"];
+    private static readonly string[] ForPrograms = ["only these tools: {0}", "claude mcp add --transport http mcpidentity {0}", "signed in with {0}", "{0} by {1}: {2}"];
 
     private static IEnumerable<string> Languages => PageLanguage.All.Except(["en"]);
 
