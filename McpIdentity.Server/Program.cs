@@ -1,7 +1,7 @@
 using McpIdentity.Server.Account;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.AdminPages;
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.AdminPages;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Catalogue;

@@ -31,14 +31,14 @@ internal static class Diagnosis
         new Finding("never_came", "No request of it has come: neither one without a token nor a registration.", $"Is the address right that the client was given? {ClientCures.Of(flow).Address}");
 
     private static Finding? Ended(TracedFlow flow, DateTimeOffset now) => flow.Last("user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked") is
-        { Event: not ("user_enabled" or "client_enabled") } end && !flow.Steps.Any(step => Passed.Contains(step.Event) && step.IsSuccess && step.Row.At > end.Row.At) ? end.Event switch
-        {
-            "user_disabled" => new("user_disabled", $"The person was disabled{By(end)}.", "users enable, if that was not meant."),
-            "user_removed" => new("user_removed", $"The person was removed{By(end)}.", "They sign in again, if they may."),
-            "client_disabled" => new("client_disabled", $"The client was disabled{By(end)}.", "clients enable, if that was not meant."),
-            "client_deleted" => new("client_deleted", $"The client was deleted{By(end)}.", $"It registers again. {ClientCures.Of(flow).Again}"),
-            _ => new("revoked", $"The access was ended ({end.Event}){By(end)}.", $"Connect again. {ClientCures.Of(flow).Again}"),
-        }
+    { Event: not ("user_enabled" or "client_enabled") } end && !flow.Steps.Any(step => Passed.Contains(step.Event) && step.IsSuccess && step.Row.At > end.Row.At) ? end.Event switch
+    {
+        "user_disabled" => new("user_disabled", $"The person was disabled{By(end)}.", "users enable, if that was not meant."),
+        "user_removed" => new("user_removed", $"The person was removed{By(end)}.", "They sign in again, if they may."),
+        "client_disabled" => new("client_disabled", $"The client was disabled{By(end)}.", "clients enable, if that was not meant."),
+        "client_deleted" => new("client_deleted", $"The client was deleted{By(end)}.", $"It registers again. {ClientCures.Of(flow).Again}"),
+        _ => new("revoked", $"The access was ended ({end.Event}){By(end)}.", $"Connect again. {ClientCures.Of(flow).Again}"),
+    }
         : null;
 
     private static Finding? Works(TracedFlow flow, DateTimeOffset now) =>

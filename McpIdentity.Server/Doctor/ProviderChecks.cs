@@ -74,8 +74,15 @@ internal static class ProviderChecks
         var nothing = new string('A', 43);
         using var answer = await http.GetAsync(new Uri(QueryHelpers.AddQueryString(authorize.AbsoluteUri, new Dictionary<string, string?>
         {
-            ["client_id"] = provider.Options.ClientId, ["redirect_uri"] = redirect, ["response_type"] = "code", ["scope"] = "openid", ["state"] = "doctor", ["nonce"] = "doctor",
-            ["code_challenge"] = nothing, ["code_challenge_method"] = "S256", ["prompt"] = "none",
+            ["client_id"] = provider.Options.ClientId,
+            ["redirect_uri"] = redirect,
+            ["response_type"] = "code",
+            ["scope"] = "openid",
+            ["state"] = "doctor",
+            ["nonce"] = "doctor",
+            ["code_challenge"] = nothing,
+            ["code_challenge_method"] = "S256",
+            ["prompt"] = "none",
         })), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         return Client.Judge((int)answer.StatusCode < 400, $"{authorize.Host} takes the client id with {redirect}, which must be registered there",
             $"{authorize.Host} answers {(int)answer.StatusCode} to our client id with {redirect}");

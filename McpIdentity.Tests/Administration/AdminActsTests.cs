@@ -212,7 +212,13 @@ internal sealed class AdminActsTests
 
         static GatewayTool Tool(string name, string hash) => new()
         {
-            Server = "fixed", Name = name, Hash = hash, FirstHash = hash, Document = ScriptedServer.Tool(name), FirstSeenAt = DateTimeOffset.UnixEpoch, LastSeenAt = DateTimeOffset.UnixEpoch,
+            Server = "fixed",
+            Name = name,
+            Hash = hash,
+            FirstHash = hash,
+            Document = ScriptedServer.Tool(name),
+            FirstSeenAt = DateTimeOffset.UnixEpoch,
+            LastSeenAt = DateTimeOffset.UnixEpoch,
         };
     }
 

@@ -43,15 +43,22 @@ internal sealed partial class AdminApiDocument
             ["properties"] = new JsonObject
             {
                 ["type"] = new JsonObject { ["type"] = "string", ["description"] = "urn:mcpidentity:problem: and a code that stays the same." },
-                ["title"] = Text(), ["status"] = new JsonObject { ["type"] = "integer" }, ["detail"] = Text(), ["instance"] = Text(),
+                ["title"] = Text(),
+                ["status"] = new JsonObject { ["type"] = "integer" },
+                ["detail"] = Text(),
+                ["instance"] = Text(),
                 ["reference"] = new JsonObject { ["type"] = "string", ["description"] = "The trace id of the request, which the log and the audit carry too." },
                 ["errors"] = new JsonObject { ["type"] = "object", ["description"] = "What is wrong with which member or parameter.", ["additionalProperties"] = new JsonObject { ["type"] = "array", ["items"] = Text() } },
             },
             ["required"] = new JsonArray("type", "title", "status", "detail", "instance", "reference"),
             ["example"] = new JsonObject
             {
-                ["type"] = "urn:mcpidentity:problem:client_not_found", ["title"] = "Client not found", ["status"] = 404, ["detail"] = "There is no client 'reports'.",
-                ["instance"] = Paths.AdminApi + "/clients/reports", ["reference"] = "0af7651916cd43dd8448eb211c80319c",
+                ["type"] = "urn:mcpidentity:problem:client_not_found",
+                ["title"] = "Client not found",
+                ["status"] = 404,
+                ["detail"] = "There is no client 'reports'.",
+                ["instance"] = Paths.AdminApi + "/clients/reports",
+                ["reference"] = "0af7651916cd43dd8448eb211c80319c",
             },
         });
         var all = new JsonObject

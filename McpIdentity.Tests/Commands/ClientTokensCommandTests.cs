@@ -1,7 +1,7 @@
-using McpIdentity.Server.Commands;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Commands;

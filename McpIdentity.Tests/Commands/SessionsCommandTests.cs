@@ -1,5 +1,5 @@
-using McpIdentity.Server.Commands;
 using System.Net;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;

@@ -1,6 +1,6 @@
-using McpIdentity.Server.Commands;
 using System.Net;
 using System.Text.Json.Nodes;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
 using Microsoft.AspNetCore.WebUtilities;

@@ -120,7 +120,10 @@ internal sealed class StandInMcp : IAsyncDisposable
                 Registered++;
                 return JsonAsync(response, 201, new JsonObject
                 {
-                    ["client_id"] = "c", ["token_endpoint_auth_method"] = "none", ["registration_client_uri"] = Origin + "/register/c", ["registration_access_token"] = "t",
+                    ["client_id"] = "c",
+                    ["token_endpoint_auth_method"] = "none",
+                    ["registration_client_uri"] = Origin + "/register/c",
+                    ["registration_access_token"] = "t",
                 }, Registration);
             case "/register/c" when request.Method == HttpMethods.Delete && request.Headers.Authorization == "Bearer t":
                 Registered--;

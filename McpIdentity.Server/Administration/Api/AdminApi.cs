@@ -54,7 +54,8 @@ internal sealed class AdminApi
         {
             var made = await run(call, (TBody)call.Body!);
             return made.Problem is { } problem ? problem : new AdminAnswer(made.Value, location(made.Value!));
-        }) { Body = typeof(TBody), Answer = typeof(T) });
+        })
+        { Body = typeof(TBody), Answer = typeof(T) });
 
     /// <summary>Changes some members of a thing.</summary>
     public void Update<TBody, T>(string path, string id, AdminRight right, string summary, Func<AdminCall, TBody, Task<Outcome<T>>> run)
