@@ -62,6 +62,21 @@ internal abstract class ConsolePage : PageModel
             return;
         }
 
+        if (HttpMethods.IsPost(Request.Method))
+        {
+            if (context.HandlerMethod is null)
+            {
+                context.Result = Missing(); // a form of no page
+                return;
+            }
+
+            // What was begun is done to its end, also when the browser has gone.
+            foreach (var name in context.HandlerArguments.Where(argument => argument.Value is CancellationToken).Select(argument => argument.Key).ToList())
+            {
+                context.HandlerArguments[name] = CancellationToken.None;
+            }
+        }
+
         JustDone = Service<ConsoleNotices>().Read(Request.Query[ConsoleNotices.Parameter], Person);
         await next();
     }
@@ -93,7 +108,14 @@ internal abstract class ConsolePage : PageModel
 
         if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
         {
-            return Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: false)));
+            var signIn = Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: false));
+            if (!Request.Headers.ContainsKey("HX-Request"))
+            {
+                return Redirect(signIn);
+            }
+
+            Response.Headers["HX-Redirect"] = signIn; // a page that renews itself begins no sign-in, but leads to it
+            return StatusCode(StatusCodes.Status401Unauthorized);
         }
 
         Person = person;

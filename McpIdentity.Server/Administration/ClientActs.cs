@@ -359,7 +359,7 @@ internal sealed class ClientActs(
     {
         var (value, id) = after?.Split('\n', 2) is [var v, var i] ? (v, i) : (null, null);
         var (epoch, isFirst) = (DateTimeOffset.UnixEpoch, value is null);
-        var moment = sort is "name" or "client_id" || value is null ? epoch : new DateTimeOffset(long.Parse(value, CultureInfo.InvariantCulture), TimeSpan.Zero);
+        var moment = sort is "name" or "client_id" || !long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) || ticks > DateTimeOffset.MaxValue.UtcTicks ? epoch : new DateTimeOffset(ticks, TimeSpan.Zero);
         return sort switch
         {
             "name" => query.Where(client => isFirst || string.Compare(client.DisplayName ?? "", value) > 0 || ((client.DisplayName ?? "") == value && string.Compare(client.ClientId, id) > 0))

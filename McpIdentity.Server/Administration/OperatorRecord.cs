@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Data.Common;
+using System.Diagnostics;
 using System.Text;
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
@@ -18,7 +19,7 @@ internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp,
     /// <summary>Writes one act down, durably. Where the database cannot be written, its line goes to standard error, and nothing is lost unsaid.</summary>
     public async Task WriteAsync(Operator by, SecurityEvent done)
     {
-        var act = done with { Reason = done.Reason is null ? by.Way : $"{by.Way}, {done.Reason}", Actor = by.Name, Time = time.GetUtcNow() };
+        var act = done with { Reason = done.Reason is null ? by.Way : $"{by.Way}, {done.Reason}", Actor = by.Name, Time = time.GetUtcNow(), TraceId = Activity.Current?.TraceId.ToHexString() };
         if (mcp.Value.SecurityLogging.LogToFile || by.Way != Operator.ByCommandLine)
         {
             log.Write(null, act, EventReaders.Log);

@@ -96,12 +96,12 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
     public async Task<bool> AnyOwnerAsync(CancellationToken cancellationToken) =>
         options.Value.Owners.Count > 0 || await db.AdministratorRoles.AnyAsync(row => row.Role == "owner", cancellationToken);
 
-    // Whoever runs the machine can make another; over the network nobody could.
-    private async Task<bool> IsLastOwnerAsync(string userId, CancellationToken cancellationToken) =>
+    /// <summary>Whether without this person nobody would be an owner who may sign in: who runs the machine can make another, over the network nobody could.</summary>
+    public async Task<bool> IsLastOwnerAsync(string userId, CancellationToken cancellationToken) =>
         options.Value.Owners.Count == 0 && await db.AdministratorRoles.AnyAsync(row => row.UserId == userId && row.Role == "owner", cancellationToken) &&
-        !await db.AdministratorRoles.AnyAsync(row => row.UserId != userId && row.Role == "owner", cancellationToken);
+        !await db.AdministratorRoles.AnyAsync(row => row.UserId != userId && row.Role == "owner" && db.Users.Any(user => user.Id == row.UserId && user.DisabledAt == null), cancellationToken);
 
-    private static AdminProblem LastOwner => AdminProblem.Conflict("last_owner", "This is the only owner. Make somebody else an owner first.");
+    public static AdminProblem LastOwner => AdminProblem.Conflict("last_owner", "This is the only owner. Make somebody else an owner first.");
 
     private static IEnumerable<RoleHolder> OfSettings(AdminRole role, IEnumerable<string> entries) =>
         entries.Select(entry => new RoleHolder(AdminRoles.NameOf(role), "settings", entry, null, null, null, null, null));

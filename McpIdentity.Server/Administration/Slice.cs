@@ -34,7 +34,7 @@ internal readonly record struct MomentKey(DateTimeOffset At, string Name)
     public override string ToString() => $"{At.UtcTicks:x16}-{Name}";
 
     public static MomentKey? Parse(string? text) =>
-        text is { Length: > TicksLength + 1 } && long.TryParse(text.AsSpan(0, TicksLength), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var ticks)
+        text is { Length: > TicksLength + 1 } && long.TryParse(text.AsSpan(0, TicksLength), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var ticks) && ticks is >= 0 && ticks <= DateTimeOffset.MaxValue.UtcTicks
             ? new MomentKey(new DateTimeOffset(ticks, TimeSpan.Zero), text[(TicksLength + 1)..])
             : null;
 }

@@ -16,7 +16,7 @@ internal sealed record MintedToken(string Token, string Kind, TimeSpan Lifetime)
 
 /// <summary>Makes tokens to test with, where that is wanted.</summary>
 internal sealed class TokenMinting(
-    IServiceProvider services, IHostEnvironment environment, ServerSettings settings, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth, IOptions<ExternalJwtOptions> jwt, OperatorRecord record)
+    IServiceProvider services, IHostEnvironment environment, ServerSettings settings, IOptions<McpOptions> mcp, IOptions<OAuthServerOptions> oauth, IOptions<ExternalJwtOptions> jwt, ProtectedResources resources, OperatorRecord record)
 {
     /// <summary>An access token of this server.</summary>
     public const string OAuth = "oauth";
@@ -32,6 +32,7 @@ internal sealed class TokenMinting(
         var kind = KindOf(request);
         return !environment.IsDevelopment() && !request.IKnow ? AdminProblem.Conflict("not_in_development", $"Tokens are minted in Development; this is {environment.EnvironmentName}. With i-know it is done all the same.")
             : kind is not (Jwt or OAuth) ? AdminProblem.Invalid(("kind", "It is oauth or jwt."))
+            : request.Audience is { } audience && resources.Admin is { } admin && resources.Find(audience) == admin ? AdminProblem.Invalid(("resource", "No token for the admin API is minted: whoever may mint would be anybody."))
             : request.Subject.Length == 0 ? AdminProblem.Invalid(("sub", "It must say whose the token is."))
             : LifetimeOf(request) is null ? AdminProblem.Invalid(("ttl", $"It must be a time such as 90s, 5m or 1h, and at most {(kind == Jwt ? "24h" : $"OAuth:AccessTokenLifetime ({LongestOf(kind)})")}."))
             : kind == Jwt && string.IsNullOrEmpty(jwt.Value.Secret) ? AdminProblem.Conflict("no_jwt_secret", "Jwt:Secret (JWT_SECRET) is not set: there is nothing to sign a JWT with.")

@@ -45,16 +45,16 @@ internal sealed record UserFilter(string? Text, string? Status, string? Provider
 
 /// <summary>What operators do with people. A running server hears of it within a second.</summary>
 internal sealed class UserActs(
-    McpIdentityDbContext db, ISessionStorage storage, SignInSessions sessions, ConnectionActs connections, Revocations revocations, AdminRoles roles, PolicyDecisions policy, OperatorRecord record, TimeProvider time)
+    McpIdentityDbContext db, ISessionStorage storage, SignInSessions sessions, ConnectionActs connections, Revocations revocations, AdminRoles roles, RoleActs holders, PolicyDecisions policy, OperatorRecord record, TimeProvider time)
 {
     /// <summary>Those of a filter, who signed in last first.</summary>
     public async Task<AdminPage<UserView>> ListAsync(UserFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         var query = db.Users.AsNoTracking();
 #pragma warning disable CA1304, CA1311, CA1862 // EF Core translates these, and no comparison that is named
-        if (filter.Text?.ToLowerInvariant() is { } text)
+        if (filter.Text is { } wanted && wanted.ToLowerInvariant() is var text)
         {
-            query = query.Where(user => user.Id == text || user.Email!.ToLower().Contains(text) || user.Name!.ToLower().Contains(text));
+            query = query.Where(user => user.Id == wanted || user.Email!.ToLower().Contains(text) || user.Name!.ToLower().Contains(text));
         }
 #pragma warning restore CA1304, CA1311, CA1862
 
@@ -94,6 +94,11 @@ internal sealed class UserActs(
             return AdminProblem.Conflict("own_account", "This is your own account: somebody else has to do it.");
         }
 
+        if (await CheckRankAsync(by, userId, cancellationToken) is { } higher)
+        {
+            return higher;
+        }
+
         var now = time.GetUtcNow();
         if (await db.WriteAsync(() => db.Users.Where(user => user.Id == userId).ExecuteUpdateAsync(set => set.SetProperty(user => user.DisabledAt, user => user.DisabledAt ?? now), cancellationToken), cancellationToken) == 0)
         {
@@ -128,6 +133,11 @@ internal sealed class UserActs(
             return AdminProblem.Conflict("own_account", "This is your own account: somebody else has to do it.");
         }
 
+        if (await CheckRankAsync(by, userId, cancellationToken) is { } higher)
+        {
+            return higher;
+        }
+
         if (!await db.Users.AnyAsync(user => user.Id == userId, cancellationToken))
         {
             return AdminProblem.NotFound("user", userId);
@@ -140,4 +150,11 @@ internal sealed class UserActs(
         await record.WriteAsync(by, SecurityEvent.Success("user_removed") with { Subject = userId });
         return null;
     }
+
+    // Who may end people would else take this server from its owners.
+    private async Task<AdminProblem?> CheckRankAsync(Operator by, string userId, CancellationToken cancellationToken) =>
+        by.Way == Operator.ByCommandLine || await roles.FindAsync(userId, cancellationToken) is not { } theirs ? null
+        : by.UserId is null || by.Role != AdminRole.Owner ? new AdminProblem("administrator", StatusCodes.Status403Forbidden, "This person has a role here: an owner has to do it.")
+        : theirs == AdminRole.Owner && await holders.IsLastOwnerAsync(userId, cancellationToken) ? RoleActs.LastOwner
+        : null;
 }

@@ -142,12 +142,21 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
         }, CancellationToken.None);
         var last = await sql.ReadAsync(SelectLast, [_node], LinkOf, CancellationToken.None);
         _isKnown = true;
+        if (_head is not null && seal.KeyId != AuditSeal.NoKey && seal.Check(_head).IsRight == false)
+        {
+            return Broken("the signature of the head is wrong", last);
+        }
+
         if (last is null ? _head is null || _head.Sequence == _head.PrunedSequence : _head is not null && last.Sequence == _head.Sequence && last.Hash.AsSpan().SequenceEqual(_head.Hash))
         {
             return null;
         }
 
-        var said = _head is null ? "there is no head" : $"the head says {_head.Sequence}";
+        return Broken(_head is null ? "there is no head" : $"the head says {_head.Sequence}", last);
+    }
+
+    private SecurityEvent Broken(string said, Link? last)
+    {
         if (last is not null && last.Sequence > (_head?.Sequence ?? 0))
         {
             // Beyond what the head says stand rows: they stay where they are.

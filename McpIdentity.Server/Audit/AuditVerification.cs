@@ -136,6 +136,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         }
 
         return isRight == false ? "head replaced: its signature is wrong"
+            : isRight is null && seal.KeyId != AuditSeal.NoKey ? "head unproven: it is not signed under a key that is configured (OAuth:PreviousEncryptionKeys)"
             : !hash.AsSpan().SequenceEqual(head.Hash) && head.Sequence > head.PrunedSequence ? $"head replaced: it names another hash for {head.Sequence} than that row has"
             // In one query with the head as it is now: its server goes on writing.
             : await db.AuditEntries.Where(entry => entry.Node == head.Node && entry.Sequence > db.AuditHeads.Where(now => now.Node == head.Node).Max(now => now.Sequence))

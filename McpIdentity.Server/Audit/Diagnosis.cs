@@ -19,7 +19,7 @@ internal static class Diagnosis
     // From the end of a flow to its beginning: who has a token has come past everything before.
     private static readonly Func<TracedFlow, DateTimeOffset, Finding?>[] Checks =
     [
-        Ended, Works, UpstreamFailed, WrongAudience, Clock, Revoked, Expired, ScopeMissing, PolicyDenied, ToolNotLeft, OtherRefusal, NeverUsed,
+        Ended, RefreshRefused, Works, UpstreamFailed, WrongAudience, Clock, Revoked, Expired, ScopeMissing, PolicyDenied, ToolNotLeft, OtherRefusal, NeverUsed,
         TokenRefused, ClientRefused, CodeNeverRedeemed, RedirectMismatch, Denied, BlockedAtAuthorize, ConsentAbandoned, NotAdmitted, SignInAbandoned, Refused, NeverAuthorized,
     ];
 
@@ -30,16 +30,22 @@ internal static class Diagnosis
         Checks.Select(check => check(flow, now)).FirstOrDefault(finding => finding is not null) ??
         new Finding("never_came", "No request of it has come: neither one without a token nor a registration.", $"Is the address right that the client was given? {ClientCures.Of(flow).Address}");
 
-    private static Finding? Ended(TracedFlow flow, DateTimeOffset now) => flow.Last("user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked") is
+    private static Finding? Ended(TracedFlow flow, DateTimeOffset now) => flow.Last("user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "token_revoked", "code_reuse", "refresh_token_reuse") is
     { Event: not ("user_enabled" or "client_enabled") } end && !flow.Steps.Any(step => Passed.Contains(step.Event) && step.IsSuccess && step.Row.At > end.Row.At) ? end.Event switch
     {
         "user_disabled" => new("user_disabled", $"The person was disabled{By(end)}.", "users enable, if that was not meant."),
         "user_removed" => new("user_removed", $"The person was removed{By(end)}.", "They sign in again, if they may."),
         "client_disabled" => new("client_disabled", $"The client was disabled{By(end)}.", "clients enable, if that was not meant."),
         "client_deleted" => new("client_deleted", $"The client was deleted{By(end)}.", $"It registers again. {ClientCures.Of(flow).Again}"),
+        "code_reuse" or "refresh_token_reuse" => new("token_reused", $"A {(end.Event == "code_reuse" ? "code" : "refresh token")} came twice{By(end)}: the whole grant was ended, because one of the two who hold it has stolen it.", $"If two copies of the client share one login, give each its own. Connect again. {ClientCures.Of(flow).Again}"),
         _ => new("revoked", $"The access was ended ({end.Event}){By(end)}.", $"Connect again. {ClientCures.Of(flow).Again}"),
     }
         : null;
+
+    private static Finding? RefreshRefused(TracedFlow flow, DateTimeOffset now) => flow.Has("token_issued") &&
+        flow.Steps.LastOrDefault(step => IsOfCalls(step) || step.Event is "token_issued" or "token_refreshed" or "token_refused") is { Event: "token_refused" } refused
+            ? new("refresh_refused", $"The client asked for new tokens, and was refused: {refused.Reason}.", $"Connect again. {ClientCures.Of(flow).Again}")
+            : null;
 
     private static Finding? Works(TracedFlow flow, DateTimeOffset now) =>
         flow.Steps.LastOrDefault(IsOfCalls) is { IsSuccess: true } last ? new(NoFault, $"No fault was found: the last call, of {last.Row.Tool ?? last["method"] ?? "no tool"}, was let in.", null) : null;

@@ -138,10 +138,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
                 (client != null && entry.ClientId == client && entry.Event == "client_registered" && entry.At >= registered) ||
                 (client != null && entry.ClientId == client && entry.Flow == null && entry.GrantId == null && entry.At >= from && (entry.Event == "token_refused" || entry.Event == "client_authentication_failed")) ||
                 (entry.At >= from && Endings.Contains(entry.Event) && ((client != null && entry.ClientId == client && (entry.Subject == null || entry.Subject == subject)) || (subject != null && entry.Subject == subject && entry.ClientId == null))))
-            .OrderBy(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken);
-        var earlier = from - SameVisit;
+            .OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken); // the last: what is wrong stands at the end
+        var (earlier, first) = (from - SameVisit, rows.Count > 0 ? rows[0].Id : 0);
         var nearby = address is null || rows.Count == 0 ? [] : await db.AuditEntries.AsNoTracking()
-            .Where(entry => entry.Address == address && entry.At >= earlier && entry.At <= from && entry.Event == "mcp_auth_failure" && entry.ClientId == null && entry.Subject == null)
+            .Where(entry => entry.Address == address && entry.At >= earlier && entry.At <= from && entry.Id < first && entry.Event == "mcp_auth_failure" && entry.ClientId == null && entry.Subject == null)
             .OrderByDescending(entry => entry.Id).Take(3).ToListAsync(cancellationToken);
         // A clock may stand between two nodes: within a chain the order is certain, between them it is that of the moments.
         var steps = rows.Concat(more).DistinctBy(row => row.Id).Select(row => new TraceStep(row)).Concat(nearby.Select(row => new TraceStep(row, isOnlyNearby: true)))

@@ -41,7 +41,7 @@ internal static class AuthorizeEndpoint
         ScopeHolders holders, Admission admission, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = http.GetOpenIddictServerRequest() ?? throw new InvalidOperationException("OpenIddict did not validate this request.");
-        var pending = await PendingAsync(request, clients, cancellationToken);
+        var pending = await PendingAsync(request, clients, resources, cancellationToken);
         var cameByOurPages = request.HasParameter(KnownParameters.SignedIn) || request.HasPromptValue(PromptValues.SelectAccount);
         if (pending.Query.Length > AuthorizationTickets.MaxQueryLength + KnownParameters.FlowLength + (cameByOurPages ? KnownParameters.OwnLength : 0))
         {
@@ -143,8 +143,9 @@ internal static class AuthorizeEndpoint
     }
 
     private static async Task<PendingAuthorization> PendingAsync(
-        OpenIddictRequest request, IOpenIddictApplicationManager clients, CancellationToken cancellationToken)
+        OpenIddictRequest request, IOpenIddictApplicationManager clients, ProtectedResources resources, CancellationToken cancellationToken)
     {
+        var isOfAdmin = resources.Admin?.Identifier == request.GetResources()[0];
         var client = await clients.FindByClientIdAsync(request.ClientId!, cancellationToken)
             ?? throw new InvalidOperationException("OpenIddict validated a client that does not exist.");
         var properties = await clients.GetPropertiesAsync(client, cancellationToken);
@@ -154,7 +155,8 @@ internal static class AuthorizeEndpoint
             ClientNames.Clean(await clients.GetDisplayNameAsync(client, cancellationToken)) ?? request.ClientId!,
             OperatorClients.IsNamedByOperator(properties),
             DocumentTimes.Of(properties) is null ? null : new Uri(request.ClientId!).Authority,
-            StaticClients.IsPreApproved(properties) ? Approval.ByOperator
+            // What an operator says of a client is no owner's word for the admin API.
+            StaticClients.IsPreApproved(properties) && (StaticClients.IsConfigured(properties) || !isOfAdmin) ? Approval.ByOperator
                 : await clients.HasClientTypeAsync(client, ClientTypes.Public, cancellationToken) && RedirectUris.LeadsToAnyProgram(request.RedirectUri!) ? Approval.EachTime
                 : Approval.Remembered,
             request.RedirectUri!,

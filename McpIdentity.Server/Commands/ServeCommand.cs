@@ -60,6 +60,10 @@ internal static class ServeCommand
                 Console.WriteLine($"  Become admin        {link}  (once, within 30 minutes)");
             }
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Told to stop in this moment: a start that has served ends as any other.
+        }
         catch (Exception exception) when (StorageFaults.IsOne(exception))
         {
             // The log says that the database is away; 'admin setup-link' makes one when it is back.

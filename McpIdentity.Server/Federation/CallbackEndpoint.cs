@@ -80,7 +80,7 @@ internal static class CallbackEndpoint
         }
 
         await http.SignInAsync(SessionsSetup.Scheme, person);
-        return Results.LocalRedirect(SignInDemand.IsMet(signIn.Properties.Items, identity.AuthenticatedAt) ? back : back + SignInDemand.NotMet);
+        return Results.LocalRedirect(SignInDemand.IsMet(signIn.Properties.Items, identity.AuthenticatedAt) ? back : back + (back.Contains('?', StringComparison.Ordinal) ? SignInDemand.NotMet : "?" + SignInDemand.NotMet[1..]));
     }
 
     private static PersonError Explain(UpstreamProvider provider, UpstreamAnswer answer, string? openIddictsRule, string redirectUri) => answer switch

@@ -12,9 +12,11 @@ namespace McpIdentity.Server.Roles;
 /// request, so that a role which was taken away ends with the next one; what a provider said of somebody is known for a minute
 /// (<see cref="People"/>).
 /// </summary>
-internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProviders trusted, PolicyDecisions policy, People people, PreparedSql sql)
+internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProviders trusted, PolicyDecisions policy, PolicyInForce inForce, People people, PreparedSql sql)
 {
     private const string Select = """SELECT "Role" FROM "AdministratorRoles" WHERE "UserId" = $1""";
+
+    private Reduced? _ofSettings;
 
     /// <summary>Whether the settings name an owner.</summary>
     public bool SettingsNameOwners => options.Value.Owners.Count > 0;
@@ -31,7 +33,7 @@ internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProvider
     public AdminRole? BySettings(VouchedPerson person)
     {
         var address = trusted.CountAddressOf(person) ? person.Email : null;
-        var groups = policy.CallerOf(person, clientId: null).Groups;
+        var groups = policy.CallerOf(OfSettings, person, clientId: null).Groups;
         return new[]
         {
             (AdminRole.Owner, options.Value.Owners), (AdminRole.Operator, options.Value.Operators), (AdminRole.Auditor, options.Value.Auditors), (AdminRole.Helpdesk, options.Value.Helpdesk),
@@ -41,6 +43,16 @@ internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProvider
             entry.StartsWith(AdminOptions.Group, StringComparison.Ordinal) ? groups.Contains(entry[AdminOptions.Group.Length..])
             : entry.Contains('@', StringComparison.Ordinal) ? entry.Equals(address, StringComparison.OrdinalIgnoreCase)
             : entry == person.UserId;
+    }
+
+    // What an applied document says of groups does not count: whoever changes the policy would make owners.
+    private PolicySet OfSettings
+    {
+        get
+        {
+            var (current, known) = (inForce.Current, _ofSettings);
+            return known?.Of == current ? known.Set : (_ofSettings = new(current, new PolicySet([.. current.Documents.Where(document => document.Title != PolicyDocument.Stored)]))).Set;
+        }
     }
 
     private async ValueTask<AdminRole?> ByRowAsync(string userId, CancellationToken cancellationToken) =>
@@ -60,4 +72,6 @@ internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProvider
     };
 
     private static AdminRole? Higher(AdminRole? one, AdminRole? other) => one is null || other > one ? other : one;
+
+    private sealed record Reduced(PolicySet Of, PolicySet Set);
 }

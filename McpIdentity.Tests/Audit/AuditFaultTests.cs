@@ -128,6 +128,6 @@ internal sealed class AuditFaultTests
     {
         using var answer = await send();
         Assert.That((answer.StatusCode, answer.Headers.RetryAfter is not null), Is.EqualTo((HttpStatusCode.ServiceUnavailable, true)));
-        Assert.That(await answer.OAuthErrorAsync(), Is.EqualTo("temporarily_unavailable"));
+        Assert.That((await answer.JsonAsync()).Text("error"), Is.EqualTo("temporarily_unavailable"));
     }
 }

@@ -114,7 +114,7 @@ internal sealed class ResourceIndicatorTests
         using var response = await _server.Http.GetAsync("/.well-known/oauth-authorization-server");
 
         var named = (await response.JsonAsync()).GetProperty("protected_resources").EnumerateArray().Select(resource => resource.GetString());
-        Assert.That(named, Is.EqualTo([_server.McpUrl, Files, Notes, Mail]));
+        Assert.That(named, Is.EqualTo([_server.McpUrl, Files, Notes, Mail, _server.BaseUrl + "/api/admin/v1"]));
     }
 
     [Test]

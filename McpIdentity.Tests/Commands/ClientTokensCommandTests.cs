@@ -32,7 +32,7 @@ internal sealed class ClientTokensCommandTests
         Assert.That(await RegisterAsync(), Is.EqualTo(401));
         Assert.That(await SaysAsync(ExitCode.NotFound, "clients", "tokens", "revoke", "build team"), Does.Contain("There is no token"));
         var audit = await SaysAsync(0, "audit", "list", "-o", "json");
-        var acts = JsonDocument.Parse(audit[audit.IndexOf('[')..(audit.LastIndexOf(']') + 1)]).RootElement.EnumerateArray().ToList();
+        var acts = JsonDocument.Parse(audit[audit.IndexOf('[')..(audit.LastIndexOf(']') + 1)]).RootElement.EnumerateArray().Where(act => act.Text("event")!.StartsWith("initial_", StringComparison.Ordinal)).ToList();
         Assert.That(acts.Select(act => act.Text("event")), Is.EqualTo(["initial_access_token_revoked", "initial_access_token_created"]));
         Assert.That(acts[1].Text("line"), Does.Contain("build team").And.Not.Contain(token[5..]));
 

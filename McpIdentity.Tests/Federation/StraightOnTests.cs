@@ -118,7 +118,7 @@ internal sealed class StraightOnTests
         Assert.That(LinkOf(page, "Try again"), Is.EqualTo("/signin?request=account&again=1"));
     }
 
-    [TestCase("https://evil.example/"), TestCase("/account"), TestCase("Account"), TestCase("admin"), TestCase("//evil.example")]
+    [TestCase("https://evil.example/"), TestCase("/account"), TestCase("Account"), TestCase("administrator"), TestCase("admin."), TestCase("//evil.example")]
     public async Task Nobody_is_signed_in_for_a_place_that_is_not_on_the_list(string request)
     {
         using var alice = Visitor();

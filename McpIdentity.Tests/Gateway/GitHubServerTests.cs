@@ -51,7 +51,7 @@ internal sealed class GitHubServerTests
         }
 
         Assert.That(await RunAsync(Blocks[0]), Is.Not.Empty);
-        Assert.That(await RunAsync(Blocks[2]), Does.Contain("The policy is valid: 3 rules").And.Match("github .*OAuth"));
+        Assert.That(await RunAsync(Blocks[2]), Does.Contain("The policy is valid: 3 rules").And.Match("github .*oauth"));
 
         // The lines that clients are given lead to the server, and say where to sign in.
         var address = Blocks[3].Trim().Split(' ')[^1];

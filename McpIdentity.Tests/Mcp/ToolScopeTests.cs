@@ -126,7 +126,7 @@ internal sealed class ToolScopeTests
             Assert.That((await mcp.CallToolAsync("read_notes", more.Text("access_token"))).Status, Is.EqualTo(200));
             Assert.That(alice.Browser.Visits[^1].IsOutside || alice.Browser.Visits.Any(visit => visit.Body.Contains("Read your notes", StringComparison.Ordinal)), Is.True);
             Assert.That((await metadata.JsonAsync()).GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()), Is.EqualTo(["mcp", "mcp:call", "notes:read", "notes:write"]));
-            Assert.That((await ofServer.JsonAsync()).GetProperty("protected_resources").EnumerateArray().Select(resource => resource.GetString()), Is.EqualTo([server.McpUrl]), "one resource, not two");
+            Assert.That((await ofServer.JsonAsync()).GetProperty("protected_resources").EnumerateArray().Select(resource => resource.GetString()), Is.EqualTo([server.McpUrl, server.BaseUrl + "/api/admin/v1"]), "one resource, not two");
         }
 
         static void Add(IServiceCollection services) => services.AddMcpServer().WithTools<NoteTools>();

@@ -113,7 +113,7 @@ internal sealed class FirstRunTests
     [TestCase("--OAuth:EncryptionKey=0123456789012345678901234567890", "OAuth:EncryptionKey must be at least 32 characters (got 31)")]
     [TestCase("--OAuth:GoogleClinetId=x", "OAuth:GoogleClinetId is not a setting. Did you mean GoogleClientId?")]
     [TestCase("--Mcp:Auth:AuthType=foo", "foo")]
-    [TestCase("--Oath:Enabled=false", "Oath in the command line is not a section. There are Server, Database, OAuth, Jwt, Mcp, Cors, Branding, Gateway, Policy.")]
+    [TestCase("--Oath:Enabled=false", "Oath in the command line is not a section. There are Server, Database, OAuth, Jwt, Mcp, Cors, Branding, Gateway, Policy, Telemetry, Admin, Audit.")]
     [TestCase("--OAuth:Registration:MaxRedirectUris=many", "OAuth:Registration:MaxRedirectUris is 'many'")]
     [TestCase("--Server:PublicBaseUrl=ftp://x", "Server:PublicBaseUrl")]
     [TestCase("--Database:Provider=Oracle", "Sqlite, Postgres")]

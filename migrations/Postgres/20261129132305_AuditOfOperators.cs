@@ -15,7 +15,7 @@ namespace McpIdentity.Migrations.Postgres
             // Acts of before there were chains, under a name that no server has; audit verify counts them as unchained.
             migrationBuilder.Sql("""
                 INSERT INTO "AuditEntries" ("Node", "Sequence", "At", "Event", "Level", "Result", "Actor", "Line", "Hash")
-                SELECT 'earlier', "Id", "At", "Event", 'info', 'success', "Actor", "Line", ''::bytea FROM "OperatorActs" ORDER BY "Id"
+                SELECT 'earlier', "Id", "At", "Event", 'info', 'success', "Actor", "Line", ''::bytea FROM "OperatorActs" ORDER BY "Id";
                 """);
 
             migrationBuilder.DropTable(

@@ -37,10 +37,9 @@ internal sealed record ShownToken([property: StringLength(16 * 1024, MinimumLeng
 /// <param name="Email">The claim email.</param>
 /// <param name="Resource">The claim aud; absent: what the MCP endpoint expects.</param>
 /// <param name="Ttl">How long it lives: 90s, 5m, 1h. Absent: an hour, or OAuth:AccessTokenLifetime where that is shorter.</param>
-/// <param name="IKnow">That it is made outside Development too: whoever has it is let in.</param>
 internal sealed record MintToken(
     [property: StringLength(400, MinimumLength = 1)] string Subject, [property: StringLength(400, MinimumLength = 1)] string Client = "token-mint", string Scope = "mcp mcp:call",
-    [property: AllowedValues("oauth", "jwt", null)] string? Kind = null, string? Email = null, string? Resource = null, string? Ttl = null, bool IKnow = false) : IAdminBody<MintToken>
+    [property: AllowedValues("oauth", "jwt", null)] string? Kind = null, string? Email = null, string? Resource = null, string? Ttl = null) : IAdminBody<MintToken>
 {
     public static MintToken Example => new("anna", Ttl: "5m");
 }
@@ -97,10 +96,10 @@ internal static class AccessOperations
         api.Act<ShownToken, TokenView>("/tokens/revoke", "revoke_token", AdminRight.EndAccess, "Ends a token that somebody shows, and with it the grant that it belongs to (RFC 7009 §2.1).", (call, body) => call.Get<TokenActs>().RevokeAsync(call.By, body.Token, call.Cancelled));
         api.Get<TokenView>("/tokens/{token_id}", "get_token", AdminRight.ReadPeople, "What is known of an access token by its jti: whether it was ended. Access tokens are not stored.", call => Task.FromResult<Outcome<TokenView>>(call.Get<TokenActs>().FindById(call["token_id"])));
         api.Remove("/tokens/{token_id}", "revoke_token_by_id", AdminRight.EndAccess, "Ends one access token by its jti.", async call => (await call.Get<TokenActs>().RevokeByIdAsync(call.By, call["token_id"])).Problem);
-        api.Act<MintToken, TokenShown>("/tokens/mint", "mint_token", AdminRight.WriteKeys, "Makes a token to test with, in Development, or where i_know says so.", async (call, body) =>
+        api.Act<MintToken, TokenShown>("/tokens/mint", "mint_token", AdminRight.WriteKeys, "Makes a token to test with, in Development. Elsewhere the command line does, on the machine.", async (call, body) =>
         {
             var (minted, problem) = await call.Get<TokenMinting>().MintAsync(
-                call.By, new MintRequest(body.Kind, body.Subject, body.Email, body.Client, body.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries), body.Resource, body.Ttl, body.IKnow));
+                call.By, new MintRequest(body.Kind, body.Subject, body.Email, body.Client, body.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries), body.Resource, body.Ttl, IKnow: false));
             return problem is null ? new TokenShown(minted!.Token, minted.Kind, (long)minted.Lifetime.TotalSeconds) : problem;
         });
     }

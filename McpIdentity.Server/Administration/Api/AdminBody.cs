@@ -1,3 +1,4 @@
+using System.Collections;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -70,6 +71,11 @@ internal static partial class AdminBody
 
     private static Problem? Check(object body)
     {
+        if (Array.Find(body.GetType().GetProperties(), property => property.GetIndexParameters().Length == 0 && property.GetValue(body) is IEnumerable list and not string && list.Cast<object?>().Contains(null)) is { } holey)
+        {
+            return Malformed(JsonNamingPolicy.SnakeCaseLower.ConvertName(holey.Name), "must not contain null.");
+        }
+
         var results = new List<ValidationResult>();
         if (Validator.TryValidateObject(body, new ValidationContext(body), results, validateAllProperties: true))
         {

@@ -15,7 +15,8 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
 
     public AdminOperation Operation => operation;
 
-    public CancellationToken Cancelled => http.RequestAborted;
+    /// <summary>Ends the reading of a caller who has gone. What changes something is done to its end.</summary>
+    public CancellationToken Cancelled => HttpMethods.IsGet(operation.Method) ? http.RequestAborted : CancellationToken.None;
 
     /// <summary>How many items a page shall have.</summary>
     public int Limit { get; private set; } = DefaultLimit;
