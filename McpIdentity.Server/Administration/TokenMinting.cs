@@ -1,5 +1,6 @@
 using McpIdentity.Mcp;
 using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using McpIdentity.Server.Administration;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
@@ -280,21 +279,7 @@ internal sealed class PageScene : IAsyncDisposable
         }),
         new("sign-out", Bob, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
         new("signed-out", Nobody, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
-        new("setup", Nobody, SetUpAsync),
-        new("setup-signed-in", Alice, SetUpAsync),
-        new("setup-done", Alice, async page =>
-        {
-            await SetUpAsync(page);
-            await page.ClickAsync("button[value=become]");
-        }),
-        new("setup-unknown", Nobody, page => page.GotoAsync($"{_demo.BaseUrl}{Paths.Setup}?t=unknown"), HttpStatusCode.NotFound),
     ];
-
-    private async Task SetUpAsync(IPage page)
-    {
-        await using var scope = _demo.Services.CreateAsyncScope();
-        await page.GotoAsync(await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateAsync(Operator.OfThisMachine, CancellationToken.None));
-    }
 
     private IEnumerable<PageState> Errors() =>
     [
