@@ -31,7 +31,7 @@ internal static class CopyCommand
 
         await from.Services.MigrateOnStartAsync(cancellationToken);
         await into.Services.MigrateAsync(cancellationToken);
-        await Console.Error.WriteLineAsync($"Copying {source} as it is at {CommandLine.Moment(DateTimeOffset.UtcNow)} into {target} ...");
+        await Console.Error.WriteLineAsync($"Copying {source} as it is at {CommandLine.Moment(TimeProvider.System.GetUtcNow())} into {target} ...");
         await using var reading = from.Services.CreateAsyncScope();
         await using var writing = into.Services.CreateAsyncScope();
         var copy = new DatabaseCopy(reading.ServiceProvider.GetRequiredService<McpIdentityDbContext>(), writing.ServiceProvider.GetRequiredService<McpIdentityDbContext>())
