@@ -34,17 +34,23 @@ internal sealed class AuditChains(PreparedSql sql, AuditSeal seal, IOptions<Audi
         SELECT "Sequence", "Hash" FROM "AuditEntries" WHERE "Node" = $1 ORDER BY "Sequence" DESC LIMIT 1
         """;
 
+    // Names that go on with a number: that with the most digits, and among them the last.
+    private const string SelectNewest = """
+        SELECT "Node" FROM "AuditHeads" WHERE substr("Node", 1, $2) = $1 AND substr("Node", $2 + 1, 1) <= '9' ORDER BY length("Node") DESC, "Node" DESC LIMIT 1
+        """;
+
     private const string SelectName = """
         SELECT "Node" FROM "AuditHeads" WHERE "Node" = $1 UNION ALL SELECT "Node" FROM "AuditEntries" WHERE "Node" = $1 LIMIT 1
         """;
 
     // The last end that this process has proven or written.
     private AuditHead? _known;
-    private int _number = 1;
+    private long _number = 1;
 
     public async Task<AuditEnd> FindAsync()
     {
-        var number = 1;
+        var more = NameOf(0)[..^1];
+        var number = await ReadAsync(SelectNewest, row => row.GetString(0), more, more.Length) is { } newest ? NumberOf(newest) : 1;
         while (await ReadAsync(SelectName, row => row.GetString(0), NameOf(number + 1)) is not null)
         {
             number++;
@@ -76,13 +82,16 @@ internal sealed class AuditChains(PreparedSql sql, AuditSeal seal, IOptions<Audi
     public void Wrote(AuditHead head)
     {
         _known = head;
-        _number = head.Node == NameOf(1) ? 1 : int.Parse(head.Node.AsSpan(head.Node.LastIndexOf(AuditSeal.Separator) + 1), CultureInfo.InvariantCulture);
+        _number = NumberOf(head.Node);
     }
 
     public async Task<bool> HasAsync(AuditLink link) =>
         await ReadAsync(SelectAt, row => LinkOf(link.Chain, row), link.Chain, link.Sequence) is { } there && there.Hash.AsSpan().SequenceEqual(link.Hash);
 
-    private string NameOf(int number) => number == 1
+    private static long NumberOf(string chain) =>
+        long.TryParse(chain.AsSpan(chain.LastIndexOf(AuditSeal.Separator) + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && chain.Contains(AuditSeal.Separator, StringComparison.Ordinal) ? number : 1;
+
+    private string NameOf(long number) => number == 1
         ? seal.ChainOf(options.Value.NodeName)
         : string.Create(CultureInfo.InvariantCulture, $"{seal.ChainOf(options.Value.NodeName)}{AuditSeal.Separator}{number}");
 

@@ -36,8 +36,6 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
-    private readonly ILogger<AuditPruning> _logger = logger;
-
     private DateTimeOffset Forgotten => time.GetUtcNow() - options.Value.KeepFor;
 
     /// <summary>A head that was signed before this, and has no row any more, is removed.</summary>

@@ -62,7 +62,6 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
         """;
 
     private readonly ArrayBufferWriter<byte> _buffer = new();
-    private readonly ILogger<AuditStore> _logger = logger;
     private AuditEnd? _end;
 
     /// <summary>Writes the events in their order, at most <see cref="MaxRows"/>. When this returns they survive a crash and a power cut.</summary>

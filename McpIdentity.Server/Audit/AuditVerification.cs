@@ -90,7 +90,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         var report = new ChainReport(node) { PrunedUpTo = head?.PrunedSequence ?? 0 };
         var (isRight, says) = head is null ? (null, report.Signature) : seal.Check(head);
         report.Signature = says;
-        var (sequence, hash) = head is null ? (0, new byte[32]) : BeginningOf(head);
+        var (sequence, hash) = head is null ? (0L, new byte[32]) : BeginningOf(head);
         var open = expected.Where(one => one.Sequence >= sequence).ToList();
         Compare();
 
@@ -99,7 +99,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
             var page = await RowsAsync(node, sequence, head.Sequence, cancellationToken);
             foreach (var row in page)
             {
-                if (FindProblem(row, sequence, hash) ?? FindAlarm(row) is { } problem)
+                if ((FindProblem(row, sequence, hash) ?? FindAlarm(row)) is { } problem)
                 {
                     report.Problem ??= problem;
                     report.BrokenUpTo = row.Sequence;

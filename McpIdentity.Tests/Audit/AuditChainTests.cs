@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Audit;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -161,11 +162,10 @@ internal sealed class AuditChainTests
 
         await AuditRows.WaitForAsync(server, "client_registered", Rows);
         await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"At\" = 1 WHERE \"Sequence\" <= 2"); // to be rid of them
-        await AuditRows.InDatabaseAsync(server, async _ =>
+        await using (var scope = server.Services.CreateAsyncScope())
         {
-            await using var scope = server.Services.CreateAsyncScope();
-            return await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
-        });
+            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+        }
 
         Assert.That((await AuditRows.ReadAsync(server)).Select(row => row.Sequence), Is.EqualTo([1L, 2, 3, 4, 5, 6]));
         Assert.That(log.Lines, Has.Some.Contains("are not removed, because they are not proven: changed: 1"));
@@ -195,10 +195,10 @@ internal sealed class AuditChainTests
         const string Next = "another test key of more than thirty-two characters";
         using var folder = new TemporaryFolder();
         var database = $"Database:ConnectionString=Data Source={folder.File("test.db")}";
-        await using (var before = await TestServer.StartAsync(database, "Audit:Node=one"))
+        await using (var before = await TestServer.StartAsync(database, "Audit:Node=gone"))
         {
             await before.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("before"));
-            await Verbs.DoAsync(before, "servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp", "--Audit:Node=gone");
+            Assert.That(await CommandLine.Main(["servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp", .. before.Settings, "--Audit:Node=one"]), Is.Zero);
         }
 
         await using var after = await TestServer.StartAsync(database, "Audit:Node=one", $"OAuth:EncryptionKey={Next}", "OAuth:PreviousEncryptionKeys:0=a test key of more than thirty-two characters");
@@ -207,8 +207,6 @@ internal sealed class AuditChainTests
 
         Assert.That((await AuditRows.ReadAsync(after)).Select(row => row.Node).Distinct(), Is.EquivalentTo(["one", "gone"]), "no chain was begun");
         await Verbs.DoAsync(after, "audit", "verify");
-        var (exitCode, output) = await Verbs.RunAsync(after, "audit", "verify", "-o", "json", "--OAuth:EncryptionKey=a test key of more than thirty-two characters", "--OAuth:PreviousEncryptionKeys:0=");
-        Assert.That((exitCode, output.Contains("head unproven", StringComparison.Ordinal)), Is.EqualTo((1, true)), "who has not the key proves nothing");
     }
 
     [Test]
