@@ -152,15 +152,18 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     private Task<List<AuditEntry>> RowsAsync(AuditHead head, long upTo, CancellationToken cancellationToken) => db.AuditEntries.AsNoTracking()
         .Where(entry => entry.Node == head.Node && entry.Sequence > head.PrunedSequence && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(AuditStore.MaxRows).ToListAsync(cancellationToken);
 
-    // Up to the last one that is old and has more old rows than others before it. So a clock that was ahead for a while holds nothing back, and one that was
-    // behind takes nothing along.
+    // How many are old, from the first on. Some that are not are passed over where many times as many old ones follow: a clock that was ahead for a while holds
+    // nothing back, and a few rows of one that was behind take nothing along.
     private static int OldOnesOf(List<AuditEntry> rows, DateTimeOffset forgotten)
     {
-        var (count, balance) = (0, 0);
+        var (count, others, old) = (0, 0, 0);
         for (var row = 0; row < rows.Count; row++)
         {
-            balance += rows[row].At < forgotten ? 1 : -1;
-            count = rows[row].At < forgotten && balance > 0 ? row + 1 : count;
+            (others, old) = rows[row].At < forgotten ? (others, old + 1) : (others + old + 1, 0);
+            if (old > 0 && old >= others * 5)
+            {
+                (count, others, old) = (row + 1, 0, 0);
+            }
         }
 
         return count;

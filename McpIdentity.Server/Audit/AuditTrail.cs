@@ -25,6 +25,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(Capacity) { SingleReader = true });
     private readonly AuditOptions _options;
     private readonly AuditStore _store;
+    private readonly AuditSeal _seal;
     private readonly TimeProvider _time;
     private readonly ILogger<AuditTrail> _logger;
     private readonly CallSums _calls;
@@ -39,11 +40,12 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private long _lost; // whose number has not been written yet
     private long _lostEver;
     private bool _isDisposed;
+    private bool _hasLostAtEnd;
     private volatile string? _problem;
 
-    public AuditTrail(IOptions<AuditOptions> options, AuditStore store, TimeProvider time, IMeterFactory meters, ILogger<AuditTrail> logger)
+    public AuditTrail(IOptions<AuditOptions> options, AuditStore store, AuditSeal seal, TimeProvider time, IMeterFactory meters, ILogger<AuditTrail> logger)
     {
-        (_options, _store, _time, _logger, _calls) = (options.Value, store, time, logger, new CallSums(time));
+        (_options, _store, _seal, _time, _logger, _calls) = (options.Value, store, seal, time, logger, new CallSums(time));
         var meter = meters.Create(MeterName);
         meter.CreateObservableGauge("mcpidentity.audit.queue", () => _queue.Reader.Count, "{event}", "Events that wait to be written to the audit.");
         meter.CreateObservableCounter("mcpidentity.audit.lost", () => Interlocked.Read(ref _lostEver), "{event}", "Events that did not get into the audit.");
@@ -66,6 +68,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         if (IsOn && !_hasBegun)
         {
             _hasBegun = true;
+            _ = _seal.KeyId; // its key is read now: at the end, when the first row may be written, nothing can be made any more
             _sums = _time.CreateTimer(_ => HearSums(all: false), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
             _writing = Task.Run(WriteAllAsync, CancellationToken.None);
         }
@@ -185,8 +188,14 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         Interlocked.Add(ref _lostEver, count);
     }
 
+    // Once: the writer may hear after the end has been waited for that its last try failed.
     private void LoseAtEnd(int inHand)
     {
+        if (Interlocked.Exchange(ref _hasLostAtEnd, true))
+        {
+            return;
+        }
+
         var count = inHand + _queue.Reader.Count;
         Lose(count);
         CannotWriteAtEnd(count);

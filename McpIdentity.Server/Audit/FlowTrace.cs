@@ -72,7 +72,11 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
     public async Task<IReadOnlyList<TracedFlow>> OfAsync(IReadOnlyList<string> subjects, IReadOnlyList<string> clients, CancellationToken cancellationToken)
     {
         // By two indexes, and no further back than the newest flows: what a person or a client has left may be very much.
-        List<(long Id, string? Flow)> newest = [.. await NewestAsync(entry => subjects.Contains(entry.Subject)), .. await NewestAsync(entry => clients.Contains(entry.ClientId))];
+        List<(long Id, string? Flow)> newest =
+        [
+            .. subjects.Count > 0 ? await NewestAsync(entry => subjects.Contains(entry.Subject)) : [],
+            .. clients.Count > 0 ? await NewestAsync(entry => clients.Contains(entry.ClientId)) : [],
+        ];
         var ids = newest.OrderByDescending(row => row.Id).Select(row => row.Flow!).Distinct().Take(MaxFlows).ToList();
         var flows = await ReadAllAsync(ids, cancellationToken);
         if (flows.Count == 0 && await db.AuditEntries.AsNoTracking().Where(entry => subjects.Contains(entry.Subject) || clients.Contains(entry.ClientId)).OrderByDescending(entry => entry.Id)

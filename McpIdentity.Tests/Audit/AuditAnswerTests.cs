@@ -12,6 +12,8 @@ namespace McpIdentity.Tests.Audit;
 [Parallelizable(ParallelScope.All)]
 internal sealed class AuditAnswerTests
 {
+    private const string Waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
     // The server hears that a statement was given up, and it is done all the same when the row is free.
     [TestCase(false), TestCase(true)]
     [Category("Slow")]
@@ -23,6 +25,8 @@ internal sealed class AuditAnswerTests
         await AuditRows.WaitForAsync(server, "client_registered");
         var trail = server.Services.GetRequiredService<AuditTrail>();
         Task act;
+        await using var watch = new NpgsqlConnection(database); // what a transaction sees of the activity is that of its first look
+        await watch.OpenAsync();
         await using (var connection = new NpgsqlConnection(database))
         {
             await connection.OpenAsync();
@@ -35,7 +39,7 @@ internal sealed class AuditAnswerTests
 
             await Until.TrueAsync(() => trail.Problem is not null, "the first try is given up");
             act = isOperatorThere ? trail.WriteAsync(Event("act")) : Task.CompletedTask;
-            await Until.TrueAsync(async () => await ExecuteAsync(connection, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") >= 2, "another waits behind it");
+            await Until.TrueAsync(async () => await ExecuteAsync(watch, Waiting) >= 2, "another waits behind it");
             await transaction.CommitAsync();
         }
 
@@ -61,11 +65,13 @@ internal sealed class AuditAnswerTests
             var trail = server.Services.GetRequiredService<AuditTrail>();
             await trail.WriteAsync(SecurityEvent.Success("first"));
             trail.EndsWithin = TimeSpan.FromMilliseconds(300);
+            await using var watch = new NpgsqlConnection(database);
+            await watch.OpenAsync();
             await using var transaction = await connection.BeginTransactionAsync();
             await ExecuteAsync(connection, "SELECT 1 FROM \"AuditHeads\" FOR UPDATE");
             trail.Heard(SecurityEvent.Success("one"));
             trail.Heard(SecurityEvent.Success("two"));
-            await Until.TrueAsync(async () => await ExecuteAsync(connection, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0, "it waits");
+            await Until.TrueAsync(async () => await ExecuteAsync(watch, Waiting) > 0, "it waits");
             var began = Environment.TickCount64;
             await trail.DisposeAsync();
             Assert.That(Environment.TickCount64 - began, Is.LessThan(2500), "less than a statement is waited for");
