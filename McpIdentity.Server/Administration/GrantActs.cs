@@ -30,12 +30,10 @@ internal sealed record GrantFilter(string? User = null, string? Client = null, s
 /// <param name="ExpiresAt">Until when it can be refreshed.</param>
 /// <param name="Resource">The audience of its tokens; null where its encryption key is gone.</param>
 /// <param name="Scopes">What its tokens allow there.</param>
+[ChangesByUse("refreshed_at", "expires_at")]
 internal sealed record GrantView(
     string Id, string UserId, string? Email, string ClientId, string? ClientName, string SessionId, DateTimeOffset GrantedAt, DateTimeOffset RefreshedAt, DateTimeOffset ExpiresAt,
-    string? Resource, IReadOnlyList<string> Scopes) : IUsed
-{
-    object IUsed.Unused => this with { RefreshedAt = default, ExpiresAt = default };
-}
+    string? Resource, IReadOnlyList<string> Scopes);
 
 /// <summary>What people have granted to clients, and how it ends.</summary>
 internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Revocations revocations, OperatorRecord record, TimeProvider time)

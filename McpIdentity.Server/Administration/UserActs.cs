@@ -35,10 +35,8 @@ internal sealed record UserView(
 /// <param name="Role">What they may do here: owner, operator, auditor, helpdesk.</param>
 /// <param name="Sessions">How many browsers they are signed in with.</param>
 /// <param name="Grants">How many accesses of apps are good.</param>
-internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, string? Role, int Sessions, int Grants) : IUsed
-{
-    object IUsed.Unused => this with { User = User with { LastSignInAt = default }, Sessions = 0, Grants = 0 };
-}
+[ChangesByUse("last_sign_in_at", "sessions", "grants")]
+internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, string? Role, int Sessions, int Grants);
 
 /// <summary>Which people a list shall have.</summary>
 /// <param name="Text">A part of the user, e-mail address or name, in any case.</param>

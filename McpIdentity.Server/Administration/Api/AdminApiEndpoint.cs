@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
@@ -221,8 +223,30 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
     private static byte[] Serialize(object value) => JsonSerializer.SerializeToUtf8Bytes(value, AdminJson.Default.GetTypeInfo(value.GetType())!);
 
     // Of what its use changes too there are two parts: what it is, and all that was said of it.
-    private static string TagOf(Type type, byte[] body) =>
-        typeof(IUsed).IsAssignableFrom(type) ? $"\"{HashOf(Serialize(((IUsed)JsonSerializer.Deserialize(body, AdminJson.Default.GetTypeInfo(type)!)!).Unused))}.{HashOf(body)}\"" : $"\"{HashOf(body)}\"";
+    private static string TagOf(Type type, byte[] body)
+    {
+        if (type.GetCustomAttribute<ChangesByUseAttribute>() is not { } used)
+        {
+            return $"\"{HashOf(body)}\"";
+        }
+
+        var state = JsonNode.Parse(body)!.AsObject();
+        LeaveOut(state, used.Members);
+        return $"\"{HashOf(Encoding.UTF8.GetBytes(state.ToJsonString()))}.{HashOf(body)}\"";
+    }
+
+    private static void LeaveOut(JsonObject thing, IReadOnlyList<string> members)
+    {
+        foreach (var member in members)
+        {
+            thing.Remove(member);
+        }
+
+        foreach (var inner in thing.Select(member => member.Value).OfType<JsonObject>())
+        {
+            LeaveOut(inner, members);
+        }
+    }
 
     // What If-Match compares: somebody who uses it meanwhile is in nobody's way.
     private static string StateOf(string tag) => tag.Split('.')[0].Trim('"');

@@ -39,11 +39,11 @@ internal interface IAdminBody<TSelf>
     static abstract TSelf Example { get; }
 }
 
-/// <summary>A thing of which some members change because it is used, and not because somebody changed it.</summary>
-internal interface IUsed
+/// <summary>Members of a thing, as the wire has them, that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class ChangesByUseAttribute(params string[] members) : Attribute
 {
-    /// <summary>The same without these: what <c>If-Match</c> speaks of.</summary>
-    object Unused { get; }
+    public IReadOnlyList<string> Members => members;
 }
 
 /// <summary>What an operation answers.</summary>
