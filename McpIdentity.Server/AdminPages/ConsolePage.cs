@@ -141,7 +141,7 @@ internal abstract class ConsolePage : PageModel
         }
 
         return !MayWrite ? new ErrorResult(NoRole)
-            : AdminRights.NeedsFreshSignIn(ToWrite) && !(Service<TimeProvider>().GetUtcNow() - person.AuthenticatedAt <= AdminRights.Fresh) ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: true)))
+            : AdminRights.NeedsFreshSignIn(ToWrite) && !AdminRights.IsFresh(person.AuthenticatedAt, Service<TimeProvider>().GetUtcNow()) ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: true)))
             : null;
     }
 
