@@ -10,7 +10,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>What happened, by whom, and why: searched and exported.</summary>
 [Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : ConsolePage
+internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : ListPage
 {
     public const string Path = Paths.Console + "/audit";
 
@@ -43,12 +43,7 @@ internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : 
     [BindProperty(Name = "acts", SupportsGet = true)]
     public string? Acts { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
     public IReadOnlyList<AuditEntry> Entries { get; private set; } = [];
-
-    public string? Next { get; private set; }
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken)
     {

@@ -44,9 +44,6 @@ internal abstract class ConsolePage : PageModel
 
     public bool May(AdminRight right) => Role.May(right);
 
-    /// <summary>How many rows a page of a list has.</summary>
-    protected const int PageSize = 50;
-
     /// <summary>What was typed; null where it is nothing.</summary>
     protected static string? Filled(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 
