@@ -1,5 +1,4 @@
-using McpIdentity.Migrations;
-using McpIdentity.Server.Audit;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
 
@@ -13,8 +12,7 @@ internal static class ConsoleSetup
         builder.Services.AddSingleton<ConsoleNotices>();
         Keep<LastDay>(builder, TimeSpan.FromMinutes(1), LastDay.ReadAsync);
         Keep<IReadOnlyList<CheckResult>>(builder, TimeSpan.FromSeconds(10), (services, cancellationToken) => OwnChecks.RunAsync(services, wanted: null, cancellationToken));
-        Keep<IReadOnlyList<ChainReport>>(builder, TimeSpan.Zero, (services, cancellationToken) =>
-            new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>()).RunAsync(Enumerable.Empty<(string, long, string)>().ToLookup(one => one.Item1, one => (one.Item2, one.Item3)), cancellationToken));
+        Keep<AuditProof>(builder, TimeSpan.Zero, async (services, cancellationToken) => (await services.GetRequiredService<AuditActs>().VerifyAsync([], cancellationToken)).Value!);
     }
 
     public static void MapConsole(this WebApplication app)

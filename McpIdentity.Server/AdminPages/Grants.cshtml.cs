@@ -52,11 +52,11 @@ internal sealed class GrantsModel(GrantActs acts) : ListPage
         if (end is { Length: > 0 })
         {
             var outcome = await acts.RevokeAsync(By, end, cancellationToken);
-            return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Path, "The grant has ended, with every token of it.");
+            return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Here, "The grant has ended, with every token of it.");
         }
 
         var ended = await acts.RevokeAllAsync(By, Filter, cancellationToken);
-        return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Path, $"{ended.Value} grants have ended, with every token of them.");
+        return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Here, $"{ended.Value} grants have ended, with every token of them.");
     }
 
     private async Task<IActionResult> AgainAsync(AdminProblem problem, CancellationToken cancellationToken)

@@ -42,11 +42,11 @@ internal sealed class SessionsModel(SessionActs acts) : ListPage
         if (all is { Length: > 0 })
         {
             var ended = await acts.EndAllOfAsync(By, all, cancellationToken);
-            return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Path, $"{ended.Value} sessions of {all} have ended, with the access that came from them.");
+            return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Here, $"{ended.Value} sessions of {all} have ended, with the access that came from them.");
         }
 
         var outcome = await acts.EndAsync(By, end ?? "", cancellationToken);
-        return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Path, "The session has ended, with the access that came from it.");
+        return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Here, "The session has ended, with the access that came from it.");
     }
 
     private async Task<IActionResult> AgainAsync(AdminProblem problem, CancellationToken cancellationToken)
