@@ -251,7 +251,7 @@ internal sealed class ConsoleActTests
                 await hand.OpenAsync($"{TraceModel.Path}?of=desk");
                 return (await hand.TextAsync()).Contains("https://elsewhere.example/callback", StringComparison.Ordinal);
             }, "the audit has it");
-        Assert.That(await hand.TextAsync(), Does.Contain("What to do:").And.Contain("redirect"));
+        Assert.That(await hand.TextAsync(), Does.Contain("What to do:"));
 
         await hand.OpenAsync(DoctorModel.Path);
         Assert.That(await hand.TextAsync(), Does.Match(@"\d+ good").And.Contain("database.migrations"));

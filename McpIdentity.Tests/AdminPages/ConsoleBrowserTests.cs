@@ -98,6 +98,22 @@ internal sealed class ConsoleBrowserTests
         Assert.That(_chromium.ConsoleErrors, Is.Empty);
     }
 
+    [Test]
+    public async Task A_list_that_is_searched_after_the_session_has_ended_leads_to_the_sign_in()
+    {
+        await using var other = await Chromium.OpenAsync();
+        await other.Page.GotoAsync(_server.BaseUrl + ClientsModel.Path);
+        await other.Page.Locator("[name=username]").FillAsync("alice");
+        await other.Page.Locator("[name=username]").PressAsync("Enter");
+        await other.Page.Locator("#text").WaitForAsync();
+        await other.Context.ClearCookiesAsync();
+
+        await other.Page.Locator("#text").PressSequentiallyAsync("needle");
+
+        await other.Page.Locator("[name=username]").WaitForAsync();
+        Assert.That(other.Page.Url, Does.Contain(Paths.SignIn));
+    }
+
     private static string Pictures => Repository.PathOf("docs", "pages", "console");
 
     private async Task PictureAsync(string path, string variant)

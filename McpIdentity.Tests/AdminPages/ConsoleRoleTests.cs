@@ -28,6 +28,7 @@ internal sealed class ConsoleRoleTests
         ("/admin/tokens", "token=nothing&act=end", AdminRight.EndAccess),
         ("/admin/servers", "name=x&url=y", AdminRight.Write),
         ("/admin/policy?handler=test", "server=x&tool=y", AdminRight.Read),
+        ("/admin/policy?handler=propose", "document={}&act=diff", AdminRight.Read),
         ("/admin/policy?handler=propose", "document={}&act=apply", AdminRight.WritePolicy),
         ("/admin/policy?handler=rollback", "version=1", AdminRight.WritePolicy),
         ("/admin/providers", "email=x@example.com", AdminRight.Read),
