@@ -22,7 +22,7 @@ internal sealed class EventModel(McpIdentityDbContext db) : ConsolePage
     [BindProperty(Name = "id", SupportsGet = true)]
     public string? Id { get; set; }
 
-    public AuditEntry Entry { get; private set; } = null!;
+    public AuditEntry Row { get; private set; } = null!;
 
     /// <summary>What the person whom it concerns is called, where they are still known.</summary>
     public string? Whose { get; private set; }
@@ -39,7 +39,7 @@ internal sealed class EventModel(McpIdentityDbContext db) : ConsolePage
             return Missing();
         }
 
-        Entry = entry;
+        Row = entry;
         Whose = entry.Subject is null ? null : await db.Users.Where(user => user.Id == entry.Subject).Select(user => user.Email ?? user.Name).FirstOrDefaultAsync(cancellationToken);
         using var line = JsonDocument.Parse(entry.Line);
         Members = [.. line.RootElement.EnumerateObject().Where(member => !Said.Contains(member.Name)).Select(member => (member.Name.Replace('_', ' '), member.Value.ToString()))];
