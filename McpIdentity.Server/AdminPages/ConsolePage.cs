@@ -49,6 +49,9 @@ internal abstract class ConsolePage : PageModel
 
     public bool May(AdminRight right) => Role.May(right);
 
+    /// <summary>How many rows a page of a list has.</summary>
+    protected const int PageSize = 50;
+
     /// <summary>This page with what it was asked for, for its forms and for what follows them.</summary>
     public string Here => Request.Path + QueryString.Create(Request.Query.Where(parameter => parameter.Key is not (ConsoleNotices.Parameter or KnownParameters.SignedInAnew or KnownParameters.SignInTooOld or "handler")).Select(parameter => KeyValuePair.Create(parameter.Key, (string?)parameter.Value.ToString())));
 

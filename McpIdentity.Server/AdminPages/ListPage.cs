@@ -8,9 +8,6 @@ namespace McpIdentity.Server.AdminPages;
 /// </summary>
 internal abstract class ListPage : ConsolePage
 {
-    /// <summary>How many rows a page of a list has.</summary>
-    protected const int PageSize = 50;
-
     /// <summary>What is listed.</summary>
     public abstract string Heading { get; }
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using McpIdentity.Server.AdminPages;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Protocol;
+using McpIdentity.Server.Settings;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Administration;
 using McpIdentity.Tests.Gateway;

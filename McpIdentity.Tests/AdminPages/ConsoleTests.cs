@@ -219,7 +219,7 @@ internal sealed class ConsoleTests
             Assert.That(tokens.Single(line => line.Name == "issued").Values[^1], Is.AtLeast(2), "others of this fixture get tokens too");
             Assert.That(tokens.Single(line => line.Name == "refreshed").Values[^4], Is.EqualTo(1));
             Assert.That(day.Charts.Single(chart => chart.Title.StartsWith("Calls", StringComparison.Ordinal)).Series[0].Values[0], Is.EqualTo(41), "a row that stands for several");
-            Assert.That(day.Charts, Has.All.Matches<Chart>(chart => chart.Moments.Count == 24 && chart.Series.All(line => line.Values.Count == 24)));
+            Assert.That(day.Charts.All(chart => chart.Moments.Count == 24 && chart.Series.All(line => line.Values.Count == 24)));
             Assert.That(day.Alarms, Does.Contain(("refresh_token_reuse", 1L)));
             Assert.That(page.Document!.QuerySelectorAll("figure svg[role=img][aria-label]"), Has.Exactly(4).Items);
             Assert.That(page.Document!.QuerySelectorAll("figure table tbody tr"), Has.Exactly(4 * 24).Items);
