@@ -6,7 +6,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>The clients: found, made, and those that nobody uses forgotten.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : ListPage
+internal sealed class ClientsModel(ClientActs acts, ClientDirectory directory, TimeProvider time) : ListPage
 {
     public const string Path = Paths.Console + "/clients";
 
@@ -55,9 +55,9 @@ internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : ListPag
             NeverUsed = Used == "never" ? true : null,
             UnusedSince = Used == "30d" ? time.GetUtcNow().AddDays(-30) : null,
         };
-        var read = await acts.ListAsync(filter, Sort, Filled(After), PageSize + 1, cancellationToken);
+        var read = await directory.ListAsync(filter, Sort, Filled(After), PageSize + 1, cancellationToken);
         Clients = [.. read.Take(PageSize)];
-        Next = read.Count > PageSize ? ClientActs.KeyOf(read[PageSize - 1], Sort) : null;
+        Next = read.Count > PageSize ? ClientDirectory.KeyOf(read[PageSize - 1], Sort) : null;
     }
 
     public async Task<IActionResult> OnPostCreateAsync([FromForm] string? what, [FromForm] string? name, [FromForm] string? redirects, CancellationToken cancellationToken)

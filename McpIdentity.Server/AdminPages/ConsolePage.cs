@@ -20,8 +20,6 @@ namespace McpIdentity.Server.AdminPages;
 [IgnoreAntiforgeryToken] // looked at here: a form that is out of date is shown again
 internal abstract class ConsolePage : PageModel
 {
-    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
-
     public SignedInPerson Person { get; private set; } = null!;
 
     public AdminRole Role { get; private set; }
@@ -158,7 +156,7 @@ internal abstract class ConsolePage : PageModel
             : null;
     }
 
-    private bool IsFresh => Service<TimeProvider>().GetUtcNow() - Person.AuthenticatedAt is var ago && ago <= AdminRights.Fresh && ago >= -Skew;
+    private bool IsFresh => AdminRights.IsFresh(Person.AuthenticatedAt, Service<TimeProvider>().GetUtcNow());
 
     // Once is enough to learn that to sign in again does not help (RFC 9470 §4).
     private AdminProblem NotFresh => new("sign_in_too_old", StatusCodes.Status403Forbidden,

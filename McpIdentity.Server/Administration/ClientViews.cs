@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Statements;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -26,8 +27,10 @@ namespace McpIdentity.Server.Administration;
 /// <param name="RegisteredWith">The initial access token, or the issuer of the software statement, that vouched for it.</param>
 internal sealed record ClientView(
     string ClientId, string? Name, string Kind, string Type, string Status, string? ApplicationType, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Resources,
-    bool PreApproved, DateTimeOffset? PreviousSecretUntil, DateTimeOffset? RegisteredAt, string? CreatedBy, DateTimeOffset? LastUsedAt, DateTimeOffset? DisabledAt, DateTimeOffset? WaitingSince, string? RegisteredWith)
+    bool PreApproved, DateTimeOffset? PreviousSecretUntil, DateTimeOffset? RegisteredAt, string? CreatedBy, DateTimeOffset? LastUsedAt, DateTimeOffset? DisabledAt, DateTimeOffset? WaitingSince, string? RegisteredWith) : IUsed
 {
+    object IUsed.Unused => this with { LastUsedAt = null };
+
     public const string Configured = "configured";
     public const string Created = "created";
     public const string Document = "document";

@@ -18,7 +18,10 @@ namespace McpIdentity.Server.Administration;
 /// <param name="CreatedAt">Since when.</param>
 /// <param name="ExpiresAt">From when on it registers nothing more.</param>
 /// <param name="LastUsedAt">When it last did.</param>
-internal sealed record InitialAccessTokenView(string Name, string State, int Uses, int? MaxUses, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt);
+internal sealed record InitialAccessTokenView(string Name, string State, int Uses, int? MaxUses, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt) : IUsed
+{
+    object IUsed.Unused => this with { Uses = 0, LastUsedAt = null };
+}
 
 /// <summary>One that was just made, with the token, which is shown this once.</summary>
 internal sealed record CreatedInitialAccessToken(string Token, InitialAccessTokenView View);

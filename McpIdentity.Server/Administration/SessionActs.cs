@@ -26,7 +26,10 @@ internal sealed record SessionFilter(string? User = null, string? Client = null)
 /// <param name="Network">In which network it was when it signed in.</param>
 internal sealed record SessionView(
     string Id, string UserId, string? Email, string? Name, string Provider, DateTimeOffset SignedInAt, DateTimeOffset LastSeenAt, DateTimeOffset? BrowserUntil,
-    DateTimeOffset TokensUntil, string? Device, string? Network);
+    DateTimeOffset TokensUntil, string? Device, string? Network) : IUsed
+{
+    object IUsed.Unused => this with { LastSeenAt = default, BrowserUntil = null, TokensUntil = default, Device = null, Network = null };
+}
 
 /// <summary>Who is signed in, and how that ends.</summary>
 internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, OperatorRecord record, TimeProvider time)

@@ -10,6 +10,7 @@ using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Administration;
 using McpIdentity.Tests.Gateway;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.Playwright;
@@ -71,6 +72,12 @@ internal sealed class ConsoleActTests
         Assert.That(await IsGoodAsync(id, first), "what is copied from the page");
 
         await hand.OpenAsync(ConsoleClientModel.AddressOf(id));
+        await hand.SendAsync("Save", ("name", $"{name} of all"), ("redirects", ""));
+        await hand.OpenAsync(EventModel.AddressOf(await Server.DatabaseAsync(db => db.AuditEntries.Where(row => row.Event == "client_updated" && row.ClientId == id).Select(row => row.Id).SingleAsync())));
+        Assert.That(await hand.TextAsync(), Does.Contain("olga@example.com").And.Match($"before ?name: {name} ?after ?name: {name} of all"));
+        name = $"{name} of all";
+
+        await hand.OpenAsync(ConsoleClientModel.AddressOf(id));
         await hand.SendAsync("Make a new one", ("hours", "0"));
         var second = (await hand.AllAsync(".notice pre")).Single();
         Assert.That((await IsGoodAsync(id, first), await IsGoodAsync(id, second)), Is.EqualTo((false, true)));
@@ -78,6 +85,7 @@ internal sealed class ConsoleActTests
         await hand.SendAsync("disable-and-end");
         Assert.That(await hand.TextAsync(), Does.Contain("everything that it held has ended").And.Not.Contain(second));
         Assert.That(await IsGoodAsync(id, second), Is.False);
+        Server.Clock.Advance(TimeSpan.FromSeconds(2)); // what ended it is over with its second
         await hand.SendAsync("enable");
         Assert.That(await IsGoodAsync(id, second));
 
@@ -160,21 +168,23 @@ internal sealed class ConsoleActTests
     [TestCase(true), TestCase(false)]
     public async Task A_policy_is_compared_applied_asked_and_rolled_back(bool withScript)
     {
-        var hand = Hand(withScript);
+        var (hand, server) = (Hand(withScript), Name("calendar"));
         await hand.OpenAsync(PolicyModel.Path);
-        await hand.SendAsync("diff", ("document", """{"Rules":[{"Effect":"allow","Servers":["calendar"]}]}"""));
-        Assert.That(await hand.TextAsync(), Does.Contain("added").And.Contain("calendar"));
+        await hand.SendAsync("diff", ("document", Rule("allow")));
+        Assert.That(await hand.TextAsync(), Does.Contain("added").And.Contain(server));
 
-        await hand.SendAsync("apply", ("document", """{"Rules":[{"Effect":"allow","Servers":["calendar"]}]}"""), ("note", "for all"));
+        await hand.SendAsync("apply", ("document", Rule("allow")), ("note", "for all"));
         var first = Number(await hand.TextAsync());
-        await hand.SendAsync("apply", ("document", """{"Rules":[{"Effect":"deny","Servers":["calendar"]}]}"""), ("note", "for nobody"));
-        await hand.SendAsync("Ask", ("server", "calendar"), ("tool", "read"), ("client", "desk"), ("user", "olga@example.com"));
+        await hand.SendAsync("apply", ("document", Rule("deny")), ("note", "for nobody"));
+        await hand.SendAsync("Ask", ("server", server), ("tool", "read"), ("client", "desk"), ("user", "olga@example.com"));
         Assert.That(await hand.TextAsync(), Does.Contain("deny by"));
 
         await hand.SendAsync(first);
         Assert.That(await hand.TextAsync(), Does.Contain($"Version {first} is in force again"));
         await hand.SendAsync("apply", ("document", "no JSON"));
         Assert.That((await hand.AllAsync("[role=alert]")).Single(), Is.Not.Empty);
+
+        string Rule(string effect) => JsonSerializer.Serialize(new { Rules = new[] { new { Effect = effect, Servers = new[] { server } } } });
 
         static string Number(string text) => System.Text.RegularExpressions.Regex.Match(text, @"Version (\d+) is in force").Groups[1].Value;
     }

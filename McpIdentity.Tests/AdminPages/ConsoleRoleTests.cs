@@ -20,6 +20,7 @@ internal sealed class ConsoleRoleTests
         ("/admin/clients?handler=prune", "days=30&act=count", AdminRight.Write),
         ("/admin/client?id=robot", "act=disable", AdminRight.Write),
         ("/admin/registration?handler=create", "name=x", AdminRight.Write),
+        ("/admin/registration?handler=revoke", "name=x", AdminRight.Write),
         ("/admin/registration?handler=try", "metadata={}", AdminRight.Read),
         ("/admin/sessions", "end=nothing", AdminRight.EndAccess),
         ("/admin/grants", "end=nothing", AdminRight.EndAccess),

@@ -39,6 +39,13 @@ internal interface IAdminBody<TSelf>
     static abstract TSelf Example { get; }
 }
 
+/// <summary>A thing of which some members change because it is used, and not because somebody changed it.</summary>
+internal interface IUsed
+{
+    /// <summary>The same without these: what <c>If-Match</c> speaks of.</summary>
+    object Unused { get; }
+}
+
 /// <summary>What an operation answers.</summary>
 /// <param name="Value">Of the operation's type; null: no body.</param>
 /// <param name="Location">Where what was made is, below <see cref="Paths.AdminApi"/>.</param>
