@@ -42,6 +42,8 @@ internal static class SecurityEventJson
             Write(json, "rule", e.Rule);
             Write(json, "got", e.Got, MaxCompared);
             Write(json, "expected", e.Expected, MaxCompared);
+            Write(json, "before", e.Before, MaxCompared);
+            Write(json, "after", e.After, MaxCompared);
             if (e.Milliseconds is { } milliseconds)
             {
                 json.WriteNumber("milliseconds", milliseconds);

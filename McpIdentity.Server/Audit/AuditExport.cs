@@ -28,7 +28,7 @@ internal static class AuditExport
 
     private static readonly string[] Members =
     [
-        "reason", "count", "method", "server", "rule", "got", "expected", "milliseconds", "auth_method", "grant_type", "scope", "session_id",
+        "reason", "count", "method", "server", "rule", "got", "expected", "before", "after", "milliseconds", "auth_method", "grant_type", "scope", "session_id",
     ];
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.Default };

@@ -56,6 +56,9 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     /// <summary>Why rows cannot be written at this moment; null while they can.</summary>
     public string? Problem => _problem;
 
+    /// <summary>How many events wait to be written.</summary>
+    public int Behind => _queue.Reader.Count;
+
     /// <summary>Whether nothing may be answered that is not written down.</summary>
     public bool StopsIssuing => _options is { Enabled: true, WhenUnavailable: AuditUnavailable.StopIssuing };
 

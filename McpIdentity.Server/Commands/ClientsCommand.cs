@@ -43,7 +43,7 @@ internal static class ClientsCommand
         RotateSecret(),
         ForOne("snippet", "Says how a client in wide use is told to connect as this one.", async (parsed, services, client, cancellationToken) =>
         {
-            var (snippet, problem) = await services.GetRequiredService<ClientActs>().SnippetAsync(client.ClientId!, parsed.GetRequiredValue(For), parsed.GetValue(Resource), cancellationToken);
+            var (snippet, problem) = await services.GetRequiredService<ClientDirectory>().SnippetAsync(client.ClientId!, parsed.GetRequiredValue(For), parsed.GetValue(Resource), cancellationToken);
             if (problem is not null)
             {
                 return await Refusal.SayAsync(problem);

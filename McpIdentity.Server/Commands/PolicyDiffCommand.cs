@@ -22,14 +22,19 @@ internal static class PolicyDiffCommand
             return ExitCode.Failed;
         }
 
-        var (changes, problem) = await services.GetRequiredService<PolicyActs>().DiffAsync(
-            proposal!, parsed.GetValue(Users) ?? [], parsed.GetValue(Servers) ?? [], parsed.GetValue(Tools) ?? [], cancellationToken);
+        var (differences, problem) = await services.GetRequiredService<PolicyActs>().DiffAsync(
+            proposal!, parsed.GetValue(Users) ?? [], parsed.GetValue(Servers) ?? [], parsed.GetValue(Tools) ?? [], PolicyActs.MaxChanges, cancellationToken);
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
         }
 
-        var rows = changes!;
+        var rows = differences!.Changes;
+        if (differences.HasMore)
+        {
+            await Console.Error.WriteLineAsync($"These are the first {rows.Count} changes; there are more. --user shows those of a person.");
+        }
+
         if (parsed.GetValue(Table.Output) == "json")
         {
             await Table.WriteAsync(parsed, rows,

@@ -37,6 +37,11 @@ internal sealed class AuditTrailTests
         var found = JsonDocument.Parse(await Verbs.DoAsync(server, "audit", "search", "--user", subject, "--event", "token_issued", "--client", "Test client", "-o", "json")).RootElement;
         Assert.That(found.EnumerateArray().Select(row => row.Text("client_id")), Is.EqualTo([client.ClientId]));
         Assert.That((await Verbs.DoAsync(server, "audit", "search", "--result", "failure", "--since", "2020-01-01", "--until", "2020-01-02", "-o", "json")).Trim(), Is.EqualTo("[]"));
+
+        // By the hour, for charts: a row that stands for several counts as what it stands for.
+        await server.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("gateway_call") with { Count = 41, Reason = "40 more", Time = call.At.AddHours(3).AddMinutes(59) });
+        var hours = await AuditRows.InDatabaseAsync(server, db => AuditHours.CountAsync(db, call.At, CancellationToken.None));
+        Assert.That(hours, Does.Contain(new AuditHour(0, "mcp_auth_success", "success", 1)).And.Contain(new AuditHour(3, "gateway_call", "success", 41)));
     }
 
     [Test]
