@@ -6,13 +6,25 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>The clients: found, made, and those that nobody uses forgotten.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ClientsModel(ClientActs acts, ClientDirectory directory, TimeProvider time) : ConsolePage
+internal sealed class ClientsModel(ClientActs acts, ClientDirectory directory, TimeProvider time) : ListPage
 {
     public const string Path = Paths.Console + "/clients";
 
     private const string Sort = "last_used";
 
     public override string Section => Path;
+
+    public override string Heading => "Clients";
+
+    public override IReadOnlyList<ListField> Fields =>
+    [
+        new("text", "Name, client_id or redirect URI", Text),
+        ListField.Choice("kind", "Kind", Kind, ClientView.Configured, ClientView.Created, ClientView.Document, ClientView.Dynamic),
+        ListField.Choice("status", "Status", Status, "enabled", "disabled", "waiting"),
+        ListField.Choice("used", "Used", Used, [("", "any time or never"), ("never", "never"), ("30d", "not for 30 days")]),
+    ];
+
+    public override int Count => Clients.Count;
 
     protected override AdminRight ToRead => AdminRight.ReadPeople;
 
@@ -28,12 +40,7 @@ internal sealed class ClientsModel(ClientActs acts, ClientDirectory directory, T
     [BindProperty(Name = "used", SupportsGet = true)]
     public string? Used { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
     public IReadOnlyList<ClientView> Clients { get; private set; } = [];
-
-    public string? Next { get; private set; }
 
     /// <summary>One that was made with this request; its secret is shown once.</summary>
     public ClientWithSecret? Created { get; private set; }

@@ -95,8 +95,10 @@ internal sealed class ClientActs(
         [
             .. change.Name is null ? [] : CheckName(change.Name), .. CheckRedirectUris(change.RedirectUris ?? []), .. directory.CheckResources(change.Resources),
         ];
+        ClientView was = null!;
         return errors.Count > 0 ? AdminProblem.Invalid([.. errors]) : await ChangeAsync(clientId, (view, descriptor) =>
         {
+            was = view;
             if (change.RedirectUris is { } uris && view.GrantTypes.Contains(GrantTypes.AuthorizationCode) == (uris.Count == 0))
             {
                 return AdminProblem.Invalid(("redirect_uris", uris.Count == 0 ? "must name where the answers of the app go." : "are for an app; a service has none."));
@@ -112,7 +114,9 @@ internal sealed class ClientActs(
             SetResources(descriptor, change.Resources);
             SetPreApproved(descriptor, change.PreApproved);
             return null;
-        }, () => record.WriteAsync(by, SecurityEvent.Success("client_updated") with { ClientId = clientId }), cancellationToken);
+        }, () => record.WriteAsync(by, (SecurityEvent.Success("client_updated") with { ClientId = clientId }).Changing(
+            ("name", was.Name, change.Name ?? was.Name), ("redirect_uris", string.Join(' ', was.RedirectUris), string.Join(' ', change.RedirectUris ?? was.RedirectUris)),
+            ("resources", string.Join(' ', was.Resources), string.Join(' ', change.Resources ?? was.Resources)), ("pre_approved", $"{was.PreApproved}", $"{change.PreApproved ?? was.PreApproved}"))), cancellationToken);
     }
 
     /// <summary>Makes a new secret; the one of before is good for a while longer.</summary>

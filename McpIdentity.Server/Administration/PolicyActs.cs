@@ -102,6 +102,9 @@ internal sealed class PolicyActs(
             [.. policy.Documents.SelectMany(document => document.Groups.Select(group => new PolicyLine(document.Title is null ? $"Policy:Groups:{group.Key}" : $"{document.Title}, group {group.Key}", string.Join(", ", group.Value))))]);
     }
 
+    /// <summary>The rules in force that speak of a server, in their order.</summary>
+    public IReadOnlyList<PolicyLine> RulesAt(string server) => [.. inForce.Current.Rules.Where(rule => rule.SpeaksOf(server)).Select(rule => new PolicyLine(rule.Written.Place, PolicyText.Of(rule.Written)))];
+
     /// <summary>What was applied, the newest first.</summary>
     public async Task<AdminPage<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
     {

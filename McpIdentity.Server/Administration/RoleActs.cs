@@ -54,6 +54,7 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
             return AdminProblem.NotFound("user", userId);
         }
 
+        var was = await db.AdministratorRoles.Where(row => row.UserId == userId).Select(row => row.Role).FirstOrDefaultAsync(cancellationToken);
         var (name, now) = (AdminRoles.NameOf(role), time.GetUtcNow());
         if (await TurnAsync<AdminProblem?>(
             async () =>
@@ -74,7 +75,7 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
         }
 
         db.ChangeTracker.Clear();
-        await record.WriteAsync(by, SecurityEvent.Success("admin_role_granted") with { Subject = userId, Reason = name });
+        await record.WriteAsync(by, (SecurityEvent.Success("admin_role_granted") with { Subject = userId, Reason = name }).Changing(("role", was, name)));
         return await GetAsync(userId, cancellationToken);
     }
 

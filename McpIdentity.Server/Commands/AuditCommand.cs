@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Settings;
@@ -21,13 +22,18 @@ internal static class AuditCommand
     private static readonly Option<string> To = new("--to") { Description = "A file that is not there yet; otherwise standard output." };
     private static readonly Option<string[]> Expect = new("--expect") { Description = "NODE:SEQUENCE:HASH, a head that was noted before: what was cut off after it is found. May stand several times." };
 
+    private static readonly Option<bool> Accept = new("--accept")
+    {
+        Description = "Takes what is wrong as looked at: rows up to the last break stay, among those that nothing proves (earlier), and the chain begins behind them. Export them before, and keep that.",
+    };
+
     public static Command Create() => new("audit", "What happened, who it was, and whether that is all of it.")
     {
         CommandLine.StorageVerb("list", "Lists what operators did, the newest first.", "audit list --last 20 -o json", ListAsync).With(Last).With(Table.Output),
         CommandLine.StorageVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(Follow),
         AuditFilterOptions.AddTo(CommandLine.StorageVerb("search", "Finds rows, the newest first.", "audit search --since 2h --user anna@example.com --result failure", SearchAsync)).With(AuditFilterOptions.Limit).With(Table.Output),
         AuditFilterOptions.AddTo(CommandLine.StorageVerb("export", "Writes rows, the oldest first: all, or those that are looked for.", "audit export --since 2026-11-01 --format csv --to audit.csv", ExportAsync)).With(Format).With(To),
-        CommandLine.StorageVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Table.Output),
+        CommandLine.StorageVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Accept).With(Table.Output),
     };
 
     private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
@@ -115,8 +121,23 @@ internal static class AuditCommand
             expected.Add((node, sequence, hash));
         }
 
-        var reports = await new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
-            .RunAsync(expected.ToLookup(one => one.Node, one => (one.Sequence, one.Hash)), cancellationToken);
+        var reports = await RunAsync();
+        if (parsed.GetValue(Accept) && reports.Any(report => report.Problem is not null))
+        {
+            foreach (var report in reports.Where(report => report.Problem is not null))
+            {
+                await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = $"{report.Node}: {report.Problem}" });
+            }
+
+            // Anew: to write it down may itself have begun a chain with an alarm.
+            foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+            {
+                await services.GetRequiredService<AuditPruning>().AcceptAsync(report, cancellationToken);
+            }
+
+            reports = await RunAsync();
+        }
+
         await Table.WriteAsync(parsed, reports,
             new("node", report => report.Node), new("entries", report => report.Entries), new("from", report => report.From), new("to", report => report.To),
             new("unchained", report => report.Unchained), new("pruned up to", report => report.PrunedUpTo), new("head", report => report.Head),
@@ -127,6 +148,9 @@ internal static class AuditCommand
         }
 
         return reports.Any(report => report.Problem is not null) ? ExitCode.Failed : ExitCode.Ok;
+
+        Task<IReadOnlyList<ChainReport>> RunAsync() => new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
+            .RunAsync(expected.ToLookup(one => one.Node, one => (one.Sequence, one.Hash)), cancellationToken);
     }
 
     private static AuditSearch SearchOf(IServiceProvider services) => services.GetRequiredService<AuditSearch>();
