@@ -151,7 +151,7 @@ internal sealed class AuditOperationTests
         var database = (await _owner.DoAsync("get_doctor", "/doctor?check=database")).GetProperty("answers").EnumerateArray().ToList();
 
         Assert.That(database.Select(answer => answer.Text("id")), Has.Member("database.migrations").And.All.StartsWith("database."));
-        Assert.That(database.Single(answer => answer.Text("id") == "database.writable").Text("verdict"), Is.EqualTo("PASS"));
+        Assert.That(database.Single(answer => answer.Text("id") == "database.write").Text("verdict"), Is.EqualTo("PASS"));
         await _owner.RefusedAsync("get_doctor", "/doctor?check=weather", 404, "check_not_found");
     }
 }
