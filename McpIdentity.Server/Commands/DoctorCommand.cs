@@ -25,7 +25,7 @@ internal static class DoctorCommand
 
     public static Command Create() => CommandLine.Verb(
         "doctor", "Checks this server, its settings and what it needs, or any server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org --client all",
-        (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => RunAsync(parsed, settings, cancellationToken)))
+        (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => RunAsync(parsed, settings, cancellationToken)), onlyHere: "it looks at this machine; --url looks at a server elsewhere from outside")
         .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(Table.Output);
 
     private static async Task<int> RunAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
 using System.Globalization;
 using McpIdentity.Server.Protocol;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Administration.Api;
 
@@ -26,6 +28,22 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
 
     /// <summary>The page that is asked for.</summary>
     public Slice Slice => new(Limit, After);
+
+    /// <summary>Reads a list to its end in one page: for whoever is on this machine.</summary>
+    public void ReadAll() => (Limit, After) = (int.MaxValue, null);
+
+    /// <summary>Does it.</summary>
+    public async Task<Outcome<AdminAnswer>> RunAsync()
+    {
+        try
+        {
+            return await operation.RunAsync(this);
+        }
+        catch (Exception exception) when (exception is DbUpdateConcurrencyException or OpenIddictExceptions.ConcurrencyException)
+        {
+            return AdminProblem.Conflict("changed_meanwhile", "Somebody else changed it at the same moment. Read it again, and decide anew.");
+        }
+    }
 
     /// <summary>The body; null for an operation that takes none.</summary>
     public object? Body { get; set; }
