@@ -9,6 +9,9 @@ internal sealed record AdminProblem(string Code, int Status, string Detail)
     /// <summary>The code of a request that says something that cannot be.</summary>
     public const string InvalidRequest = "invalid_request";
 
+    /// <summary>The code of a query that cannot be read.</summary>
+    public const string InvalidParameter = "invalid_parameter";
+
     /// <summary>What is wrong with which member of the request.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 

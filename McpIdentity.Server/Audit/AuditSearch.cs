@@ -40,6 +40,9 @@ internal sealed record AuditFilter
     public string? Id { get; init; }
 
     public string? Address { get; init; }
+
+    /// <summary>A part of <see cref="AuditEntry.Line"/>, with its escapes. Of all that is left by the rest, each line is looked at.</summary>
+    public string? Text { get; init; }
 }
 
 /// <summary>Reads the audit: a page at a time, or all of it with flat memory. By <see cref="AuditEntry.Id"/>, so that a page costs the same wherever it is.</summary>
@@ -91,6 +94,7 @@ internal sealed class AuditSearch(McpIdentityDbContext db)
         rows = filter.Tool is { } tool ? rows.Where(entry => entry.Tool == tool) : rows;
         rows = filter.Result is { } result ? rows.Where(entry => entry.Result == result) : rows;
         rows = filter.Address is { } address ? rows.Where(entry => entry.Address == address) : rows;
+        rows = filter.Text is { } text ? rows.Where(entry => entry.Line.Contains(text)) : rows;
         return filter.Id is { } id ? rows.Where(entry => entry.Flow == id || entry.TraceId == id || entry.GrantId == id) : rows;
     }
 }

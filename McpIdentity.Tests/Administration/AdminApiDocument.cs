@@ -80,7 +80,7 @@ internal sealed partial class AdminApiDocument
     private JsonObject Describe(AdminOperation operation)
     {
         var parameters = PathPart().Matches(operation.Path).Select(part => new JsonObject { ["name"] = part.Groups[1].Value, ["in"] = "path", ["required"] = true, ["schema"] = Text() })
-            .Concat(operation.Query.Select(parameter => new JsonObject { ["name"] = parameter.Name, ["in"] = "query", ["description"] = parameter.Meaning, ["schema"] = SchemaOf(parameter) })).ToList();
+            .Concat(operation.Query.Select(Describe)).ToList();
         var isWrite = operation.Method != "GET";
         if (operation.Method == "POST")
         {
@@ -120,17 +120,30 @@ internal sealed partial class AdminApiDocument
         {
             success["content"] = new JsonObject { ["application/json"] = new JsonObject { ["schema"] = Reference(answer, isAnswer: true) } };
         }
-        else if (operation.MediaType is { } type)
+        else if (operation.MediaTypes.Count > 0)
         {
-            success["content"] = new JsonObject { [type] = new JsonObject { ["schema"] = Text() } };
+            success["content"] = new JsonObject(operation.MediaTypes.Select(type => KeyValuePair.Create(type, (JsonNode?)new JsonObject { ["schema"] = Text() })));
         }
 
-        int[] problems = [.. CommonProblems, .. operation.Path.Contains('}', StringComparison.Ordinal) ? [404] : (int[])[], .. isWrite ? [409, 412, 413, 415, 422] : (int[])[]];
+        // What a path or a filter names may not be there, or be two.
+        var names = operation.Path.Contains('}', StringComparison.Ordinal) || operation.Query.Any(parameter => parameter.Name is not ("limit" or "cursor"));
+        int[] problems = [.. CommonProblems, .. names || isWrite ? [404, 409] : (int[])[], .. isWrite ? [412, 413, 415, 422] : (int[])[]];
         described["responses"] = new JsonObject(problems.Order().Select(status => KeyValuePair.Create($"{status}", (JsonNode?)new JsonObject
         {
             ["description"] = ReasonPhrases.GetReasonPhrase(status),
             ["content"] = new JsonObject { [Problem.MediaType] = new JsonObject { ["schema"] = new JsonObject { ["$ref"] = "#/components/schemas/Problem" } } },
         })).Prepend(KeyValuePair.Create($"{operation.Status}", (JsonNode?)success)));
+        return described;
+    }
+
+    private static JsonObject Describe(AdminParameter parameter)
+    {
+        var described = new JsonObject { ["name"] = parameter.Name, ["in"] = "query", ["description"] = parameter.Meaning, ["schema"] = SchemaOf(parameter) };
+        if (parameter.IsRequired)
+        {
+            described["required"] = true;
+        }
+
         return described;
     }
 

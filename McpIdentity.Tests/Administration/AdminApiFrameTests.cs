@@ -15,7 +15,8 @@ internal sealed class AdminApiFrameTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _scene = await AdminScene.StartAsync();
+        _scene = await AdminScene.StartAsync(
+            "OAuth:StaticClients:1:ClientId=watcher", $"OAuth:StaticClients:1:ClientSecret={AdminScene.ServiceSecret}", "OAuth:StaticClients:1:GrantTypes:0=client_credentials", "OAuth:StaticClients:1:AdminScopes:0=admin:read", "OAuth:StaticClients:1:AdminScopes:1=audit:read");
         _server = _scene.Server;
         _owner = await _scene.ClientAsync();
     }
@@ -50,8 +51,12 @@ internal sealed class AdminApiFrameTests
     [Test]
     public async Task A_service_has_the_scopes_that_its_client_is_configured_for_and_one_that_registered_itself_has_none()
     {
-        using var me = await (await _scene.ServiceAsync()).GetAsync("/me");
-        Assert.That((await me.JsonAsync()).Text("name"), Is.EqualTo("robot"));
+        foreach (var (name, scopes, rights) in new[] { ("robot", AdminScene.AllScopes, "read_people end_access read read_audit write write_policy write_keys"), ("watcher", "admin:read audit:read", "read_people read read_audit") })
+        {
+            using var me = await (await _scene.ServiceAsync(name, scopes)).GetAsync("/me");
+            var said = await me.JsonAsync();
+            Assert.That((said.Text("name"), said.Text("role"), string.Join(' ', said.GetProperty("rights").EnumerateArray())), Is.EqualTo((name, "service", rights)));
+        }
 
         var other = await OAuthClient.RegisterServiceAsync(_server);
         using var refused = await other.TokenAsync(("grant_type", "client_credentials"), ("scope", "admin:read"), ("resource", _scene.Resource));

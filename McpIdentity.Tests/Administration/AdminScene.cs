@@ -51,10 +51,10 @@ internal sealed class AdminScene : IAsyncDisposable
         return new AdminClient(Server, (await client.ConnectAsync(person, ("scope", scope), ("resource", Resource), ("max_age", isFresh ? "600" : null))).Text("access_token"));
     }
 
-    /// <summary>The service, which speaks for itself.</summary>
-    public async Task<AdminClient> ServiceAsync()
+    /// <summary>A service, which speaks for itself: robot, which may have all scopes, or another of the settings.</summary>
+    public async Task<AdminClient> ServiceAsync(string name = "robot", string scope = AllScopes)
     {
-        using var response = await OAuthClient.Of(Server, "robot", ServiceSecret, "").TokenAsync(("grant_type", "client_credentials"), ("scope", AllScopes), ("resource", Resource));
+        using var response = await OAuthClient.Of(Server, name, ServiceSecret, "").TokenAsync(("grant_type", "client_credentials"), ("scope", scope), ("resource", Resource));
         return new AdminClient(Server, (await response.JsonAsync()).Text("access_token"));
     }
 

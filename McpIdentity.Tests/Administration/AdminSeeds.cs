@@ -20,6 +20,11 @@ internal static class AdminSeeds
     public static async Task<string> PathForAsync(AdminScene scene, ApiDocument.Operation operation)
     {
         var path = operation.Path;
+        if (operation.Id == "trace")
+        {
+            return $"{path}?of={(await AccessTokenAsync(scene)).Subject}";
+        }
+
         if (operation.Id == "remove_connection")
         {
             var connection = await ConnectionAsync(scene);

@@ -33,6 +33,6 @@ internal sealed class AdministrationDocsTests
         var (exitCode, output) = await shell.RunAsync(script.Replace("https://id.example.com", scene.Server.BaseUrl, StringComparison.Ordinal));
 
         Assert.That(exitCode, Is.Zero, output);
-        Assert.That(output, Does.Contain("client_secret").And.Contain("previous_secret_until"));
+        Assert.That(output, Does.Contain("client_secret").And.Contain("previous_secret_until").And.Contain("client_created").And.Contain("\"is_whole\":true"));
     }
 }

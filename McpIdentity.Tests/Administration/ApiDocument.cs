@@ -45,13 +45,13 @@ internal sealed class ApiDocument
             return text.Length == 0 ? [] : [$"{operation}: has a body: {text}"];
         }
 
-        var type = content.EnumerateObject().Single();
-        if (response.Content.Headers.ContentType?.MediaType != type.Name)
+        var media = response.Content.Headers.ContentType?.MediaType ?? "";
+        if (!content.TryGetProperty(media, out var type))
         {
-            return [$"{operation}: is {response.Content.Headers.ContentType}, not {type.Name}: {text}"];
+            return [$"{operation}: is {media}, and none of {string.Join(", ", content.EnumerateObject().Select(one => one.Name))}: {text}"];
         }
 
-        return type.Name.EndsWith("json", StringComparison.Ordinal) ? [.. Check(JsonDocument.Parse(text).RootElement, type.Value.GetProperty("schema"), operation.Id)] : [];
+        return media is "application/json" or "application/problem+json" ? [.. Check(JsonDocument.Parse(text).RootElement, type.GetProperty("schema"), operation.Id)] : [];
     }
 
     private IEnumerable<string> Check(JsonElement value, JsonElement schema, string at)

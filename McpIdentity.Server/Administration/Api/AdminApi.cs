@@ -26,6 +26,7 @@ internal sealed class AdminApi
         GatewayOperations.Add(api);
         PolicyOperations.Add(api);
         RuleOperations.Add(api);
+        AuditOperations.Add(api);
         return api;
     }
 
@@ -42,9 +43,9 @@ internal sealed class AdminApi
             Query = [.. query, AdminParameter.Number("limit", $"How many a page has: 1 to {AdminCall.MaxLimit}, {AdminCall.DefaultLimit} where it is absent."), AdminParameter.Text("cursor", "next of the page before.")],
         });
 
-    /// <summary>Reads what is no JSON document: an export.</summary>
-    public void Download(string path, string id, AdminRight right, string summary, string mediaType, Func<AdminCall, Func<Stream, CancellationToken, Task>> write, params AdminParameter[] query) =>
-        Add(new(HttpMethods.Get, path, id, right, summary, StatusCodes.Status200OK, call => Task.FromResult<Outcome<AdminAnswer>>(new AdminAnswer(null) { WriteAsync = write(call) })) { MediaType = mediaType, Query = query });
+    /// <summary>Reads what is no JSON document: an export, of one of these types.</summary>
+    public void Download(string path, string id, AdminRight right, string summary, IReadOnlyList<string> mediaTypes, Func<AdminCall, AdminDownload> begin, params AdminParameter[] query) =>
+        Add(new(HttpMethods.Get, path, id, right, summary, StatusCodes.Status200OK, call => Task.FromResult<Outcome<AdminAnswer>>(new AdminAnswer(begin(call)))) { MediaTypes = mediaTypes, Query = query });
 
     /// <summary>Makes something. Sent again with the same <c>Idempotency-Key</c>, it is made once.</summary>
     /// <param name="location">Where what was made is: a path of this table.</param>

@@ -125,10 +125,15 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         }
 
         var answer = outcome.Value!;
-        if (answer.WriteAsync is { } write)
+        if (answer.Value is AdminDownload download)
         {
-            http.Response.ContentType = call.Operation.MediaType;
-            await write(http.Response.Body, http.RequestAborted);
+            http.Response.ContentType = download.MediaType;
+            http.Response.Headers.ContentDisposition = $"attachment; filename=\"{download.FileName}\"";
+            if (!HttpMethods.IsHead(http.Request.Method))
+            {
+                await download.WriteAsync(http.Response.Body, http.RequestAborted);
+            }
+
             return null;
         }
 

@@ -55,6 +55,9 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     /// <summary>A parameter of the query; null where it was not sent.</summary>
     public string? Text(string parameter) => http.Request.Query[parameter] is [{ Length: > 0 } text] ? text : null;
 
+    /// <summary>A parameter that has several, separated by commas; none where it was not sent.</summary>
+    public IReadOnlyList<string> Texts(string parameter) => Text(parameter)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
     public bool? Flag(string parameter) => Text(parameter) is { } text ? bool.Parse(text) : null;
 
     public int? Number(string parameter) => Text(parameter) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
@@ -86,6 +89,11 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
             }
         }
 
+        foreach (var missing in operation.Query.Where(parameter => parameter.IsRequired && Text(parameter.Name) is null && !errors.ContainsKey(parameter.Name)))
+        {
+            errors[missing.Name] = ["is required."];
+        }
+
         if (errors.Count == 0 && operation.IsList)
         {
             Limit = Number("limit") ?? DefaultLimit;
@@ -100,7 +108,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
             }
         }
 
-        return errors.Count == 0 ? null : new Problem("invalid_parameter", StatusCodes.Status400BadRequest, string.Join(' ', errors.Select(error => $"{error.Key} {error.Value[0]}"))) { Errors = errors };
+        return errors.Count == 0 ? null : new Problem(AdminProblem.InvalidParameter, StatusCodes.Status400BadRequest, string.Join(' ', errors.Select(error => $"{error.Key} {error.Value[0]}"))) { Errors = errors };
     }
 
     /// <summary>What a cursor belongs to: a page of other filters continues nothing.</summary>

@@ -68,7 +68,7 @@ internal sealed class AdminCallers(
 
         if (subject == clientId)
         {
-            return OfService(http, clientId, right, scope);
+            return OfService(http, clientId, right);
         }
 
         if (await roles.FindAsync(subject, http.RequestAborted) is not { } role || !role.May(right))
@@ -88,14 +88,17 @@ internal sealed class AdminCallers(
         return new Operator(person?.Email ?? subject, subject, role, Operator.ByApi);
     }
 
-    private Outcome<Operator> OfService(HttpContext http, string clientId, AdminRight right, string scope)
+    /// <summary>Whether a client is configured for it that speaks for itself.</summary>
+    public bool MayService(string clientId, AdminRight right) => !AdminRights.IsForPeopleOnly(right) && !holders.WithheldFromService(resources.Admin!, clientId).Contains(AdminRights.ScopeOf(right));
+
+    private Outcome<Operator> OfService(HttpContext http, string clientId, AdminRight right)
     {
-        if (AdminRights.IsForPeopleOnly(right) || holders.WithheldFromService(resources.Admin!, clientId).Contains(scope))
+        if (!MayService(clientId, right))
         {
             Record(http, clientId, clientId, "by a service that may not do it");
             return new AdminProblem("role_missing", StatusCodes.Status403Forbidden, AdminRights.IsForPeopleOnly(right)
                 ? "Only a person may do this, who is an owner and has just signed in."
-                : $"This client is not configured for {scope} any more (OAuth:StaticClients:n:AdminScopes).");
+                : $"This client is not configured for {AdminRights.ScopeOf(right)} any more (OAuth:StaticClients:n:AdminScopes).");
         }
 
         return new Operator(clientId, null, AdminRole.Owner, Operator.ByApi);

@@ -83,6 +83,10 @@ namespace McpIdentity.Server.Administration.Api;
 [JsonSerializable(typeof(AdminPage<PolicyVersionView>))]
 [JsonSerializable(typeof(AdminPage<InitialAccessTokenView>))]
 [JsonSerializable(typeof(AdminPage<SettingView>))]
+[JsonSerializable(typeof(AdminPage<AuditRow>))]
+[JsonSerializable(typeof(AuditProof))]
+[JsonSerializable(typeof(TraceView))]
+[JsonSerializable(typeof(DoctorView))]
 internal sealed partial class AdminJson : JsonSerializerContext;
 
 /// <summary>A moment as RFC 3339 has it, in UTC.</summary>

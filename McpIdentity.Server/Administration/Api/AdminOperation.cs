@@ -19,11 +19,11 @@ internal sealed record AdminOperation(
     /// <summary>The type of the body; null: it takes none.</summary>
     public Type? Body { get; init; }
 
-    /// <summary>The type of the answer; null where there is no body, or one of another kind (<see cref="MediaType"/>).</summary>
+    /// <summary>The type of the answer; null where there is no body, or one of another kind (<see cref="MediaTypes"/>).</summary>
     public Type? Answer { get; init; }
 
-    /// <summary>What the answer is, where that is not one JSON document.</summary>
-    public string? MediaType { get; init; }
+    /// <summary>What the answer may be, where that is no JSON document but an <see cref="AdminDownload"/>.</summary>
+    public IReadOnlyList<string> MediaTypes { get; init; } = [];
 
     /// <summary>Whether it answers a page of many.</summary>
     public bool IsList { get; init; }
@@ -42,11 +42,13 @@ internal interface IAdminBody<TSelf>
 /// <summary>What an operation answers.</summary>
 /// <param name="Value">Of the operation's type; null: no body.</param>
 /// <param name="Location">Where what was made is, below <see cref="Paths.AdminApi"/>.</param>
-internal sealed record AdminAnswer(object? Value, string? Location = null)
-{
-    /// <summary>Writes an answer that is no JSON document.</summary>
-    public Func<Stream, CancellationToken, Task>? WriteAsync { get; init; }
-}
+internal sealed record AdminAnswer(object? Value, string? Location = null);
+
+/// <summary>An answer that is no JSON document, and may be of any length.</summary>
+/// <param name="MediaType">One of <see cref="AdminOperation.MediaTypes"/>.</param>
+/// <param name="FileName">What a browser keeps it as.</param>
+/// <param name="WriteAsync">Writes it bit by bit.</param>
+internal sealed record AdminDownload(string MediaType, string FileName, Func<Stream, CancellationToken, Task> WriteAsync);
 
 /// <summary>A parameter of the query.</summary>
 /// <param name="Name">In snake_case.</param>
@@ -55,6 +57,9 @@ internal sealed record AdminAnswer(object? Value, string? Location = null)
 /// <param name="Values">Those that it may have; null: any.</param>
 internal sealed record AdminParameter(string Name, string Kind, string Meaning, IReadOnlyList<string>? Values = null)
 {
+    /// <summary>Whether the operation asks nothing without it.</summary>
+    public bool IsRequired { get; init; }
+
     public static AdminParameter Text(string name, string meaning) => new(name, "string", meaning);
 
     public static AdminParameter OneOf(string name, string meaning, params string[] values) => new(name, "string", meaning, values);
