@@ -8,51 +8,78 @@ namespace McpIdentity.Server.Commands;
 /// The operations of the admin API for a verb, by their ids: on this machine in this process (<see cref="LocalAccess"/>), or at a server
 /// elsewhere (<see cref="RemoteAccess"/>). What is named in a path and in a query is said by name; what is null is left out.
 /// </summary>
-internal abstract class AdminAccess
+/// <param name="cancelled">Ends the reading and the waiting.</param>
+internal abstract class AdminAccess(CancellationToken cancelled)
 {
     private static readonly FrozenDictionary<string, AdminOperation> Operations = AdminApi.Create().Operations.ToFrozenDictionary(operation => operation.Id, StringComparer.Ordinal);
 
+    /// <summary>Ends the reading and the waiting.</summary>
+    public CancellationToken Cancelled => cancelled;
+
+    /// <summary>How many of a list are read at once.</summary>
+    protected abstract int PageSize { get; }
+
     /// <summary>An operation without a body.</summary>
     public Task<Outcome<T>> CallAsync<T>(string id, params (string Name, string? Value)[] values)
-        where T : class => RunAsync<T>(id, null, values);
+        where T : class => RunAsync<T>(id, null, null, values);
 
     /// <summary>An operation with a body.</summary>
     public Task<Outcome<T>> SendAsync<T>(string id, object body, params (string Name, string? Value)[] values)
-        where T : class => RunAsync<T>(id, body, values);
+        where T : class => RunAsync<T>(id, body, null, values);
 
     /// <summary>An operation that answers nothing.</summary>
     /// <returns>Why it was not done; null: it was.</returns>
-    public async Task<AdminProblem?> RemoveAsync(string id, params (string Name, string? Value)[] values) => (await RunAsync<object>(id, null, values)).Problem;
+    public async Task<AdminProblem?> RemoveAsync(string id, params (string Name, string? Value)[] values) => (await RunAsync<object>(id, null, null, values)).Problem;
 
-    /// <summary>All pages of a list.</summary>
-    public async Task<Outcome<IReadOnlyList<T>>> ListAsync<T>(string id, params (string Name, string? Value)[] values)
+    /// <summary>An operation that answers something long, which is not kept in memory.</summary>
+    /// <param name="id">Which.</param>
+    /// <param name="open">Where it goes to, once it is known that there is something.</param>
+    /// <param name="values">As of the others.</param>
+    public async Task<AdminProblem?> DownloadAsync(string id, Func<Stream> open, params (string Name, string? Value)[] values) => (await RunAsync<object>(id, null, open, values)).Problem;
+
+    /// <summary>All of a list.</summary>
+    public Task<Outcome<IReadOnlyList<T>>> ListAsync<T>(string id, params (string Name, string? Value)[] values) => ListAsync<T>(id, int.MaxValue, values);
+
+    /// <summary>The first of a list.</summary>
+    public async Task<Outcome<IReadOnlyList<T>>> ListAsync<T>(string id, int most, params (string Name, string? Value)[] values)
     {
         var all = new List<T>();
         string? cursor = null;
-        do
+        while (all.Count < most)
         {
-            var (page, problem) = await RunAsync<AdminPage<T>>(id, null, [.. values, ("limit", $"{AdminCall.MaxLimit}"), ("cursor", cursor)]);
+            var (page, problem) = await PageAsync<T>(id, Math.Min(PageSize, most - all.Count), cursor, values);
             if (problem is not null)
             {
                 return problem;
             }
 
             all.AddRange(page!.Items);
-            cursor = page.Next;
+            if ((cursor = page.Next) is null)
+            {
+                break;
+            }
         }
-        while (cursor is not null);
 
         return new(all, null);
     }
+
+    /// <summary>A page of a list.</summary>
+    /// <param name="id">Which list.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="cursor"><see cref="AdminPage{T}.Next"/> of the page before.</param>
+    /// <param name="values">As of the others.</param>
+    public Task<Outcome<AdminPage<T>>> PageAsync<T>(string id, int limit, string? cursor, params (string Name, string? Value)[] values) =>
+        RunAsync<AdminPage<T>>(id, null, null, [.. values, (AdminCall.LimitParameter, $"{limit}"), (AdminCall.CursorParameter, cursor)]);
 
     /// <param name="operation">Which.</param>
     /// <param name="path">What stands in its path, by name.</param>
     /// <param name="query">What stands in its query, by name.</param>
     /// <param name="body">Of <see cref="AdminOperation.Body"/>; null where there is none.</param>
-    /// <returns>Of <see cref="AdminOperation.Answer"/>; null where it answers nothing.</returns>
-    protected abstract Task<Outcome<object>> RunAsync(AdminOperation operation, IReadOnlyDictionary<string, string> path, IReadOnlyDictionary<string, string> query, object? body);
+    /// <param name="open">Where a download goes to.</param>
+    /// <returns>Of <see cref="AdminOperation.Answer"/>; null where it answers nothing, or a download.</returns>
+    protected abstract Task<Outcome<object>> RunAsync(AdminOperation operation, IReadOnlyDictionary<string, string> path, IReadOnlyDictionary<string, string> query, object? body, Func<Stream>? open);
 
-    private async Task<Outcome<T>> RunAsync<T>(string id, object? body, (string Name, string? Value)[] values)
+    private async Task<Outcome<T>> RunAsync<T>(string id, object? body, Func<Stream>? open, (string Name, string? Value)[] values)
         where T : class
     {
         var operation = Operations[id];
@@ -65,7 +92,7 @@ internal abstract class AdminAccess
             return AdminProblem.NotFound(unnamed.Split('_')[0], wanted);
         }
 
-        var (answer, problem) = await RunAsync(operation, path, said[false].ToDictionary(value => value.Name, value => value.Value!), body);
+        var (answer, problem) = await RunAsync(operation, path, said[false].ToDictionary(value => value.Name, value => value.Value!), body, open);
         return problem is null ? new((T?)answer, null) : problem;
     }
 }

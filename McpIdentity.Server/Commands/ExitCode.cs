@@ -38,7 +38,7 @@ internal static class ExitCode
         StatusCodes.Status404NotFound => NotFound,
         StatusCodes.Status409Conflict or StatusCodes.Status412PreconditionFailed => Conflict,
         StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests => Unavailable,
-        _ => problem.Code is AdminProblem.InvalidRequest or "invalid_parameter" or "invalid_json" ? Usage : Failed,
+        _ => problem.Code is AdminProblem.InvalidRequest or AdminProblem.InvalidParameter or "invalid_json" ? Usage : Failed,
     };
 }
 

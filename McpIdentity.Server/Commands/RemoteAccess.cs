@@ -9,7 +9,7 @@ using McpIdentity.Server.Protocol;
 namespace McpIdentity.Server.Commands;
 
 /// <summary>The operations at a server elsewhere, over its admin API: with the rights of the caller's token.</summary>
-internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : AdminAccess, IDisposable
+internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : AdminAccess(server.Cancelled), IDisposable
 {
     // What a server of another release says more, or less, is no reason to fail.
     private static readonly JsonSerializerOptions Json = new(AdminJson.Default.Options)
@@ -35,7 +35,10 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
 
     public void Dispose() => server.Dispose();
 
-    protected override async Task<Outcome<object>> RunAsync(AdminOperation operation, IReadOnlyDictionary<string, string> path, IReadOnlyDictionary<string, string> query, object? body)
+    protected override int PageSize => AdminCall.MaxLimit;
+
+    protected override async Task<Outcome<object>> RunAsync(
+        AdminOperation operation, IReadOnlyDictionary<string, string> path, IReadOnlyDictionary<string, string> query, object? body, Func<Stream>? open)
     {
         using var request = new HttpRequestMessage(new HttpMethod(operation.Method), AddressOf(operation, path, query));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await tokens.ForAsync(AdminRights.ScopeOf(operation.Right)));
@@ -49,7 +52,7 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
             request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, Json.GetTypeInfo(body.GetType()))) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         }
 
-        var answer = await server.SendAsync(request);
+        var answer = await server.SendAsync(request, open);
         return !answer.IsSuccess ? ProblemOf(answer) : new(operation.Answer is null ? null : Read(answer, operation.Answer), null);
     }
 

@@ -37,15 +37,27 @@ internal sealed class RemoteServer : IDisposable
         (Address, _cancellationToken) = (address.GetLeftPart(UriPartial.Authority), cancellationToken);
     }
 
+    /// <summary>Ends the waiting.</summary>
+    public CancellationToken Cancelled => _cancellationToken;
+
     /// <summary>Without a slash at its end.</summary>
     public string Address { get; }
 
+    /// <param name="request">What is asked.</param>
+    /// <param name="open">Where the body of an answer that is no refusal goes to; null: it is kept.</param>
     /// <exception cref="VerbFailure">It cannot be reached, leads elsewhere, or what stands before it answers.</exception>
-    public async Task<RemoteAnswer> SendAsync(HttpRequestMessage request)
+    public async Task<RemoteAnswer> SendAsync(HttpRequestMessage request, Func<Stream>? open = null)
     {
         try
         {
-            using var response = await _http.SendAsync(request, _cancellationToken);
+            using var response = await _http.SendAsync(request, open is null ? HttpCompletionOption.ResponseContentRead : HttpCompletionOption.ResponseHeadersRead, _cancellationToken);
+            if (open is not null && response.IsSuccessStatusCode)
+            {
+                await using var to = open();
+                await response.Content.CopyToAsync(to, _cancellationToken);
+                return new RemoteAnswer(response.StatusCode, response.Content.Headers.ContentType?.MediaType, []);
+            }
+
             var answer = new RemoteAnswer(response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsByteArrayAsync(_cancellationToken));
             return response.Headers.Location is { } location && (int)answer.Status is >= 300 and < 400
                 ? throw new VerbFailure(ExitCode.Failed, $"{Address} leads to {CommandLine.Printable(location.OriginalString)}: name the address of the server itself.")
@@ -56,7 +68,7 @@ internal sealed class RemoteServer : IDisposable
         {
             throw new VerbFailure(ExitCode.Failed, $"There is no secure connection to {Address}: {exception.GetBaseException().Message} Where an authority of your own has issued its certificate, SSL_CERT_FILE names a file with that of the authority.");
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or HttpIOException)
         {
             throw new VerbFailure(ExitCode.Unavailable, $"{Address} cannot be reached: {CommandLine.Printable(exception.GetBaseException().Message)}{Doubt(request)}");
         }

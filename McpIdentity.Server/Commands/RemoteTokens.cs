@@ -13,14 +13,17 @@ namespace McpIdentity.Server.Commands;
 /// </summary>
 internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials credentials)
 {
-    private readonly Dictionary<string, string> _gotten = [];
+    // One that ends on the way would be refused.
+    private static readonly TimeSpan Early = TimeSpan.FromSeconds(30);
+
+    private readonly Dictionary<string, (string Token, DateTimeOffset Until)> _gotten = [];
     private JsonElement? _resource;
 
     /// <exception cref="VerbFailure">It is no McpIdentity, is called otherwise, or gives the client none.</exception>
     public async Task<string> ForAsync(string scope)
     {
         _resource ??= await FindResourceAsync();
-        return credentials.Token ?? (_gotten.TryGetValue(scope, out var gotten) ? gotten : _gotten[scope] = await GetAsync(scope));
+        return credentials.Token ?? (_gotten.TryGetValue(scope, out var gotten) && gotten.Until > TimeProvider.System.GetUtcNow() ? gotten : _gotten[scope] = await GetAsync(scope)).Token;
     }
 
     // RFC 9728 §3.3: what does not name what was asked for is somebody else's.
@@ -37,7 +40,7 @@ internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials creden
             : throw new VerbFailure(ExitCode.Failed, $"The server at {server.Address} is called {CommandLine.Printable(resource.Replace(Paths.AdminApi, "", StringComparison.Ordinal))}: name it so.");
     }
 
-    private async Task<string> GetAsync(string scope)
+    private async Task<(string Token, DateTimeOffset Until)> GetAsync(string scope)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, await FindTokenEndpointAsync())
         {
@@ -48,7 +51,7 @@ internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials creden
         var pair = $"{Uri.EscapeDataString(credentials.ClientId!)}:{Uri.EscapeDataString(credentials.ClientSecret!)}";
         request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes(pair)));
         var answer = await server.SendAsync(request);
-        return answer.IsSuccess && answer.Text("access_token") is { } token ? token
+        return answer.IsSuccess && answer.Text("access_token") is { } token ? (token, TimeProvider.System.GetUtcNow() + LifetimeOf(answer) - Early)
             : throw new VerbFailure(
                 answer.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable ? ExitCode.Unavailable : ExitCode.Failed,
                 CommandLine.Printable($"{server.Address} gives the client {credentials.ClientId} no token with {scope}: {answer.Text("error_description") ?? answer.Text("error") ?? $"it answers {(int)answer.Status}"} ") + answer.Text("error") switch
@@ -58,6 +61,10 @@ internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials creden
                     _ => "",
                 });
     }
+
+    // RFC 6749 §5.1: where it is absent nobody knows, and each call gets another.
+    private static TimeSpan LifetimeOf(RemoteAnswer answer) =>
+        answer.Json() is { } json && json.TryGetProperty("expires_in", out var seconds) && seconds.ValueKind == JsonValueKind.Number && seconds.TryGetInt32(out var count) ? TimeSpan.FromSeconds(count) : TimeSpan.Zero;
 
     // RFC 8414 §3.3. The secret goes to the server that was named, and to no other that a document may name.
     private async Task<string> FindTokenEndpointAsync()

@@ -31,6 +31,10 @@ internal sealed partial class RemoteCommandTests
         ("policy show", null), ("policy show -o json", null), ("policy show --version {version}", null), ("policy show --version 4711", null), ("policy versions -o json", null), ("policy check", null), ("policy check --file {policy} -o json", null), ("policy check --file {broken}", null), ("policy apply {policy} --note why", @"\d+"),
         ("policy apply {broken}", null), ("policy rollback {version}", @"\d+"), ("policy rollback 4711", null), ("policy diff --file {policy} --user emil@example.com -o json", null), ("policy diff --file {policy}", null), ("policy test --user emil@example.com --server notes --tool create_issue", null), ("policy test --client robot --server notes --tool x -o json --file {policy}", null),
         ("connections list", null), ("connections list -o json", null), ("connections remove {connection}", null), ("connections remove nobody notes", null), ("connections forget-client {server}", null), ("connections forget-client nothing", null),
+        ("audit list --last 3", null), ("audit list --last 300 -o json", null), ("audit tail -n 3", ".+"), ("audit search --since 2h --event client_created -o json", null), ("audit search --user nobody", null), ("audit search --since yesterday", null), ("audit search --result odd", null),
+        ("audit export --event client_created --format csv --to {file}", null), ("audit export --to {policy}", null), ("audit verify -o json", ": .*"), ("audit verify --expect nonsense", null),
+        ("trace emil@example.com", null), ("trace emil@example.com --all -o json", null), ("trace nobody@example.com", null), ("trace", null),
+        ("doctor --check database -o json", null), ("doctor --check keys", null), ("doctor --check nothing", null), ("doctor --check database --markdown", null),
         ("token inspect {jwt}", null), ("token inspect {refresh}", null), ("token inspect nonsense", null), ("token mint --sub alice --ttl 5m", Random), ("token mint --ttl forever", null), ("token mint --audience {api}", null),
     ];
 
@@ -94,6 +98,25 @@ internal sealed partial class RemoteCommandTests
     {
         var (exitCode, output) = await RunAsync("clients list", ["--server", _scene.Server.BaseUrl, "--token-file", _folder.File("token"), "--Database:ConnectionString=nonsense", "--OAuth:Prot=1"]);
         Assert.That((exitCode, output.Contains("robot", StringComparison.Ordinal)), Is.EqualTo((0, true)), output);
+    }
+
+    [Test]
+    public async Task An_export_is_the_same_and_in_a_file_of_its_owner()
+    {
+        await RunAsync("clients create --kind service --client-id {new}", Elsewhere);
+        foreach (var format in (string[])["ndjson", "csv", "ocsf"])
+        {
+            var (here, elsewhere) = (_folder.File(AdminSeeds.Next()), _folder.File(AdminSeeds.Next()));
+            Assert.That((await RunAsync($"audit export --event client_created --format {format} --to {here}", _scene.Server.Settings)).ExitCode, Is.Zero);
+            Assert.That((await RunAsync($"audit export --event client_created --format {format} --to {elsewhere}", Elsewhere)).ExitCode, Is.Zero);
+            Assert.That(await File.ReadAllTextAsync(elsewhere), Is.EqualTo(await File.ReadAllTextAsync(here)).And.Contain("client_created").Or.Contain("Account Change"), format);
+            Assert.That(File.GetUnixFileMode(elsewhere), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        }
+
+        var none = _folder.File(AdminSeeds.Next());
+        await File.WriteAllTextAsync(_folder.File("invented"), "invented");
+        Assert.That((await RunAsync($"audit export --to {none}", ["--server", _scene.Server.BaseUrl, "--token-file", _folder.File("invented")])).ExitCode, Is.EqualTo(ExitCode.Failed));
+        Assert.That(File.Exists(none), Is.False);
     }
 
     [Test]
@@ -240,6 +263,7 @@ internal sealed partial class RemoteCommandTests
         "version" => await AdminSeeds.PolicyVersionAsync(_scene),
         "connection" => await ConnectionAsync(),
         "new" => AdminSeeds.Next(),
+        "file" => _folder.File(AdminSeeds.Next()),
         "api" => _scene.Resource,
         _ => _folder.File(name),
     };
