@@ -93,6 +93,6 @@ internal abstract class AdminAccess(CancellationToken cancelled)
         }
 
         var (answer, problem) = await RunAsync(operation, path, said[false].ToDictionary(value => value.Name, value => value.Value!), body, open);
-        return problem is null ? new((T?)answer, null) : problem;
+        return problem is null ? new Outcome<T>((T?)answer, null) : problem;
     }
 }

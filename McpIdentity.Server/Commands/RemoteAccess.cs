@@ -53,7 +53,7 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
         }
 
         var answer = await server.SendAsync(request, open);
-        return !answer.IsSuccess ? ProblemOf(answer) : new(operation.Answer is null ? null : Read(answer, operation.Answer), null);
+        return answer.IsSuccess ? new Outcome<object>(operation.Answer is null ? null : Read(answer, operation.Answer), null) : ProblemOf(answer);
     }
 
     // Of a part that is an address the slashes are encoded too.

@@ -25,6 +25,7 @@ internal sealed class RemoteServer : IDisposable
         var again = new ResiliencePipelineBuilder<HttpResponseMessage>().AddRetry(new HttpRetryStrategyOptions
         {
             MaxRetryAttempts = 1,
+            Delay = TimeSpan.FromMilliseconds(200),
             ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome switch
             {
                 { Exception: HttpRequestException { HttpRequestError: not HttpRequestError.SecureConnectionError } } => attempt.Context.GetRequestMessage()?.Method != HttpMethod.Delete, // of the second nobody could say whether the first did it
