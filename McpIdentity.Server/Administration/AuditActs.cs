@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
 
 namespace McpIdentity.Server.Administration;
