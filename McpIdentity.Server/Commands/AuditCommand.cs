@@ -49,13 +49,9 @@ internal static class AuditCommand
             return await Refusal.SayAsync(problem);
         }
 
-        foreach (var row in newest!.Reverse())
-        {
-            Console.WriteLine(row.Line);
-        }
-
-        var seen = newest.Select(row => row.Id).ToHashSet();
-        var first = newest.Count > 0 ? newest[^1].Id : 0; // what stands before it was not asked for
+        WriteLines(newest!);
+        var seen = newest!.Select(row => row.Id).ToHashSet();
+        var first = newest!.Count > 0 ? newest[^1].Id : 0; // what stands before it was not asked for
         while (parsed.GetValue(Follow))
         {
             await Task.Delay(LooksEvery, access.Cancelled);
@@ -65,11 +61,7 @@ internal static class AuditCommand
                 return await Refusal.SayAsync(problem);
             }
 
-            foreach (var row in fresh!.Reverse())
-            {
-                Console.WriteLine(row.Line);
-            }
-
+            WriteLines(fresh!);
             if (seen.Count > Remembered)
             {
                 first = seen.Order().ElementAt(Remembered / 2);
@@ -78,6 +70,14 @@ internal static class AuditCommand
         }
 
         return ExitCode.Ok;
+    }
+
+    private static void WriteLines(IReadOnlyList<AuditRow> newestFirst)
+    {
+        foreach (var row in newestFirst.Reverse())
+        {
+            Console.WriteLine(row.Line);
+        }
     }
 
     // Page by page, until one has nothing new. Rows get their ids before their transactions end: one that was slow comes with an id that is behind.
