@@ -52,6 +52,15 @@ counted() {
         END { print passed + 0, failed + 0, total - passed - failed }' || true
 }
 
+# The tests that failed, each with what it said first: what they wrote to the terminal has gone by long ago.
+failures() {
+    find "$results" -name '*.trx' -exec cat {} + | tr '\r\n' '  ' | awk -v RS='<UnitTestResult ' '
+        /^[^>]* outcome="Failed"/ && match($0, / testName="[^"]*"/) {
+            print "  failed: " substr($0, RSTART + 11, RLENGTH - 12)
+            if (match($0, /<Message>[^<]*/)) { print "    " substr($0, RSTART + 9, RLENGTH < 609 ? RLENGTH - 9 : 600) }
+        }' | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#x*[0-9A-Fa-f]*;/ /g; s/&amp;/\&/g' || true
+}
+
 install_and_build() {
     local packages=()
     has chromium || packages+=(chromium)
@@ -166,6 +175,11 @@ if [ "$((passed + failed))" -eq 0 ]; then
     [ "$status" -ne 0 ] || status=1
 elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
     echo "The test run ended with exit code $status, although no test failed."
+fi
+
+if [ "$failed" -gt 0 ]; then
+    step "What failed"
+    failures
 fi
 
 summary="$passed passed, $failed failed"

@@ -175,6 +175,11 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             entry.HasIndex(e => e.Flow);
             entry.HasIndex(e => e.GrantId);
             entry.HasIndex(e => e.TraceId);
+            entry.HasIndex(e => new { e.Event, e.Id });
+            entry.HasIndex(e => new { e.ClientId, e.Event, e.At });
+            entry.HasIndex(e => new { e.Address, e.Id });
+            // What operators did is little among all that happens.
+            entry.HasIndex(e => e.Id).HasFilter("\"Actor\" IS NOT NULL").HasDatabaseName("IX_AuditEntries_Acts");
         });
 
         modelBuilder.Entity<AuditHead>(head =>

@@ -13,14 +13,19 @@ internal interface ISecurityEventListener
     bool Admits(in PassedCall call);
 
     /// <summary>Takes what happened, stamped. Never waits and never throws.</summary>
-    void Heard(SecurityEvent e);
+    /// <returns>False where it has no room for it.</returns>
+    bool Heard(SecurityEvent e);
+
+    /// <summary>What is to be asked for the rest, such as sums that are not over, before the listener ends.</summary>
+    void BeforeEnd(Action tellRest);
 
     /// <summary>Before something is issued.</summary>
     /// <exception cref="Exception">What would be issued could not be written down, and must then not be issued.</exception>
     void Require();
 
     /// <summary>After it was made, and before anybody has it: ends when all that was heard is where it must be, or fails as <see cref="Require"/>.</summary>
-    Task IsKeptAsync();
+    /// <param name="isHeard">Whether there was room for it.</param>
+    Task IsKeptAsync(bool isHeard);
 }
 
 /// <summary>A call that was let in. Those of one caller that do not differ in what stands in the parentheses are counted together.</summary>
@@ -30,6 +35,9 @@ internal interface ISecurityEventListener
 /// <param name="Tool">The tool, if it is a call of one.</param>
 internal readonly record struct PassedCall(string Event, string Who, string? Resource, string? Tool)
 {
+    /// <summary>As it stands in a line: what a caller makes up is not kept at any length.</summary>
+    public string? Tool { get; init; } = Tool is { Length: > SecurityEventJson.MaxLength } ? Tool[..SecurityEventJson.MaxLength] : Tool;
+
     public string? ClientId { get; init; }
 
     public string? Subject { get; init; }

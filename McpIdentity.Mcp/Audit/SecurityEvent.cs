@@ -48,6 +48,12 @@ internal sealed record SecurityEvent
     /// <summary>Of a refusal: what would have been right.</summary>
     public string? Expected { get; init; }
 
+    /// <summary>Of what an operator changed: how it was, of what is another now. Never a secret.</summary>
+    public string? Before { get; init; }
+
+    /// <summary>The same, how it is now.</summary>
+    public string? After { get; init; }
+
     /// <summary>The rule of the policy that decided.</summary>
     public string? Rule { get; init; }
 

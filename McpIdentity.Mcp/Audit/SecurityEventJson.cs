@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace McpIdentity.Mcp.Audit;
@@ -9,6 +10,9 @@ internal static class SecurityEventJson
 {
     /// <summary>What is longer is cut: what a caller chooses must not fill the disk.</summary>
     public const int MaxLength = 256;
+
+    /// <summary>An address: of a client that is its document, or of a server.</summary>
+    private const int MaxAddress = 2048;
 
     // Redirect URIs are compared by eye: longer ones are common.
     private const int MaxCompared = 600;
@@ -29,15 +33,17 @@ internal static class SecurityEventJson
             }
 
             Write(json, "actor", e.Actor);
-            Write(json, "client_id", e.ClientId);
+            Write(json, "client_id", e.ClientId, MaxOfAddress(e.ClientId));
             Write(json, "subject", e.Subject);
-            Write(json, "resource", e.Resource);
+            Write(json, "resource", e.Resource, MaxOfAddress(e.Resource));
             Write(json, "method", e.Method);
             Write(json, "tool", e.Tool);
             Write(json, "server", e.Server);
             Write(json, "rule", e.Rule);
             Write(json, "got", e.Got, MaxCompared);
             Write(json, "expected", e.Expected, MaxCompared);
+            Write(json, "before", e.Before, MaxCompared);
+            Write(json, "after", e.After, MaxCompared);
             if (e.Milliseconds is { } milliseconds)
             {
                 json.WriteNumber("milliseconds", milliseconds);
@@ -65,6 +71,9 @@ internal static class SecurityEventJson
         SecurityLogLevel.Info => "info",
         _ => "debug",
     };
+
+    // RFC 3986: an address is ASCII. What is not is cut as any other text.
+    private static int MaxOfAddress(string? text) => Ascii.IsValid(text) ? MaxAddress : MaxLength;
 
     private static void Write(Utf8JsonWriter json, string name, string? value, int maxLength = MaxLength)
     {

@@ -37,6 +37,7 @@ internal sealed partial class SecurityLog : IAsyncDisposable
         (_options, _time, _logger, _signals, _listener) = (options.Value.SecurityLogging, time, logger, signals, listener is { IsOn: true } ? listener : null);
         _file = _options.LogToFile ? new SecurityLogFile(_options.LogFilePath, _options.MaxFileSizeBytes, _options.MaxFiles) : null;
         _repeated = new RepeatedEvents(time);
+        _listener?.BeforeEnd(() => WriteSums(all: true));
         _sums = IsOn || _listener is not null ? time.CreateTimer(_ => WriteSums(all: false), null, RepeatedEvents.Window, RepeatedEvents.Window) : null;
         _writing = IsOn ? Task.Run(WriteAllAsync) : Task.CompletedTask;
     }
@@ -58,11 +59,33 @@ internal sealed partial class SecurityLog : IAsyncDisposable
         (IsOn && _options.LogLevel >= SecurityLogLevel.Info ? EventReaders.Log : EventReaders.None) |
         (_listener?.Admits(call) == true ? EventReaders.Listener : EventReaders.None);
 
+    /// <summary>The address of the caller, as a line has it.</summary>
+    public static string? AddressOf(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var address = context.Connection.RemoteIpAddress;
+        return (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString();
+    }
+
     /// <summary>Puts an event into the log; never waits and never throws.</summary>
     /// <param name="context">The request, if there is one: its address and trace id are added, and its <see cref="RequestFacts"/>.</param>
     /// <param name="e">What happened.</param>
     /// <param name="readers">For whom it is, where not for all.</param>
-    public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All)
+    public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All) => Tell(context, e, readers);
+
+    /// <summary>Writes what is answered afterwards, and ends when it is where it must be.</summary>
+    /// <inheritdoc cref="ISecurityEventListener.IsKeptAsync"/>
+    public async Task WriteKeptAsync(HttpContext? context, SecurityEvent e)
+    {
+        var isHeard = Tell(context, e, EventReaders.All);
+        if (_listener is not null)
+        {
+            await _listener.IsKeptAsync(isHeard);
+        }
+    }
+
+    // False where the listener wanted it and had no room.
+    private bool Tell(HttpContext? context, SecurityEvent e, EventReaders readers)
     {
         ArgumentNullException.ThrowIfNull(e);
         _signals?.Count(e);
@@ -70,14 +93,13 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             (_listener is not null && e.Level < SecurityLogLevel.Debug ? EventReaders.Listener : EventReaders.None);
         if (readers == EventReaders.None)
         {
-            return;
+            return true;
         }
 
-        var address = context?.Connection.RemoteIpAddress;
         var stamped = (context?.Features.Get<RequestFacts>()?.Complete(e) ?? e) with
         {
             Time = _time.GetUtcNow(),
-            Address = (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString(),
+            Address = context is null ? e.Address : AddressOf(context),
             TraceId = Activity.Current?.TraceId.ToHexString() ?? context?.TraceIdentifier,
         };
         // The listener has counted calls without a caller already.
@@ -87,17 +109,11 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             _listener!.Heard(stamped);
         }
 
-        if ((!isCounted || readers.HasFlag(EventReaders.Log)) && _repeated.Admits(stamped, context))
-        {
-            Hand(stamped, isCounted ? EventReaders.Log : readers);
-        }
+        return (isCounted && !readers.HasFlag(EventReaders.Log)) || !_repeated.Admits(stamped, context) || Hand(stamped, isCounted ? EventReaders.Log : readers);
     }
 
     /// <inheritdoc cref="ISecurityEventListener.Require"/>
     public void Require() => _listener?.Require();
-
-    /// <inheritdoc cref="ISecurityEventListener.IsKeptAsync"/>
-    public Task IsKeptAsync() => _listener?.IsKeptAsync() ?? Task.CompletedTask;
 
     /// <summary>Writes what is still queued: the host disposes its services when it has answered its last request.</summary>
     public async ValueTask DisposeAsync()
@@ -120,17 +136,16 @@ internal sealed partial class SecurityLog : IAsyncDisposable
         }
     }
 
-    private void Hand(SecurityEvent e, EventReaders readers)
+    private bool Hand(SecurityEvent e, EventReaders readers)
     {
-        if (readers.HasFlag(EventReaders.Listener) && e.Level < SecurityLogLevel.Debug)
-        {
-            _listener?.Heard(e);
-        }
+        var isHeard = !readers.HasFlag(EventReaders.Listener) || e.Level >= SecurityLogLevel.Debug || _listener?.Heard(e) != false;
 
         if (readers.HasFlag(EventReaders.Log) && IsOn && e.Level <= _options.LogLevel && !_queue.Writer.TryWrite(e))
         {
             Interlocked.Increment(ref _dropped);
         }
+
+        return isHeard;
     }
 
     private async Task WriteAllAsync()

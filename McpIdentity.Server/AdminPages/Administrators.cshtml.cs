@@ -16,6 +16,8 @@ internal sealed class AdministratorsModel(RoleActs acts, McpIdentityDbContext db
 
     protected override AdminRight ToWrite => AdminRight.WriteRoles;
 
+    protected override string ByCommandLine => "mcpidentity admin grant";
+
     public IReadOnlyList<RoleHolder> Holders { get; private set; } = [];
 
     public async Task OnGetAsync(CancellationToken cancellationToken) => Holders = await acts.ListAsync(cancellationToken);

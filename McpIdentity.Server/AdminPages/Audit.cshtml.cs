@@ -1,22 +1,56 @@
 using System.Globalization;
 using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.AdminPages;
 
-/// <summary>What happened, by whom, and why: searched and exported.</summary>
-[Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : ConsolePage
+/// <summary>What happened, by whom, and why: searched, exported, proven.</summary>
+[Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
+internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIdentityDbContext db, TimeProvider time) : ListPage
 {
     public const string Path = Paths.Console + "/audit";
 
+    /// <summary>What is looked for so often that it is a link. Any other search is an address too, which a browser keeps as a bookmark.</summary>
+    public static readonly IReadOnlyList<(string Name, string Address)> Presets =
+    [
+        ("Refused in the last hour", $"{Path}?result=failure&within=1h"),
+        ("Sign-ins that failed today", $"{Path}?event=login_failure&within=24h"),
+        ("What operators did", $"{Path}?acts=1"),
+        ("Tokens that came twice", $"{Path}?event=code_reuse,refresh_token_reuse"),
+        ("Calls that were not allowed", $"{Path}?event=scope_denied,tool_denied,policy_denied&within=24h"),
+        ("Clients that came this week", $"{Path}?event=client_registered,client_created&within=7d"),
+    ];
+
+    private static readonly IReadOnlyList<(string Value, string Text)> Spans = [("", "any time"), ("1h", "the last hour"), ("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
+
     public override string Section => Path;
 
+    public override string Heading => "Audit";
+
+    public override IReadOnlyList<ListField> Fields =>
+    [
+        new("user", "Person", Whose) { Placeholder = "E-mail, name or id" },
+        new("client", "Client", Client) { Placeholder = "Name or client_id" },
+        new("event", "Event", Event) { Placeholder = "token_issued" },
+        ListField.Choice("result", "Result", Result, "success", "failure", "warning"),
+        new("id", "Reference, flow or grant", Id),
+        new("actor", "Operator", Actor),
+        ListField.Choice("within", "Within", Within, Spans),
+        new("since", "From (UTC)", Since) { Type = "datetime-local" },
+        new("until", "To (UTC)", Until) { Type = "datetime-local" },
+        ListField.Box("acts", "Only what operators did", Acts is not null),
+    ];
+
+    public override int Count => Entries.Count;
+
     protected override AdminRight ToRead => AdminRight.ReadAudit;
+
+    // Its form proves, and changes nothing.
+    protected override AdminRight ToWrite => AdminRight.ReadAudit;
 
     [BindProperty(Name = "event", SupportsGet = true)]
     public string? Event { get; set; }
@@ -33,6 +67,13 @@ internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : 
     [BindProperty(Name = "id", SupportsGet = true)]
     public string? Id { get; set; }
 
+    [BindProperty(Name = "actor", SupportsGet = true)]
+    public string? Actor { get; set; }
+
+    /// <summary>So long ago at most, where no moment is said.</summary>
+    [BindProperty(Name = "within", SupportsGet = true)]
+    public string? Within { get; set; }
+
     /// <summary>UTC, as a browser's field for moments writes it.</summary>
     [BindProperty(Name = "since", SupportsGet = true)]
     public string? Since { get; set; }
@@ -43,39 +84,73 @@ internal sealed class AuditModel(AuditSearch search, McpIdentityDbContext db) : 
     [BindProperty(Name = "acts", SupportsGet = true)]
     public string? Acts { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
+    public IReadOnlyList<AuditRow> Entries { get; private set; } = [];
 
-    public IReadOnlyList<AuditEntry> Entries { get; private set; } = [];
+    /// <summary>What the people among them are called.</summary>
+    public IReadOnlyDictionary<string, string> Names { get; private set; } = new Dictionary<string, string>();
 
-    public string? Next { get; private set; }
+    /// <summary>What was proven with this request.</summary>
+    public AuditProof? Proof { get; private set; }
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken)
     {
-        var before = long.TryParse(After, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : (long?)null;
-        var read = await search.PageAsync(await FilterAsync(cancellationToken), PageSize + 1, before, cancellationToken);
-        (Entries, Next) = read.Count > PageSize ? (read[..PageSize], read[PageSize - 1].Id.ToString(CultureInfo.InvariantCulture)) : (read, null);
+        var page = await acts.ListAsync(Question, new Slice(PageSize, Filled(After)), cancellationToken);
+        (Entries, Next) = (page.Items, page.Next);
+        var people = Entries.Select(entry => entry.Subject).OfType<string>().Distinct().ToList();
+        Names = await db.Users.Where(user => people.Contains(user.Id) && user.Email != null).ToDictionaryAsync(user => user.Id, user => user.Email!, cancellationToken);
         return Page();
     }
 
-    private async Task<AuditFilter> FilterAsync(CancellationToken cancellationToken) => new()
+    /// <summary>Everything that is found, as a file, row by row.</summary>
+    /// <param name="format">A word of <see cref="AuditFormat"/>.</param>
+    /// <param name="cancellationToken">Of whoever stops to read it.</param>
+    public async Task<IActionResult> OnGetExportAsync([FromQuery] string? format, CancellationToken cancellationToken)
     {
-        Events = Filled(Event) is { } name ? [name] : [],
-        Clients = Filled(Client) is { } client ? await ClientsAsync(client, cancellationToken) : [],
-        Subjects = Filled(Whose) is { } person ? await PeopleAsync(person, cancellationToken) : [],
+        if (format is not ("ndjson" or "csv" or "ocsf"))
+        {
+            return Missing();
+        }
+
+        // A page of somebody else's does not make a browser read all of it (Fetch Metadata).
+        if (Request.Headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site")
+        {
+            return Redirect(Path);
+        }
+
+        Response.ContentType = format == "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson";
+        Response.Headers.ContentDisposition = FormattableString.Invariant($"attachment; filename=\"audit-{time.GetUtcNow().UtcDateTime:yyyyMMdd-HHmm}.{(format == "csv" ? "csv" : format == "ocsf" ? "ocsf.ndjson" : "ndjson")}\"");
+        await acts.ExportAsync(Question, Enum.Parse<AuditFormat>(format, ignoreCase: true), Response.Body, cancellationToken);
+        return new EmptyResult();
+    }
+
+    /// <summary>Proves that no row was changed, taken out or put in.</summary>
+    public async Task<IActionResult> OnPostVerifyAsync(CancellationToken cancellationToken)
+    {
+        Proof = (await proof.AskAsync(HttpContext.RequestAborted)).Value;
+        return await OnGetAsync(cancellationToken);
+    }
+
+    private AuditQuestion Question => new()
+    {
+        Events = Event?.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
+        Client = Filled(Client),
+        User = Filled(Whose),
+        Actor = Filled(Actor),
         Result = Filled(Result),
         Id = Filled(Id),
         OnlyActs = Filled(Acts) is not null,
-        Since = Moment(Since),
+        Since = Moment(Since) ?? Ago(),
         Until = Moment(Until),
     };
 
-    // Who is gone has rows all the same, by identifier.
-    private async Task<IReadOnlyList<string>> PeopleAsync(string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
-
-    private async Task<IReadOnlyList<string>> ClientsAsync(string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(client => client.ClientId!)] : [wanted];
+    private DateTimeOffset? Ago() => Within switch
+    {
+        "1h" => time.GetUtcNow().AddHours(-1),
+        "24h" => time.GetUtcNow().AddDays(-1),
+        "7d" => time.GetUtcNow().AddDays(-7),
+        "30d" => time.GetUtcNow().AddDays(-30),
+        _ => null,
+    };
 
     private static DateTimeOffset? Moment(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var moment) ? moment : null;

@@ -40,26 +40,28 @@ internal sealed record Chart(string Title, string Unit, IReadOnlyList<DateTimeOf
             Add(svg, $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width}\" y1=\"{y}\" y2=\"{y}\"/><text x=\"{Left - 6}\" y=\"{y + 4}\" text-anchor=\"end\">{Short(value)}</text>");
         }
 
+        // One path a kind: a page with some charts stays small.
         var step = (Width - Left) / (double)Math.Max(1, Moments.Count);
-        for (var i = 0; i < Moments.Count; i++)
+        var below = new long[Moments.Count];
+        for (var s = 0; s < Series.Count; s++)
         {
-            var below = 0L;
-            for (var s = 0; s < Series.Count; s++)
+            Add(svg, $"<path class=\"series-{s}\" d=\"");
+            for (var i = 0; i < Moments.Count; i++)
             {
-                var value = Series[s].Values[i];
-                if (value > 0)
+                if (Series[s].Values[i] is > 0 and var value)
                 {
-                    var (y, foot) = (YOf(below + value, top), YOf(below, top));
-                    Add(svg, $"<rect class=\"series-{s}\" x=\"{Left + (i * step) + 1:0.#}\" y=\"{y:0.#}\" width=\"{Math.Max(1, step - 2):0.#}\" height=\"{Math.Max(1, foot - y):0.#}\"><title>{Encode($"{Label(Moments[i])} {Series[s].Name}: {value}")}</title></rect>");
+                    var (y, foot) = (YOf(below[i] + value, top), YOf(below[i], top));
+                    Add(svg, $"M{Left + (i * step) + 1:0.#} {foot:0.#}v{-Math.Max(1, foot - y):0.#}h{Math.Max(1, step - 2):0.#}v{Math.Max(1, foot - y):0.#}z");
+                    below[i] += value;
                 }
-
-                below += value;
             }
 
-            if (i % Math.Max(1, Moments.Count / 6) == 0)
-            {
-                Add(svg, $"<text x=\"{Left + (i * step):0.#}\" y=\"{Height - 4}\">{Encode(Label(Moments[i]))}</text>");
-            }
+            svg.Append("\"/>");
+        }
+
+        for (var i = 0; i < Moments.Count; i += Math.Max(1, Moments.Count / 6))
+        {
+            Add(svg, $"<text x=\"{Left + (i * step):0.#}\" y=\"{Height - 4}\">{Encode(Label(Moments[i]))}</text>");
         }
 
         svg.Append("</svg>");

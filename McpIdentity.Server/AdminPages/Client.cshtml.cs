@@ -6,7 +6,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>One client.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ConsoleClientModel(ClientActs acts) : ConsolePage
+internal sealed class ConsoleClientModel(ClientActs acts, ClientDirectory directory) : ConsolePage
 {
     private const string Path = Paths.Console + "/client";
 
@@ -100,7 +100,7 @@ internal sealed class ConsoleClientModel(ClientActs acts) : ConsolePage
         var snippets = new List<ClientSnippet>();
         foreach (var known in ClientSnippet.Known)
         {
-            if ((await acts.SnippetAsync(Client.ClientId, known, resource: null, HttpContext.RequestAborted)).Value is { } snippet)
+            if ((await directory.SnippetAsync(Client.ClientId, known, resource: null, HttpContext.RequestAborted)).Value is { } snippet)
             {
                 snippets.Add(snippet);
             }
@@ -111,7 +111,7 @@ internal sealed class ConsoleClientModel(ClientActs acts) : ConsolePage
 
     private async Task<bool> OpenAsync(CancellationToken cancellationToken)
     {
-        if (Filled(Id) is not { } id || (await acts.GetAsync(id, cancellationToken)).Value is not { } client)
+        if (Filled(Id) is not { } id || (await directory.GetAsync(id, cancellationToken)).Value is not { } client)
         {
             return false;
         }

@@ -6,13 +6,25 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>The clients: found, made, and those that nobody uses forgotten.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : ConsolePage
+internal sealed class ClientsModel(ClientActs acts, ClientDirectory directory, TimeProvider time) : ListPage
 {
     public const string Path = Paths.Console + "/clients";
 
     private const string Sort = "last_used";
 
     public override string Section => Path;
+
+    public override string Heading => "Clients";
+
+    public override IReadOnlyList<ListField> Fields =>
+    [
+        new("text", "Name, client_id or redirect URI", Text),
+        ListField.Choice("kind", "Kind", Kind, ClientView.Configured, ClientView.Created, ClientView.Document, ClientView.Dynamic),
+        ListField.Choice("status", "Status", Status, "enabled", "disabled", "waiting"),
+        ListField.Choice("used", "Used", Used, [("", "any time or never"), ("never", "never"), ("30d", "not for 30 days")]),
+    ];
+
+    public override int Count => Clients.Count;
 
     protected override AdminRight ToRead => AdminRight.ReadPeople;
 
@@ -28,12 +40,7 @@ internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : Console
     [BindProperty(Name = "used", SupportsGet = true)]
     public string? Used { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
     public IReadOnlyList<ClientView> Clients { get; private set; } = [];
-
-    public string? Next { get; private set; }
 
     /// <summary>One that was made with this request; its secret is shown once.</summary>
     public ClientWithSecret? Created { get; private set; }
@@ -48,9 +55,9 @@ internal sealed class ClientsModel(ClientActs acts, TimeProvider time) : Console
             NeverUsed = Used == "never" ? true : null,
             UnusedSince = Used == "30d" ? time.GetUtcNow().AddDays(-30) : null,
         };
-        var read = await acts.ListAsync(filter, Sort, Filled(After), PageSize + 1, cancellationToken);
+        var read = await directory.ListAsync(filter, Sort, Filled(After), PageSize + 1, cancellationToken);
         Clients = [.. read.Take(PageSize)];
-        Next = read.Count > PageSize ? ClientActs.KeyOf(read[PageSize - 1], Sort) : null;
+        Next = read.Count > PageSize ? ClientDirectory.KeyOf(read[PageSize - 1], Sort) : null;
     }
 
     public async Task<IActionResult> OnPostCreateAsync([FromForm] string? what, [FromForm] string? name, [FromForm] string? redirects, CancellationToken cancellationToken)

@@ -9,12 +9,15 @@ internal sealed class ConsoleNotices(IDataProtectionProvider protection)
 {
     public const string Parameter = "done";
 
+    // The address of a page is a line of a request, which is not taken at any length.
+    private const int MaxLength = 1000;
+
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
     private readonly ITimeLimitedDataProtector _protector = protection.CreateProtector("done in the console").ToTimeLimitedDataProtector();
 
     public string AddressOf(string path, string done, SignedInPerson person) =>
-        $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{Parameter}={_protector.Protect($"{person.SessionId} {done}", Lifetime)}";
+        $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{Parameter}={_protector.Protect($"{person.SessionId} {(done.Length > MaxLength ? $"{done[..MaxLength]}…" : done)}", Lifetime)}";
 
     /// <returns>Null when it is old, forged or another's.</returns>
     public string? Read(string? text, SignedInPerson person)

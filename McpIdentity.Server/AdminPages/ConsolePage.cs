@@ -39,6 +39,9 @@ internal abstract class ConsolePage : PageModel
     /// <summary>What was just done, for the page to say.</summary>
     public string? JustDone { get; private set; }
 
+    /// <summary>How the same is done on the server, for whom the sign-in that it needs cannot be had.</summary>
+    protected virtual string ByCommandLine => "mcpidentity --help";
+
     /// <summary>Whether to offer the form.</summary>
     public bool MayWrite => Role.May(ToWrite);
 
@@ -46,6 +49,9 @@ internal abstract class ConsolePage : PageModel
 
     /// <summary>How many rows a page of a list has.</summary>
     protected const int PageSize = 50;
+
+    /// <summary>This page with what it was asked for, for its forms and for what follows them.</summary>
+    public string Here => Request.Path + QueryString.Create(Request.Query.Where(parameter => parameter.Key is not (ConsoleNotices.Parameter or KnownParameters.SignedInAnew or KnownParameters.SignInTooOld or "handler")).Select(parameter => KeyValuePair.Create(parameter.Key, (string?)parameter.Value.ToString())));
 
     /// <summary>What was typed; null where it is nothing.</summary>
     protected static string? Filled(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
@@ -78,6 +84,11 @@ internal abstract class ConsolePage : PageModel
         }
 
         JustDone = Service<ConsoleNotices>().Read(Request.Query[ConsoleNotices.Parameter], Person);
+        if (Request.Query.ContainsKey(KnownParameters.SignedInAnew))
+        {
+            (JustDone, Problem) = IsFresh ? ("You have signed in anew. Please do it again.", null) : (JustDone, NotFresh);
+        }
+
         await next();
     }
 
@@ -108,7 +119,7 @@ internal abstract class ConsolePage : PageModel
 
         if (SignedInPerson.From((await HttpContext.AuthenticateAsync(SessionsSetup.Scheme)).Principal) is not { } person)
         {
-            var signIn = Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: false));
+            var signIn = Paths.SignInFor(Paths.SignInNameOfConsole(Here, fresh: false));
             if (!Request.Headers.ContainsKey("HX-Request"))
             {
                 return Redirect(signIn);
@@ -137,13 +148,19 @@ internal abstract class ConsolePage : PageModel
 
         if (!await HttpContext.IsOwnFormAsync())
         {
-            return SeeDone(Request.Path, "Nothing was done: the form was made before something changed in this browser. Please do it again.");
+            return SeeDone(Here, "Nothing was done: the form was made before something changed in this browser. Please do it again.");
         }
 
         return !MayWrite ? new ErrorResult(NoRole)
-            : AdminRights.NeedsFreshSignIn(ToWrite) && !(Service<TimeProvider>().GetUtcNow() - person.AuthenticatedAt <= AdminRights.Fresh) ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Request.Path, fresh: true)))
+            : AdminRights.NeedsFreshSignIn(ToWrite) && !IsFresh ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Here, fresh: true)))
             : null;
     }
+
+    private bool IsFresh => AdminRights.IsFresh(Person.AuthenticatedAt, Service<TimeProvider>().GetUtcNow());
+
+    // Once is enough to learn that to sign in again does not help (RFC 9470 §4).
+    private AdminProblem NotFresh => new("sign_in_too_old", StatusCodes.Status403Forbidden,
+        $"{(Person.AuthenticatedAt is null ? "Your sign-in provider does not say when you signed in" : "Your sign-in provider let you through without asking you anew")}, and this needs a sign-in of the last {AdminRights.Fresh.TotalMinutes:0} minutes. Do it on the server by the command line: {ByCommandLine}.");
 
     private static PersonError NoRole => new(
         "access_denied", $"You may not see this", $"The account that you are signed in with administers nothing here.",

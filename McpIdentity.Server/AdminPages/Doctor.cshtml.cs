@@ -1,4 +1,3 @@
-using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Protocol;
 
@@ -6,7 +5,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Whether this server has what it needs: the checks of the verb <c>doctor</c>.</summary>
 [Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class DoctorModel(IServiceProvider services) : ConsolePage
+internal sealed class DoctorModel(Kept<IReadOnlyList<CheckResult>> checks) : ConsolePage
 {
     public const string Path = Paths.Console + "/doctor";
 
@@ -15,9 +14,13 @@ internal sealed class DoctorModel(IServiceProvider services) : ConsolePage
     /// <summary>The worst first.</summary>
     public IReadOnlyList<CheckResult> Results { get; private set; } = [];
 
-    public async Task OnGetAsync(CancellationToken cancellationToken) =>
-        Results = [.. (await OwnChecks.RunAsync(services, wanted: null, cancellationToken)).OrderByDescending(result => result.Verdict)];
+    public async Task OnGetAsync(CancellationToken cancellationToken) => Results = [.. (await checks.AskAsync(cancellationToken)).Value.OrderByDescending(result => result.Verdict)];
 
-    /// <summary>How many are so.</summary>
-    public int Count(Verdict verdict) => Results.Count(result => result.Verdict == verdict);
+    /// <summary>How many are of each verdict, in a sentence.</summary>
+    public static string Sum(IReadOnlyList<CheckResult> results)
+    {
+        return $"{Count(Verdict.Fail)} failed, {Count(Verdict.Warn)} warnings, {Count(Verdict.Note)} notes, {Count(Verdict.Pass)} good";
+
+        int Count(Verdict verdict) => results.Count(result => result.Verdict == verdict);
+    }
 }

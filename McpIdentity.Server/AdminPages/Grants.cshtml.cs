@@ -1,5 +1,4 @@
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -7,11 +6,24 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>What people have granted to clients, and ending that.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class GrantsModel(GrantActs acts) : ConsolePage
+internal sealed class GrantsModel(GrantActs acts) : ListPage
 {
     public const string Path = Paths.Console + "/grants";
 
     public override string Section => Path;
+
+    public override string Heading => "Grants";
+
+    public override string About => "What people have allowed apps to do. Ending a grant ends its access and refresh tokens at once; the app asks again.";
+
+    public override IReadOnlyList<ListField> Fields =>
+    [
+        new("user", "Person", Whose) { Placeholder = "E-mail, name or id" },
+        new("client", "Client", Client) { Placeholder = "Name or client_id" },
+        new("resource", "MCP server", At) { Placeholder = "https://…/mcp" },
+    ];
+
+    public override int Count => Grants.Count;
 
     protected override AdminRight ToRead => AdminRight.ReadPeople;
 
@@ -26,10 +38,7 @@ internal sealed class GrantsModel(GrantActs acts) : ConsolePage
     [BindProperty(Name = "resource", SupportsGet = true)]
     public string? At { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
-    public AdminPage<GrantView> Grants { get; private set; } = new([], null);
+    public IReadOnlyList<GrantView> Grants { get; private set; } = [];
 
     /// <summary>Which are listed.</summary>
     public GrantFilter Filter => new(Filled(Whose), Filled(Client), Filled(At));
@@ -43,11 +52,11 @@ internal sealed class GrantsModel(GrantActs acts) : ConsolePage
         if (end is { Length: > 0 })
         {
             var outcome = await acts.RevokeAsync(By, end, cancellationToken);
-            return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Path, "The grant has ended, with every token of it.");
+            return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Here, "The grant has ended, with every token of it.");
         }
 
         var ended = await acts.RevokeAllAsync(By, Filter, cancellationToken);
-        return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Path, $"{ended.Value} grants have ended, with every token of them.");
+        return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Here, $"{ended.Value} grants have ended, with every token of them.");
     }
 
     private async Task<IActionResult> AgainAsync(AdminProblem problem, CancellationToken cancellationToken)
@@ -59,8 +68,7 @@ internal sealed class GrantsModel(GrantActs acts) : ConsolePage
     private async Task<IActionResult> ListAsync(CancellationToken cancellationToken)
     {
         var listed = await acts.ListAsync(Filter, new Slice(PageSize, Filled(After)), cancellationToken);
-        Grants = listed.Value ?? Grants;
-        Problem = listed.Problem;
+        (Grants, Next, Problem) = (listed.Value?.Items ?? [], listed.Value?.Next, listed.Problem);
         return Page();
     }
 }

@@ -1,12 +1,15 @@
+using System.Text.Json;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Mvc;
 
 namespace McpIdentity.Server.AdminPages;
 
 /// <summary>The keys that access tokens are signed with. Changing them is for owners who have signed in a moment ago.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class KeysModel(KeyActs acts) : ConsolePage
+internal sealed class KeysModel(KeyActs acts, IKeyManager cookies, TimeProvider time) : ConsolePage
 {
     public const string Path = Paths.Console + "/keys";
 
@@ -17,9 +20,24 @@ internal sealed class KeysModel(KeyActs acts) : ConsolePage
 
     protected override AdminRight ToWrite => AdminRight.WriteKeys;
 
+    protected override string ByCommandLine => "mcpidentity keys rotate";
+
     public IReadOnlyList<KeyView> Keys { get; private set; } = [];
 
-    public IReadOnlyList<PublicKeyView> Published => acts.Published();
+    /// <summary>The key set, as clients and MCP servers read it (RFC 7517 §5).</summary>
+    public string Published => JsonSerializer.Serialize(new KeySetView(acts.Published()), Indented);
+
+    /// <summary>The keys of cookies, forms and pending requests (DataProtection), the newest first.</summary>
+    public IReadOnlyList<(Guid Id, string State, DateTimeOffset From, DateTimeOffset To)> OfCookies =>
+        [.. cookies.GetAllKeys().OrderByDescending(key => key.ActivationDate).Select(key => (key.KeyId, StateOf(key), key.ActivationDate, key.ExpirationDate))];
+
+    private static readonly JsonSerializerOptions Indented = new(AdminJson.Default.Options) { WriteIndented = true };
+
+    private string StateOf(IKey key)
+    {
+        var now = time.GetUtcNow();
+        return key.IsRevoked ? "revoked" : now < key.ActivationDate ? "next" : now < key.ExpirationDate ? "protects" : "reads what it protected";
+    }
 
     public async Task OnGetAsync(CancellationToken cancellationToken) => Keys = await acts.ListAsync(cancellationToken);
 

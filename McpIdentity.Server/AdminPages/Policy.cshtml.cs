@@ -12,6 +12,8 @@ internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
 {
     public const string Path = Paths.Console + "/policy";
 
+    private const int MaxShown = 500;
+
     public override string Section => Path;
 
     // To try changes nothing. To apply asks for more, below.
@@ -25,7 +27,7 @@ internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
 
     public PolicyTestView? Answer { get; private set; }
 
-    public IReadOnlyList<PolicyDifference>? Differences { get; private set; }
+    public PolicyDifferences? Differences { get; private set; }
 
     public IReadOnlyList<string> Warnings { get; private set; } = [];
 
@@ -64,7 +66,7 @@ internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
         await OpenAsync(cancellationToken);
         if (act != "apply")
         {
-            var differences = await acts.DiffAsync(new PolicyProposal(bytes), [], [], [], cancellationToken);
+            var differences = await acts.DiffAsync(new PolicyProposal(bytes), [], [], [], MaxShown, cancellationToken);
             Differences = differences.Value;
             return differences.Problem is { } wrong ? Refused(wrong) : Page();
         }

@@ -6,9 +6,9 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>One MCP server behind this one: what it is, its tools, whether it answers.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ConsoleServerModel(ServerActs acts, ToolActs tools) : ConsolePage
+internal sealed class ConsoleServerModel(ServerActs acts, ToolActs tools, PolicyActs policy) : ConsolePage
 {
-    public const string Path = Paths.Console + "/server";
+    private const string Path = Paths.Console + "/server";
 
     public override string Section => ConsoleServersModel.Path;
 
@@ -26,7 +26,12 @@ internal sealed class ConsoleServerModel(ServerActs acts, ToolActs tools) : Cons
 
     public bool IsStored => Server.From == "stored";
 
-    private string Address => $"{Path}?name={Uri.EscapeDataString(Server.Name)}";
+    /// <summary>The rules that say who may use it.</summary>
+    public IReadOnlyList<PolicyLine> Rules => policy.RulesAt(Server.Name);
+
+    private string Address => AddressOf(Server.Name);
+
+    public static string AddressOf(string name) => $"{Path}?name={Uri.EscapeDataString(name)}";
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken) => await OpenAsync(cancellationToken) ? Page() : Missing();
 

@@ -31,6 +31,6 @@ internal sealed class ConsoleServersModel(ServerActs acts) : ConsolePage
             return Refused(problem);
         }
 
-        return SeeDone($"{Paths.Console}/server?name={Uri.EscapeDataString(name!.Trim())}", saved.Value!.IsOpen ? "It was added." : "It was added. No rule of the policy lets anybody use it yet.");
+        return SeeDone(ConsoleServerModel.AddressOf(name!.Trim()), saved.Value!.IsOpen ? "It was added." : "It was added. No rule of the policy lets anybody use it yet.");
     }
 }

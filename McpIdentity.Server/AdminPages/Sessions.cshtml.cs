@@ -1,5 +1,4 @@
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -7,11 +6,19 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Who is signed in, and ending that.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class SessionsModel(SessionActs acts) : ConsolePage
+internal sealed class SessionsModel(SessionActs acts) : ListPage
 {
     public const string Path = Paths.Console + "/sessions";
 
     public override string Section => Path;
+
+    public override string Heading => "Sessions";
+
+    public override string About => "A sign-in session is one person in one browser. Ending it signs them out there, and disconnects the apps that they connected from it.";
+
+    public override IReadOnlyList<ListField> Fields => [new("user", "Person", Whose) { Placeholder = "E-mail, name or id" }, new("client", "Client", Client) { Placeholder = "Name or client_id" }];
+
+    public override int Count => Sessions.Count;
 
     protected override AdminRight ToRead => AdminRight.ReadPeople;
 
@@ -23,10 +30,7 @@ internal sealed class SessionsModel(SessionActs acts) : ConsolePage
     [BindProperty(Name = "client", SupportsGet = true)]
     public string? Client { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
-    public AdminPage<SessionView> Sessions { get; private set; } = new([], null);
+    public IReadOnlyList<SessionView> Sessions { get; private set; } = [];
 
     public Task<IActionResult> OnGetAsync(CancellationToken cancellationToken) => ListAsync(cancellationToken);
 
@@ -38,11 +42,11 @@ internal sealed class SessionsModel(SessionActs acts) : ConsolePage
         if (all is { Length: > 0 })
         {
             var ended = await acts.EndAllOfAsync(By, all, cancellationToken);
-            return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Path, $"{ended.Value} sessions of {all} have ended, with the access that came from them.");
+            return ended.Problem is { } wrong ? await AgainAsync(wrong, cancellationToken) : SeeDone(Here, $"{ended.Value} sessions of {all} have ended, with the access that came from them.");
         }
 
         var outcome = await acts.EndAsync(By, end ?? "", cancellationToken);
-        return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Path, "The session has ended, with the access that came from it.");
+        return outcome.Problem is { } problem ? await AgainAsync(problem, cancellationToken) : SeeDone(Here, "The session has ended, with the access that came from it.");
     }
 
     private async Task<IActionResult> AgainAsync(AdminProblem problem, CancellationToken cancellationToken)
@@ -54,8 +58,7 @@ internal sealed class SessionsModel(SessionActs acts) : ConsolePage
     private async Task<IActionResult> ListAsync(CancellationToken cancellationToken)
     {
         var listed = await acts.ListAsync(new SessionFilter(Filled(Whose), Filled(Client)), new Slice(PageSize, Filled(After)), cancellationToken);
-        Sessions = listed.Value ?? Sessions;
-        Problem = listed.Problem;
+        (Sessions, Next, Problem) = (listed.Value?.Items ?? [], listed.Value?.Next, listed.Problem);
         return Page();
     }
 }

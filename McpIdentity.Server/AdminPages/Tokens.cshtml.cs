@@ -12,8 +12,10 @@ internal sealed class TokensModel(TokenActs acts) : ConsolePage
 
     public override string Section => Path;
 
+    protected override AdminRight ToRead => AdminRight.ReadPeople;
+
     // To look is to send a form: a token belongs into no address. To end it asks for more, below.
-    protected override AdminRight ToWrite => AdminRight.Read;
+    protected override AdminRight ToWrite => AdminRight.ReadPeople;
 
     public bool MayEnd => May(AdminRight.EndAccess);
 

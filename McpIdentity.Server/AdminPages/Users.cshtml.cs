@@ -6,11 +6,19 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Who has signed in here.</summary>
 [Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class UsersModel(UserActs acts) : ConsolePage
+internal sealed class UsersModel(UserActs acts) : ListPage
 {
     public const string Path = Paths.Console + "/users";
 
     public override string Section => Path;
+
+    public override string Heading => "People";
+
+    public override string None => "There is nobody.";
+
+    public override IReadOnlyList<ListField> Fields => [new("text", "E-mail, name or id", Text), ListField.Choice("status", "Status", Status, "enabled", "disabled")];
+
+    public override int Count => Users.Count;
 
     protected override AdminRight ToRead => AdminRight.ReadPeople;
 
@@ -20,12 +28,7 @@ internal sealed class UsersModel(UserActs acts) : ConsolePage
     [BindProperty(Name = "status", SupportsGet = true)]
     public string? Status { get; set; }
 
-    [BindProperty(Name = "after", SupportsGet = true)]
-    public string? After { get; set; }
-
     public IReadOnlyList<UserView> Users { get; private set; } = [];
-
-    public string? Next { get; private set; }
 
     public async Task OnGetAsync(CancellationToken cancellationToken)
     {

@@ -61,6 +61,9 @@ internal static class AdminRights
     /// <summary>Whether whoever does it has to have signed in a moment ago.</summary>
     public static bool NeedsFreshSignIn(AdminRight right) => right is AdminRight.WriteKeys or AdminRight.WriteRoles;
 
+    /// <summary>Whether a sign-in is that young; of one that no provider dated nobody knows.</summary>
+    public static bool IsFresh(DateTimeOffset? signedInAt, DateTimeOffset now) => now - signedInAt <= Fresh;
+
     /// <summary>Whether only a person may do it: no service gives itself or others a role.</summary>
     public static bool IsForPeopleOnly(AdminRight right) => right is AdminRight.WriteRoles;
 }

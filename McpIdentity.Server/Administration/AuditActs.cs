@@ -112,8 +112,7 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<Outcome<AuditProof>> VerifyAsync(IReadOnlyList<string> expected, CancellationToken cancellationToken)
     {
-        var heads = expected.Select(text => (Text: text, Head: HeadOf(text))).ToList();
-        if (heads.Find(one => one.Head is null) is { Text: { } wrong })
+        if (expected.FirstOrDefault(text => HeadOf(text) is null) is { } wrong)
         {
             return new AdminProblem(AdminProblem.InvalidParameter, StatusCodes.Status400BadRequest, $"{wrong} is not NODE:SEQUENCE:HASH, which is the head of a chain.");
         }
@@ -121,7 +120,7 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
         await OneProof.WaitAsync(cancellationToken);
         try
         {
-            var reports = await new AuditVerification(db, seal).RunAsync(heads.ToLookup(one => one.Head!.Value.Node, one => (one.Head!.Value.Sequence, one.Head!.Value.Hash)), cancellationToken);
+            var reports = await new AuditVerification(db, seal).RunAsync(expected.Select(text => HeadOf(text)!.Value).ToLookup(head => head.Node, head => (head.Sequence, head.Hash)), cancellationToken);
             return new AuditProof(
                 reports.All(report => report.Problem is null), reports.Sum(report => report.Entries + report.Unchained),
                 [.. reports.Select(report => new AuditChain(report.Node, report.Entries, report.Unchained, report.From, report.To, report.PrunedUpTo, report.Head, report.Signature, report.Problem))]);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
@@ -18,44 +17,13 @@ namespace McpIdentity.Server.Administration;
 
 /// <summary>What operators do with clients. Those of the settings are only read, disabled and enabled here: the settings say the rest.</summary>
 internal sealed class ClientActs(
-    McpIdentityDbContext db, IOpenIddictApplicationManager clients, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store, ClientRows rows, ClientCache.Entries remembered, Revocations revocations,
-    ProtectedResources resources, OperatorRecord record, IOptions<OAuthServerOptions> options, TimeProvider time)
+    McpIdentityDbContext db, ClientDirectory directory, IOpenIddictApplicationManager clients, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store, ClientRows rows, ClientCache.Entries remembered,
+    Revocations revocations, ProtectedResources resources, OperatorRecord record, IOptions<OAuthServerOptions> options, TimeProvider time)
 {
-    private const string Deleted = """{"deleted":true}""";
     private const int MaxListed = 200;
     private const int Attempts = 5;
 
     public static readonly TimeSpan UsualOverlap = TimeSpan.FromHours(24);
-
-    /// <summary>Those of a filter, in an order, from a place on.</summary>
-    /// <param name="filter">Which.</param>
-    /// <param name="sort"><c>last_used</c> and <c>registered</c>, the last first; <c>name</c>; <c>client_id</c>.</param>
-    /// <param name="after">The key of the last one before (<see cref="KeyOf"/>); null: from the first on.</param>
-    /// <param name="count">How many at most.</param>
-    /// <param name="cancellationToken">Ends the work.</param>
-    public async Task<IReadOnlyList<ClientView>> ListAsync(ClientFilter filter, string sort, string? after, int count, CancellationToken cancellationToken) =>
-        [.. (await Rows(Sorted(await MeantAsync(filter, cancellationToken), sort, after).Take(count)).ToListAsync(cancellationToken)).Select(ClientView.Of)];
-
-    /// <summary>Where a client stands in an order.</summary>
-    public static string KeyOf(ClientView client, string sort) => (sort switch
-    {
-        "name" => client.Name ?? "",
-        "client_id" => "",
-        "registered" => TicksOf(client.Kind == ClientView.Created ? null : client.RegisteredAt),
-        _ => TicksOf(client.LastUsedAt ?? (client.Kind == ClientView.Created ? null : client.RegisteredAt)),
-    }) + "\n" + client.ClientId;
-
-    public async Task<Outcome<ClientView>> GetAsync(string clientId, CancellationToken cancellationToken) =>
-        await Rows(Filtered(new ClientFilter()).Where(client => client.ClientId == clientId)).FirstOrDefaultAsync(cancellationToken) is { } found ? ClientView.Of(found) : NotFound(clientId);
-
-    /// <summary>How much it holds.</summary>
-    public async Task<Outcome<ClientUse>> UseAsync(string clientId, CancellationToken cancellationToken)
-    {
-        var now = time.GetUtcNow();
-        return await db.Clients.AnyAsync(client => client.ClientId == clientId, cancellationToken)
-            ? new ClientUse(await db.Grants.CountAsync(grant => grant.ClientId == clientId && grant.RevokedAt == null && grant.ExpiresAt > now, cancellationToken))
-            : NotFound(clientId);
-    }
 
     /// <summary>Makes a client.</summary>
     public async Task<Outcome<ClientWithSecret>> CreateAsync(Operator by, NewClient asked, CancellationToken cancellationToken)
@@ -68,7 +36,7 @@ internal sealed class ClientActs(
         List<(string, string)> errors =
         [
             .. asked.Preset is not null && preset is null ? [("preset", $"is none of {string.Join(", ", presets.Select(known => known.Id).OfType<string>())}.")] : (IEnumerable<(string, string)>)[],
-            .. CheckName(asked.Name ?? preset?.Name), .. CheckRedirectUris(redirectUris), .. CheckResources(asked.Resources),
+            .. CheckName(asked.Name ?? preset?.Name), .. CheckRedirectUris(redirectUris), .. directory.CheckResources(asked.Resources),
             .. clientId.Length is 0 or > 100 || clientId.Any(c => c is <= ' ' or >= (char)0x7f or ':' or '/' or '%') || SignedClientIds.LookLikeOne(clientId) ? [("client_id", "is 1 to 100 ASCII characters without spaces, colons, slashes and percent signs.")] : (IEnumerable<(string, string)>)[],
             .. isService == redirectUris.Length > 0 ? [("redirect_uris", isService ? "are for an app; a service has none." : "must name where the answers of the app go, or preset a client that is known.")] : (IEnumerable<(string, string)>)[],
             .. asked.PreApproved == true && isService ? [("pre_approved", "is for an app; nobody is asked for a service.")] : (IEnumerable<(string, string)>)[],
@@ -78,9 +46,9 @@ internal sealed class ClientActs(
             return AdminProblem.Invalid([.. errors]);
         }
 
-        if (await db.Clients.AnyAsync(client => client.ClientId == clientId, cancellationToken))
+        if (await IsTakenAsync(clientId, cancellationToken))
         {
-            return AdminProblem.Conflict("client_exists", $"There is a client '{clientId}' already.");
+            return Exists(clientId);
         }
 
         var isConfidential = isService || asked.Confidential == true;
@@ -101,9 +69,23 @@ internal sealed class ClientActs(
         OperatorClients.Store(descriptor.Properties, by.Name, time.GetUtcNow());
         SetResources(descriptor, asked.Resources);
         SetPreApproved(descriptor, asked.PreApproved);
-        await clients.CreateAsync(descriptor, cancellationToken);
+        try
+        {
+            await clients.CreateAsync(descriptor, cancellationToken);
+        }
+        catch (Exception exception) when (exception is DbUpdateException or OpenIddictExceptions.ValidationException)
+        {
+            db.ChangeTracker.Clear();
+            if (await IsTakenAsync(clientId, cancellationToken))
+            {
+                return Exists(clientId); // another was a moment earlier
+            }
+
+            throw;
+        }
+
         await record.WriteAsync(by, SecurityEvent.Success("client_created") with { ClientId = clientId });
-        return (await GetAsync(clientId, cancellationToken)).Value is { } made ? new ClientWithSecret(made, secret) : NotFound(clientId);
+        return (await directory.GetAsync(clientId, cancellationToken)).Value is { } made ? new ClientWithSecret(made, secret) : ClientDirectory.NotFound(clientId);
     }
 
     /// <summary>Changes a client that is not one of the settings.</summary>
@@ -111,10 +93,12 @@ internal sealed class ClientActs(
     {
         List<(string, string)> errors =
         [
-            .. change.Name is null ? [] : CheckName(change.Name), .. CheckRedirectUris(change.RedirectUris ?? []), .. CheckResources(change.Resources),
+            .. change.Name is null ? [] : CheckName(change.Name), .. CheckRedirectUris(change.RedirectUris ?? []), .. directory.CheckResources(change.Resources),
         ];
+        ClientView was = null!;
         return errors.Count > 0 ? AdminProblem.Invalid([.. errors]) : await ChangeAsync(clientId, (view, descriptor) =>
         {
+            was = view;
             if (change.RedirectUris is { } uris && view.GrantTypes.Contains(GrantTypes.AuthorizationCode) == (uris.Count == 0))
             {
                 return AdminProblem.Invalid(("redirect_uris", uris.Count == 0 ? "must name where the answers of the app go." : "are for an app; a service has none."));
@@ -130,7 +114,9 @@ internal sealed class ClientActs(
             SetResources(descriptor, change.Resources);
             SetPreApproved(descriptor, change.PreApproved);
             return null;
-        }, () => record.WriteAsync(by, SecurityEvent.Success("client_updated") with { ClientId = clientId }), cancellationToken);
+        }, () => record.WriteAsync(by, (SecurityEvent.Success("client_updated") with { ClientId = clientId }).Changing(
+            ("name", was.Name, change.Name ?? was.Name), ("redirect_uris", string.Join(' ', was.RedirectUris), string.Join(' ', change.RedirectUris ?? was.RedirectUris)),
+            ("resources", string.Join(' ', was.Resources), string.Join(' ', change.Resources ?? was.Resources)), ("pre_approved", $"{was.PreApproved}", $"{change.PreApproved ?? was.PreApproved}"))), cancellationToken);
     }
 
     /// <summary>Makes a new secret; the one of before is good for a while longer.</summary>
@@ -155,25 +141,25 @@ internal sealed class ClientActs(
     /// <param name="revoke">Ends what it holds as well; otherwise access tokens are good until they expire.</param>
     public async Task<Outcome<ClientView>> DisableAsync(Operator by, string clientId, bool revoke, CancellationToken cancellationToken)
     {
-        if ((await GetAsync(clientId, cancellationToken)).Problem is { } problem)
+        if ((await directory.GetAsync(clientId, cancellationToken)).Problem is { } problem)
         {
             return problem;
         }
 
         await EndAsync(clientId, revoke, cancellationToken);
         await record.WriteAsync(by, SecurityEvent.Success("client_disabled") with { ClientId = clientId, Reason = revoke ? null : "what it holds ends by itself" });
-        return await GetAsync(clientId, cancellationToken);
+        return await directory.GetAsync(clientId, cancellationToken);
     }
 
     /// <summary>Lets a disabled client in again.</summary>
     public async Task<Outcome<ClientView>> EnableAsync(Operator by, string clientId, CancellationToken cancellationToken)
     {
-        if (await db.Clients.AnyAsync(client => client.ClientId == clientId && client.Properties == Deleted, cancellationToken))
+        if (await db.Clients.AnyAsync(client => client.ClientId == clientId && client.Properties == ClientDirectory.Deleted, cancellationToken))
         {
             return AdminProblem.Conflict("client_deleted", $"'{clientId}' was deleted, and its row is there so that it stays so.");
         }
 
-        if ((await GetAsync(clientId, cancellationToken)).Problem is { } problem)
+        if ((await directory.GetAsync(clientId, cancellationToken)).Problem is { } problem)
         {
             return problem;
         }
@@ -181,7 +167,7 @@ internal sealed class ClientActs(
         await revocations.SettleAsync(RevocationKind.Client, clientId, cancellationToken);
         await db.SetClientDisabledAsync(clientId, at: null, cancellationToken);
         await record.WriteAsync(by, SecurityEvent.Success("client_enabled") with { ClientId = clientId });
-        return await GetAsync(clientId, cancellationToken);
+        return await directory.GetAsync(clientId, cancellationToken);
     }
 
     /// <summary>Lets a client in that registered itself and waits.</summary>
@@ -198,7 +184,7 @@ internal sealed class ClientActs(
                         .SetProperty(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.RegisteredAt), (DateTimeOffset?)now),
                     cancellationToken),
             cancellationToken);
-        var found = await GetAsync(clientId, cancellationToken);
+        var found = await directory.GetAsync(clientId, cancellationToken);
         if (approved == 0)
         {
             return found.Problem ?? AdminProblem.Conflict("not_waiting", $"'{clientId}' does not wait for approval.");
@@ -211,7 +197,7 @@ internal sealed class ClientActs(
     /// <summary>Ends all that a client holds, and forgets it.</summary>
     public async Task<AdminProblem?> DeleteAsync(Operator by, string clientId, CancellationToken cancellationToken)
     {
-        var found = await GetAsync(clientId, cancellationToken);
+        var found = await directory.GetAsync(clientId, cancellationToken);
         if (found.Problem is { } problem)
         {
             return problem;
@@ -233,43 +219,31 @@ internal sealed class ClientActs(
     public async Task<PrunedClients> PruneUnusedAsync(Operator by, DateTimeOffset unusedSince, bool dryRun, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var unused = Filtered(new ClientFilter { Kind = ClientView.Dynamic, UnusedSince = unusedSince, Status = "enabled" })
+        var unused = directory.Filtered(new ClientFilter { Kind = ClientView.Dynamic, UnusedSince = unusedSince, Status = "enabled" })
             .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null && !db.Grants.Any(grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now))
             .OrderBy(client => client.ClientId).Select(client => client.ClientId!);
         var ids = await unused.ToListAsync(cancellationToken);
-        foreach (var clientId in dryRun ? [] : ids)
+        var pruned = 0;
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            await EndAsync(clientId, revoke: true, cancellationToken); // whoever got a token meanwhile
-            await db.DeleteClientAsync(clientId, now);
+            foreach (var clientId in dryRun ? [] : ids)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                await EndAsync(clientId, revoke: true, CancellationToken.None); // whoever got a token meanwhile
+                await db.DeleteClientAsync(clientId, now);
+                pruned++;
+            }
         }
-
-        if (!dryRun && ids.Count > 0)
+        finally
         {
-            await record.WriteAsync(by, SecurityEvent.Success("clients_pruned") with { Count = ids.Count, Reason = $"unused since {unusedSince:u}" });
+            // Also of a prune that was broken off.
+            if (pruned > 0)
+            {
+                await record.WriteAsync(by, SecurityEvent.Success("clients_pruned") with { Count = pruned, Reason = $"unused since {unusedSince:u}" });
+            }
         }
 
         return new PrunedClients(dryRun, ids.Count, [.. ids.Take(MaxListed)]);
-    }
-
-    /// <summary>How a client in wide use connects as this one.</summary>
-    /// <param name="clientId">This one.</param>
-    /// <param name="known">One of <see cref="ClientSnippet.Known"/>.</param>
-    /// <param name="resource">The MCP server; null: the first that there is.</param>
-    /// <param name="cancellationToken">Ends the work.</param>
-    public async Task<Outcome<ClientSnippet>> SnippetAsync(string clientId, string known, string? resource, CancellationToken cancellationToken)
-    {
-        if ((await GetAsync(clientId, cancellationToken)).Problem is { } problem)
-        {
-            return problem;
-        }
-
-        if ((resource is null ? resources.Default : resources.Find(resource)) is not { } server)
-        {
-            return AdminProblem.Invalid([.. CheckResources([resource!])]);
-        }
-
-        return ClientSnippet.For(known, server.Identifier, clientId);
     }
 
     private async Task EndAsync(string clientId, bool revoke, CancellationToken cancellationToken)
@@ -288,7 +262,7 @@ internal sealed class ClientActs(
     {
         for (var attempt = 1; ; attempt++)
         {
-            var found = await GetAsync(clientId, cancellationToken);
+            var found = await directory.GetAsync(clientId, cancellationToken);
             if (found.Problem is not null)
             {
                 return found;
@@ -307,7 +281,7 @@ internal sealed class ClientActs(
             // By the store: the manager hands out remembered copies, which cannot be written.
             if (await store.FindByClientIdAsync(clientId, cancellationToken) is not { } stored)
             {
-                return NotFound(clientId);
+                return ClientDirectory.NotFound(clientId);
             }
 
             var descriptor = new ClientDescriptor();
@@ -329,82 +303,12 @@ internal sealed class ClientActs(
         }
 
         await record();
-        return await GetAsync(clientId, cancellationToken);
+        return await directory.GetAsync(clientId, cancellationToken);
     }
 
-    private async Task<IQueryable<OpenIddictEntityFrameworkCoreApplication>> MeantAsync(ClientFilter filter, CancellationToken cancellationToken)
-    {
-        if (filter.Called is not { } called)
-        {
-            return Filtered(filter);
-        }
-
-        string[] ids = [.. (await OperatorNames.ClientsAsync(db, called, cancellationToken)).Select(client => client.ClientId!)];
-        return Filtered(filter).Where(client => ids.Contains(client.ClientId));
-    }
-
-#pragma warning disable CA1304, CA1307, CA1311, CA1862 // EF Core translates these, and no comparison that is named
-    private IQueryable<OpenIddictEntityFrameworkCoreApplication> Filtered(ClientFilter filter)
-    {
-        const string configured = $"\"{StaticClients.ConfiguredProperty}\":";
-        const string created = $"\"{OperatorClients.Property}\":";
-        var query = db.Clients.AsNoTracking().Where(client => filter.WithDeleted || client.Properties != Deleted || client.Properties == null);
-        if (filter.Text?.ToLowerInvariant() is { } text)
-        {
-            query = query.Where(client => client.ClientId!.ToLower().Contains(text) || client.DisplayName!.ToLower().Contains(text) || client.RedirectUris!.ToLower().Contains(text));
-        }
-
-        query = filter.Kind switch
-        {
-            ClientView.Configured => query.Where(client => client.Properties!.Contains(configured)),
-            ClientView.Created => query.Where(client => client.Properties!.Contains(created)),
-            ClientView.Document => query.Where(client => client.ClientId!.StartsWith("https://") && (client.Properties == null || !(client.Properties.Contains(configured) || client.Properties.Contains(created)))),
-            ClientView.Dynamic => query.Where(client => !client.ClientId!.StartsWith("https://") && (client.Properties == null || !(client.Properties.Contains(configured) || client.Properties.Contains(created)))),
-            _ => query,
-        };
-        query = filter.Status switch
-        {
-            "disabled" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) != null),
-            "waiting" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null && EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null),
-            "enabled" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null && EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) == null),
-            _ => query,
-        };
-        query = filter.NeverUsed is { } never ? query.Where(client => (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null) == never) : query;
-        return filter.UnusedSince is { } since
-            ? query.Where(client => (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt)) < since)
-            : query;
-    }
-
-    private static IQueryable<OpenIddictEntityFrameworkCoreApplication> Sorted(IQueryable<OpenIddictEntityFrameworkCoreApplication> query, string sort, string? after)
-    {
-        var (value, id) = after?.Split('\n', 2) is [var v, var i] ? (v, i) : (null, null);
-        var (epoch, isFirst) = (DateTimeOffset.UnixEpoch, value is null);
-        var moment = sort is "name" or "client_id" || !long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) || ticks > DateTimeOffset.MaxValue.UtcTicks ? epoch : new DateTimeOffset(ticks, TimeSpan.Zero);
-        return sort switch
-        {
-            "name" => query.Where(client => isFirst || string.Compare(client.DisplayName ?? "", value) > 0 || ((client.DisplayName ?? "") == value && string.Compare(client.ClientId, id) > 0))
-                .OrderBy(client => client.DisplayName ?? "").ThenBy(client => client.ClientId),
-            "client_id" => query.Where(client => isFirst || string.Compare(client.ClientId, id) > 0).OrderBy(client => client.ClientId),
-            "registered" => query
-                .Where(client => isFirst || (EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) < moment || ((EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) == moment && string.Compare(client.ClientId, id) > 0))
-                .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch).ThenBy(client => client.ClientId),
-            _ => query
-                .Where(client => isFirst || (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) < moment ||
-                    ((EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) == moment && string.Compare(client.ClientId, id) > 0))
-                .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch).ThenBy(client => client.ClientId),
-        };
-    }
-#pragma warning restore CA1304, CA1307, CA1311, CA1862
-
-    private static IQueryable<ClientRow> Rows(IQueryable<OpenIddictEntityFrameworkCoreApplication> query) => query.Select(client => new ClientRow(
-        client,
-        EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt), EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
-        EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince)));
+    private Task<bool> IsTakenAsync(string clientId, CancellationToken cancellationToken) => db.Clients.AnyAsync(client => client.ClientId == clientId, cancellationToken);
 
     private bool IsStillConfigured(string clientId) => ConfiguredClients.ListFrom(options.Value).Any(client => client.Options.ClientId == clientId);
-
-    private IEnumerable<(string, string)> CheckResources(IReadOnlyList<string>? asked) =>
-        (asked ?? []).Where(resource => resources.Find(resource) is null).Select(resource => ("resources", $"has '{resource}', which is none of {string.Join(", ", resources.Canonical)}."));
 
     private static IEnumerable<(string, string)> CheckName(string? name) =>
         name is not null && (name.Length is 0 or > 200 || name.Any(char.IsControl) || ClientNames.Clean(name) is null) ? [("name", "has 1 to 200 characters that can be seen.")] : [];
@@ -433,10 +337,7 @@ internal sealed class ClientActs(
         }
     }
 
-    // As the columns have it: that of a client which an operator made is no column.
-    private static string TicksOf(DateTimeOffset? moment) => (moment ?? DateTimeOffset.UnixEpoch).UtcTicks.ToString(CultureInfo.InvariantCulture);
-
-    private static AdminProblem NotFound(string clientId) => AdminProblem.NotFound("client", clientId);
+    private static AdminProblem Exists(string clientId) => AdminProblem.Conflict("client_exists", $"There is a client '{clientId}' already.");
 
     private static AdminProblem InSettings(string clientId) => AdminProblem.Conflict("configured", $"'{clientId}' is one of the settings (OAuth:StaticClients): change it there, and start again.");
 }

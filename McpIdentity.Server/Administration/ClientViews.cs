@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Statements;
 using OpenIddict.Abstractions;
@@ -26,6 +27,7 @@ namespace McpIdentity.Server.Administration;
 /// <param name="DisabledAt">Since when it is refused.</param>
 /// <param name="WaitingSince">Since when it waits to be approved.</param>
 /// <param name="RegisteredWith">The initial access token, or the issuer of the software statement, that vouched for it.</param>
+[ChangesByUse("last_used_at")]
 internal sealed record ClientView(
     string ClientId, string? Name, string Kind, string Type, string Status, string? ApplicationType, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Permissions, IReadOnlyList<string> Resources,
     bool PreApproved, DateTimeOffset? PreviousSecretUntil, DateTimeOffset? RegisteredAt, string? CreatedBy, DateTimeOffset? LastUsedAt, DateTimeOffset? DisabledAt, DateTimeOffset? WaitingSince, string? RegisteredWith)

@@ -30,6 +30,7 @@ internal sealed record GrantFilter(string? User = null, string? Client = null, s
 /// <param name="ExpiresAt">Until when it can be refreshed.</param>
 /// <param name="Resource">The audience of its tokens; null where its encryption key is gone.</param>
 /// <param name="Scopes">What its tokens allow there.</param>
+[ChangesByUse("refreshed_at", "expires_at")]
 internal sealed record GrantView(
     string Id, string UserId, string? Email, string ClientId, string? ClientName, string SessionId, DateTimeOffset GrantedAt, DateTimeOffset RefreshedAt, DateTimeOffset ExpiresAt,
     string? Resource, IReadOnlyList<string> Scopes);
@@ -37,7 +38,10 @@ internal sealed record GrantView(
 /// <summary>What people have granted to clients, and how it ends.</summary>
 internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Revocations revocations, OperatorRecord record, TimeProvider time)
 {
-    /// <summary>Those that live, the newest first.</summary>
+    // What a grant is for is encrypted: for a resource that few or none are for, all would be opened for each page.
+    private const int MaxLooked = 2000;
+
+    /// <summary>Those that live, the newest first. A page of those for a resource may have few, or none, and go on all the same.</summary>
     public async Task<Outcome<AdminPage<GrantView>>> ListAsync(GrantFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         var (chosen, problem) = await ChooseAsync(filter, cancellationToken);
@@ -46,7 +50,7 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
             return problem;
         }
 
-        var (after, found) = (MomentKey.Parse(slice.After), new List<GrantView>());
+        var (after, found, looked) = (MomentKey.Parse(slice.After), new List<GrantView>(), 0);
         var rows = Living(chosen!);
         rows = after is { } last ? rows.Where(grant => grant.CreatedAt <= last.At) : rows;
         var seen = after is { } key ? Grant.ParseName(key.Name) : null;
@@ -68,6 +72,11 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
             if (found.Count >= slice.OneMore)
             {
                 break;
+            }
+
+            if (++looked == MaxLooked && slice.Limit < int.MaxValue)
+            {
+                return new AdminPage<GrantView>(found, new MomentKey(one.Row.CreatedAt, Grant.NameOf(one.Row.Id)).ToString());
             }
         }
 

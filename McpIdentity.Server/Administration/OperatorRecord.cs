@@ -14,12 +14,21 @@ namespace McpIdentity.Server.Administration;
 /// Records what an operator did: in the audit, wherever it was done, and in the security log. In a container nobody keeps
 /// what a verb prints, and the server's standard output is not the verb's.
 /// </summary>
-internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp, SecurityLog log, TimeProvider time)
+internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp, SecurityLog log, IHttpContextAccessor http, TimeProvider time)
 {
     /// <summary>Writes one act down, durably. Where the database cannot be written, its line goes to standard error, and nothing is lost unsaid.</summary>
     public async Task WriteAsync(Operator by, SecurityEvent done)
     {
-        var act = done with { Reason = done.Reason is null ? by.Way : $"{by.Way}, {done.Reason}", Actor = by.Name, Time = time.GetUtcNow(), TraceId = Activity.Current?.TraceId.ToHexString() };
+        // Of the request in the console or at the API; a verb has none.
+        var request = http.HttpContext;
+        var act = done with
+        {
+            Reason = done.Reason is null ? by.Way : $"{by.Way}, {done.Reason}",
+            Actor = by.Name,
+            Time = time.GetUtcNow(),
+            Address = request is null ? null : SecurityLog.AddressOf(request),
+            TraceId = Activity.Current?.TraceId.ToHexString() ?? request?.TraceIdentifier,
+        };
         if (mcp.Value.SecurityLogging.LogToFile || by.Way != Operator.ByCommandLine)
         {
             log.Write(null, act, EventReaders.Log);

@@ -43,10 +43,15 @@ internal sealed record PolicyCheckView(int Rules, IReadOnlyList<string> Warnings
 /// <param name="AsFile">Whether it would take the place of that of <c>Policy:File</c>, instead of the one that was applied last.</param>
 internal sealed record PolicyProposal(byte[] Document, bool AsFile = false);
 
-/// <summary>What a proposed policy changes.</summary>
+/// <summary>One thing that a proposed policy changes.</summary>
 /// <param name="Change"><c>added</c>, <c>removed</c>, <c>moved from</c>, <c>moved to</c> of a rule or a group; <c>decision</c> of what somebody may do.</param>
 /// <param name="Effect">As <c>allow -> deny</c>.</param>
 internal sealed record PolicyDifference(string Change, string Place, string? Says, string? User, string? Client, string? Server, string? What, string? Effect);
+
+/// <summary>What a proposed policy changes.</summary>
+/// <param name="Changes">Rules and groups first, then what somebody may do.</param>
+/// <param name="HasMore">Whether there are more than these.</param>
+internal sealed record PolicyDifferences(IReadOnlyList<PolicyDifference> Changes, bool HasMore);
 
 /// <summary>Whether somebody may do something. One of tool, resource and prompt; a person, a client, or both.</summary>
 internal sealed record PolicyQuestion(string Server)
@@ -84,6 +89,9 @@ internal sealed record PolicyTestView(
 internal sealed class PolicyActs(
     McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, IServiceProvider services, OperatorRecord record)
 {
+    /// <summary>How many changes the API and the command line show.</summary>
+    public const int MaxChanges = 5000;
+
     /// <summary>What is in force.</summary>
     public async Task<PolicyView> ShowAsync(CancellationToken cancellationToken)
     {
@@ -93,6 +101,9 @@ internal sealed class PolicyActs(
             inForce.Version, inForce.Problem, [.. policy.Rules.Select(rule => new PolicyLine(rule.Written.Place, PolicyText.Of(rule.Written)))],
             [.. policy.Documents.SelectMany(document => document.Groups.Select(group => new PolicyLine(document.Title is null ? $"Policy:Groups:{group.Key}" : $"{document.Title}, group {group.Key}", string.Join(", ", group.Value))))]);
     }
+
+    /// <summary>The rules in force that speak of a server, in their order.</summary>
+    public IReadOnlyList<PolicyLine> RulesAt(string server) => [.. inForce.Current.Rules.Where(rule => rule.SpeaksOf(server)).Select(rule => new PolicyLine(rule.Written.Place, PolicyText.Of(rule.Written)))];
 
     /// <summary>What was applied, the newest first.</summary>
     public async Task<AdminPage<PolicyVersionView>> VersionsAsync(Slice slice, CancellationToken cancellationToken)
@@ -125,8 +136,10 @@ internal sealed class PolicyActs(
     /// <param name="users">Of these people only; none: of everybody who has signed in.</param>
     /// <param name="servers">At these servers too, beside those that there are and that the rules name.</param>
     /// <param name="tools">For these tools too.</param>
+    /// <param name="max">How many at most: one rule can change something of everybody at every tool.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<Outcome<IReadOnlyList<PolicyDifference>>> DiffAsync(PolicyProposal proposal, IReadOnlyList<string> users, IReadOnlyList<string> servers, IReadOnlyCollection<string> tools, CancellationToken cancellationToken)
+    public async Task<Outcome<PolicyDifferences>> DiffAsync(
+        PolicyProposal proposal, IReadOnlyList<string> users, IReadOnlyList<string> servers, IReadOnlyCollection<string> tools, int max, CancellationToken cancellationToken)
     {
         await ReadAsync(cancellationToken);
         var (policy, problem) = PolicyOf(proposal);
@@ -158,14 +171,13 @@ internal sealed class PolicyActs(
         var callers = people.SelectMany(person => PolicySamples.Clients(both).Select(client => new PolicySample(person.Name, person.Person, client)))
             .Concat(PolicySamples.Services(both).Select(client => new PolicySample($"service {client}", null, client)));
         var changes = dryRun.Compare(both[0], both[1], callers, [.. inForce.Servers, .. servers], await KnownTools.ReadAsync(services, cancellationToken), tools);
-        return new(
-        [
-            .. PolicyTextDiff.Of(replaced, PolicyDocument.Parse(title, proposal.Document)).Select(change => new PolicyDifference(change.Change, change.Place, change.Text, null, null, null, null, null)),
-            .. changes.Select(change => new PolicyDifference(
-                "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,
-                $"{(change.Target.Kind == PolicyTargetKind.Tool ? "" : change.Target.Kind.ToString().ToLowerInvariant() + ":")}{change.Target.Name}",
-                $"{change.Before.Effect} -> {change.After.Effect}".ToLowerInvariant())),
-        ], null);
+        var written = PolicyTextDiff.Of(replaced, PolicyDocument.Parse(title, proposal.Document)).Select(change => new PolicyDifference(change.Change, change.Place, change.Text, null, null, null, null, null));
+        var decided = changes.Select(change => new PolicyDifference(
+            "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,
+            $"{(change.Target.Kind == PolicyTargetKind.Tool ? "" : change.Target.Kind.ToString().ToLowerInvariant() + ":")}{change.Target.Name}",
+            $"{change.Before.Effect} -> {change.After.Effect}".ToLowerInvariant()));
+        List<PolicyDifference> found = [.. written.Concat(decided).Take(max + 1)]; // compared as far as they are taken
+        return new PolicyDifferences([.. found.Take(max)], found.Count > max);
     }
 
     /// <summary>Puts a document in force, on every node within seconds.</summary>

@@ -18,6 +18,7 @@ namespace McpIdentity.Server.Administration;
 /// <param name="CreatedAt">Since when.</param>
 /// <param name="ExpiresAt">From when on it registers nothing more.</param>
 /// <param name="LastUsedAt">When it last did.</param>
+[ChangesByUse("uses", "last_used_at")]
 internal sealed record InitialAccessTokenView(string Name, string State, int Uses, int? MaxUses, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt);
 
 /// <summary>One that was just made, with the token, which is shown this once.</summary>

@@ -1,6 +1,7 @@
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Roles;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -53,39 +54,41 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
             return AdminProblem.NotFound("user", userId);
         }
 
-        if (role != AdminRole.Owner && await IsLastOwnerAsync(userId, cancellationToken))
-        {
-            return LastOwner;
-        }
-
+        var was = await db.AdministratorRoles.Where(row => row.UserId == userId).Select(row => row.Role).FirstOrDefaultAsync(cancellationToken);
         var (name, now) = (AdminRoles.NameOf(role), time.GetUtcNow());
-        await db.WriteAsync(
+        if (await TurnAsync<AdminProblem?>(
             async () =>
             {
-                await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+                if (role != AdminRole.Owner && await IsLastOwnerAsync(userId, cancellationToken))
+                {
+                    return LastOwner;
+                }
+
                 await db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken);
                 db.AdministratorRoles.Add(new AdministratorRole { UserId = userId, Role = name, GrantedAt = now, GrantedBy = by.Name });
                 await db.SaveChangesAsync(cancellationToken);
-                await transaction.CommitAsync(cancellationToken);
-                return true;
+                return null;
             },
-            cancellationToken);
+            cancellationToken) is { } refused)
+        {
+            return refused;
+        }
+
         db.ChangeTracker.Clear();
-        await record.WriteAsync(by, SecurityEvent.Success("admin_role_granted") with { Subject = userId, Reason = name });
+        await record.WriteAsync(by, (SecurityEvent.Success("admin_role_granted") with { Subject = userId, Reason = name }).Changing(("role", was, name)));
         return await GetAsync(userId, cancellationToken);
     }
 
     /// <summary>Takes the role that somebody was given.</summary>
     public async Task<AdminProblem?> RevokeAsync(Operator by, string userId, CancellationToken cancellationToken)
     {
-        if (await IsLastOwnerAsync(userId, cancellationToken))
+        if (await TurnAsync(
+            async () => await IsLastOwnerAsync(userId, cancellationToken) ? LastOwner
+                : await db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken) == 0 ? AdminProblem.NotFound("role", userId)
+                : null,
+            cancellationToken) is { } refused)
         {
-            return LastOwner;
-        }
-
-        if (await db.WriteAsync(() => db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken), cancellationToken) == 0)
-        {
-            return AdminProblem.NotFound("role", userId);
+            return refused;
         }
 
         await record.WriteAsync(by, SecurityEvent.Success("admin_role_revoked") with { Subject = userId });
@@ -100,6 +103,17 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
     public async Task<bool> IsLastOwnerAsync(string userId, CancellationToken cancellationToken) =>
         options.Value.Owners.Count == 0 && await db.AdministratorRoles.AnyAsync(row => row.UserId == userId && row.Role == "owner", cancellationToken) &&
         !await db.AdministratorRoles.AnyAsync(row => row.UserId != userId && row.Role == "owner" && db.Users.Any(user => user.Id == row.UserId && user.DisabledAt == null), cancellationToken);
+
+    /// <summary>Something that hangs on who is an owner: one after the other on all nodes, in a transaction, so that of two owners who end each other at once one stays.</summary>
+    public Task<T> TurnAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken) => db.WriteAsync(
+        async () =>
+        {
+            await using var transaction = await db.BeginExclusiveAsync("roles", cancellationToken);
+            var result = await work();
+            await transaction.CommitAsync(cancellationToken);
+            return result;
+        },
+        cancellationToken);
 
     public static AdminProblem LastOwner => AdminProblem.Conflict("last_owner", "This is the only owner. Make somebody else an owner first.");
 

@@ -160,6 +160,7 @@ internal sealed class ServerActs(
             return AdminProblem.NotFound("server", name);
         }
 
+        var was = before is null ? null : (await FindAsync(name, cancellationToken)).Value;
         var document = order.ToDocument();
         KeepSecrets(document, before);
         string? problem;
@@ -177,7 +178,10 @@ internal sealed class ServerActs(
             return new AdminProblem("server_invalid", StatusCodes.Status422UnprocessableEntity, problem);
         }
 
-        await record.WriteAsync(by, SecurityEvent.Success(before is null ? "server_added" : "server_changed") with { Server = name });
+        var done = SecurityEvent.Success(before is null ? "server_added" : "server_changed") with { Server = name };
+        await record.WriteAsync(by, was is null || (await FindAsync(name, cancellationToken)).Value is not { } now ? done : done.Changing(
+            ("url", was.Url, now.Url), ("name", was.DisplayName, now.DisplayName), ("auth", was.Auth, now.Auth), ("review", was.Review, now.Review), ("timeout", was.Timeout, now.Timeout),
+            ("scopes", string.Join(' ', was.Scopes.Keys), string.Join(' ', now.Scopes.Keys)), ("networks", string.Join(' ', was.Networks), string.Join(' ', now.Networks)), ("issuer", was.Issuer, now.Issuer)));
         return new SavedServer(name, address.UrlOf(order.Path ?? $"/mcp/{name}"), before is not null, IsOpen(name));
     }
 

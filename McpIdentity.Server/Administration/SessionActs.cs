@@ -24,6 +24,7 @@ internal sealed record SessionFilter(string? User = null, string? Client = null)
 /// <param name="TokensUntil">Until when tokens of it may exist.</param>
 /// <param name="Device">The browser's own words for itself.</param>
 /// <param name="Network">In which network it was when it signed in.</param>
+[ChangesByUse("last_seen_at", "browser_until", "tokens_until", "device", "network")]
 internal sealed record SessionView(
     string Id, string UserId, string? Email, string? Name, string Provider, DateTimeOffset SignedInAt, DateTimeOffset LastSeenAt, DateTimeOffset? BrowserUntil,
     DateTimeOffset TokensUntil, string? Device, string? Network);

@@ -35,6 +35,7 @@ internal sealed record UserView(
 /// <param name="Role">What they may do here: owner, operator, auditor, helpdesk.</param>
 /// <param name="Sessions">How many browsers they are signed in with.</param>
 /// <param name="Grants">How many accesses of apps are good.</param>
+[ChangesByUse("last_sign_in_at", "sessions", "grants")]
 internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, string? Role, int Sessions, int Grants);
 
 /// <summary>Which people a list shall have.</summary>
@@ -101,15 +102,14 @@ internal sealed class UserActs(
             return AdminProblem.Conflict("own_account", "This is your own account: somebody else has to do it.");
         }
 
-        if (await CheckRankAsync(by, userId, cancellationToken) is { } higher)
-        {
-            return higher;
-        }
-
         var now = time.GetUtcNow();
-        if (await db.WriteAsync(() => db.Users.Where(user => user.Id == userId).ExecuteUpdateAsync(set => set.SetProperty(user => user.DisabledAt, user => user.DisabledAt ?? now), cancellationToken), cancellationToken) == 0)
+        if (await holders.TurnAsync(
+            async () => await CheckRankAsync(by, userId, cancellationToken) is { } higher ? higher
+                : await db.Users.Where(user => user.Id == userId).ExecuteUpdateAsync(set => set.SetProperty(user => user.DisabledAt, user => user.DisabledAt ?? now), cancellationToken) == 0 ? AdminProblem.NotFound("user", userId)
+                : null,
+            cancellationToken) is { } refused)
         {
-            return AdminProblem.NotFound("user", userId);
+            return refused;
         }
 
         await sessions.EndAllOfAsync(userId, cancellationToken);
@@ -140,19 +140,20 @@ internal sealed class UserActs(
             return AdminProblem.Conflict("own_account", "This is your own account: somebody else has to do it.");
         }
 
-        if (await CheckRankAsync(by, userId, cancellationToken) is { } higher)
+        if (await holders.TurnAsync(
+            async () =>
+            {
+                var refusal = await CheckRankAsync(by, userId, cancellationToken) ?? (await db.Users.AnyAsync(user => user.Id == userId, cancellationToken) ? null : AdminProblem.NotFound("user", userId));
+                _ = refusal is null ? await db.AdministratorRoles.Where(role => role.UserId == userId).ExecuteDeleteAsync(cancellationToken) : 0;
+                return refusal;
+            },
+            cancellationToken) is { } refused)
         {
-            return higher;
-        }
-
-        if (!await db.Users.AnyAsync(user => user.Id == userId, cancellationToken))
-        {
-            return AdminProblem.NotFound("user", userId);
+            return refused;
         }
 
         await sessions.EndAllOfAsync(userId, cancellationToken);
         await connections.EndAsync(userId, server: null);
-        await db.WriteAsync(() => db.AdministratorRoles.Where(role => role.UserId == userId).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         await db.WriteAsync(() => db.Users.Where(user => user.Id == userId).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         await record.WriteAsync(by, SecurityEvent.Success("user_removed") with { Subject = userId });
         return null;

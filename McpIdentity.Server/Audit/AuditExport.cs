@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Net;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -27,7 +28,7 @@ internal static class AuditExport
 
     private static readonly string[] Members =
     [
-        "reason", "count", "method", "server", "rule", "got", "expected", "milliseconds", "auth_method", "grant_type", "scope", "session_id",
+        "reason", "count", "method", "server", "rule", "got", "expected", "before", "after", "milliseconds", "auth_method", "grant_type", "scope", "session_id",
     ];
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.Default };
@@ -69,7 +70,7 @@ internal static class AuditExport
 
     private static void WriteCsv(ArrayBufferWriter<byte> buffer, AuditEntry row)
     {
-        using var line = JsonDocument.Parse(row.Line);
+        using var line = ReadLine(row);
         CsvLine(buffer,
         [
             row.Id.ToString(CultureInfo.InvariantCulture), row.Node, row.Sequence.ToString(CultureInfo.InvariantCulture), row.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
@@ -96,7 +97,7 @@ internal static class AuditExport
     // The mandatory attributes of each class, and what else there is under the names of the schema.
     private static void WriteOcsf(ArrayBufferWriter<byte> buffer, AuditEntry row)
     {
-        using var line = JsonDocument.Parse(row.Line);
+        using var line = ReadLine(row);
         var scopes = TextOf(line.RootElement, "scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         var (category, classId, activity, name) = ClassOf(row.Event, scopes.Length > 0);
         using (var json = new Utf8JsonWriter(buffer, Relaxed))
@@ -112,9 +113,9 @@ internal static class AuditExport
             json.WriteNumber("status_id", row.Result switch { "success" => 1, "failure" => 2, _ => 99 });
             json.WriteString("status", row.Result);
             Text(json, "status_detail", TextOf(line.RootElement, "reason"));
-            if (line.RootElement.TryGetProperty("count", out var count))
+            if (line.RootElement.TryGetProperty("count", out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var count))
             {
-                json.WriteNumber("count", count.GetInt64());
+                json.WriteNumber("count", count);
             }
 
             json.WriteStartObject("metadata");
@@ -153,7 +154,7 @@ internal static class AuditExport
             json.WriteEndObject();
 
             json.WriteStartObject("src_endpoint");
-            json.WriteString(row.Address is null ? "name" : "ip", row.Address ?? "local");
+            json.WriteString(IPAddress.TryParse(row.Address, out _) ? "ip" : "name", row.Address ?? "local"); // a sum is of a network, or of several
             json.WriteEndObject();
 
             switch (classId)
@@ -207,7 +208,24 @@ internal static class AuditExport
         _ => (6, 6003, 99, null),
     };
 
-    private static string? TextOf(JsonElement line, string member) => line.TryGetProperty(member, out var value) ? value.GetString() : null;
+    private static string? TextOf(JsonElement line, string member) => line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    // One that somebody has changed may be no JSON; an export is made then above all.
+    private static JsonDocument ReadLine(AuditEntry row)
+    {
+        try
+        {
+            if (JsonDocument.Parse(row.Line) is { RootElement.ValueKind: JsonValueKind.Object } line)
+            {
+                return line;
+            }
+        }
+        catch (JsonException)
+        {
+        }
+
+        return JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
+    }
 
     private static void Text(Utf8JsonWriter json, string name, string? value)
     {

@@ -11,13 +11,23 @@ namespace McpIdentity.Server.Audit;
 /// Removes rows whose time is over, from the beginning of each chain, so that what is left is one piece: the signed head says where
 /// it begins. In steps of some hundred rows, each a short transaction.
 /// </summary>
-internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, AuditSeal seal, IOptions<AuditOptions> options, TimeProvider time)
+internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql sql, AuditSeal seal, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditPruning> logger)
 {
-    /// <summary>Rows of before there were chains stand under this name.</summary>
+    /// <summary>Rows that no chain proves stand under this name: of before there were chains, and those of a chain that was broken and accepted.</summary>
     public const string Unchained = "earlier";
 
     private const string MoveStart = """
         UPDATE "AuditHeads" SET "PrunedSequence" = $1, "PrunedHash" = $2, "KeyId" = $3, "Signature" = $4 WHERE "Node" = $5 AND "Signature" = $6
+        """;
+
+    // Of one that is wrong or not there: for an operator alone.
+    private const string MendHead = """
+        INSERT INTO "AuditHeads" ("Node", "Sequence", "Hash", "PrunedSequence", "PrunedHash", "SignedAt", "KeyId", "Signature") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT ("Node") DO UPDATE SET "Sequence" = $2, "Hash" = $3, "PrunedSequence" = $4, "PrunedHash" = $5, "SignedAt" = $6, "KeyId" = $7, "Signature" = $8
+        """;
+
+    private const string PutAside = $"""
+        UPDATE "AuditEntries" SET "Node" = '{Unchained}', "Sequence" = -"Id" WHERE "Node" = $1 AND "Sequence" <= $2
         """;
 
     private const string Delete = """
@@ -27,6 +37,9 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private DateTimeOffset Forgotten => time.GetUtcNow() - options.Value.KeepFor;
+
+    /// <summary>A head that was signed before this, and has no row any more, is removed.</summary>
+    public static DateTimeOffset HeadsEndAt(TimeProvider time, AuditOptions options) => time.GetUtcNow() - (2 * options.KeepFor);
 
     /// <summary>How many rows are older than they are kept.</summary>
     public Task<int> CountAsync(CancellationToken cancellationToken)
@@ -51,7 +64,7 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
             }
 
             // A node that is long gone, such as a container of another year: nothing is left of its chain.
-            var gone = forgotten - options.Value.KeepFor;
+            var gone = HeadsEndAt(time, options.Value);
             await db.WriteAsync(() => db.AuditHeads.Where(row => row.Node == head.Node && row.Sequence == row.PrunedSequence && row.SignedAt < gone).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         }
 
@@ -73,14 +86,47 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
         return count;
     }
 
+    /// <summary>
+    /// Makes of a chain what can be proven of it, because an operator has looked at it: the rows up to the last break are put aside among those
+    /// that nothing proves, and the chain begins behind them.
+    /// </summary>
+    public async Task AcceptAsync(ChainReport report, CancellationToken cancellationToken)
+    {
+        var head = await ReadAsync(report.Node, cancellationToken);
+        if (head is null || report.IsHeadBroken)
+        {
+            var last = await db.AuditEntries.AsNoTracking().Where(entry => entry.Node == report.Node).OrderByDescending(entry => entry.Sequence).FirstOrDefaultAsync(cancellationToken);
+            var (end, hash) = last is not null ? (last.Sequence, last.Hash) : (head?.Sequence ?? 0, head?.Hash ?? new byte[32]);
+            head = new AuditHead { Node = report.Node, Sequence = end, Hash = hash, SignedAt = AuditSeal.MomentOf(time), KeyId = "", Signature = [] };
+            (head.PrunedSequence, head.PrunedHash) = last is null ? (end, hash) : (0, new byte[32]);
+            seal.Sign(head);
+            await sql.WriteAsync(MendHead, head.Node, end, hash, head.PrunedSequence, head.PrunedHash, head.SignedAt, head.KeyId, head.Signature);
+            report.BrokenUpTo = end;
+        }
+
+        await sql.WriteAsync(PutAside, head.Node, head.PrunedSequence); // rows before the beginning
+        while (head is not null && head.PrunedSequence < report.BrokenUpTo && await RowsAsync(head, report.BrokenUpTo, cancellationToken) is { Count: > 0 } rows)
+        {
+            // Its server may write meanwhile: then from the head as it is now.
+            await MoveAsync(head, rows[^1].Sequence, rows[^1].Hash, (PutAside, [head.Node, rows[^1].Sequence]));
+            head = await ReadAsync(head.Node, cancellationToken);
+        }
+    }
+
     // Null where there is nothing more to do, or the chain has gone on meanwhile: the next hour takes it from there.
     private async Task<(AuditHead? Head, int Removed)> StepAsync(AuditHead head, DateTimeOffset forgotten, CancellationToken cancellationToken)
     {
-        var rows = await db.AuditEntries.AsNoTracking().Where(entry => entry.Node == head.Node && entry.Sequence > head.PrunedSequence).OrderBy(entry => entry.Sequence)
-            .Take(AuditStore.MaxRows).Select(entry => new { entry.Sequence, entry.At, entry.Hash }).ToListAsync(cancellationToken);
-        var old = rows.TakeWhile(row => row.At < forgotten).ToList();
+        var rows = await RowsAsync(head, head.Sequence, cancellationToken);
+        var old = rows[..OldOnesOf(rows, forgotten)];
         if (old.Count == 0)
         {
+            return (null, 0);
+        }
+
+        // What is not proven is not removed: to sign a new beginning would mend what somebody changed, or help them to be rid of rows.
+        if (FindProblem(head, old) is { } problem)
+        {
+            NotPruned(head.Node, problem);
             return (null, 0);
         }
 
@@ -103,6 +149,47 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
         return (null, 0);
     }
 
+    private Task<List<AuditEntry>> RowsAsync(AuditHead head, long upTo, CancellationToken cancellationToken) => db.AuditEntries.AsNoTracking()
+        .Where(entry => entry.Node == head.Node && entry.Sequence > head.PrunedSequence && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(AuditStore.MaxRows).ToListAsync(cancellationToken);
+
+    // How many are old, from the first on. Some that are not are passed over where many times as many old ones follow: a clock that was ahead for a while holds
+    // nothing back, and a few rows of one that was behind take nothing along.
+    private static int OldOnesOf(List<AuditEntry> rows, DateTimeOffset forgotten)
+    {
+        var (count, others, old) = (0, 0, 0);
+        for (var row = 0; row < rows.Count; row++)
+        {
+            (others, old) = rows[row].At < forgotten ? (others, old + 1) : (others + old + 1, 0);
+            if (old > 0 && old >= others * 5)
+            {
+                (count, others, old) = (row + 1, 0, 0);
+            }
+        }
+
+        return count;
+    }
+
+    private string? FindProblem(AuditHead head, List<AuditEntry> rows)
+    {
+        if (!seal.Proves(head))
+        {
+            return "its head is not signed by a key of this server";
+        }
+
+        var (sequence, hash) = AuditVerification.BeginningOf(head);
+        foreach (var row in rows)
+        {
+            if (AuditVerification.FindProblem(row, sequence, hash) is { } problem)
+            {
+                return problem;
+            }
+
+            (sequence, hash) = (row.Sequence, row.Hash);
+        }
+
+        return null;
+    }
+
     private Task<AuditHead?> ReadAsync(string node, CancellationToken cancellationToken) =>
         db.AuditHeads.AsNoTracking().SingleOrDefaultAsync(head => head.Node == node, cancellationToken);
 
@@ -113,4 +200,7 @@ internal sealed class AuditPruning(McpIdentityDbContext db, PreparedSql sql, Aud
         seal.Sign(head);
         return sql.WriteTogetherAsync([(MoveStart, [pruned, prunedHash ?? [], head.KeyId, head.Signature, head.Node, before]), .. more]);
     }
+
+    [LoggerMessage(2005, LogLevel.Error, "Rows of the audit chain {Chain} are older than Audit:KeepFor and are not removed, because they are not proven: {Problem}. Run 'audit verify', and see docs/audit.md.")]
+    private partial void NotPruned(string chain, string problem);
 }

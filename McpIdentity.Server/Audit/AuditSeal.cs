@@ -16,6 +16,10 @@ internal sealed class AuditSeal(ServerSettings settings, IServiceProvider servic
     /// <summary>The key of a head that nobody could sign: without an authorization server there is no encryption key.</summary>
     public const string NoKey = "none";
 
+    /// <summary>Between the name of a node and what tells its chains apart.</summary>
+    public const char Separator = '#';
+
+    private const string Unsigned = "#unsigned";
     private const string Purpose = "audit head";
 
     private readonly Lazy<(string Id, byte[] Key)[]> _keys = new(() =>
@@ -26,12 +30,27 @@ internal sealed class AuditSeal(ServerSettings settings, IServiceProvider servic
     /// <summary>The key that signs, by its fingerprint.</summary>
     public string KeyId => _keys.Value is [var (id, _), ..] ? id : NoKey;
 
+    /// <summary>Now, as every database keeps it to the last digit.</summary>
+    public static DateTimeOffset MomentOf(TimeProvider time) => new(time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMillisecond * TimeSpan.TicksPerMillisecond, TimeSpan.Zero);
+
     /// <summary>Signs the head as it stands.</summary>
     public void Sign(AuditHead head)
     {
-        head.KeyId = KeyId;
-        head.Signature = SignatureOf(head, _keys.Value is [var (_, key), ..] ? key : null);
+        head.KeyId = IsUnsigned(head.Node) ? NoKey : KeyId;
+        head.Signature = SignatureOf(head, head.KeyId != NoKey && _keys.Value is [var (_, key), ..] ? key : null);
     }
+
+    /// <summary>
+    /// The chain that this process writes. One without a key has a chain of its own: a head that anybody can make would otherwise stand
+    /// in the place of a signed one, and nobody could tell it from a forged one.
+    /// </summary>
+    public string ChainOf(string node) => KeyId == NoKey ? node + Unsigned : node;
+
+    /// <summary>Whether nobody signs this chain, as its name says.</summary>
+    public static bool IsUnsigned(string chain) => chain.EndsWith(Unsigned, StringComparison.Ordinal) || chain.Contains(Unsigned + Separator, StringComparison.Ordinal);
+
+    /// <summary>Whether a process may write on behind this head, or move its beginning.</summary>
+    public bool Proves(AuditHead head) => IsUnsigned(head.Node) ? head.KeyId == NoKey && Check(head).IsRight is null : Check(head).IsRight == true;
 
     /// <returns>What is to be said of its signature, and whether it is right; null where it cannot be known.</returns>
     public (bool? IsRight, string Says) Check(AuditHead head)

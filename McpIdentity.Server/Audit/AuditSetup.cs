@@ -21,6 +21,7 @@ internal static class AuditSetup
     {
         builder.Services.AddScoped<AuditSearch>();
         builder.Services.AddSingleton<AuditSeal>();
+        builder.Services.AddSingleton<AuditChains>();
         builder.Services.AddSingleton<AuditStore>();
         builder.Services.AddSingleton<AuditTrail>();
         builder.Services.AddSingleton<ISecurityEventListener>(services => services.GetRequiredService<AuditTrail>());

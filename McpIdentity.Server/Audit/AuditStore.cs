@@ -1,27 +1,39 @@
 using System.Buffers;
 using System.Data.Common;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
-using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Options;
 using Npgsql;
 using static SQLitePCL.raw;
 
 namespace McpIdentity.Server.Audit;
 
+/// <summary>What is written together, and under which links it may stand already: an answer that was late or lost does not say.</summary>
+internal sealed class AuditBatch(IReadOnlyList<SecurityEvent> events)
+{
+    public IReadOnlyList<SecurityEvent> Events => events;
+
+    /// <summary>The last row of each try.</summary>
+    public List<AuditLink> Tried { get; } = [];
+}
+
+/// <summary>One of the events cannot be a row: it is the event, not the database.</summary>
+internal sealed class UnwritableRowException(Exception innerException) : DbException(innerException.Message, innerException);
+
 /// <summary>
 /// Appends to the chain of this node: rows and the signed head in one transaction. The head is moved by compare-and-swap, so that
 /// processes of one name (a verb beside its server) share a chain: who comes second reads on and tries again. For one caller at a time.
 /// </summary>
-internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<AuditOptions> options, TimeProvider time)
+internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditChains chains, TimeProvider time, ILogger<AuditStore> logger)
 {
     /// <summary>How many rows a transaction takes.</summary>
     public const int MaxRows = 500;
+
+    /// <summary>The first row of a chain that was begun because the one before it is broken.</summary>
+    public const string Alarm = "audit_chain_broken";
 
     private const int Attempts = 20;
     private const string Columns = "\"Node\", \"Sequence\", \"At\", \"Event\", \"Level\", \"Result\", \"Actor\", \"ClientId\", \"Subject\", \"Resource\", \"Tool\", \"Flow\", \"GrantId\", \"TraceId\", \"Address\", \"Line\", \"Hash\"";
@@ -49,160 +61,127 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
         UPDATE "AuditHeads" SET "Sequence" = $1, "Hash" = $2, "SignedAt" = $3, "KeyId" = $4, "Signature" = $5 WHERE "Node" = $6 AND "Signature" = $7
         """;
 
-    private const string SelectHead = """
-        SELECT "Sequence", "Hash", "PrunedSequence", "PrunedHash", "SignedAt", "KeyId", "Signature" FROM "AuditHeads" WHERE "Node" = $1
-        """;
-
-    private const string SelectAt = """
-        SELECT "Sequence", "Hash" FROM "AuditEntries" WHERE "Node" = $1 AND "Sequence" = $2
-        """;
-
-    private const string SelectLast = """
-        SELECT "Sequence", "Hash" FROM "AuditEntries" WHERE "Node" = $1 ORDER BY "Sequence" DESC LIMIT 1
-        """;
-
     private readonly ArrayBufferWriter<byte> _buffer = new();
-    private readonly string _node = options.Value.NodeName;
-    private AuditHead? _head;
-    private Link? _goesOnFrom;
-    private Link? _tried;
-    private bool _isKnown;
+    private AuditEnd? _end;
 
     /// <summary>Writes the events in their order, at most <see cref="MaxRows"/>. When this returns they survive a crash and a power cut.</summary>
-    /// <param name="events">What happened.</param>
-    /// <param name="isRepeated">The last call, with the same events, failed.</param>
-    public async Task AppendAsync(IReadOnlyList<SecurityEvent> events, bool isRepeated)
+    /// <param name="batch">Where this failed, the same is given again: whether a try was done all the same is looked up.</param>
+    public async Task AppendAsync(AuditBatch batch)
     {
-        if (isRepeated && await WasWrittenAsync())
-        {
-            return; // the answer to it was lost
-        }
-
-        var rows = events.Select(e => AuditLine.RowOf(e, _buffer)).ToList();
+        var rows = RowsOf(batch);
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var broken = await FindHeadAsync();
-                if (await TryAppendAsync(broken is null ? rows : [AuditLine.RowOf(broken, _buffer), .. rows]))
+                // In this order: a try that is still on its way when the end is read can be done no more once the end has moved.
+                _end ??= await chains.FindAsync();
+                if (await WasWrittenAsync(batch) || await TryAppendAsync(batch, rows, _end))
                 {
                     return;
                 }
 
-                _isKnown = false; // another process of this name was faster
+                _end = null; // another process of this name was faster
             }
             catch (DbException exception) when (IsTaken(exception) && attempt < Attempts)
             {
-                _isKnown = false; // the same, seen by the index of the rows
-                _tried = null;
+                _end = null; // the same, seen by the index of the rows
             }
-            catch
+            catch (Exception exception)
             {
-                _isKnown = false; // whether it was written is not known: the head tells
+                _end = null; // whether it was written is not known: the next try looks
+                if (IsOfARow(exception))
+                {
+                    throw new UnwritableRowException(exception);
+                }
+
                 throw;
             }
 
             if (attempt == Attempts)
             {
-                throw new StorageUnavailableException($"the audit chain of '{_node}' is moved on by another process each time; give each server an Audit:Node of its own");
+                throw new StorageUnavailableException("the audit chain of this node is moved on by another process each time; give each server an Audit:Node of its own");
             }
         }
     }
 
-    private async Task<bool> WasWrittenAsync()
+    private List<AuditEntry> RowsOf(AuditBatch batch)
     {
-        if (_tried is not { } tried)
+        try
         {
-            return false;
+            return [.. batch.Events.Select(e => AuditLine.RowOf(e, _buffer))];
         }
-
-        var there = await sql.ReadAsync(SelectAt, [_node, tried.Sequence], LinkOf, CancellationToken.None);
-        _tried = null;
-        return there is not null && there.Hash.AsSpan().SequenceEqual(tried.Hash);
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or JsonException)
+        {
+            throw new UnwritableRowException(exception);
+        }
     }
 
-    // Where the chain was cut, it goes on all the same, and says so: what is there can then be told from what was taken.
-    private async Task<SecurityEvent?> FindHeadAsync()
+    private async Task<bool> WasWrittenAsync(AuditBatch batch)
     {
-        if (_isKnown)
+        foreach (var link in batch.Tried)
         {
-            return null;
+            if (await chains.HasAsync(link))
+            {
+                return true;
+            }
         }
 
-        _head = await sql.ReadAsync(SelectHead, [_node], row => new AuditHead
-        {
-            Node = _node,
-            Sequence = row.GetInt64(0),
-            Hash = row.GetFieldValue<byte[]>(1),
-            PrunedSequence = row.GetInt64(2),
-            PrunedHash = row.IsDBNull(3) ? null : row.GetFieldValue<byte[]>(3),
-            SignedAt = sql.Moment(row, 4),
-            KeyId = row.GetString(5),
-            Signature = row.GetFieldValue<byte[]>(6),
-        }, CancellationToken.None);
-        var last = await sql.ReadAsync(SelectLast, [_node], LinkOf, CancellationToken.None);
-        _isKnown = true;
-        if (_head is not null && seal.KeyId != AuditSeal.NoKey && seal.Check(_head).IsRight == false)
-        {
-            return Broken("the signature of the head is wrong", last);
-        }
-
-        if (last is null ? _head is null || _head.Sequence == _head.PrunedSequence : _head is not null && last.Sequence == _head.Sequence && last.Hash.AsSpan().SequenceEqual(_head.Hash))
-        {
-            return null;
-        }
-
-        return Broken(_head is null ? "there is no head" : $"the head says {_head.Sequence}", last);
+        return false;
     }
 
-    private SecurityEvent Broken(string said, Link? last)
+    private async Task<bool> TryAppendAsync(AuditBatch batch, IReadOnlyList<AuditEntry> rows, AuditEnd end)
     {
-        if (last is not null && last.Sequence > (_head?.Sequence ?? 0))
+        if (end.Broken is not null)
         {
-            // Beyond what the head says stand rows: they stay where they are.
-            _goesOnFrom = last;
+            rows = [AuditLine.RowOf(SecurityEvent.Alarm(Alarm, end.Broken) with { Time = time.GetUtcNow() }, _buffer), .. rows];
         }
 
-        return SecurityEvent.Alarm("audit_chain_broken", $"{said}, and the last row is {last?.Sequence.ToString(CultureInfo.InvariantCulture) ?? "gone"}") with { Time = time.GetUtcNow() };
-    }
-
-    private async Task<bool> TryAppendAsync(IReadOnlyList<AuditEntry> rows)
-    {
-        var (sequence, hash) = _goesOnFrom is { } on ? (on.Sequence, on.Hash) : (_head?.Sequence ?? 0, _head?.Hash ?? new byte[32]);
-        _goesOnFrom = null;
+        var (sequence, hash) = (end.Head?.Sequence ?? 0, end.Head?.Hash ?? new byte[32]);
         foreach (var row in rows)
         {
-            (row.Node, row.Sequence) = (_node, ++sequence);
+            (row.Node, row.Sequence) = (end.Chain, ++sequence);
             row.Hash = hash = AuditLine.HashOf(row, hash);
         }
 
         var head = new AuditHead
         {
-            Node = _node,
+            Node = end.Chain,
             Sequence = sequence,
             Hash = hash,
-            PrunedSequence = _head?.PrunedSequence ?? 0,
-            PrunedHash = _head?.PrunedHash,
-            SignedAt = new DateTimeOffset(time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMillisecond * TimeSpan.TicksPerMillisecond, TimeSpan.Zero),
+            PrunedSequence = end.Head?.PrunedSequence ?? 0,
+            PrunedHash = end.Head?.PrunedHash,
+            SignedAt = AuditSeal.MomentOf(time),
             KeyId = "",
             Signature = [],
         };
         seal.Sign(head);
-        var move = _head is null
-            ? (FirstHead, new object[] { _node, sequence, hash, head.SignedAt, head.KeyId, head.Signature })
-            : (MoveHead, [sequence, hash, head.SignedAt, head.KeyId, head.Signature, _node, _head.Signature]);
-        _tried = new Link(sequence, hash);
-        var isDone = await sql.WriteTogetherAsync(move, (sql.IsPostgres ? InsertIntoPostgres : InsertIntoSqlite, [Json(rows, sql.IsPostgres)]));
-        _tried = null;
-        _head = isDone ? head : null;
-        return isDone;
+        var move = end.Head is null
+            ? (FirstHead, new object[] { head.Node, sequence, hash, head.SignedAt, head.KeyId, head.Signature })
+            : (MoveHead, [sequence, hash, head.SignedAt, head.KeyId, head.Signature, head.Node, end.Head.Signature]);
+        batch.Tried.Add(new AuditLink(end.Chain, sequence, hash));
+        if (!await sql.WriteTogetherAsync(move, (sql.IsPostgres ? InsertIntoPostgres : InsertIntoSqlite, [Json(rows, sql.IsPostgres)])))
+        {
+            return false;
+        }
+
+        chains.Wrote(head);
+        _end = new AuditEnd(end.Chain, head, null);
+        if (end.Broken is not null)
+        {
+            ChainBroken(end.Broken, end.Chain);
+        }
+
+        return true;
     }
 
     // Of a head or a row there is one already.
     private static bool IsTaken(DbException exception) =>
-        exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
+        exception is SqliteException { SqliteExtendedErrorCode: SQLITE_CONSTRAINT_UNIQUE or SQLITE_CONSTRAINT_PRIMARYKEY } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
 
-    private static Link LinkOf(DbDataReader row) => new(row.GetInt64(0), row.GetFieldValue<byte[]>(1));
+    // What the database says of the values and not of itself (PostgreSQL, "Error Codes": 22 data, 23 constraints, 54 limits). To try again would not help.
+    private static bool IsOfARow(Exception exception) =>
+        exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT or SQLITE_TOOBIG or SQLITE_MISMATCH } ||
+        (exception is PostgresException { SqlState: var state } && !IsTaken((PostgresException)exception) && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal)));
 
     private static string Json(IReadOnlyList<AuditEntry> rows, bool isPostgres)
     {
@@ -239,5 +218,6 @@ internal sealed class AuditStore(PreparedSql sql, AuditSeal seal, IOptions<Audit
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private sealed record Link(long Sequence, byte[] Hash);
+    [LoggerMessage(2003, LogLevel.Critical, "The audit chain {Problem}. It is left as it is, and {Chain} begins with an alarm (audit_chain_broken). Somebody may have changed the database: run 'audit verify', and see docs/audit.md.")]
+    private partial void ChainBroken(string problem, string chain);
 }

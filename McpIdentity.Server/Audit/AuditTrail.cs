@@ -20,30 +20,35 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private static readonly TimeSpan Gathers = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WaitsFor = TimeSpan.FromSeconds(5);
+    private const string QueueIsFull = "the audit's queue is full, and Audit:WhenUnavailable is StopIssuing";
 
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(Capacity) { SingleReader = true });
     private readonly AuditOptions _options;
     private readonly AuditStore _store;
+    private readonly AuditSeal _seal;
     private readonly TimeProvider _time;
     private readonly ILogger<AuditTrail> _logger;
     private readonly CallSums _calls;
-    private readonly Counter<long> _lostCount;
     private readonly SemaphoreSlim _hurry = new(0);
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _ends = new();
     private ITimer? _sums;
     private Task _writing = Task.CompletedTask;
+    private Action? _beforeEnd;
+    private int _inHand;
     private bool _hasBegun;
-    private long _lost;
+    private long _lost; // whose number has not been written yet
+    private long _lostEver;
     private bool _isDisposed;
+    private bool _hasLostAtEnd;
     private volatile string? _problem;
 
-    public AuditTrail(IOptions<AuditOptions> options, AuditStore store, TimeProvider time, IMeterFactory meters, ILogger<AuditTrail> logger)
+    public AuditTrail(IOptions<AuditOptions> options, AuditStore store, AuditSeal seal, TimeProvider time, IMeterFactory meters, ILogger<AuditTrail> logger)
     {
-        (_options, _store, _time, _logger, _calls) = (options.Value, store, time, logger, new CallSums(time));
+        (_options, _store, _seal, _time, _logger, _calls) = (options.Value, store, seal, time, logger, new CallSums(time));
         var meter = meters.Create(MeterName);
         meter.CreateObservableGauge("mcpidentity.audit.queue", () => _queue.Reader.Count, "{event}", "Events that wait to be written to the audit.");
-        _lostCount = meter.CreateCounter<long>("mcpidentity.audit.lost", "{event}", "Events that did not get into the audit.");
+        meter.CreateObservableCounter("mcpidentity.audit.lost", () => Interlocked.Read(ref _lostEver), "{event}", "Events that did not get into the audit.");
     }
 
     public bool IsOn => _options.Enabled;
@@ -51,8 +56,14 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     /// <summary>Why rows cannot be written at this moment; null while they can.</summary>
     public string? Problem => _problem;
 
+    /// <summary>How many events wait to be written.</summary>
+    public int Behind => _queue.Reader.Count;
+
     /// <summary>Whether nothing may be answered that is not written down.</summary>
     public bool StopsIssuing => _options is { Enabled: true, WhenUnavailable: AuditUnavailable.StopIssuing };
+
+    /// <summary>How long the end of the host waits for a database that does not answer: less than what stops it by force.</summary>
+    internal TimeSpan EndsWithin { get; set; } = TimeSpan.FromSeconds(8);
 
     /// <summary>Begins to write what is heard, with the host: a verb writes what it did, and nothing of what it heard on the way.</summary>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -60,6 +71,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         if (IsOn && !_hasBegun)
         {
             _hasBegun = true;
+            _ = _seal.KeyId; // its key is read now: at the end, when the first row may be written, nothing can be made any more
             _sums = _time.CreateTimer(_ => HearSums(all: false), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
             _writing = Task.Run(WriteAllAsync, CancellationToken.None);
         }
@@ -77,7 +89,18 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         _ => _calls.IsFirst(call),
     };
 
-    public void Heard(SecurityEvent e) => Enqueue(new Waiting(e, null));
+    public bool Heard(SecurityEvent e)
+    {
+        if (_queue.Writer.TryWrite(new Waiting(e, null)))
+        {
+            return true;
+        }
+
+        Lose(1);
+        return false;
+    }
+
+    public void BeforeEnd(Action tellRest) => _beforeEnd += tellRest;
 
     public void Require()
     {
@@ -85,9 +108,14 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         {
             throw new StorageUnavailableException($"the audit cannot be written, and Audit:WhenUnavailable is StopIssuing: {problem}");
         }
+
+        if (StopsIssuing && _queue.Reader.Count >= Capacity)
+        {
+            throw new StorageUnavailableException(QueueIsFull);
+        }
     }
 
-    public async Task IsKeptAsync()
+    public async Task IsKeptAsync(bool isHeard)
     {
         if (!StopsIssuing || !_hasBegun)
         {
@@ -96,9 +124,9 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
 
         Require();
         var kept = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_queue.Writer.TryWrite(new Waiting(null, kept)))
+        if (!isHeard || !_queue.Writer.TryWrite(new Waiting(null, kept)))
         {
-            throw new StorageUnavailableException("the audit's queue is full, and Audit:WhenUnavailable is StopIssuing");
+            throw new StorageUnavailableException(QueueIsFull);
         }
 
         _hurry.Release();
@@ -112,7 +140,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         await _turn.WaitAsync();
         try
         {
-            await _store.AppendAsync([done], isRepeated: false);
+            await _store.AppendAsync(new AuditBatch([done]));
         }
         finally
         {
@@ -128,6 +156,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
             return; // under each name that it is known by
         }
 
+        _beforeEnd?.Invoke(); // who tells of events is disposed after this
         if (_sums is not null)
         {
             await _sums.DisposeAsync();
@@ -137,7 +166,12 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         _queue.Writer.TryComplete();
         _hurry.Release();
         await _ends.CancelAsync();
-        await _writing;
+        if (await Task.WhenAny(_writing, Task.Delay(EndsWithin)) != _writing)
+        {
+            LoseAtEnd(Volatile.Read(ref _inHand));
+            return; // what it is made of is in use until the process has ended
+        }
+
         _ends.Dispose();
         _hurry.Dispose();
         _turn.Dispose();
@@ -151,13 +185,23 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         }
     }
 
-    private void Enqueue(Waiting waiting)
+    private void Lose(int count)
     {
-        if (!_queue.Writer.TryWrite(waiting))
+        Interlocked.Add(ref _lost, count);
+        Interlocked.Add(ref _lostEver, count);
+    }
+
+    // Once: the writer may hear after the end has been waited for that its last try failed.
+    private void LoseAtEnd(int inHand)
+    {
+        if (Interlocked.Exchange(ref _hasLostAtEnd, true))
         {
-            Interlocked.Increment(ref _lost);
-            _lostCount.Add(1);
+            return;
         }
+
+        var count = inHand + _queue.Reader.Count;
+        Lose(count);
+        CannotWriteAtEnd(count);
     }
 
     private async Task WriteAllAsync()
@@ -193,31 +237,14 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
             events.Insert(0, SecurityEvent.Warning("events_dropped", $"{lost} events were lost before this row") with { Time = _time.GetUtcNow() });
         }
 
-        for (var isRepeated = false; events.Count > 0; isRepeated = true)
+        Volatile.Write(ref _inHand, events.Count);
+        if (!await WriteAsync(events, batch))
         {
-            await _turn.WaitAsync();
-            try
-            {
-                await _store.AppendAsync(events, isRepeated);
-                break;
-            }
-            catch (Exception exception)
-            {
-                Fail(batch, exception);
-            }
-            finally
-            {
-                _turn.Release();
-            }
-
-            await Task.WhenAny(Task.Delay(RetryAfter, _ends.Token));
-            if (_ends.IsCancellationRequested)
-            {
-                CannotWriteAtEnd(events.Count + _queue.Reader.Count);
-                return false;
-            }
+            LoseAtEnd(events.Count);
+            return false;
         }
 
+        Volatile.Write(ref _inHand, 0);
         if (events.Count > 0 && _problem is not null)
         {
             _problem = null;
@@ -226,6 +253,59 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
 
         batch.ForEach(waiting => waiting.Kept?.TrySetResult());
         return true;
+    }
+
+    /// <returns>False at the end of this server, where the database does not take them.</returns>
+    private async Task<bool> WriteAsync(List<SecurityEvent> events, List<Waiting> batch)
+    {
+        var together = new AuditBatch(events);
+        while (events.Count > 0)
+        {
+            Exception failure;
+            await _turn.WaitAsync();
+            try
+            {
+                await _store.AppendAsync(together);
+                break;
+            }
+            catch (Exception exception)
+            {
+                failure = exception;
+            }
+            finally
+            {
+                _turn.Release();
+            }
+
+            if (failure is UnwritableRowException)
+            {
+                return await WriteOthersAsync(events, batch, failure);
+            }
+
+            Fail(batch, failure);
+            await Task.WhenAny(Task.Delay(RetryAfter, _ends.Token));
+            if (_ends.IsCancellationRequested)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // One event that cannot be a row must not end the audit: it is looked for by halves, and left out.
+    private async Task<bool> WriteOthersAsync(List<SecurityEvent> events, List<Waiting> batch, Exception why)
+    {
+        if (events is [var one])
+        {
+            Lose(1);
+            LeftOut(one.Event, why.Message.ReplaceLineEndings(" "));
+            batch.ForEach(waiting => waiting.Kept?.TrySetException(new StorageUnavailableException($"the audit cannot take the row: {why.Message}", why)));
+            return true;
+        }
+
+        var half = events.Count / 2;
+        return await WriteAsync(events[..half], batch) && await WriteAsync(events[half..], batch);
     }
 
     // Whoever waits, here or in the queue, is told; the events stay.
@@ -253,4 +333,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
 
     [LoggerMessage(2002, LogLevel.Error, "{Count} events could not be written to the audit before this server ended.")]
     private partial void CannotWriteAtEnd(int count);
+
+    [LoggerMessage(2004, LogLevel.Error, "An event ({Event}) cannot be a row of the audit, and was left out: {Problem}")]
+    private partial void LeftOut(string @event, string problem);
 }

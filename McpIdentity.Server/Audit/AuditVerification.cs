@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using Microsoft.EntityFrameworkCore;
@@ -28,6 +29,12 @@ internal sealed record ChainReport(string Node)
 
     /// <summary>The first thing that is wrong; null where nothing is.</summary>
     public string? Problem { get; set; }
+
+    /// <summary>The last row that a break leaves unproven: what stands behind it follows from it again. 0 where there is no break.</summary>
+    public long BrokenUpTo { get; set; }
+
+    /// <summary>Whether the end is unproven, and so all of it.</summary>
+    public bool IsHeadBroken { get; set; }
 }
 
 /// <summary>Goes through each chain from its beginning to its head, some hundred rows at a time.</summary>
@@ -57,7 +64,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
             Unchained = await rows.LongCountAsync(cancellationToken),
             From = await rows.MinAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
             To = await rows.MaxAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
-            Signature = "not a chain: acts of before there was one",
+            Signature = "not a chain: of before there was one, or accepted as broken",
         };
     }
 
@@ -83,19 +90,19 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         var report = new ChainReport(node) { PrunedUpTo = head?.PrunedSequence ?? 0 };
         var (isRight, says) = head is null ? (null, report.Signature) : seal.Check(head);
         report.Signature = says;
-        var (sequence, hash) = (report.PrunedUpTo, head?.PrunedSequence > 0 ? head.PrunedHash ?? [] : new byte[32]);
+        var (sequence, hash) = head is null ? (0L, new byte[32]) : BeginningOf(head);
         var open = expected.Where(one => one.Sequence >= sequence).ToList();
         Compare();
 
-        while (report.Problem is null && head is not null && sequence < head.Sequence)
+        while (head is not null && sequence < head.Sequence)
         {
             var page = await RowsAsync(node, sequence, head.Sequence, cancellationToken);
             foreach (var row in page)
             {
-                report.Problem = FindProblem(row, sequence, hash);
-                if (report.Problem is not null)
+                if ((FindProblem(row, sequence, hash) ?? FindAlarm(row)) is { } problem)
                 {
-                    break;
+                    report.Problem ??= problem;
+                    report.BrokenUpTo = row.Sequence;
                 }
 
                 (sequence, hash) = (row.Sequence, row.Hash);
@@ -105,15 +112,24 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
 
             if (page.Count == 0)
             {
-                report.Problem = $"missing: {Range(sequence + 1, head.Sequence)}, up to which the head goes";
+                report.Problem ??= $"missing: {Range(sequence + 1, head.Sequence)}, up to which the head goes";
+                report.IsHeadBroken = true;
+                break;
             }
         }
 
         report.Head = $"{node}:{sequence}:{Convert.ToHexStringLower(hash)}";
-        report.Problem ??= await FindProblemOfHeadAsync(head, isRight, hash, cancellationToken) ?? (open.Count > 0 ? $"expected: {open[0].Sequence} is beyond the end of the chain, which was cut" : null);
-        if (head is null && report.Problem is null)
+        if (await FindProblemOfHeadAsync(head, isRight, hash, cancellationToken) is { } wrong)
         {
-            report.Problem = await db.AuditEntries.AnyAsync(entry => entry.Node == node, cancellationToken) ? "head removed: there are rows and no head" : "expected: there is no such chain";
+            report.Problem ??= wrong;
+            report.IsHeadBroken = true;
+        }
+
+        report.Problem ??= await FindBeforeBeginningAsync(head, cancellationToken) ?? (open.Count > 0 ? $"expected: {open[0].Sequence} is beyond the end of the chain, which was cut" : null);
+        if (head is null)
+        {
+            report.IsHeadBroken = true;
+            report.Problem ??= await db.AuditEntries.AnyAsync(entry => entry.Node == node, cancellationToken) ? "head removed: there are rows and no head" : "expected: there is no such chain";
         }
 
         return report;
@@ -136,7 +152,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         }
 
         return isRight == false ? "head replaced: its signature is wrong"
-            : isRight is null && seal.KeyId != AuditSeal.NoKey ? "head unproven: it is not signed under a key that is configured (OAuth:PreviousEncryptionKeys)"
+            : isRight is null && seal.KeyId != AuditSeal.NoKey && !AuditSeal.IsUnsigned(head.Node) ? "head unproven: it is not signed under a key that is configured (OAuth:PreviousEncryptionKeys)"
             : !hash.AsSpan().SequenceEqual(head.Hash) && head.Sequence > head.PrunedSequence ? $"head replaced: it names another hash for {head.Sequence} than that row has"
             // In one query with the head as it is now: its server goes on writing.
             : await db.AuditEntries.Where(entry => entry.Node == head.Node && entry.Sequence > db.AuditHeads.Where(now => now.Node == head.Node).Max(now => now.Sequence))
@@ -144,7 +160,29 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
             : null;
     }
 
-    private static string? FindProblem(AuditEntry row, long sequence, byte[] hash) =>
+    // Rows that would look as if they belonged to what was pruned.
+    private async Task<string?> FindBeforeBeginningAsync(AuditHead? head, CancellationToken cancellationToken) => head is not null &&
+        await db.AuditEntries.Where(entry => entry.Node == head.Node && entry.Sequence <= head.PrunedSequence).OrderBy(entry => entry.Sequence).Select(entry => (long?)entry.Sequence).FirstOrDefaultAsync(cancellationToken) is { } before
+            ? $"inserted: {before} is before the beginning of the chain"
+            : null;
+
+    /// <summary>The number and hash that the first row of the chain follows from.</summary>
+    public static (long Sequence, byte[] Hash) BeginningOf(AuditHead head) => (head.PrunedSequence, head.PrunedSequence > 0 ? head.PrunedHash ?? [] : new byte[32]);
+
+    // What this node found when it wrote: it stays to be said until an operator has looked at it (--accept).
+    private static string? FindAlarm(AuditEntry row)
+    {
+        if (row.Event != AuditStore.Alarm)
+        {
+            return null;
+        }
+
+        using var line = JsonDocument.Parse(row.Line);
+        return $"alarm: {row.Sequence} of {row.At.UtcDateTime:u} ({AuditStore.Alarm}): {(line.RootElement.TryGetProperty("reason", out var reason) ? reason.ToString() : "")}";
+    }
+
+    /// <summary>Why a row does not follow from the one before it, or does not say what its columns say; null where all is right.</summary>
+    public static string? FindProblem(AuditEntry row, long sequence, byte[] hash) =>
         row.Sequence > sequence + 1 ? $"missing: {Range(sequence + 1, row.Sequence - 1)}"
         : !AuditLine.HashOf(row, hash).AsSpan().SequenceEqual(row.Hash) ? $"changed: {row.Sequence} of {row.At.UtcDateTime:u} ({row.Event}) does not follow from the row before it: it was changed, put in between, or moved here"
         : AuditLine.FindForgedColumn(row) is { } column ? $"changed: {row.Sequence} of {row.At.UtcDateTime:u} ({row.Event}): the column {column} does not say what the line says"

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
@@ -55,6 +56,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
 {
     private const int MaxFlows = 50;
     private const int MaxSteps = 500;
+    private const int MaxRows = 2000;
 
     private static readonly TimeSpan SameVisit = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan RegisteredFor = TimeSpan.FromHours(1);
@@ -63,14 +65,22 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
     private static readonly string[] Endings =
         ["user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "account_disconnected", "account_connected"];
 
+    // What a client is told before its code or token has been read.
+    private static readonly string[] Refusals = ["token_refused", "client_authentication_failed"];
+
     /// <summary>The flows of these people or clients, the newest first.</summary>
     public async Task<IReadOnlyList<TracedFlow>> OfAsync(IReadOnlyList<string> subjects, IReadOnlyList<string> clients, CancellationToken cancellationToken)
     {
-        var rows = db.AuditEntries.AsNoTracking().Where(entry => subjects.Contains(entry.Subject) || clients.Contains(entry.ClientId));
-        var ids = await rows.Where(entry => entry.Flow != null).GroupBy(entry => entry.Flow!).Select(flow => new { Id = flow.Key, Last = flow.Max(entry => entry.Id) })
-            .OrderByDescending(flow => flow.Last).Take(MaxFlows).Select(flow => flow.Id).ToListAsync(cancellationToken);
+        // By two indexes, and no further back than the newest flows: what a person or a client has left may be very much.
+        List<(long Id, string? Flow)> newest =
+        [
+            .. subjects.Count > 0 ? await NewestAsync(entry => subjects.Contains(entry.Subject)) : [],
+            .. clients.Count > 0 ? await NewestAsync(entry => clients.Contains(entry.ClientId)) : [],
+        ];
+        var ids = newest.OrderByDescending(row => row.Id).Select(row => row.Flow!).Distinct().Take(MaxFlows).ToList();
         var flows = await ReadAllAsync(ids, cancellationToken);
-        if (flows.Count == 0 && await rows.OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken) is { Count: > 0 } alone)
+        if (flows.Count == 0 && await db.AuditEntries.AsNoTracking().Where(entry => subjects.Contains(entry.Subject) || clients.Contains(entry.ClientId)).OrderByDescending(entry => entry.Id)
+            .Take(MaxSteps).ToListAsync(cancellationToken) is { Count: > 0 } alone)
         {
             // It registered, or shows tokens of before there were flows, and has not asked for an authorization.
             alone.Reverse();
@@ -78,6 +88,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         }
 
         return flows;
+
+        async Task<IEnumerable<(long, string?)>> NewestAsync(Expression<Func<AuditEntry, bool>> isTheirs) =>
+            (await db.AuditEntries.Where(isTheirs).Where(entry => entry.Flow != null).OrderByDescending(entry => entry.Id).Take(MaxRows).Select(entry => new { entry.Id, entry.Flow })
+                .ToListAsync(cancellationToken)).Select(row => (row.Id, row.Flow));
     }
 
     /// <summary>The flows that an identifier names: of a flow, a request (the reference of a page) or a grant.</summary>
@@ -133,12 +147,21 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         var (from, address) = (rows.Count > 0 ? rows[0].At : default, rows.Select(row => row.Address).FirstOrDefault(one => one is not null));
         var grants = rows.Select(row => row.GrantId).OfType<string>().Distinct().ToList();
         var registered = from - RegisteredFor;
-        var more = await db.AuditEntries.AsNoTracking()
-            .Where(entry => (entry.GrantId != null && grants.Contains(entry.GrantId)) ||
-                (client != null && entry.ClientId == client && entry.Event == "client_registered" && entry.At >= registered) ||
-                (client != null && entry.ClientId == client && entry.Flow == null && entry.GrantId == null && entry.At >= from && (entry.Event == "token_refused" || entry.Event == "client_authentication_failed")) ||
-                (entry.At >= from && Endings.Contains(entry.Event) && ((client != null && entry.ClientId == client && (entry.Subject == null || entry.Subject == subject)) || (subject != null && entry.Subject == subject && entry.ClientId == null))))
-            .OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken); // the last: what is wrong stands at the end
+        // Each by an index of its own: together they would read all rows of a client that everybody shares. Of what there is too much of, the last: what is wrong stands at the end.
+        var more = await db.AuditEntries.AsNoTracking().Where(entry => grants.Contains(entry.GrantId!)).OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken);
+        if (client is not null)
+        {
+            var ofClient = db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client);
+            more.AddRange(await LastAsync(ofClient.Where(entry => entry.Event == "client_registered" && entry.At >= registered)));
+            more.AddRange(await LastAsync(ofClient.Where(entry => Refusals.Contains(entry.Event) && entry.Flow == null && entry.GrantId == null && entry.At >= from)));
+            more.AddRange(await LastAsync(ofClient.Where(entry => Endings.Contains(entry.Event) && (entry.Subject == null || entry.Subject == subject) && entry.At >= from)));
+        }
+
+        if (subject is not null)
+        {
+            more.AddRange(await LastAsync(db.AuditEntries.AsNoTracking().Where(entry => entry.Subject == subject && entry.ClientId == null && Endings.Contains(entry.Event) && entry.At >= from)));
+        }
+
         var (earlier, first) = (from - SameVisit, rows.Count > 0 ? rows[0].Id : 0);
         var nearby = address is null || rows.Count == 0 ? [] : await db.AuditEntries.AsNoTracking()
             .Where(entry => entry.Address == address && entry.At >= earlier && entry.At <= from && entry.Id < first && entry.Event == "mcp_auth_failure" && entry.ClientId == null && entry.Subject == null)
@@ -147,5 +170,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         var steps = rows.Concat(more).DistinctBy(row => row.Id).Select(row => new TraceStep(row)).Concat(nearby.Select(row => new TraceStep(row, isOnlyNearby: true)))
             .OrderBy(step => step.Row.At).ThenBy(step => step.Row.Id).ToList();
         return new TracedFlow(id, client, subject, steps);
+
+        Task<List<AuditEntry>> LastAsync(IQueryable<AuditEntry> entries) => entries.OrderByDescending(entry => entry.At).Take(MaxSteps).ToListAsync(cancellationToken);
     }
 }

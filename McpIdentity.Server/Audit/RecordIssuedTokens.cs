@@ -20,7 +20,8 @@ internal sealed class RecordIssuedTokens(SecurityLog log) : IOpenIddictServerHan
             _ => "token_issued",
         };
         var principal = context.Principal;
-        log.Write(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Success(name) with
+        // Before anybody has it (Audit:WhenUnavailable).
+        await log.WriteKeptAsync(context.Transaction.GetHttpRequest()?.HttpContext, SecurityEvent.Success(name) with
         {
             ClientId = context.ClientId,
             Subject = principal?.GetClaim(Claims.Subject),
@@ -30,6 +31,5 @@ internal sealed class RecordIssuedTokens(SecurityLog log) : IOpenIddictServerHan
             GrantId = principal?.GetAuthorizationId(),
             Resource = principal?.GetResources().FirstOrDefault(),
         });
-        await log.IsKeptAsync(); // Audit:WhenUnavailable
     }
 }

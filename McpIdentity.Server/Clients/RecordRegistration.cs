@@ -16,33 +16,31 @@ internal sealed class RecordRegistration(SecurityLog log) : IEndpointFilter
         }
 
         var result = await next(context);
-        switch ((result as INestedHttpResult)?.Result ?? result)
+        var e = ((result as INestedHttpResult)?.Result ?? result) switch
         {
-            case JsonHttpResult<ClientInformation> { Value: { } client } when !isRead:
-                log.Write(context.HttpContext, SecurityEvent.Success(HttpMethods.IsPut(context.HttpContext.Request.Method) ? "client_updated" : "client_registered") with
-                {
-                    ClientId = client.ClientId,
-                    Reason = client.Statement is null ? client.ClientName : $"{client.ClientName}, by a software statement of {client.Statement.Issuer}".TrimStart(',', ' '),
-                    GrantType = string.Join(' ', client.GrantTypes),
-                    Scope = client.Scope,
-                    Got = client.RedirectUris is { Count: > 0 } uris ? string.Join(' ', uris.Select(RedirectUris.ForLog)) : null,
-                });
-                break;
-            case NoContent:
-                log.Write(context.HttpContext, SecurityEvent.Success("client_deleted") with
-                {
-                    ClientId = context.HttpContext.GetRouteValue("clientId") as string,
-                    Reason = "by the client itself",
-                });
-                break;
-            case OAuthError error:
-                log.Write(context.HttpContext, SecurityEvent.Failure("registration_refused", $"{error.Error}: {error.Description}"));
-                break;
+            JsonHttpResult<ClientInformation> { Value: { } client } when !isRead => SecurityEvent.Success(HttpMethods.IsPut(context.HttpContext.Request.Method) ? "client_updated" : "client_registered") with
+            {
+                ClientId = client.ClientId,
+                Reason = client.Statement is null ? client.ClientName : $"{client.ClientName}, by a software statement of {client.Statement.Issuer}".TrimStart(',', ' '),
+                GrantType = string.Join(' ', client.GrantTypes),
+                Scope = client.Scope,
+                Got = client.RedirectUris is { Count: > 0 } uris ? string.Join(' ', uris.Select(RedirectUris.ForLog)) : null,
+            },
+            NoContent => SecurityEvent.Success("client_deleted") with
+            {
+                ClientId = context.HttpContext.GetRouteValue("clientId") as string,
+                Reason = "by the client itself",
+            },
+            OAuthError error => SecurityEvent.Failure("registration_refused", $"{error.Error}: {error.Description}"),
+            _ => null,
+        };
+        if (e is not null && isRead)
+        {
+            log.Write(context.HttpContext, e);
         }
-
-        if (!isRead)
+        else if (e is not null)
         {
-            await log.IsKeptAsync();
+            await log.WriteKeptAsync(context.HttpContext, e);
         }
 
         return result;

@@ -97,7 +97,9 @@ internal sealed partial class StaticClients(
         await clients.PopulateAsync(current, stored, cancellationToken);
         if (!current.Properties.ContainsKey(ConfiguredProperty))
         {
-            throw new InvalidOperationException($"{setting}: the client id '{client.ClientId}' belongs to a client that registered itself. Choose another.");
+            throw new InvalidOperationException(OperatorClients.Of(current.Properties) is { } made
+                ? $"{setting}: the client id '{client.ClientId}' belongs to a client that {made.By} made while the server ran. Delete that one (clients delete {client.ClientId}), which ends what it holds, or choose another."
+                : $"{setting}: the client id '{client.ClientId}' belongs to a client that registered itself. Choose another.");
         }
 
         // The stored secret is a hash: the same secret keeps the same one.

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Commands;
@@ -20,13 +23,18 @@ internal static class AuditCommand
     private static readonly Option<string> To = new("--to") { Description = "A file that is not there yet; otherwise standard output." };
     private static readonly Option<string[]> Expect = new("--expect") { Description = "NODE:SEQUENCE:HASH, a head that was noted before: what was cut off after it is found. May stand several times." };
 
+    private static readonly Option<bool> Accept = new("--accept")
+    {
+        Description = "Takes what is wrong as looked at: rows up to the last break stay, among those that nothing proves (earlier), and the chain begins behind them. Export them before, and keep that.",
+    };
+
     public static Command Create() => new("audit", "What happened, who it was, and whether that is all of it.")
     {
         CommandLine.AdminVerb("list", "Lists what operators did, the newest first.", "audit list --last 20 -o json", ListAsync).With(Last).With(Table.Output),
         CommandLine.AdminVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(Follow),
         AuditFilterOptions.AddTo(CommandLine.AdminVerb("search", "Finds rows, the newest first.", "audit search --since 2h --user anna@example.com --result failure", SearchAsync)).With(AuditFilterOptions.Limit).With(Table.Output),
         AuditFilterOptions.AddTo(CommandLine.AdminVerb("export", "Writes rows, the oldest first: all, or those that are looked for.", "audit export --since 2026-11-01 --format csv --to audit.csv", ExportAsync)).With(Format).With(To),
-        CommandLine.AdminVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Table.Output),
+        CommandLine.AdminVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Accept).With(Table.Output),
     };
 
     private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
@@ -144,6 +152,17 @@ internal static class AuditCommand
             return ExitCode.Usage;
         }
 
+        if (parsed.GetValue(Accept))
+        {
+            if (access is not LocalAccess here)
+            {
+                await Console.Error.WriteLineAsync($"{Accept.Name} is for whoever has the machine.");
+                return ExitCode.Usage;
+            }
+
+            await AcceptAsync(here, expected);
+        }
+
         var (proof, problem) = await access.CallAsync<AuditProof>("verify_audit", ("expect", expected.Length > 0 ? string.Join(',', expected) : null));
         if (problem is not null)
         {
@@ -160,6 +179,24 @@ internal static class AuditCommand
         }
 
         return proof.IsWhole ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static async Task AcceptAsync(LocalAccess here, string[] expected)
+    {
+        var services = here.Services;
+        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        {
+            await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = $"{report.Node}: {report.Problem}" });
+        }
+
+        // Anew: to write it down may itself have begun a chain with an alarm.
+        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        {
+            await services.GetRequiredService<AuditPruning>().AcceptAsync(report, here.Cancelled);
+        }
+
+        Task<IReadOnlyList<ChainReport>> RunAsync() => new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
+            .RunAsync(expected.Select(text => text.Split(':')).ToLookup(head => head[0], head => (long.Parse(head[1], CultureInfo.InvariantCulture), head[2])), here.Cancelled);
     }
 
     private static Option<string> MakeFormat()

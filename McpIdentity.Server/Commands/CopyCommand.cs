@@ -29,7 +29,7 @@ internal static class CopyCommand
             return ExitCode.Conflict;
         }
 
-        await from.Services.MigrateOnStartAsync(cancellationToken);
+        var migrated = await from.Services.MigrateOnStartAsync(cancellationToken);
         await into.Services.MigrateAsync(cancellationToken);
         await Console.Error.WriteLineAsync($"Copying {source} as it is at {CommandLine.Moment(TimeProvider.System.GetUtcNow())} into {target} ...");
         await using var reading = from.Services.CreateAsyncScope();
@@ -39,8 +39,10 @@ internal static class CopyCommand
             Progress = (table, rows, percent) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{percent,3} %  {table}: {rows} rows")),
         };
         var tables = await copy.RunAsync(cancellationToken);
-        await into.Services.RecordActAsync(SecurityEvent.Success("database_copied") with { Reason = $"from {source}" });
-        await Table.WriteDoneAsync(parsed, target, "copied", $"Copied and compared: {tables.Sum(table => table.Rows)} rows of {tables.Count} tables. The source was not changed.");
+        // By services that know nothing of what was in the target before: the chains there are those of the source now.
+        await using var copied = CommandLine.Build([.. settings, .. SettingsOf(to)]);
+        await copied.Services.RecordActAsync(SecurityEvent.Success("database_copied") with { Reason = $"from {source}" });
+        await Table.WriteDoneAsync(parsed, target, "copied", $"Copied and compared: {tables.Sum(table => table.Rows)} rows of {tables.Count} tables. {(migrated.Count == 0 ? "The source was not changed." : "The source has the tables of this release now, and was changed in nothing else: an older server does not run on it.")}");
         await Console.Error.WriteLineAsync("What a server wrote to the source meanwhile is not in the target. Start the servers with the target (DATABASE_URL) and the same ENCRYPTION_KEY.");
         return 0;
     }

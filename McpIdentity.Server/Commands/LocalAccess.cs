@@ -10,6 +10,9 @@ namespace McpIdentity.Server.Commands;
 /// <param name="cancellationToken">Ends the reading.</param>
 internal sealed class LocalAccess(IServiceProvider services, CancellationToken cancellationToken) : AdminAccess(cancellationToken)
 {
+    /// <summary>For what whoever has the machine may do, and no operation does.</summary>
+    public IServiceProvider Services => services;
+
     protected override int PageSize => int.MaxValue;
 
     protected override async Task<Outcome<object>> RunAsync(

@@ -24,16 +24,16 @@ internal static class PolicyDiffCommand
             return ExitCode.Failed;
         }
 
-        var (changes, problem) = await access.SendAsync<PolicyDifferences>("diff_policy", new DiffPolicy(document!.Value, replaces, parsed.GetValue(Users), parsed.GetValue(Servers), parsed.GetValue(Tools)));
+        var (differences, problem) = await access.SendAsync<PolicyDifferences>("diff_policy", new DiffPolicy(document!.Value, replaces, parsed.GetValue(Users), parsed.GetValue(Servers), parsed.GetValue(Tools)));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
         }
 
-        var rows = changes!.Changes;
-        if (changes.HasMore)
+        var rows = differences!.Changes;
+        if (differences.HasMore)
         {
-            await Console.Error.WriteLineAsync($"There are more than these {rows.Count}: ask for some people (--user).");
+            await Console.Error.WriteLineAsync($"These are the first {rows.Count} changes; there are more. --user shows those of a person.");
         }
 
         if (parsed.GetValue(Table.Output) == "json")

@@ -111,7 +111,7 @@ internal static class CallbackEndpoint
         var accessToken = signIn.Properties!.GetTokenValue(OpenIddictClientAspNetCoreConstants.Tokens.BackchannelAccessToken);
         if (provider.Type != UpstreamProvider.GitHub)
         {
-            return await WithGroupsAsync(http, provider, identity, accessToken, cancellationToken) with { AuthenticatedAt = SignedInAtProvider(signIn) };
+            return await WithGroupsAsync(http, provider, identity, accessToken, cancellationToken) with { AuthenticatedAt = SignedInAtProvider(signIn, http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow()) };
         }
 
         try
@@ -144,7 +144,8 @@ internal static class CallbackEndpoint
         return identity;
     }
 
-    private static DateTimeOffset? SignedInAtProvider(AuthenticateResult signIn) => UpstreamIdentity.MomentOf(
+    private static DateTimeOffset? SignedInAtProvider(AuthenticateResult signIn, DateTimeOffset now) => UpstreamIdentity.MomentOf(
         signIn.Properties!.GetParameter<ClaimsPrincipal>(OpenIddictClientAspNetCoreConstants.Properties.BackchannelIdentityTokenPrincipal)
-            ?.FindFirstValue(Claims.AuthenticationTime));
+            ?.FindFirstValue(Claims.AuthenticationTime),
+        now);
 }

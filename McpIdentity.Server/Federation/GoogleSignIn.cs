@@ -123,7 +123,7 @@ internal static class GoogleSignIn
         identity = identity is null ? null : identity with
         {
             HostedDomain = google.FindFirstValue(HostedDomainClaim),
-            AuthenticatedAt = UpstreamIdentity.MomentOf(google.FindFirstValue(JwtRegisteredClaimNames.AuthTime)),
+            AuthenticatedAt = UpstreamIdentity.MomentOf(google.FindFirstValue(JwtRegisteredClaimNames.AuthTime), services.GetRequiredService<TimeProvider>().GetUtcNow()),
         };
         var problem = identity is null ? SignInFailure.Unreachable(provider) : admission.Check(identity, provider.DisplayName);
         if (problem is not null)

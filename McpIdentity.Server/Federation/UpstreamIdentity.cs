@@ -11,6 +11,8 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
 {
     private const int MaxText = McpIdentityDbContext.Lengths.Text;
 
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
+
     // The tenant of personal Microsoft accounts, whose addresses Microsoft has verified.
     private const string PersonalAccounts = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
@@ -41,11 +43,11 @@ internal sealed record UpstreamIdentity(string Provider, string Subject, string?
                 .WithVerified(emailVerified)
             : null;
 
-    /// <summary>The claim <c>auth_time</c> (OpenID Connect Core §2).</summary>
-    public static DateTimeOffset? MomentOf(string? authTime) =>
-        long.TryParse(authTime, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
-            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-            : null;
+    /// <summary>The claim <c>auth_time</c> (OpenID Connect Core §2). Nobody has signed in later than now: of a clock that is a little ahead it is now, any other says nothing.</summary>
+    public static DateTimeOffset? MomentOf(string? authTime, DateTimeOffset now) =>
+        !long.TryParse(authTime, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds > (now + ClockSkew).ToUnixTimeSeconds() ? null
+        : DateTimeOffset.FromUnixTimeSeconds(seconds) is var moment && moment < now ? moment
+        : now;
 
     /// <summary>The one place where the providers' different words become ours.</summary>
     /// <param name="provider">Who speaks.</param>

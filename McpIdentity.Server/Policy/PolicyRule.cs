@@ -53,9 +53,12 @@ internal sealed class PolicyRule
         _ => null,
     };
 
+    /// <summary>Whether it speaks of this server, whoever calls.</summary>
+    public bool SpeaksOf(string server) => _servers is null || Array.Exists(_servers, entry => entry.Matches(server));
+
     /// <summary>Whether it speaks of this caller at this server.</summary>
     public bool Concerns(PolicyCaller caller, string server) =>
-        (_servers is null || Array.Exists(_servers, entry => entry.Matches(server))) &&
+        SpeaksOf(server) &&
         (_groups is null || Array.Exists(_groups, caller.Groups.Contains) || (_refusesUnknown && caller.LacksGroups)) && // a caller has hundreds at times, a rule a few
         (_users is null || (!caller.IsService && _users.Any(entry => Names(entry, caller, Effect == PolicyEffect.Deny ? caller.ClaimedEmail ?? caller.Email : caller.Email)))) &&
         (_clients is null || (caller.ClientId is { } client && Array.Exists(_clients, entry => (caller.IsService || !entry.OnlyService) && entry.Id.Matches(client))));

@@ -27,6 +27,9 @@ internal static class KnownParameters
     /// <summary>Our own too: the provider was asked for a recent sign-in, and did not say that it is one.</summary>
     public const string SignInTooOld = "sign_in_too_old";
 
+    /// <summary>At a page of the console to which somebody comes back who was to sign in anew.</summary>
+    public const string SignedInAnew = "signed_in_anew";
+
     /// <summary>
     /// Our own too: the id under which the audit keeps what belongs together, on the way from page to page. Nothing is decided by it: a
     /// client that sends one by itself names its own rows so.

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
+using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace McpIdentity.Server.Protocol;
 
@@ -110,11 +112,17 @@ internal static partial class Paths
     public static string SignInNameOf(string server, string? link) => link is null ? $"connections.{server}" : $"connections.{server}.{link}";
 
     private const string FreshPrefix = "fresh.";
+    private const int MaxConsoleQuery = 768; // 1024 characters of Base64url
 
     /// <summary>What an operator signs in for.</summary>
-    /// <param name="path">The page of the console.</param>
+    /// <param name="page">The page of the console, with what it was asked for.</param>
     /// <param name="fresh">Whether they have to show anew who they are, though they are signed in.</param>
-    public static string SignInNameOfConsole(string path, bool fresh) => (fresh ? FreshPrefix : "") + path.TrimStart('/').Replace('/', '.');
+    public static string SignInNameOfConsole(string page, bool fresh)
+    {
+        var (path, query) = page.Split('?', 2) is [var before, var after] ? (before, after) : (page, "");
+        var name = (fresh ? FreshPrefix : "") + path.Trim('/').ToLowerInvariant().Replace('/', '.');
+        return query is { Length: > 0 and <= MaxConsoleQuery } && IsPlain(query) ? $"{name}~{WebEncoders.Base64UrlEncode(Encoding.ASCII.GetBytes(query))}" : name;
+    }
 
     /// <summary>Whether somebody signs in for a page that wants it to have been a short while ago.</summary>
     public static bool WantsFreshSignIn(string? name) => name?.StartsWith(FreshPrefix, StringComparison.Ordinal) == true;
@@ -128,7 +136,7 @@ internal static partial class Paths
         name is null ? null
         : OwnPages.GetValueOrDefault(name) ?? (ConnectionName().Match(name) is { Success: true, Groups: var part }
             ? $"{Connections}/{part[1].ValueSpan}{(part[2].Success ? $"?link={part[2].ValueSpan}" : "")}"
-            : ConsoleName().Match(name) is { Success: true, Groups: var page } ? $"/{page[1].Value.Replace('.', '/')}"
+            : ConsoleName().Match(name) is { Success: true, Groups: var page } ? ConsolePageOf(page[1].Value, page[2].Value, WantsFreshSignIn(name))
             : SetupName().Match(name) is { Success: true, Groups: var link } ? $"{Setup}?link={link[1].ValueSpan}"
             : null);
 
@@ -176,6 +184,29 @@ internal static partial class Paths
     [GeneratedRegex(@"^connections\.([a-z0-9_-]{1,63})(?:\.([A-Za-z0-9_-]{1,1024}))?$")]
     private static partial Regex ConnectionName();
 
-    [GeneratedRegex(@"^(?:fresh\.)?(admin(?:\.[a-z-]{1,32}){0,3})$")]
+    // It was asked for before somebody signed in, and is asked for again: nothing that a link to the page itself could not say.
+    private static string ConsolePageOf(string name, string closedQuery, bool fresh)
+    {
+        string[] query = [QueryOf(closedQuery), fresh ? $"{KnownParameters.SignedInAnew}=1" : ""];
+        var asked = string.Join('&', query.Where(part => part.Length > 0));
+        return $"/{name.Replace('.', '/')}{(asked.Length > 0 ? "?" : "")}{asked}";
+    }
+
+    private static string QueryOf(string closed)
+    {
+        try
+        {
+            return Encoding.ASCII.GetString(WebEncoders.Base64UrlDecode(closed)) is var query && IsPlain(query) ? query : "";
+        }
+        catch (FormatException)
+        {
+            return "";
+        }
+    }
+
+    // As it may stand in a header.
+    private static bool IsPlain(string query) => query.All(c => c is > ' ' and <= '~');
+
+    [GeneratedRegex(@"^(?:fresh\.)?(admin(?:\.[a-z-]{1,32}){0,3})(?:~([A-Za-z0-9_-]{1,1024}))?$")]
     private static partial Regex ConsoleName();
 }

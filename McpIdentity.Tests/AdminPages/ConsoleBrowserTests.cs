@@ -3,6 +3,7 @@ using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Roles;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;
 
 namespace McpIdentity.Tests.AdminPages;
@@ -15,6 +16,9 @@ internal sealed class ConsoleBrowserTests
 {
     private TestServer _server = null!;
     private ChromiumPage _chromium = null!;
+
+    // Of which there are pictures in docs/pages; of the trace, with something to see.
+    private static readonly (string Path, string Name)[] Pictured = [(Paths.Console, "overview"), (ClientsModel.Path, "clients"), ($"{TraceModel.Path}?", "trace"), (AuditModel.Path, "audit")];
 
     private IPage Page => _chromium.Page;
 
@@ -41,16 +45,25 @@ internal sealed class ConsoleBrowserTests
     [Test]
     public async Task No_page_has_a_fault_that_axe_finds_or_is_wider_than_a_telephone()
     {
-        var client = await OAuthClient.RegisterPublicAsync(_server);
+        var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { "https://claude.ai/api/mcp/auth_callback" }, client_name = "Claude", token_endpoint_auth_method = "none" });
+        using (var alice = new Person(_server))
+        {
+            await client.ConnectAsync(alice);
+        }
+
+        using var refused = await _server.Http.GetAsync(OAuthClient.Of(_server, client.ClientId, null, "https://claude.ai/another/callback").AuthorizeUrl());
+        await Until.TrueAsync(() => _server.DatabaseAsync(db => db.AuditEntries.AnyAsync(row => row.Event == "authorization_refused" || row.Event == "request_refused")), "the audit has it");
         var problems = new List<string>();
-        foreach (var path in ConsoleSection.For(AdminRole.Owner).Select(section => section.Path).Append(ConsoleClientModel.AddressOf(client.ClientId)).Append("/admin/server?name=notes"))
+        foreach (var path in ConsoleSection.For(AdminRole.Owner).Select(section => section.Path).Append(ConsoleClientModel.AddressOf(client.ClientId)).Append("/admin/server?name=notes").Append(EventModel.AddressOf(1)).Append($"{TraceModel.Path}?of={client.ClientId}"))
         {
             _chromium.Forget();
             await Page.GotoAsync(_server.BaseUrl + path);
             var found = new List<string>(await Axe.FindViolationsAsync(Page));
+            await PictureAsync(path, "");
             await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
             await Page.SetViewportSizeAsync(320, 640);
             found.AddRange(await Axe.FindViolationsAsync(Page, Axe.OfLooks));
+            await PictureAsync(path, "-dark");
             if (await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
             {
                 found.Add($"is wider than 320 pixels: {await Page.EvaluateAsync<string>("[...document.querySelectorAll('main *, nav *')].filter(e => e.getBoundingClientRect().right > 321 && !e.closest('.scrolls, pre')).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join(' | ')")}");
@@ -63,6 +76,10 @@ internal sealed class ConsoleBrowserTests
 
         Assert.That(string.Join('\n', problems), Is.Empty);
     }
+
+    [Test]
+    public void The_guide_has_pictures_of_the_main_pages() => Assert.That(
+        Directory.EnumerateFiles(Pictures, "*.png").Select(Path.GetFileName), Is.EquivalentTo(Pictured.SelectMany(page => new[] { $"{page.Name}.png", $"{page.Name}-dark.png" })), "UPDATE_PAGES=1 writes them");
 
     [Test]
     public async Task A_list_is_searched_while_one_types()
@@ -79,5 +96,33 @@ internal sealed class ConsoleBrowserTests
         Assert.That(await Page.Locator("#rows").TextContentAsync(), Does.Contain("needle.example"));
         Assert.That(await Page.EvaluateAsync<bool>("window.isTheSame"), "without loading the page anew");
         Assert.That(_chromium.ConsoleErrors, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_list_that_is_searched_after_the_session_has_ended_leads_to_the_sign_in()
+    {
+        await using var other = await Chromium.OpenAsync();
+        await other.Page.GotoAsync(_server.BaseUrl + ClientsModel.Path);
+        await other.Page.Locator("[name=username]").FillAsync("alice");
+        await other.Page.Locator("[name=username]").PressAsync("Enter");
+        await other.Page.Locator("#text").WaitForAsync();
+        await other.Context.ClearCookiesAsync();
+
+        await other.Page.Locator("#text").PressSequentiallyAsync("needle");
+
+        await other.Page.Locator("[name=username]").WaitForAsync();
+        Assert.That(other.Page.Url, Does.Contain(Paths.SignIn));
+    }
+
+    private static string Pictures => Repository.PathOf("docs", "pages", "console");
+
+    private async Task PictureAsync(string path, string variant)
+    {
+        if (Environment.GetEnvironmentVariable("UPDATE_PAGES") == "1" && Array.Find(Pictured, page => page.Path == path || (page.Path.EndsWith('?') && path.StartsWith(page.Path, StringComparison.Ordinal))) is { Name: { } name })
+        {
+            var size = Page.ViewportSize!;
+            var height = Math.Min(await Page.EvaluateAsync<int>("document.body.getBoundingClientRect().height"), 1400);
+            await Page.ScreenshotAsync(new() { Path = System.IO.Path.Combine(Pictures, $"{name}{variant}.png"), FullPage = true, Clip = new() { Width = size.Width, Height = height } });
+        }
     }
 }

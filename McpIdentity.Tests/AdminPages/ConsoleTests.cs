@@ -1,11 +1,17 @@
 using System.IO.Compression;
 using System.Net;
 using System.Security.Cryptography;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.AdminPages;
+using McpIdentity.Server.Audit;
+using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Roles;
+using McpIdentity.Server.Sessions;
 using McpIdentity.Tests.Account;
 using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.AdminPages;
 
@@ -18,10 +24,10 @@ internal sealed class ConsoleTests
 
     private static readonly string[] Pages =
     [
-        Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/settings", "/admin/providers", "/admin/sessions", "/admin/grants", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
+        Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/settings", "/admin/providers", "/admin/sessions", "/admin/grants", "/admin/connections", "/admin/registration", "/admin/tokens", "/admin/servers", "/admin/scopes", "/admin/policy", "/admin/keys", "/admin/audit", "/admin/doctor", "/admin/administrators",
     ];
 
-    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/sessions", "/admin/grants"];
+    private static readonly string[] OfHelpdesk = [Paths.Console, "/admin/trace", "/admin/users", "/admin/clients", "/admin/sessions", "/admin/grants", "/admin/connections", "/admin/tokens"];
 
     private TestServer _server = null!;
 
@@ -192,6 +198,146 @@ internal sealed class ConsoleTests
             Assert.That(ended.Text(), Does.Contain("It has ended"));
             Assert.That(after.Text(), Does.Contain("It is not good"));
         });
+    }
+
+    [Test]
+    public async Task The_overview_has_a_chart_and_a_table_of_each_count_what_happened_last_and_what_everybody_has_to_know()
+    {
+        var trail = _server.Services.GetRequiredService<AuditTrail>();
+        foreach (var (name, hoursAgo, count) in ((string, int, long?)[])[("token_issued", 0, null), ("token_issued", 0, null), ("token_refreshed", 3, null), ("gateway_call", 23, 41), ("token_issued", 25, null), ("refresh_token_reuse", 1, null)])
+        {
+            await trail.WriteAsync(SecurityEvent.Success(name) with { Count = count, Reason = "of this test", Time = _server.Clock.GetUtcNow().AddHours(-hoursAgo) });
+        }
+
+        await using var scope = _server.Services.CreateAsyncScope();
+        var day = await LastDay.ReadAsync(scope.ServiceProvider, CancellationToken.None);
+        using var alice = new Person(_server);
+        var page = await OpenAsync(alice, Paths.Console);
+
+        Assert.Multiple(() =>
+        {
+            var tokens = day.Charts.Single(chart => chart.Title == "Tokens").Series;
+            Assert.That(tokens.Single(line => line.Name == "issued").Values[^1], Is.AtLeast(2), "others of this fixture get tokens too");
+            Assert.That(tokens.Single(line => line.Name == "refreshed").Values[^4], Is.EqualTo(1));
+            Assert.That(day.Charts.Single(chart => chart.Title.StartsWith("Calls", StringComparison.Ordinal)).Series[0].Values[0], Is.EqualTo(41), "a row that stands for several");
+            Assert.That(day.Charts.All(chart => chart.Moments.Count == 24 && chart.Series.All(line => line.Values.Count == 24)));
+            Assert.That(day.Alarms, Does.Contain(("refresh_token_reuse", 1L)));
+            Assert.That(page.Document!.QuerySelectorAll("figure svg[role=img][aria-label]"), Has.Exactly(4).Items);
+            Assert.That(page.Document!.QuerySelectorAll("figure table tbody tr"), Has.Exactly(4 * 24).Items);
+            Assert.That(page.Document!.QuerySelectorAll("[aria-label='What happened last'] a[href^='/admin/event?id=']"), Is.Not.Empty);
+            Assert.That(page.Text(), Does.Contain("Demo sign-in is on").And.Contain("without TLS"));
+        });
+    }
+
+    [Test]
+    public async Task What_the_filter_shows_of_the_audit_is_exported_in_each_form_and_for_no_page_of_another_site()
+    {
+        await _server.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Failure("login_failure", "of this test, \"quoted\"") with { Subject = "somebody", Time = _server.Clock.GetUtcNow() });
+        using var alice = new Person(_server);
+        var list = await OpenAsync(alice, "/admin/audit?user=somebody&result=failure&within=1h");
+        Assert.That(list.Document!.QuerySelectorAll("#rows tbody tr"), Has.Exactly(1).Items);
+
+        var found = await alice.Browser.FollowAsync(list, "login_failure");
+        var files = new Dictionary<string, BrowserPage>();
+        foreach (var format in (string[])["NDJSON", "CSV", "OCSF"])
+        {
+            files[format] = await alice.Browser.FollowAsync(list, format);
+        }
+
+        using var elsewhere = new HttpRequestMessage(HttpMethod.Get, files["CSV"].Address) { Headers = { { "Cookie", alice.Cookies.GetCookieHeader(new Uri(_server.BaseUrl)) }, { "Sec-Fetch-Site", "cross-site" } } };
+        using var answer = await _server.Http.SendAsync(elsewhere);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(found.Text(), Does.Contain("of this test").And.Contain("In the chain of"));
+            Assert.That(files["NDJSON"].Body.Trim().Split('\n'), Has.One.Items.And.All.Contain("\"event\":\"login_failure\""));
+            Assert.That(files["CSV"].Body.Trim().Split("\r\n"), Has.Exactly(2).Items);
+            Assert.That(files["CSV"].Body, Does.Contain("\"of this test, \"\"quoted\"\"\""));
+            Assert.That(files["OCSF"].Body, Does.Contain("\"class_uid\":3002"));
+            Assert.That((answer.StatusCode, answer.Headers.Location?.OriginalString), Is.EqualTo((HttpStatusCode.Redirect, "/admin/audit")));
+        });
+    }
+
+    [Test]
+    public async Task Each_search_that_is_a_link_is_understood()
+    {
+        using var alice = new Person(_server);
+        var list = await OpenAsync(alice, "/admin/audit");
+
+        foreach (var (name, address) in AuditModel.Presets)
+        {
+            var found = await alice.Browser.FollowAsync(list, name);
+            Assert.That((found.Status, found.Address.PathAndQuery), Is.EqualTo((HttpStatusCode.OK, address)));
+            // What the form would send is what the link says.
+            foreach (var (parameter, value) in found.Query)
+            {
+                Assert.That(found.Document!.QuerySelector($"input[type=text][name={parameter}][value='{value}'], select[name={parameter}] option[selected][value='{value}'], input[name={parameter}][checked]"), Is.Not.Null, $"{name}: {parameter}");
+            }
+        }
+    }
+
+    [Test]
+    public async Task The_audit_is_proven_by_a_button()
+    {
+        using var alice = new Person(_server);
+
+        var proven = await alice.Browser.SubmitAsync(await OpenAsync(alice, "/admin/audit"), button: "Prove it");
+
+        Assert.That(proven.Document!.QuerySelector("[role=status]")?.TextContent, Does.Contain("Nothing was changed, taken out or put in"));
+    }
+
+    [Test]
+    public async Task Scopes_are_shown_in_the_words_of_each_language()
+    {
+        using var alice = new Person(_server);
+
+        var page = await OpenAsync(alice, "/admin/scopes");
+
+        Assert.That(page.Text(), Does.Contain("Connect to the MCP server and see what it offers").And.Contain("role:owner"));
+        Assert.That(page.Document!.QuerySelectorAll("bdi[lang=de]").Select(said => said.TextContent), Is.Not.Empty.And.All.Not.Contain("MCP server and see"));
+        Assert.That(page.Document!.QuerySelectorAll("bdi[lang=ar]").Select(said => said.TextContent), Is.Not.Empty.And.All.Match(@"\p{IsArabic}"));
+    }
+
+    [Test]
+    public async Task An_account_that_somebody_connected_at_a_server_is_ended()
+    {
+        using var alice = new Person(_server);
+        await OpenAsync(alice, Paths.Console);
+        await _server.Services.GetRequiredService<Vault>().KeepAsync("github", await _server.UserIdAsync(), new ConnectionTokens("x", null, null, "https://github.example", new ClientAtAuthority("ours", null, "none"), new Uri("http://127.0.0.1:9/mcp"), "http://127.0.0.1:9/mcp"), "repo");
+
+        var list = await alice.Browser.GetAsync("/admin/connections?server=github");
+        var ended = await alice.Browser.SubmitAsync(list, button: "End");
+
+        Assert.That(list.Text(), Does.Contain("alice@example.com").And.Contain("repo"));
+        Assert.That(ended.Text(), Does.Contain("The account of alice@example.com at github is not connected any more.").And.Contain("There is none."));
+        Assert.That(ended.Address.Query, Does.Contain("server=github"), "where they were");
+    }
+
+    [Test]
+    public async Task The_keys_that_are_published_and_those_of_cookies_are_shown()
+    {
+        using var alice = new Person(_server);
+        var published = (await (await _server.Http.GetAsync(Paths.KeySet)).JsonAsync()).GetProperty("keys")[0];
+
+        var page = await OpenAsync(alice, "/admin/keys");
+
+        using var shown = System.Text.Json.JsonDocument.Parse(page.Document!.QuerySelector("details pre")!.TextContent);
+        Assert.That(shown.RootElement.GetProperty("keys")[0].Text("kid"), Is.EqualTo(published.Text("kid")));
+        Assert.That(shown.RootElement.ToString(), Does.Not.Contain("\"d\"").And.Not.Contain("\"p\""), "the public half");
+        var ofCookies = _server.Services.GetRequiredService<IKeyManager>().GetAllKeys().Select(key => key.KeyId.ToString());
+        Assert.That(page.Document!.QuerySelectorAll("[aria-label='Keys of cookies'] tbody th").Select(key => key.TextContent), Is.Not.Empty.And.EquivalentTo(ofCookies));
+    }
+
+    [Test]
+    public void What_was_done_is_said_shortly_enough_for_an_address()
+    {
+        var person = new SignedInPerson("a", "b", null, null, false, "demo");
+        var notices = _server.Services.GetRequiredService<ConsoleNotices>();
+
+        var address = notices.AddressOf("/admin/policy", new string('x', 100_000), person);
+
+        Assert.That(address, Has.Length.LessThan(4000));
+        Assert.That(notices.Read(address.Split('=')[1], person), Does.EndWith("x…"));
     }
 
     [Test]

@@ -371,6 +371,7 @@ internal sealed class AdminActsTests
         var acts = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AuditEntries.Where(act => events.Contains(act.Event) && act.Actor == "olga@example.com").ToListAsync();
         Assert.That(acts.Select(act => act.Event).Distinct(), Is.EquivalentTo(events));
         Assert.That(acts.Select(act => act.Line), Has.All.Contains("by the admin API"));
+        Assert.That(acts.Select(act => (IPAddress.IsLoopback(IPAddress.Parse(act.Address!)), act.TraceId!.Length)), Has.All.EqualTo((true, 32)), "whoever has the reference of a page, or an address, finds what was done");
     }
 
     private async Task StoreAsync(params object[] rows)

@@ -1,5 +1,13 @@
+using System.Globalization;
 using System.Text.Json;
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Audit;
+using McpIdentity.Server.Commands;
+using McpIdentity.Tests.Mcp;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace McpIdentity.Tests.Audit;
 
@@ -73,19 +81,156 @@ internal sealed class AuditChainTests
         Assert.That(output, Does.Contain("expected: 2 is beyond the end"));
     }
 
+    // Of the chain @c, whose last row is the number @n.
+    private static readonly (string Name, string Sql)[] Unproven =
+    [
+        ("the end is cut, and the head mended without a key", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; UPDATE \"AuditHeads\" SET \"Sequence\" = @n - 1, \"Hash\" = (SELECT \"Hash\" FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n - 1), \"Signature\" = zeroblob(32) WHERE \"Node\" = '@c'"),
+        ("the head is signed under a key that nobody has", "UPDATE \"AuditHeads\" SET \"KeyId\" = 'x', \"Signature\" = zeroblob(32) WHERE \"Node\" = '@c'"),
+        ("the head is signed by nobody", "UPDATE \"AuditHeads\" SET \"KeyId\" = 'none', \"Signature\" = zeroblob(32) WHERE \"Node\" = '@c'"),
+        ("the beginning is cut, and the head says that it was pruned", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" < @n; UPDATE \"AuditHeads\" SET \"PrunedSequence\" = @n - 1, \"PrunedHash\" = zeroblob(32), \"Signature\" = zeroblob(32) WHERE \"Node\" = '@c'"),
+        ("a row is put behind the last", $"INSERT INTO \"AuditEntries\" ({Columns}) SELECT {Columns.Replace("\"Sequence\"", "@n + 1", StringComparison.Ordinal)} FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n"),
+        ("the end is cut and the head removed", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
+        ("the chain is removed with its head", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c'; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
+        ("an earlier state is put back, rows and head", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'; INSERT INTO \"AuditHeads\" SELECT * FROM \"OldHeads\" WHERE \"Node\" = '@c'"),
+    ];
+
     [Test]
-    public async Task A_chain_that_was_broken_goes_on_and_says_so()
+    public async Task What_a_server_cannot_prove_it_does_not_write_on_and_verify_stays_red_until_an_operator_accepts_it()
     {
-        await using var server = await TestServer.StartAsync();
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), "Audit:Node=one");
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        var chain = "one";
+        foreach (var (name, sql) in Unproven)
+        {
+            await WriteAsync("before");
+            await AuditRows.TamperAsync(server, "DROP TABLE IF EXISTS \"OldHeads\"");
+            await AuditRows.TamperAsync(server, "CREATE TABLE \"OldHeads\" AS SELECT * FROM \"AuditHeads\"");
+            await WriteAsync("before");
+            var last = (await AuditRows.ReadAsync(server)).Where(row => row.Node == chain).Max(row => row.Sequence);
+            Assert.That((await Verbs.RunAsync(server, "audit", "verify")).ExitCode, Is.Zero, $"before {name}");
+
+            await AuditRows.TamperAsync(server, sql.Replace("@c", chain, StringComparison.Ordinal).Replace("@n", last.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+            await WriteAsync("after");
+
+            chain = $"one#{Array.IndexOf(Unproven, (name, sql)) + 2}";
+            Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Node == chain).Select(row => (row.Sequence, row.Event)), Is.EqualTo([(1L, "audit_chain_broken"), (2L, "after")]), name);
+            await WriteAsync("more");
+            var (exitCode, output) = await Verbs.RunAsync(server, "audit", "verify", "-o", "json");
+            Assert.That((exitCode, output.Contains("alarm: 1 of", StringComparison.Ordinal)), Is.EqualTo((1, true)), $"{name}: {output}");
+
+            var (acceptedCode, accepted) = await Verbs.RunAsync(server, "audit", "verify", "--accept");
+            Assert.That(acceptedCode, Is.Zero, $"{name}: {accepted}");
+            var rows = await AuditRows.ReadAsync(server);
+            Assert.That(rows.Where(row => row.Event == "audit_break_accepted" && row.Node == chain).Select(row => row.Actor), Has.Some.Not.Null, name);
+            Assert.That(rows.Count(row => row.Node == "earlier" && row.Event == "audit_chain_broken"), Is.EqualTo(Array.IndexOf(Unproven, (name, sql)) + 1), "it is kept, and nothing proves it");
+        }
+
+        Assert.That(log.Lines.Count(line => line.StartsWith("Critical", StringComparison.Ordinal)), Is.EqualTo(Unproven.Length));
+
+        Task WriteAsync(string e) => trail.WriteAsync(SecurityEvent.Success(e) with { Time = server.Clock.GetUtcNow() });
+    }
+
+    [Test]
+    public async Task A_break_in_the_middle_is_accepted_and_what_stands_behind_it_is_still_proven()
+    {
+        await using var server = await TestServer.StartAsync("Mcp:RateLimiting:Enabled=false");
+        for (var row = 0; row < Rows; row++)
+        {
+            await OAuthClient.RegisterPublicAsync(server);
+        }
+
+        await AuditRows.WaitForAsync(server, "client_registered", Rows);
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"Subject\" = 'somebody else' WHERE \"Sequence\" = 3");
+        Assert.That(await VerifyAsync(server), Does.Contain("the column Subject"));
+
+        await Verbs.DoAsync(server, "audit", "verify", "--accept");
+        Assert.That((await AuditRows.ReadAsync(server)).Count(row => row.Node == "earlier"), Is.EqualTo(3));
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"Subject\" = 'somebody else' WHERE \"Sequence\" = 5");
+        Assert.That((await Verbs.RunAsync(server, "audit", "verify", "-o", "json")).Output, Does.Contain("changed: 5 "));
+    }
+
+    [Test]
+    public async Task Pruning_takes_away_and_signs_nothing_that_is_not_proven()
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), "Audit:KeepFor=10.00:00:00", "Mcp:RateLimiting:Enabled=false");
+        for (var row = 0; row < Rows; row++)
+        {
+            await OAuthClient.RegisterPublicAsync(server);
+        }
+
+        await AuditRows.WaitForAsync(server, "client_registered", Rows);
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"At\" = 1 WHERE \"Sequence\" <= 2"); // to be rid of them
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+        }
+
+        Assert.That((await AuditRows.ReadAsync(server)).Select(row => row.Sequence), Is.EqualTo([1L, 2, 3, 4, 5, 6]));
+        Assert.That(log.Lines, Has.Some.Contains("are not removed, because they are not proven: changed: 1"));
+        Assert.That(await VerifyAsync(server), Does.Contain("changed: 1 "));
+    }
+
+    [Test]
+    public async Task Without_an_encryption_key_a_chain_is_called_unsigned_and_stands_beside_the_signed_one()
+    {
+        await using var server = await TestServer.StartAsync("Audit:Node=one");
         await OAuthClient.RegisterPublicAsync(server);
+        await AuditRows.WaitForAsync(server, "client_registered");
+        var database = server.Settings.Single(setting => setting.StartsWith("--Database:ConnectionString", StringComparison.Ordinal))[2..];
+        await using var without = await TestServer.StartAsync("Audit:Node=one", database, "OAuth:Enabled=false", "Mcp:Auth:AuthType=jwt", $"Jwt:Secret={TestTokens.Secret}", "Jwt:Issuer=your-service");
+        await without.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("test"));
         await OAuthClient.RegisterPublicAsync(server);
         await AuditRows.WaitForAsync(server, "client_registered", 2);
 
-        await AuditRows.TamperAsync(server, "DELETE FROM \"AuditEntries\" WHERE \"Sequence\" = 2; DELETE FROM \"AuditHeads\"");
-        await OAuthClient.RegisterPublicAsync(server);
+        Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Event is "test" or "client_registered").Select(row => row.Node), Is.EqualTo(["one", "one#unsigned", "one"]));
+        Assert.That(await Verbs.DoAsync(server, "audit", "verify"), Does.Contain("unsigned"));
+    }
 
-        var row = (await AuditRows.WaitForAsync(server, "audit_chain_broken")).Single();
-        Assert.That((row.Level, row.Sequence), Is.EqualTo(("error", 2L)));
+    [Test]
+    [Category("SEED-033")]
+    public async Task After_a_change_of_the_encryption_key_the_chain_goes_on_and_the_heads_of_nodes_that_are_gone_are_signed_anew()
+    {
+        const string Next = "another test key of more than thirty-two characters";
+        using var folder = new TemporaryFolder();
+        var database = $"Database:ConnectionString=Data Source={folder.File("test.db")}";
+        await using (var before = await TestServer.StartAsync(database, "Audit:Node=gone"))
+        {
+            await before.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("before"));
+            Assert.That(await CommandLine.Main(["servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp", .. before.Settings, "--Audit:Node=one"]), Is.Zero);
+        }
+
+        await using var after = await TestServer.StartAsync(database, "Audit:Node=one", $"OAuth:EncryptionKey={Next}", "OAuth:PreviousEncryptionKeys:0=a test key of more than thirty-two characters");
+        await after.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("after"));
+        await Until.TrueAsync(async () => (await AuditRows.InDatabaseAsync(after, db => db.AuditHeads.Select(head => head.KeyId).Distinct().ToListAsync())).Count == 1, "both heads are signed under the new key");
+
+        Assert.That((await AuditRows.ReadAsync(after)).Select(row => row.Node).Distinct(), Is.EquivalentTo(["one", "gone"]), "no chain was begun");
+        await Verbs.DoAsync(after, "audit", "verify");
+    }
+
+    [Test]
+    public async Task A_row_of_the_future_holds_no_other_back_and_one_of_the_past_takes_none_along()
+    {
+        await using var server = await TestServer.StartAsync("Audit:KeepFor=10.00:00:00", "Mcp:RateLimiting:Enabled=false");
+        var days = new[] { 0, 0, 300, 0, 0, 0, 0, 0, 11, 11, -300, -300, 11 }; // by the clock of the node
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        var now = server.Clock.GetUtcNow();
+        foreach (var day in days)
+        {
+            await trail.WriteAsync(SecurityEvent.Success("test") with { Time = now.AddDays(day) });
+        }
+
+        server.Clock.Advance(TimeSpan.FromDays(12));
+        await Until.TrueAsync(async () =>
+        {
+            await using var scope = server.Services.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+            return (await AuditRows.ReadAsync(server)).All(row => row.Sequence > 8);
+        }, "the first eight are gone");
+
+        Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Event == "test").Select(row => row.Sequence), Is.EqualTo([9L, 10, 11, 12, 13]));
+        Assert.That((await Verbs.RunAsync(server, "audit", "verify")).ExitCode, Is.Zero);
     }
 
     private static async Task<string?> VerifyAsync(TestServer server)

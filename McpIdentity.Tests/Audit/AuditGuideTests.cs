@@ -24,7 +24,7 @@ internal sealed class AuditGuideTests
                 said[command] = await Verbs.DoAsync(server, verb.Split(' '));
             }
 
-            Assert.That(said, Has.Count.EqualTo(8));
+            Assert.That(said, Has.Count.EqualTo(9));
             Assert.That(said.Single(command => command.Key.Contains("tail", StringComparison.Ordinal)).Value, Does.Contain(client.ClientId));
             Assert.That(said.Single(command => command.Key.EndsWith("-- audit verify", StringComparison.Ordinal)).Value, Does.Contain("signature right"));
             Assert.That(said.Single(command => command.Key.Contains("-- trace", StringComparison.Ordinal)).Value, Does.Contain("Diagnosis (token_never_used)"));

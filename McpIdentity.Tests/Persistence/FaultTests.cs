@@ -6,6 +6,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
+using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -41,6 +42,7 @@ internal sealed class FaultTests
         Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing was spent");
         using var registered = await RegisterAsync(server);
         Assert.That(registered.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        await AssertAuditedAsync(server);
     }
 
     [Test]
@@ -90,6 +92,7 @@ internal sealed class FaultTests
             File.Delete(filler);
             using var refresh = await client.RefreshAsync(tokens.Text("refresh_token")!);
             Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK), "nothing was spent");
+            await AssertAuditedAsync(server);
         }
         finally
         {
@@ -195,6 +198,14 @@ internal sealed class FaultTests
     }
 
     // More at once than the machine has cores: a fault that held threads would be seen here.
+    // The events waited (docs/audit.md, "While the database does not take rows").
+    private static async Task AssertAuditedAsync(TestServer server)
+    {
+        await AuditRows.WaitForAsync(server, "token_refreshed");
+        await AuditRows.WaitForAsync(server, "mcp_auth_success");
+        await Verbs.DoAsync(server, "audit", "verify");
+    }
+
     private static async Task AssertUnavailableAsync(Func<Task<HttpResponseMessage>> request)
     {
         var clock = Stopwatch.StartNew();

@@ -101,4 +101,23 @@ internal sealed class MigrationTests
             Assert.That(output, Does.Contain(run == 0 ? "Applied:" : "Up to date."));
         }
     }
+
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    public async Task Acts_of_operators_go_into_the_audit_and_back_and_in_again(string provider)
+    {
+        using var folder = new TemporaryFolder();
+        await using McpIdentityDbContext db = provider == "SQLite"
+            ? new SqliteMcpIdentityDbContext(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite($"Data Source={folder.File("test.db")};Pooling=False").Options)
+            : new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()).Options);
+        var before = db.Database.GetMigrations().Single(name => name.EndsWith("_AuditAndAdministration", StringComparison.Ordinal));
+        await db.Database.MigrateAsync(before);
+        await db.Database.ExecuteSqlAsync($"""INSERT INTO "OperatorActs" ("At", "Event", "Actor", "Line") VALUES ({(provider == "SQLite" ? (object)638000000000000000L : new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero))}, 'user_disabled', 'anna', 'a line')""");
+        for (var round = 0; round < 2; round++)
+        {
+            await db.Database.MigrateAsync();
+            Assert.That((await db.AuditEntries.AsNoTracking().SingleAsync()).Actor, Is.EqualTo("anna"));
+            await db.Database.MigrateAsync(before);
+            Assert.That(await db.Database.SqlQueryRaw<int>("SELECT CAST(count(*) AS integer) AS \"Value\" FROM \"OperatorActs\"").SingleAsync(), Is.EqualTo(1));
+        }
+    }
 }

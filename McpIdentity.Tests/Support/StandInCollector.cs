@@ -12,6 +12,7 @@ internal sealed class StandInCollector : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<(string Path, byte[] Body)> _received = [];
+    private readonly ConcurrentDictionary<string, Point> _points = [];
 
     private StandInCollector(WebApplication app) => _app = app;
 
@@ -25,15 +26,12 @@ internal sealed class StandInCollector : IAsyncDisposable
 
     public IReadOnlyCollection<string> Paths => [.. _received.Select(received => received.Path).Distinct()];
 
-    public IReadOnlyList<Span> Spans => [.. Of("/v1/traces").SelectMany(request => request.Messages(1)).SelectMany(of => of.Messages(2).SelectMany(scope => scope.Messages(2).Select(span =>
-        new Span(scope.Message(1)!.Text(1), span.Hex(1), span.Hex(2), span.Hex(4), span.Text(5), (int)span.Number(6), Tags(span, 9), [.. span.Messages(11).Select(e => (e.Text(2), Tags(e, 3)))], Tags(of.Message(1)!, 1)))))];
+    public ConcurrentQueue<Span> Spans { get; } = [];
 
-    public IReadOnlyList<Point> Points => [.. Of("/v1/metrics").SelectMany(request => request.Messages(1)).SelectMany(of => of.Messages(2).SelectMany(scope => scope.Messages(2).SelectMany(metric =>
-        metric.Messages(5).Concat(metric.Messages(7)).SelectMany(data => data.Messages(1)).Select(point => new Point(scope.Message(1)!.Text(1), metric.Text(1), metric.Text(3), Tags(point, 7), point.Has(4) ? point.Double(4) : (long)point.Number(6)))
-            .Concat(metric.Messages(9).SelectMany(data => data.Messages(1)).Select(point => new Point(scope.Message(1)!.Text(1), metric.Text(1), metric.Text(3), Tags(point, 9), point.Number(4)))))))];
+    /// <summary>Of each series of each metric what came last.</summary>
+    public IReadOnlyList<Point> Points => [.. _points.Values];
 
-    public IReadOnlyList<Record> Records => [.. Of("/v1/logs").SelectMany(request => request.Messages(1)).SelectMany(of => of.Messages(2).SelectMany(scope => scope.Messages(2).Select(record =>
-        new Record(scope.Message(1)?.Text(1) ?? "", record.Text(3), record.Message(5)?.Text(1) ?? "", record.Hex(9), Tags(record, 6)))))];
+    public ConcurrentQueue<Record> Records { get; } = [];
 
     public static async Task<StandInCollector> StartAsync()
     {
@@ -45,7 +43,7 @@ internal sealed class StandInCollector : IAsyncDisposable
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body);
             collector.Requests.Enqueue(context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase));
-            collector._received.Enqueue((context.Request.Path, body.ToArray()));
+            collector.Take(context.Request.Path, body.ToArray());
         });
         await collector._app.StartAsync();
         return collector;
@@ -60,7 +58,7 @@ internal sealed class StandInCollector : IAsyncDisposable
             ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
             ["OTEL_BSP_SCHEDULE_DELAY"] = "50",
             ["OTEL_BLRP_SCHEDULE_DELAY"] = "50",
-            ["OTEL_METRIC_EXPORT_INTERVAL"] = "200",
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
         };
         foreach (var (name, value) in more)
         {
@@ -70,13 +68,54 @@ internal sealed class StandInCollector : IAsyncDisposable
         return environment;
     }
 
-    /// <summary>The latest value of one series; tags that are not named may be anything.</summary>
+    /// <summary>The highest value of the series that have these tags, as it is now; other tags may be anything.</summary>
     public double? Latest(string metric, params (string Name, string Value)[] tags) =>
-        Points.LastOrDefault(point => point.Metric == metric && tags.All(tag => point.Tags.GetValueOrDefault(tag.Name) == tag.Value))?.Value;
+        _points.Values.Where(point => point.Metric == metric && tags.All(tag => point.Tags.GetValueOrDefault(tag.Name) == tag.Value)).Max(point => (double?)point.Value);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private IEnumerable<Protobuf> Of(string path) => _received.Where(received => received.Path == path).Select(received => new Protobuf(received.Body));
+    // Each message is read once, when it comes: many tests ask for what it said, over and over.
+    private void Take(string path, byte[] body)
+    {
+        foreach (var of in new Protobuf(body).Messages(1))
+        {
+            foreach (var scope in of.Messages(2))
+            {
+                var items = scope.Messages(2);
+                switch (path)
+                {
+                    case "/v1/traces":
+                        foreach (var span in items)
+                        {
+                            Spans.Enqueue(new Span(scope.Message(1)!.Text(1), span.Hex(1), span.Hex(2), span.Hex(4), span.Text(5), (int)span.Number(6), Tags(span, 9), [.. span.Messages(11).Select(e => (e.Text(2), Tags(e, 3)))], Tags(of.Message(1)!, 1)));
+                        }
+
+                        break;
+                    case "/v1/metrics":
+                        foreach (var point in items.SelectMany(metric => PointsOf(scope.Message(1)!.Text(1), metric)))
+                        {
+                            _points[$"{point.Meter} {point.Metric} {string.Join(' ', point.Tags.OrderBy(tag => tag.Key, StringComparer.Ordinal))}"] = point;
+                        }
+
+                        break;
+                    case "/v1/logs":
+                        foreach (var record in items)
+                        {
+                            Records.Enqueue(new Record(scope.Message(1)?.Text(1) ?? "", record.Text(3), record.Message(5)?.Text(1) ?? "", record.Hex(9), Tags(record, 6)));
+                        }
+
+                        break;
+                }
+            }
+        }
+
+        _received.Enqueue((path, body));
+    }
+
+    // A gauge or a sum, and a histogram.
+    private static IEnumerable<Point> PointsOf(string meter, Protobuf metric) =>
+        metric.Messages(5).Concat(metric.Messages(7)).SelectMany(data => data.Messages(1)).Select(point => new Point(meter, metric.Text(1), metric.Text(3), Tags(point, 7), point.Has(4) ? point.Double(4) : (long)point.Number(6)))
+            .Concat(metric.Messages(9).SelectMany(data => data.Messages(1)).Select(point => new Point(meter, metric.Text(1), metric.Text(3), Tags(point, 9), point.Number(4))));
 
     private static Dictionary<string, string> Tags(Protobuf message, int field)
     {

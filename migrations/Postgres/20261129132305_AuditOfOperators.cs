@@ -1,4 +1,4 @@
-using System;
+﻿using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
@@ -45,6 +45,13 @@ namespace McpIdentity.Migrations.Postgres
                 name: "IX_OperatorActs_At",
                 table: "OperatorActs",
                 column: "At");
+
+            // What Up took over goes back, so that it can be done again.
+            migrationBuilder.Sql("""
+                INSERT INTO "OperatorActs" ("Actor", "At", "Event", "Line")
+                SELECT "Actor", "At", "Event", "Line" FROM "AuditEntries" WHERE "Node" = 'earlier' AND "Sequence" > 0 AND "Actor" IS NOT NULL ORDER BY "Sequence";
+                DELETE FROM "AuditEntries" WHERE "Node" = 'earlier' AND "Sequence" > 0;
+                """);
         }
     }
 }

@@ -1,4 +1,4 @@
-using Microsoft.EntityFrameworkCore.Migrations;
+﻿using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
@@ -43,6 +43,13 @@ namespace McpIdentity.Migrations.Sqlite
                 name: "IX_OperatorActs_At",
                 table: "OperatorActs",
                 column: "At");
+
+            // What Up took over goes back, so that it can be done again.
+            migrationBuilder.Sql("""
+                INSERT INTO "OperatorActs" ("Actor", "At", "Event", "Line")
+                SELECT "Actor", "At", "Event", "Line" FROM "AuditEntries" WHERE "Node" = 'earlier' AND "Sequence" > 0 AND "Actor" IS NOT NULL ORDER BY "Sequence";
+                DELETE FROM "AuditEntries" WHERE "Node" = 'earlier' AND "Sequence" > 0;
+                """);
         }
     }
 }

@@ -126,14 +126,24 @@ namespace McpIdentity.Migrations.Sqlite
 
                     b.HasIndex("GrantId");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("IX_AuditEntries_Acts")
+                        .HasFilter("\"Actor\" IS NOT NULL");
+
                     b.HasIndex("TraceId");
 
+                    b.HasIndex("Address", "Id");
+
                     b.HasIndex("ClientId", "Id");
+
+                    b.HasIndex("Event", "Id");
 
                     b.HasIndex("Node", "Sequence")
                         .IsUnique();
 
                     b.HasIndex("Subject", "Id");
+
+                    b.HasIndex("ClientId", "Event", "At");
 
                     b.ToTable("AuditEntries");
                 });

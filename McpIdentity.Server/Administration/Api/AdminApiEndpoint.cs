@@ -1,5 +1,9 @@
+using System.Globalization;
+using System.Reflection;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
@@ -13,6 +17,9 @@ namespace McpIdentity.Server.Administration.Api;
 internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations, AdminOperation? representation)
 {
     private const int MaxKeyLength = 255;
+    private const int Turns = 16;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public async Task AnswerAsync(HttpContext http)
     {
@@ -78,22 +85,24 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
             return null;
         }
 
-        var kept = false;
+        IResult? refusal;
         try
         {
-            return await RunMatchingAsync(http, call, async done =>
-            {
-                await answers.KeepAsync(id, done);
-                kept = true;
-            });
+            refusal = await RunMatchingAsync(http, call, done => answers.KeepAsync(id, done));
         }
-        finally
+        catch when (!call.HasBegun)
         {
-            if (!kept)
-            {
-                await answers.FreeAsync(id);
-            }
+            await answers.FreeAsync(id);
+            throw;
         }
+
+        // Where an act ended in an error, nobody knows what of it was done: its key is held a while, so that it is not done again unseen.
+        if (refusal is not null)
+        {
+            await answers.FreeAsync(id);
+        }
+
+        return refusal;
     }
 
     // RFC 9110 §13.1.1. Of two that saw the same, one is first: they take turns, on all servers.
@@ -104,20 +113,44 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
             return await RunAsync(http, call, held);
         }
 
-        await using var turn = await http.RequestServices.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync("admin-api", http.RequestAborted);
+        await using var turn = await TakeTurnAsync(http, representation.Path);
+        if (turn is null)
+        {
+            http.Response.Headers.RetryAfter = "1";
+            return new Problem("changed_meanwhile", StatusCodes.Status409Conflict, "Somebody else is changing it at this moment. Read it again in a moment, and decide anew.");
+        }
+
         var current = await representation.RunAsync(new AdminCall(http, representation, call.By));
         if (current.Problem is { } problem)
         {
             return ProblemOf(problem);
         }
 
-        return Matches(expected.ToString(), TagOf(Serialize(current.Value!.Value!)))
+        return Matches(expected.ToString(), StateOf(TagOf(representation.Answer!, Serialize(current.Value!.Value!))), StateOf)
             ? await RunAsync(http, call, held)
             : new Problem("changed_meanwhile", StatusCodes.Status412PreconditionFailed, "It is not as it was when you read it. Read it again, and decide anew.");
     }
 
+    // One of a few that the thing's name chooses, so that a slow act is in the way of few others: on SQLite each is a file that stays.
+    private static async Task<IAsyncDisposable?> TakeTurnAsync(HttpContext http, string path)
+    {
+        var thing = $"{path}\n{string.Join('\n', http.Request.RouteValues.Values)}";
+        var turn = SHA256.HashData(Encoding.UTF8.GetBytes(thing))[0] % Turns;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        patience.CancelAfter(Patience);
+        try
+        {
+            return await http.RequestServices.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync(string.Create(CultureInfo.InvariantCulture, $"admin-api-{turn}"), patience.Token);
+        }
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
     private async Task<IResult?> RunAsync(HttpContext http, AdminCall call, Func<IdempotentAnswers.Answer, Task>? held)
     {
+        call.HasBegun = true;
         var outcome = await call.RunAsync();
         if (outcome.Problem is { } problem)
         {
@@ -158,9 +191,9 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
 
         if (operation.Answer is not null && !operation.IsList && (HttpMethods.IsGet(operation.Method) || operation.Answer == representation?.Answer))
         {
-            var tag = TagOf(body);
+            var tag = TagOf(operation.Answer, body);
             response.Headers.ETag = tag;
-            if (HttpMethods.IsGet(operation.Method) && http.Request.Headers.IfNoneMatch is { Count: > 0 } known && Matches(known.ToString(), tag))
+            if (HttpMethods.IsGet(operation.Method) && http.Request.Headers.IfNoneMatch is { Count: > 0 } known && Matches(known.ToString(), tag, one => one))
             {
                 response.StatusCode = StatusCodes.Status304NotModified;
                 return;
@@ -178,10 +211,39 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
 
     private static byte[] Serialize(object value) => JsonSerializer.SerializeToUtf8Bytes(value, AdminJson.Default.GetTypeInfo(value.GetType())!);
 
-    private static string TagOf(byte[] body) => $"\"{Convert.ToHexStringLower(SHA256.HashData(body).AsSpan(0, 16))}\"";
+    // Of what its use changes too there are two parts: what it is, and all that was said of it.
+    private static string TagOf(Type type, byte[] body)
+    {
+        if (type.GetCustomAttribute<ChangesByUseAttribute>() is not { } used)
+        {
+            return $"\"{HashOf(body)}\"";
+        }
+
+        var state = JsonNode.Parse(body)!.AsObject();
+        LeaveOut(state, used.Members);
+        return $"\"{HashOf(Encoding.UTF8.GetBytes(state.ToJsonString()))}.{HashOf(body)}\"";
+    }
+
+    private static void LeaveOut(JsonObject thing, IReadOnlyList<string> members)
+    {
+        foreach (var member in members)
+        {
+            thing.Remove(member);
+        }
+
+        foreach (var inner in thing.Select(member => member.Value).OfType<JsonObject>())
+        {
+            LeaveOut(inner, members);
+        }
+    }
+
+    // What If-Match compares: somebody who uses it meanwhile is in nobody's way.
+    private static string StateOf(string tag) => tag.Split('.')[0].Trim('"');
+
+    private static string HashOf(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16));
 
     // Ours hold no comma.
-    private static bool Matches(string header, string tag) => header.Split(',', StringSplitOptions.TrimEntries).Any(one => one == "*" || one == tag);
+    private static bool Matches(string header, string tag, Func<string, string> partOf) => header.Split(',', StringSplitOptions.TrimEntries).Any(one => one == "*" || partOf(one) == tag);
 
     private static Problem ProblemOf(AdminProblem problem) => new(problem.Code, problem.Status, problem.Detail) { Errors = problem.Errors };
 }

@@ -50,6 +50,9 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     /// <summary>The body; null for an operation that takes none.</summary>
     public object? Body { get; set; }
 
+    /// <summary>Whether the operation was begun: from then on an error may have come after what was to be done.</summary>
+    public bool HasBegun { get; set; }
+
     /// <summary>A part of the path. One that is itself an address has its slashes encoded.</summary>
     // Kestrel leaves %2F alone, and decodes all else.
     public string this[string part] => ((string)http.Request.RouteValues[part]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);

@@ -105,7 +105,7 @@ internal sealed class AdminCallers(
     }
 
     private async Task<bool> IsFreshAsync(string? sessionId, CancellationToken cancellationToken) =>
-        sessionId is not null && await sessions.FindSignedInAsync(sessionId, cancellationToken) is { AuthenticatedAt: { } at } && time.GetUtcNow() - at <= AdminRights.Fresh;
+        sessionId is not null && await sessions.FindSignedInAsync(sessionId, cancellationToken) is { } session && AdminRights.IsFresh(session.AuthenticatedAt, time.GetUtcNow());
 
     private AdminProblem Challenge(HttpContext http, string code, string detail, string? error)
     {

@@ -39,6 +39,13 @@ internal interface IAdminBody<TSelf>
     static abstract TSelf Example { get; }
 }
 
+/// <summary>Members of a thing, as the wire has them, that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class ChangesByUseAttribute(params string[] members) : Attribute
+{
+    public IReadOnlyList<string> Members => members;
+}
+
 /// <summary>What an operation answers.</summary>
 /// <param name="Value">Of the operation's type; null: no body.</param>
 /// <param name="Location">Where what was made is, below <see cref="Paths.AdminApi"/>.</param>

@@ -57,16 +57,9 @@ internal sealed record AskPolicy(
 /// <param name="Warnings">What is odd about the policy now.</param>
 internal sealed record AppliedPolicy(PolicyVersionView Version, IReadOnlyList<string> Warnings);
 
-/// <summary>What a proposed policy changes.</summary>
-/// <param name="Changes">Rules and groups first, then what somebody may do.</param>
-/// <param name="HasMore">Whether there are more than these.</param>
-internal sealed record PolicyDifferences(IReadOnlyList<PolicyDifference> Changes, bool HasMore);
-
 /// <summary>Who may do what at the servers behind this one.</summary>
 internal static class PolicyOperations
 {
-    private const int MaxChanges = 5000;
-
     public static void Add(AdminApi api)
     {
         api.Get<PolicyView>("/policy", "get_policy", AdminRight.Read, "The rules and groups in force, in their order.", async call => await call.Get<PolicyActs>().ShowAsync(call.Cancelled));
@@ -75,11 +68,8 @@ internal static class PolicyOperations
             async call => NumberOf(call) is { } number ? await call.Get<PolicyActs>().FindVersionAsync(number, call.Cancelled) : NoVersion(call));
         api.Act<CheckPolicy, PolicyCheckView>("/policy/check", "check_policy", AdminRight.Read, "Says what is wrong with the policy in force or a proposed one, and what is odd.",
             (call, body) => call.Get<PolicyActs>().CheckAsync(ProposalOf(body.Document, body.Replaces), call.Cancelled));
-        api.Act<DiffPolicy, PolicyDifferences>("/policy/diff", "diff_policy", AdminRight.Read, "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.", async (call, body) =>
-        {
-            var (changes, problem) = await call.Get<PolicyActs>().DiffAsync(ProposalOf(body.Document, body.Replaces)!, body.Users ?? [], body.Servers ?? [], body.Tools ?? [], call.Cancelled);
-            return problem is null ? new PolicyDifferences([.. changes!.Take(MaxChanges)], changes!.Count > MaxChanges) : problem;
-        });
+        api.Act<DiffPolicy, PolicyDifferences>("/policy/diff", "diff_policy", AdminRight.Read, "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.",
+            (call, body) => call.Get<PolicyActs>().DiffAsync(ProposalOf(body.Document, body.Replaces)!, body.Users ?? [], body.Servers ?? [], body.Tools ?? [], PolicyActs.MaxChanges, call.Cancelled));
         api.Act<AskPolicy, PolicyTestView>("/policy/test", "test_policy", AdminRight.Read, "Says whether somebody may do something, by which rule, and in which groups they are.", (call, body) => call.Get<PolicyActs>().TestAsync(
             new PolicyQuestion(body.Server) { User = body.User, Client = body.Client, Tool = body.Tool, Resource = body.Resource, Prompt = body.Prompt, ReadOnly = body.ReadOnly, Destructive = body.Destructive },
             ProposalOf(body.Document, body.Replaces), call.Cancelled));

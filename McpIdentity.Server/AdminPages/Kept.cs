@@ -1,0 +1,57 @@
+namespace McpIdentity.Server.AdminPages;
+
+/// <summary>
+/// What takes long to find out. It is asked for once at a time, in the background: whoever asks meanwhile hears the same, and nobody's
+/// page waits longer than it wants to.
+/// </summary>
+/// <param name="scopes">Of the services that are asked.</param>
+/// <param name="time">By which an answer grows old.</param>
+/// <param name="ask">How it is found out.</param>
+/// <param name="goodFor">How long an answer is given again.</param>
+internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)
+    where T : class
+{
+    // A question that never ends must not be the last that is asked.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+
+    private readonly Lock _turn = new();
+    private Task<Answer>? _asked;
+
+    /// <summary>What was found last; null: nothing yet.</summary>
+    public Answer? Last { get; private set; }
+
+    /// <summary>As it is now, or was a short time ago.</summary>
+    /// <exception cref="Exception">It could not be found out.</exception>
+    public Task<Answer> AskAsync(CancellationToken cancellationToken)
+    {
+        lock (_turn)
+        {
+            if (_asked is not { IsFaulted: false, IsCanceled: false } || (_asked.IsCompletedSuccessfully && time.GetUtcNow() - _asked.Result.At >= goodFor))
+            {
+                _asked = Task.Run(FindAsync, CancellationToken.None);
+            }
+
+            return _asked.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The same for who does not wait: what was found last, where it takes longer or fails.</summary>
+    public async Task<Answer?> AskAsync(TimeSpan wait)
+    {
+        var asked = AskAsync(CancellationToken.None);
+        await Task.WhenAny(asked, Task.Delay(wait));
+        return asked.IsCompletedSuccessfully ? await asked : Last;
+    }
+
+    private async Task<Answer> FindAsync()
+    {
+        using var end = new CancellationTokenSource(Longest);
+        await using var scope = scopes.CreateAsyncScope();
+        var found = await ask(scope.ServiceProvider, end.Token);
+        return Last = new Answer(found, time.GetUtcNow());
+    }
+
+    /// <param name="Value">What was found.</param>
+    /// <param name="At">When.</param>
+    public sealed record Answer(T Value, DateTimeOffset At);
+}

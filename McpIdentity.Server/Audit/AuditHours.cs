@@ -1,0 +1,32 @@
+using McpIdentity.Migrations;
+using Microsoft.EntityFrameworkCore;
+
+namespace McpIdentity.Server.Audit;
+
+/// <summary>How often something happened in an hour, rows that stand for several counted as what they stand for.</summary>
+/// <param name="Hour">Which, from the first.</param>
+/// <param name="Event">What, in the words of the security log.</param>
+/// <param name="Result">How it ended.</param>
+/// <param name="Count">How often.</param>
+internal sealed record AuditHour(long Hour, string Event, string Result, long Count);
+
+/// <summary>Counts the audit by the hour, for charts: one query over the index of its moments, which the database sums.</summary>
+internal static class AuditHours
+{
+    // A moment is ticks in SQLite, as EF Core keeps it there. Only few rows stand for several: the others are not read as JSON.
+    private const string OfSqlite = """
+        SELECT ("At" - {0}) / 36000000000 AS "Hour", "Event", "Result", SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(json_extract("Line", '$.count'), 1) ELSE 1 END) AS "Count"
+        FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
+        """;
+
+    private const string OfPostgres = """
+        SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(("Line"::jsonb ->> 'count')::bigint, 1) ELSE 1 END) AS bigint) AS "Count"
+        FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
+        """;
+
+    /// <param name="db">Where the audit is.</param>
+    /// <param name="from">When the first hour begins.</param>
+    /// <param name="cancellationToken">Ends the counting.</param>
+    public static Task<List<AuditHour>> CountAsync(McpIdentityDbContext db, DateTimeOffset from, CancellationToken cancellationToken) =>
+        (db.Database.IsNpgsql() ? db.Database.SqlQueryRaw<AuditHour>(OfPostgres, from.ToUniversalTime()) : db.Database.SqlQueryRaw<AuditHour>(OfSqlite, from.UtcTicks)).ToListAsync(cancellationToken);
+}

@@ -1,0 +1,180 @@
+using System.Net;
+using System.Security.Cryptography;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Tests.Audit;
+using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace McpIdentity.Tests.Administration;
+
+/// <summary>What one request may cost at most, what two at once do, and what is known after an error.</summary>
+[Category("Administration")]
+[Parallelizable(ParallelScope.Self)]
+internal sealed class AdminApiBoundsTests
+{
+    private AdminScene _scene = null!;
+    private AdminClient _owner = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _scene = await AdminScene.StartAsync("Audit:WhenUnavailable=StopIssuing");
+
+    [OneTimeTearDown]
+    public async Task StopAsync() => await _scene.DisposeAsync();
+
+    [SetUp]
+    public async Task SignInAsync() => _owner = await _scene.ClientAsync();
+
+    // The client is there, and the record of it was not taken: whoever sends the same again must not make a second.
+    [Test]
+    public async Task After_an_error_nothing_is_done_again_under_the_same_key()
+    {
+        await AuditRows.TamperAsync(_scene.Server, """CREATE TRIGGER no_audit BEFORE INSERT ON "AuditEntries" BEGIN SELECT RAISE(ABORT, 'full'); END""");
+        using var failed = await _owner.PostAsync("/clients", new { kind = "service", name = "made once" }, ("Idempotency-Key", "an error"));
+        await AuditRows.TamperAsync(_scene.Server, "DROP TRIGGER no_audit");
+        HttpResponseMessage again = null!;
+        await Until.TrueAsync(async () => (again = await _owner.PostAsync("/clients", new { kind = "service", name = "made once" }, ("Idempotency-Key", "an error"))).StatusCode != HttpStatusCode.ServiceUnavailable, "the audit is written again");
+
+        Assert.That(((int)failed.StatusCode, await again.ProblemAsync()), Is.EqualTo((503, "request_in_progress")));
+        using var list = await _owner.GetAsync("/clients?q=made%20once");
+        Assert.That((await list.JsonAsync()).GetProperty("items").GetArrayLength(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Of_eight_who_make_one_client_at_once_one_does()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _owner.PostAsync("/clients", new { kind = "service", client_id = "the-only-one" })));
+
+        Assert.That(answers.Select(answer => (int)answer.StatusCode).Order(), Is.EqualTo(new[] { 201, 409, 409, 409, 409, 409, 409, 409 }));
+        Assert.That(await answers.First(answer => (int)answer.StatusCode == 409).ProblemAsync(), Is.EqualTo("client_exists"));
+    }
+
+    // RFC 9110 §8.8.3, §13.1.1.
+    [Test]
+    public async Task A_client_that_is_used_meanwhile_is_still_as_it_was_seen()
+    {
+        using var made = await _owner.PostAsync("/clients", new { kind = "service", client_id = "busy" });
+        using var seen = await _owner.GetAsync("/clients/busy");
+        var tag = seen.Headers.ETag!.ToString();
+        using var token = await OAuthClient.Of(_scene.Server, "busy", (await made.JsonAsync()).Text("client_secret"), "").TokenAsync(("grant_type", "client_credentials"));
+        Assert.That(token.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await Until.TrueAsync(async () => (await (await _owner.GetAsync("/clients/busy")).JsonAsync()).Text("last_used_at") is not null, "its use is known");
+
+        using var read = await _owner.GetAsync("/clients/busy", ("If-None-Match", tag));
+        using var changed = await _owner.PatchAsync("/clients/busy", new { name = "Busy" }, ("If-Match", tag));
+        using var again = await _owner.PatchAsync("/clients/busy", new { name = "Busier" }, ("If-Match", tag));
+
+        Assert.That(read.StatusCode, Is.EqualTo(HttpStatusCode.OK), "what is said of it is not the same");
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        Assert.That(await again.ProblemAsync(), Is.EqualTo("changed_meanwhile"));
+    }
+
+    [Test]
+    public async Task What_a_policy_would_change_is_told_up_to_a_bound()
+    {
+        for (var i = 0; i < 60; i++)
+        {
+            await AdminSeeds.UserAsync(_scene);
+        }
+
+        var tools = Enumerable.Range(0, 100).Select(i => $"tool-{i}");
+        using var response = await _owner.PostAsync("/policy/diff", new { document = new { Rules = new[] { new { Servers = "notes", Effect = "deny" } } }, servers = new[] { "notes" }, tools });
+        var told = await response.JsonAsync();
+
+        Assert.That((told.GetProperty("changes").GetArrayLength(), told.GetProperty("has_more").GetBoolean()), Is.EqualTo((5000, true)));
+        using var few = await _owner.PostAsync("/policy/diff", new { document = new { Rules = new[] { new { Servers = "notes", Effect = "deny" } } }, users = new[] { "olga@example.com" }, tools });
+        Assert.That((await few.JsonAsync()).GetProperty("has_more").GetBoolean(), Is.False);
+    }
+
+    // What a grant is for is encrypted in its row.
+    [Test]
+    public async Task A_page_looks_at_so_many_grants_and_says_where_it_goes_on()
+    {
+        await StoreAsync(Enumerable.Range(0, 2500).Select(i => new Grant
+        {
+            Id = RandomNumberGenerator.GetBytes(Grant.IdSize),
+            UserId = "bulk",
+            ClientId = "bulk",
+            SessionId = "bulk",
+            ProtectedClaims = "nothing that could be read",
+            CreatedAt = _scene.Server.Clock.GetUtcNow().AddSeconds(-i),
+            RotatedAt = _scene.Server.Clock.GetUtcNow(),
+            ExpiresAt = _scene.Server.Clock.GetUtcNow().AddDays(1),
+        }));
+
+        var first = await (await _owner.GetAsync("/grants?resource=https://nothing.example/mcp")).JsonAsync();
+        Assert.That((first.GetProperty("items").GetArrayLength(), first.Text("next") is not null), Is.EqualTo((0, true)));
+        var last = await (await _owner.GetAsync($"/grants?resource=https://nothing.example/mcp&cursor={first.Text("next")}")).JsonAsync();
+        Assert.That((last.GetProperty("items").GetArrayLength(), last.Text("next")), Is.EqualTo((0, (string?)null)));
+    }
+
+    [Test]
+    public async Task People_and_clients_are_found_by_letters_of_any_language_in_any_case() => await FindsAnyLettersAsync(_scene, _owner);
+
+    /// <summary>The same over each database.</summary>
+    public static async Task FindsAnyLettersAsync(AdminScene scene, AdminClient owner)
+    {
+        await using (var scope = scene.Server.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            db.Users.Add(new User { Id = "eva", Provider = "google", ProviderSubject = "eva", Email = "Éva@example.com", Name = "ÉVA MÜLLER", CreatedAt = scene.Server.Clock.GetUtcNow(), LastSignInAt = scene.Server.Clock.GetUtcNow() });
+            await db.SaveChangesAsync();
+        }
+
+        using var made = await owner.PostAsync("/clients", new { kind = "service", client_id = "berichte", name = "BERICHTE FÜR ÉVA" });
+        Assert.That(made.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        foreach (var query in new[] { "/users?q=müller", "/users?q=Éva%20M", "/users?q=éVA@EXAMPLE", "/clients?q=für%20éva", "/clients?q=FÜR", "/sessions?user=éva%20müller" })
+        {
+            using var found = await owner.GetAsync(query);
+            Assert.That(found.StatusCode, Is.EqualTo(HttpStatusCode.OK), query);
+            Assert.That((await found.JsonAsync()).GetProperty("items").GetArrayLength(), Is.EqualTo(query.StartsWith("/sessions", StringComparison.Ordinal) ? 0 : 1), query);
+        }
+    }
+
+    [Test]
+    public async Task Of_two_owners_who_end_each_other_at_once_one_stays() => await RoleRaces.OneOwnerStaysAsync(_scene);
+
+    [Test]
+    public async Task Of_many_roles_that_somebody_is_given_at_once_one_counts() => await RoleRaces.OneRoleIsGrantedAsync(_scene);
+
+    // OpenID Connect Core §2, auth_time: nobody has signed in later than now.
+    [Test]
+    public async Task A_provider_whose_clock_is_ahead_makes_no_sign_in_younger_than_it_is()
+    {
+        _scene.Google.Clock = new FakeTimeProvider(_scene.Server.Clock.GetUtcNow().AddSeconds(50));
+        try
+        {
+            var owner = await _scene.ClientAsync();
+            _scene.Server.Clock.Advance(TimeSpan.FromMinutes(10) + TimeSpan.FromSeconds(5));
+            using var late = await owner.SendAsync(HttpMethod.Delete, "/roles/nobody");
+
+            Assert.That(await late.ProblemAsync(), Is.EqualTo("insufficient_user_authentication"));
+        }
+        finally
+        {
+            _scene.Google.Clock = _scene.Server.Clock;
+        }
+    }
+
+    [Test]
+    public async Task A_start_that_names_a_client_which_an_operator_made_says_so()
+    {
+        using var made = await _owner.PostAsync("/clients", new { kind = "service", client_id = "squatter" });
+        Assert.That(made.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        var database = _scene.Server.Settings.Single(setting => setting.StartsWith("--Database:ConnectionString=", StringComparison.Ordinal))[2..];
+
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => TestServer.StartAsync(database, "OAuth:StaticClients:0:ClientId=squatter", "OAuth:StaticClients:0:RedirectUris:0=https://client.example/callback"));
+
+        Assert.That(refused!.Message, Does.Contain("olga@example.com made").And.Contain("clients delete squatter"));
+    }
+
+    private async Task StoreAsync(IEnumerable<object> rows)
+    {
+        await using var scope = _scene.Server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        db.AddRange(rows);
+        await db.SaveChangesAsync();
+    }
+}

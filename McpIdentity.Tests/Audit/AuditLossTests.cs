@@ -1,0 +1,81 @@
+using McpIdentity.Mcp.Audit;
+using McpIdentity.Server.Audit;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Tests.Support;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace McpIdentity.Tests.Audit;
+
+/// <summary>What may not be lost, and what is said of what is (docs/audit.md, "While the database does not take rows").</summary>
+[Category("Storage")]
+[Parallelizable(ParallelScope.All)]
+internal sealed class AuditLossTests
+{
+    [Test]
+    public async Task What_was_only_counted_is_written_at_the_end()
+    {
+        using var folder = new TemporaryFolder();
+        var database = $"Data Source={folder.File("test.db")}";
+        await using (var server = await TestServer.StartAsync($"Database:ConnectionString={database}", "Mcp:RateLimiting:Enabled=false"))
+        {
+            for (var request = 0; request < 30; request++)
+            {
+                await server.Http.CallToolAsync(null);
+            }
+        }
+
+        await using var connection = new SqliteConnection(database);
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = """SELECT "Line" FROM "AuditEntries" WHERE "Event" = 'mcp_auth_failure' ORDER BY "Id" DESC LIMIT 1""";
+        Assert.That(await command.ExecuteScalarAsync(), Does.Contain($"{30 - RepeatedEvents.InFull} more within"));
+    }
+
+    [TestCase("SQLite"), TestCase("PostgreSQL", Category = "Postgres")]
+    public async Task An_event_that_cannot_be_a_row_is_left_out_and_counted_and_no_other_is(string provider)
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), await AuditRows.DatabaseAsync(provider));
+        await AuditRows.TamperAsync(server, provider == "SQLite"
+            ? "CREATE TRIGGER \"Refuse\" BEFORE INSERT ON \"AuditEntries\" WHEN NEW.\"Subject\" = 'bad' BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            : "ALTER TABLE \"AuditEntries\" ADD CONSTRAINT \"Refuse\" CHECK (\"Subject\" <> 'bad')");
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        for (var e = 0; e < 10; e++)
+        {
+            trail.Heard(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow(), Subject = e == 7 ? "bad" : $"person-{e}" });
+        }
+
+        var rows = await AuditRows.WaitForAsync(server, "test", 9);
+        Assert.That(rows.Select(row => row.Subject), Is.EqualTo(Enumerable.Range(0, 10).Where(e => e != 7).Select(e => $"person-{e}")), "in their order");
+        trail.Heard(SecurityEvent.Success("more"));
+        Assert.That((await AuditRows.WaitForAsync(server, "events_dropped")).Single().Line, Does.Contain("1 events were lost"));
+        Assert.That(log.Lines, Has.Some.Contains("An event (test) cannot be a row of the audit"));
+        Assert.That(trail.Problem, Is.Null);
+        await Verbs.DoAsync(server, "audit", "verify");
+    }
+
+    [Test]
+    public async Task Nothing_is_issued_whose_row_found_no_room()
+    {
+        await using var server = await TestServer.StartAsync("Audit:WhenUnavailable=StopIssuing");
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        await trail.WriteAsync(SecurityEvent.Success("first"));
+        await AuditRows.TamperAsync(server, "ALTER TABLE \"AuditEntries\" RENAME TO \"Away\"");
+        var heard = 0;
+        while (trail.Heard(SecurityEvent.Success("flood") with { Time = server.Clock.GetUtcNow() }))
+        {
+            heard++;
+        }
+
+        Assert.That(trail.Require, Throws.TypeOf<StorageUnavailableException>());
+        await AuditRows.TamperAsync(server, "ALTER TABLE \"Away\" RENAME TO \"AuditEntries\"");
+        await Until.TrueAsync(async () => await AuditRows.InDatabaseAsync(server, db => db.AuditEntries.CountAsync(row => row.Event == "flood")) == heard, "all that had room is written");
+        Assert.That((await AuditRows.WaitForAsync(server, "events_dropped")).Single().Line, Does.Contain("1 events were lost"));
+
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => trail.IsKeptAsync(isHeard: false)); // though there is room by now
+        await trail.IsKeptAsync(isHeard: true);
+    }
+}
