@@ -154,7 +154,8 @@ internal sealed partial class RemoteCommandTests
         var wrong = await Assert.ThrowsAsync<VerbFailure>(() => new RemoteTokens(server, new RemoteCredentials(ClientId: "robot", ClientSecret: "hunter22")).ForAsync("admin:read"));
         Assert.That(wrong!.ExitCode, Is.EqualTo(ExitCode.Failed));
         Assert.That(wrong.Message, Does.Contain("gives the client robot no token").And.Contain("MCPIDENTITY_CLIENT_ID").And.Not.Contain("hunter22"));
-        var without = await Assert.ThrowsAsync<VerbFailure>(() => robot.ForAsync("mcp:call"));
+        var other = await OAuthClient.RegisterServiceAsync(_scene.Server);
+        var without = await Assert.ThrowsAsync<VerbFailure>(() => new RemoteTokens(server, new RemoteCredentials(ClientId: other.ClientId, ClientSecret: other.Secret)).ForAsync("admin:read"));
         Assert.That(without!.Message, Does.Contain("AdminScopes"));
     }
 
