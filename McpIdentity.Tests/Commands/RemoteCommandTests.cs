@@ -91,6 +91,11 @@ internal sealed partial class RemoteCommandTests
         {
             Assert.That(await CommandLine.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => "bash"), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" }), "--server", "https://id.example.org"]), Is.EqualTo(ExitCode.Usage), path);
         }
+
+        foreach (var verb in (string[])["audit verify --accept", "token mint --i-know", "doctor --url https://id.example.org", "doctor --offline"])
+        {
+            Assert.That((await RunAsync(verb, Elsewhere)).ExitCode, Is.EqualTo(ExitCode.Usage), verb);
+        }
     }
 
     [Test]
