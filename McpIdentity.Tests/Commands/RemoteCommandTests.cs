@@ -128,18 +128,19 @@ internal sealed partial class RemoteCommandTests
     [Test]
     public async Task A_client_whose_id_has_an_encoded_slash_is_itself()
     {
-        const string One = "https://app.example/a%2Fb", Other = "https://app.example/a/b";
-        await AdminSeeds.StoreAsync(_scene, [.. new[] { One, Other }.Select(id => new OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication
+        foreach (var (way, arguments) in new[] { ("here", _scene.Server.Settings), ("elsewhere", Elsewhere) })
         {
-            Id = AdminSeeds.Next(), ClientId = id, ClientType = "public", ConsentType = "explicit", ConcurrencyToken = "1", Permissions = "[]", RedirectUris = """["https://app.example/callback"]""",
-        })]);
-        foreach (var arguments in new[] { _scene.Server.Settings, Elsewhere })
-        {
-            var (exitCode, output) = await RunAsync($"clients disable {One}", arguments);
-            Assert.That((exitCode, output.Trim()), Is.EqualTo((0, $"disabled: {One}")));
-            Assert.That((await RunAsync($"clients show {One} -o json", arguments)).Output, Does.Not.Contain("\"disabled\": null"));
-            Assert.That((await RunAsync($"clients show {Other} -o json", arguments)).Output, Does.Contain("\"disabled\": null"));
-            Assert.That((await RunAsync($"clients enable {One}", arguments)).ExitCode, Is.Zero);
+            var (one, other) = ($"https://app.example/{way}%2Fb", $"https://app.example/{way}/b");
+            await AdminSeeds.StoreAsync(_scene, [.. new[] { one, other }.Select(id => new OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication
+            {
+                Id = AdminSeeds.Next(), ClientId = id, ClientType = "public", ConsentType = "explicit", ConcurrencyToken = "1", Permissions = "[]", RedirectUris = """["https://app.example/callback"]""",
+            })]);
+
+            var (exitCode, output) = await RunAsync($"clients disable {one}", arguments);
+
+            Assert.That((exitCode, output.Trim()), Is.EqualTo((0, $"disabled: {one}")));
+            Assert.That((await RunAsync($"clients show {one} -o json", arguments)).Output, Does.Not.Contain("\"disabled\": null"));
+            Assert.That((await RunAsync($"clients show {other} -o json", arguments)).Output, Does.Contain("\"disabled\": null"));
         }
     }
 
