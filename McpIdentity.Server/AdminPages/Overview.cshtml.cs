@@ -50,7 +50,7 @@ internal sealed class OverviewModel(
         {
             if (providers.Demo)
             {
-                yield return ("Demo sign-in is on: whoever reaches this server signs in as anybody. It is not for production.", ProvidersModel.Path);
+                yield return ("Demo sign-in is on: whoever reaches this server signs in as one of the demo users, without a password. It is not for production.", ProvidersModel.Path);
             }
 
             if (address.Issuer.StartsWith("http:", StringComparison.Ordinal))

@@ -8,7 +8,7 @@ using OpenIddict.EntityFrameworkCore.Models;
 namespace McpIdentity.Server.Administration;
 
 /// <summary>The clients as operators see them: listed, one of them, and how it is connected. What is done with them is in <see cref="ClientActs"/>.</summary>
-internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResources resources)
+internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResources resources, TimeProvider time)
 {
     /// <summary>Those of a filter, in an order, from a place on.</summary>
     /// <param name="filter">Which.</param>
@@ -17,7 +17,7 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
     /// <param name="count">How many at most.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     public async Task<IReadOnlyList<ClientView>> ListAsync(ClientFilter filter, string sort, string? after, int count, CancellationToken cancellationToken) =>
-        [.. (await Rows(Sorted(Filtered(filter), sort, after).Take(count)).ToListAsync(cancellationToken)).Select(ClientView.Of)];
+        [.. (await Rows(Sorted(await MeantAsync(filter, cancellationToken), sort, after).Take(count)).ToListAsync(cancellationToken)).Select(ClientView.Of)];
 
     /// <summary>Where a client stands in an order.</summary>
     public static string KeyOf(ClientView client, string sort) => (sort switch
@@ -30,6 +30,15 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
 
     public async Task<Outcome<ClientView>> GetAsync(string clientId, CancellationToken cancellationToken) =>
         await Rows(Filtered(new ClientFilter()).Where(client => client.ClientId == clientId)).FirstOrDefaultAsync(cancellationToken) is { } found ? ClientView.Of(found) : NotFound(clientId);
+
+    /// <summary>How much it holds.</summary>
+    public async Task<Outcome<ClientUse>> UseAsync(string clientId, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return await db.Clients.AnyAsync(client => client.ClientId == clientId, cancellationToken)
+            ? new ClientUse(await db.Grants.CountAsync(grant => grant.ClientId == clientId && grant.RevokedAt == null && grant.ExpiresAt > now, cancellationToken))
+            : NotFound(clientId);
+    }
 
     /// <summary>How a client in wide use connects as this one.</summary>
     /// <param name="clientId">This one.</param>
@@ -57,13 +66,24 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
 
     public static AdminProblem NotFound(string clientId) => AdminProblem.NotFound("client", clientId);
 
+    private async Task<IQueryable<OpenIddictEntityFrameworkCoreApplication>> MeantAsync(ClientFilter filter, CancellationToken cancellationToken)
+    {
+        if (filter.Called is not { } called)
+        {
+            return Filtered(filter);
+        }
+
+        string[] ids = [.. (await OperatorNames.ClientsAsync(db, called, cancellationToken)).Select(client => client.ClientId!)];
+        return Filtered(filter).Where(client => ids.Contains(client.ClientId));
+    }
+
 #pragma warning disable CA1304, CA1307, CA1311, CA1862 // EF Core translates these, and no comparison that is named
     /// <summary>Those that a filter leaves.</summary>
     public IQueryable<OpenIddictEntityFrameworkCoreApplication> Filtered(ClientFilter filter)
     {
         const string configured = $"\"{StaticClients.ConfiguredProperty}\":";
         const string created = $"\"{OperatorClients.Property}\":";
-        var query = db.Clients.AsNoTracking().Where(client => client.Properties != ClientDeletion.Deleted || client.Properties == null);
+        var query = db.Clients.AsNoTracking().Where(client => filter.WithDeleted || client.Properties != ClientDeletion.Deleted || client.Properties == null);
         if (filter.Text?.ToLowerInvariant() is { } text)
         {
             query = query.Where(client => client.ClientId!.ToLower().Contains(text) || client.DisplayName!.ToLower().Contains(text) || client.RedirectUris!.ToLower().Contains(text));

@@ -2,6 +2,7 @@ using System.Text.Json;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Clients.Statements;
+using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -12,10 +13,11 @@ namespace McpIdentity.Server.Administration;
 /// <param name="Name">What people read; one that registered itself chose it.</param>
 /// <param name="Kind">configured (in the settings), created (by an operator, here), document (a client ID metadata document) or dynamic (it registered itself).</param>
 /// <param name="Type">public or confidential.</param>
-/// <param name="Status">enabled, disabled, or waiting to be approved.</param>
+/// <param name="Status">enabled, disabled, waiting to be approved; or deleted, where those are asked for too.</param>
 /// <param name="ApplicationType">native or web.</param>
 /// <param name="RedirectUris">Where its answers may go.</param>
 /// <param name="GrantTypes">Which grants it may use.</param>
+/// <param name="Permissions">All that it may use, in OpenIddict's words.</param>
 /// <param name="Resources">The MCP servers whose access tokens it may introspect.</param>
 /// <param name="PreApproved">Nobody is asked whether it may act for them.</param>
 /// <param name="PreviousSecretUntil">How long the secret of before its last one is good.</param>
@@ -27,7 +29,7 @@ namespace McpIdentity.Server.Administration;
 /// <param name="RegisteredWith">The initial access token, or the issuer of the software statement, that vouched for it.</param>
 [ChangesByUse("last_used_at")]
 internal sealed record ClientView(
-    string ClientId, string? Name, string Kind, string Type, string Status, string? ApplicationType, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Resources,
+    string ClientId, string? Name, string Kind, string Type, string Status, string? ApplicationType, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Permissions, IReadOnlyList<string> Resources,
     bool PreApproved, DateTimeOffset? PreviousSecretUntil, DateTimeOffset? RegisteredAt, string? CreatedBy, DateTimeOffset? LastUsedAt, DateTimeOffset? DisabledAt, DateTimeOffset? WaitingSince, string? RegisteredWith)
 {
     public const string Configured = "configured";
@@ -45,8 +47,8 @@ internal sealed record ClientView(
         return new ClientView(
             client.ClientId!, client.DisplayName,
             properties.ContainsKey(StaticClients.ConfiguredProperty) ? Configured : origin is not null ? Created : client.ClientId!.StartsWith("https://", StringComparison.Ordinal) ? Document : Dynamic,
-            client.ClientType ?? ClientTypes.Public, row.DisabledAt is not null ? "disabled" : row.WaitingSince is not null ? "waiting" : "enabled", client.ApplicationType,
-            ListIn(client.RedirectUris), Named(permissions, Permissions.Prefixes.GrantType), Named(permissions, Permissions.Prefixes.Resource),
+            client.ClientType ?? ClientTypes.Public, ClientDeletion.IsDeleted(client.Properties) ? "deleted" : row.DisabledAt is not null ? "disabled" : row.WaitingSince is not null ? "waiting" : "enabled", client.ApplicationType,
+            ListIn(client.RedirectUris), Named(permissions, OpenIddictConstants.Permissions.Prefixes.GrantType), permissions, Named(permissions, OpenIddictConstants.Permissions.Prefixes.Resource),
             properties.ContainsKey(StaticClients.PreApprovedProperty), PreviousSecret.Of(properties)?.Until, row.RegisteredAt ?? origin?.At, origin?.By, row.LastUsedAt, row.DisabledAt, row.WaitingSince,
             string.Join(", ", ((string?[])[InitialAccessTokens.NameIn(client.Properties), SoftwareStatement.In(client.Properties)?.Issuer]).OfType<string>()) is { Length: > 0 } with ? with : null);
     }
@@ -66,6 +68,12 @@ internal sealed record ClientFilter
     /// <summary>A part of the client_id, the name or a redirect URI, in any case.</summary>
     public string? Text { get; init; }
 
+    /// <summary>Which an operator means by it (<see cref="OperatorNames"/>).</summary>
+    public string? Called { get; init; }
+
+    /// <summary>Those too that were deleted, and of which a row is left.</summary>
+    public bool WithDeleted { get; init; }
+
     /// <summary>A kind, as <see cref="ClientView.Kind"/> has them.</summary>
     public string? Kind { get; init; }
 
@@ -83,6 +91,10 @@ internal sealed record ClientFilter
 /// <param name="Client">The client.</param>
 /// <param name="ClientSecret">Its new secret. It cannot be read again.</param>
 internal sealed record ClientWithSecret(ClientView Client, string? ClientSecret);
+
+/// <summary>How much a client holds.</summary>
+/// <param name="Grants">How many accesses that people gave it are good.</param>
+internal sealed record ClientUse(int Grants);
 
 /// <summary>Clients that nobody uses, and are forgotten.</summary>
 /// <param name="DryRun">They were only counted.</param>

@@ -29,6 +29,9 @@ internal sealed record ServerDetails(string Name, string From, string Url, strin
 
     public string? NotServed { get; init; }
 
+    /// <summary>Whether any rule of the policy could let somebody use it.</summary>
+    public bool IsOpen { get; init; }
+
     /// <summary>What clients name it by (RFC 8707).</summary>
     public string? Resource { get; init; }
 
@@ -282,6 +285,7 @@ internal sealed class ServerActs(
         {
             DisplayName = said.DisplayName,
             NotServed = server.Problem,
+            IsOpen = IsOpen(server.Name),
             Resource = address.UrlOf(server.Path),
             Scopes = said.Scopes.ToDictionary(),
             DefaultScopes = [.. said.DefaultScopes],

@@ -1,5 +1,3 @@
-using McpIdentity.Server.Audit;
-
 namespace McpIdentity.Server.Administration;
 
 /// <summary>One step of a way.</summary>

@@ -42,7 +42,8 @@ internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, 
 /// <param name="Text">A part of the user, e-mail address or name, in any case.</param>
 /// <param name="Status">enabled or disabled.</param>
 /// <param name="Provider">The sign-in provider.</param>
-internal sealed record UserFilter(string? Text, string? Status, string? Provider);
+/// <param name="Called">Whom an operator means by it (<see cref="OperatorNames"/>).</param>
+internal sealed record UserFilter(string? Text, string? Status, string? Provider, string? Called = null);
 
 /// <summary>What operators do with people. A running server hears of it within a second.</summary>
 internal sealed class UserActs(
@@ -58,6 +59,12 @@ internal sealed class UserActs(
             query = query.Where(user => user.Id == wanted || user.Email!.ToLower().Contains(text) || user.Name!.ToLower().Contains(text));
         }
 #pragma warning restore CA1304, CA1311, CA1862
+
+        if (filter.Called is { } called)
+        {
+            string[] ids = [.. (await OperatorNames.UsersAsync(db, called, cancellationToken)).Select(user => user.Id)];
+            query = query.Where(user => ids.Contains(user.Id));
+        }
 
         query = filter.Provider is { } provider ? query.Where(user => user.Provider == provider) : query;
         query = filter.Status is { } status ? query.Where(user => (user.DisabledAt == null) == (status == "enabled")) : query;

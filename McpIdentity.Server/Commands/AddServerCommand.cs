@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Settings;
 
@@ -24,30 +25,29 @@ internal static class AddServerCommand
 
     public static Command Create()
     {
-        var verb = CommandLine.StorageVerb("add", "Adds a server, without a restart.", "servers add notes --url http://localhost:3001/mcp --review Changed", AddAsync)
+        var verb = CommandLine.AdminVerb("add", "Adds a server, without a restart.", "servers add notes --url http://localhost:3001/mcp --review Changed", AddAsync, prepare: (services, cancellationToken) => services.LoadPolicyAsync(cancellationToken))
             .With(Url).With(Path).With(DisplayName).With(Auth).With(Header).With(ValueFile).With(Audience).With(Review).With(Scopes).With(Tools).With(Timeout).With(Replace).With(Table.Output);
         verb.Arguments.Add(Name);
         return verb;
     }
 
-    private static async Task<int> AddAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> AddAsync(ParseResult parsed, AdminAccess access)
     {
         var name = parsed.GetRequiredValue(Name);
-        var (order, unreadable) = await DescribeAsync(parsed, cancellationToken);
+        var (order, unreadable) = await DescribeAsync(parsed);
         if (order is null)
         {
             return await RefuseAsync(name, unreadable!, ExitCode.Usage);
         }
 
-        await services.LoadPolicyAsync(cancellationToken);
-        var (saved, problem) = await services.GetRequiredService<ServerActs>().SaveAsync(Operator.OfThisMachine, name, order, parsed.GetValue(Replace) ? null : false, cancellationToken);
+        var (existed, (saved, problem)) = await SaveAsync(access, name, order, parsed.GetValue(Replace));
         if (problem is not null)
         {
             return await RefuseAsync(name, problem.Code == "server_exists" ? "it was added before; say --replace to put this one in its place." : problem.Detail, ExitCode.Of(problem));
         }
 
-        var done = saved!.Existed ? "changed" : "added";
-        await Table.WriteDoneAsync(parsed, name, done, $"{done}: {name}, for clients at {saved.Resource}");
+        var done = existed ? "changed" : "added";
+        await Table.WriteDoneAsync(parsed, name, done, $"{done}: {name}, for clients at {saved!.Resource}");
         if (!saved.IsOpen && !CommandLine.IsQuiet(parsed))
         {
             await Console.Error.WriteLineAsync($$"""
@@ -59,20 +59,26 @@ internal static class AddServerCommand
         return ExitCode.Ok;
     }
 
+    private static async Task<(bool Existed, Outcome<ServerDetails> Saved)> SaveAsync(AdminAccess access, string name, ServerOrder order, bool mayReplace)
+    {
+        var replaced = mayReplace ? await access.SendAsync<ServerDetails>("replace_server", order, ("server_name", name)) : AdminProblem.NotFound("server", name);
+        return replaced.Problem is { Status: StatusCodes.Status404NotFound } ? (false, await access.SendAsync<ServerDetails>("add_server", new NewServer(name, order))) : (true, replaced);
+    }
+
     private static async Task<int> RefuseAsync(string name, string problem, int exitCode)
     {
         await Console.Error.WriteLineAsync($"{CommandLine.Printable(name)} was not added: {CommandLine.Printable(problem)}");
         return exitCode;
     }
 
-    private static async Task<(ServerOrder? Order, string? Problem)> DescribeAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<(ServerOrder? Order, string? Problem)> DescribeAsync(ParseResult parsed)
     {
         string? value = null;
         if (parsed.GetValue(ValueFile) is { } file)
         {
             try
             {
-                value = (file == "-" ? await Console.In.ReadToEndAsync(cancellationToken) : await File.ReadAllTextAsync(file, cancellationToken)).Trim();
+                value = (file == "-" ? await Console.In.ReadToEndAsync() : await File.ReadAllTextAsync(file)).Trim();
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Roles;
 
@@ -10,21 +9,23 @@ internal static class AdminCommand
 {
     private static readonly Argument<string> Who = new("user") { Description = "The identifier that 'users list' shows, the e-mail address, or the name." };
 
+    private const string OnlyHere = "whoever has this machine makes owners; elsewhere an owner who has just signed in gives roles, in the console";
+
     private static readonly Option<string> Role = new("--role") { Description = "owner, operator, auditor or helpdesk.", DefaultValueFactory = _ => "owner" };
 
     public static Command Create()
     {
         Role.AcceptOnlyFromAmong("owner", "operator", "auditor", "helpdesk");
-        var grant = CommandLine.StorageVerb("grant", "Gives somebody a role who has signed in before.", "admin grant anna@example.com --role auditor", GrantAsync).With(Role).With(Table.Output);
-        var revoke = CommandLine.StorageVerb("revoke", "Takes the role that somebody was given.", "admin revoke anna@example.com", RevokeAsync).With(Table.Output);
+        var grant = CommandLine.StorageVerb("grant", "Gives somebody a role who has signed in before.", "admin grant anna@example.com --role auditor", GrantAsync, onlyHere: OnlyHere).With(Role).With(Table.Output);
+        var revoke = CommandLine.StorageVerb("revoke", "Takes the role that somebody was given.", "admin revoke anna@example.com", RevokeAsync, onlyHere: OnlyHere).With(Table.Output);
         grant.Add(Who);
         revoke.Add(Who);
         return new("admin", "Who administers this server.")
         {
-            CommandLine.StorageVerb("list", "Lists who has which role, by the settings and by what was granted.", "admin list -o json", ListAsync).With(Table.Output),
+            CommandLine.StorageVerb("list", "Lists who has which role, by the settings and by what was granted.", "admin list -o json", ListAsync, onlyHere: OnlyHere).With(Table.Output),
             grant,
             revoke,
-            CommandLine.StorageVerb("setup-link", "Makes a link that makes whoever opens it and signs in an owner, once, within half an hour.", "admin setup-link", LinkAsync).With(Table.Output),
+            CommandLine.StorageVerb("setup-link", "Makes a link that makes whoever opens it and signs in an owner, once, within half an hour.", "admin setup-link", LinkAsync, onlyHere: OnlyHere).With(Table.Output),
         };
     }
 
@@ -49,14 +50,14 @@ internal static class AdminCommand
 
     private static async Task<int> ForOneAsync(ParseResult parsed, IServiceProvider services, Func<string, Task<Outcome<string>>> act, CancellationToken cancellationToken)
     {
-        var user = await ByName.UserAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Who), cancellationToken);
-        var outcome = await act(user.Id);
+        var (user, unknown) = await ByName.UserAsync(new LocalAccess(services, cancellationToken), parsed.GetRequiredValue(Who));
+        var outcome = unknown is null ? await act(user!.UserId) : unknown;
         if (outcome.Problem is { } problem)
         {
             return await Refusal.SayAsync(problem);
         }
 
-        return await Table.WriteDoneAsync(parsed, user.Id, parsed.CommandResult.Command.Name == "grant" ? "granted" : "revoked", CommandLine.Printable(outcome.Value));
+        return await Table.WriteDoneAsync(parsed, user!.UserId, parsed.CommandResult.Command.Name == "grant" ? "granted" : "revoked", CommandLine.Printable(outcome.Value));
     }
 
     private static async Task<int> LinkAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)

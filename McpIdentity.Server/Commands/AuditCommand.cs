@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
+using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
 using McpIdentity.Server.Settings;
 
@@ -12,8 +14,7 @@ internal static class AuditCommand
 {
     private static readonly TimeSpan LooksEvery = TimeSpan.FromSeconds(1);
 
-    // Rows get their ids before their transactions end: one that was slow comes with an id that is behind.
-    private const int Behind = 2000;
+    private const int Remembered = 10_000;
 
     private static readonly Option<int> Last = new("--last") { Description = "How many, the newest first.", DefaultValueFactory = _ => 100 };
     private static readonly Option<int> Lines = new("--lines", "-n") { Description = "How many.", DefaultValueFactory = _ => 20 };
@@ -29,131 +30,174 @@ internal static class AuditCommand
 
     public static Command Create() => new("audit", "What happened, who it was, and whether that is all of it.")
     {
-        CommandLine.StorageVerb("list", "Lists what operators did, the newest first.", "audit list --last 20 -o json", ListAsync).With(Last).With(Table.Output),
-        CommandLine.StorageVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(Follow),
-        AuditFilterOptions.AddTo(CommandLine.StorageVerb("search", "Finds rows, the newest first.", "audit search --since 2h --user anna@example.com --result failure", SearchAsync)).With(AuditFilterOptions.Limit).With(Table.Output),
-        AuditFilterOptions.AddTo(CommandLine.StorageVerb("export", "Writes rows, the oldest first: all, or those that are looked for.", "audit export --since 2026-11-01 --format csv --to audit.csv", ExportAsync)).With(Format).With(To),
-        CommandLine.StorageVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Accept).With(Table.Output),
+        CommandLine.AdminVerb("list", "Lists what operators did, the newest first.", "audit list --last 20 -o json", ListAsync).With(Last).With(Table.Output),
+        CommandLine.AdminVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(Follow),
+        AuditFilterOptions.AddTo(CommandLine.AdminVerb("search", "Finds rows, the newest first.", "audit search --since 2h --user anna@example.com --result failure", SearchAsync)).With(AuditFilterOptions.Limit).With(Table.Output),
+        AuditFilterOptions.AddTo(CommandLine.AdminVerb("export", "Writes rows, the oldest first: all, or those that are looked for.", "audit export --since 2026-11-01 --format csv --to audit.csv", ExportAsync)).With(Format).With(To),
+        CommandLine.AdminVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Accept).With(Table.Output),
     };
 
-    private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
-        var acts = await SearchOf(services).PageAsync(new AuditFilter { OnlyActs = true }, Math.Max(parsed.GetValue(Last), 0), null, cancellationToken);
-        await Table.WriteAsync(parsed, acts, new("time", act => act.At), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
+        var (acts, problem) = await access.ListAsync<AuditRow>("list_audit", parsed.GetValue(Last), ("only_acts", "true"));
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await Table.WriteAsync(parsed, acts!, new("time", act => act.Time), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
         return ExitCode.Ok;
     }
 
-    private static async Task<int> TailAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> TailAsync(ParseResult parsed, AdminAccess access)
     {
-        var search = SearchOf(services);
-        var newest = await search.PageAsync(new AuditFilter(), Math.Clamp(parsed.GetValue(Lines), 1, Behind), null, cancellationToken);
-        newest.Reverse();
-        newest.ForEach(row => Console.WriteLine(row.Line));
-        var seen = newest.Select(row => row.Id).ToHashSet();
-        var last = newest.Count > 0 ? newest[^1].Id : 0;
-        var first = newest.Count > 0 ? newest[0].Id : 0; // what stands before it was not asked for
+        var (newest, problem) = await access.ListAsync<AuditRow>("list_audit", Math.Max(parsed.GetValue(Lines), 1));
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        WriteLines(newest!);
+        var seen = newest!.Select(row => row.Id).ToHashSet();
+        var first = newest!.Count > 0 ? newest[^1].Id : 0; // what stands before it was not asked for
         while (parsed.GetValue(Follow))
         {
-            await Task.Delay(LooksEvery, cancellationToken);
-            await foreach (var row in search.ReadAsync(new AuditFilter(), cancellationToken, after: Math.Max(first - 1, last - Behind)))
+            await Task.Delay(LooksEvery, access.Cancelled);
+            (var fresh, problem) = await FreshAsync(access, seen, first);
+            if (problem is not null)
             {
-                if (seen.Add(row.Id))
-                {
-                    Console.WriteLine(row.Line);
-                    last = Math.Max(last, row.Id);
-                }
+                return await Refusal.SayAsync(problem);
             }
 
-            seen.RemoveWhere(id => id < last - Behind);
+            WriteLines(fresh!);
+            if (seen.Count > Remembered)
+            {
+                first = seen.Order().ElementAt(Remembered / 2);
+                seen.RemoveWhere(id => id < first);
+            }
         }
 
         return ExitCode.Ok;
     }
 
-    private static async Task<int> SearchAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static void WriteLines(IReadOnlyList<AuditRow> newestFirst)
     {
-        if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
+        foreach (var row in newestFirst.Reverse())
+        {
+            Console.WriteLine(row.Line);
+        }
+    }
+
+    // Page by page, until one has nothing new. Rows get their ids before their transactions end: one that was slow comes with an id that is behind.
+    private static async Task<Outcome<IReadOnlyList<AuditRow>>> FreshAsync(AdminAccess access, HashSet<long> seen, long first)
+    {
+        var fresh = new List<AuditRow>();
+        string? cursor = null;
+        do
+        {
+            var (page, problem) = await access.PageAsync<AuditRow>("list_audit", AdminCall.MaxLimit, cursor);
+            if (problem is not null)
+            {
+                return problem;
+            }
+
+            var unseen = page!.Items.Where(row => row.Id >= first && seen.Add(row.Id)).ToList();
+            fresh.AddRange(unseen);
+            cursor = unseen.Count > 0 ? page.Next : null;
+        }
+        while (cursor is not null);
+
+        return new(fresh, null);
+    }
+
+    private static async Task<int> SearchAsync(ParseResult parsed, AdminAccess access)
+    {
+        if (await AuditFilterOptions.ReadAsync(parsed) is not { } filter)
         {
             return ExitCode.Usage;
         }
 
-        var rows = await SearchOf(services).PageAsync(filter, Math.Max(parsed.GetValue(AuditFilterOptions.Limit), 0), null, cancellationToken);
-        await Table.WriteAsync(parsed, rows,
-            new("time", row => row.At), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
+        var (rows, problem) = await access.ListAsync<AuditRow>("list_audit", parsed.GetValue(AuditFilterOptions.Limit), filter);
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await Table.WriteAsync(parsed, rows!,
+            new("time", row => row.Time), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
             new("resource", row => row.Resource), new("tool", row => row.Tool), new("flow", row => row.Flow), new("line", row => row.Line));
         return ExitCode.Ok;
     }
 
-    private static async Task<int> ExportAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ExportAsync(ParseResult parsed, AdminAccess access)
     {
-        if (await AuditFilterOptions.ReadAsync(parsed, services, cancellationToken) is not { } filter)
+        if (await AuditFilterOptions.ReadAsync(parsed) is not { } filter)
         {
             return ExitCode.Usage;
         }
 
-        var format = Enum.Parse<AuditFormat>(parsed.GetValue(Format)!, ignoreCase: true);
-        var rows = SearchOf(services).ReadAsync(filter, cancellationToken);
-        if (parsed.GetValue(To) is { } path)
-        {
-            await using var file = PrivateFiles.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-            await AuditExport.WriteAsync(rows, format, file, cancellationToken);
-        }
-        else
-        {
-            await using var output = Console.OpenStandardOutput();
-            await AuditExport.WriteAsync(rows, format, output, cancellationToken);
-        }
-
-        return ExitCode.Ok;
+        var path = parsed.GetValue(To);
+        return await access.DownloadAsync(
+            "export_audit", () => path is null ? Console.OpenStandardOutput() : PrivateFiles.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read), [("format", parsed.GetValue(Format)), .. filter]) is { } problem
+            ? await Refusal.SayAsync(problem)
+            : ExitCode.Ok;
     }
 
-    private static async Task<int> VerifyAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> VerifyAsync(ParseResult parsed, AdminAccess access)
     {
-        var expected = new List<(string Node, long Sequence, string Hash)>();
-        foreach (var text in parsed.GetValue(Expect) ?? [])
+        var expected = parsed.GetValue(Expect) ?? [];
+        if (Array.Find(expected, text => text.Split(':') is not [_, var number, _] || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _)) is { } wrong)
         {
-            if (text.Split(':') is not [var node, var number, var hash] || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
+            await Console.Error.WriteLineAsync($"{CommandLine.Printable(wrong)} is not NODE:SEQUENCE:HASH. 'audit verify' prints it as the head of each chain.");
+            return ExitCode.Usage;
+        }
+
+        if (parsed.GetValue(Accept))
+        {
+            if (access is not LocalAccess here)
             {
-                await Console.Error.WriteLineAsync($"{CommandLine.Printable(text)} is not NODE:SEQUENCE:HASH. 'audit verify' prints it as the head of each chain.");
+                await Console.Error.WriteLineAsync($"{Accept.Name} is for whoever has the machine.");
                 return ExitCode.Usage;
             }
 
-            expected.Add((node, sequence, hash));
+            await AcceptAsync(here, expected);
         }
 
-        var reports = await RunAsync();
-        if (parsed.GetValue(Accept) && reports.Any(report => report.Problem is not null))
+        var (proof, problem) = await access.CallAsync<AuditProof>("verify_audit", ("expect", expected.Length > 0 ? string.Join(',', expected) : null));
+        if (problem is not null)
         {
-            foreach (var report in reports.Where(report => report.Problem is not null))
-            {
-                await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = $"{report.Node}: {report.Problem}" });
-            }
-
-            // Anew: to write it down may itself have begun a chain with an alarm.
-            foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
-            {
-                await services.GetRequiredService<AuditPruning>().AcceptAsync(report, cancellationToken);
-            }
-
-            reports = await RunAsync();
+            return await Refusal.SayAsync(problem);
         }
 
-        await Table.WriteAsync(parsed, reports,
+        await Table.WriteAsync(parsed, proof!.Chains,
             new("node", report => report.Node), new("entries", report => report.Entries), new("from", report => report.From), new("to", report => report.To),
             new("unchained", report => report.Unchained), new("pruned up to", report => report.PrunedUpTo), new("head", report => report.Head),
             new("signature", report => report.Signature), new("problem", report => report.Problem));
-        foreach (var report in reports.Where(report => report.Problem is not null))
+        foreach (var report in proof.Chains.Where(report => report.Problem is not null))
         {
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(report.Node)}: {CommandLine.Printable(report.Problem)}");
         }
 
-        return reports.Any(report => report.Problem is not null) ? ExitCode.Failed : ExitCode.Ok;
-
-        Task<IReadOnlyList<ChainReport>> RunAsync() => new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
-            .RunAsync(expected.ToLookup(one => one.Node, one => (one.Sequence, one.Hash)), cancellationToken);
+        return proof.IsWhole ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static AuditSearch SearchOf(IServiceProvider services) => services.GetRequiredService<AuditSearch>();
+    private static async Task AcceptAsync(LocalAccess here, string[] expected)
+    {
+        var services = here.Services;
+        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        {
+            await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = $"{report.Node}: {report.Problem}" });
+        }
+
+        // Anew: to write it down may itself have begun a chain with an alarm.
+        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        {
+            await services.GetRequiredService<AuditPruning>().AcceptAsync(report, here.Cancelled);
+        }
+
+        Task<IReadOnlyList<ChainReport>> RunAsync() => new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
+            .RunAsync(expected.Select(text => text.Split(':')).ToLookup(head => head[0], head => (long.Parse(head[1], CultureInfo.InvariantCulture), head[2])), here.Cancelled);
+    }
 
     private static Option<string> MakeFormat()
     {

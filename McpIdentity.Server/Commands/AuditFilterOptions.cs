@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using McpIdentity.Migrations;
-using McpIdentity.Server.Administration;
-using McpIdentity.Server.Audit;
 
 namespace McpIdentity.Server.Commands;
 
@@ -25,37 +22,24 @@ internal static class AuditFilterOptions
     public static Command AddTo(Command verb) =>
         verb.With(Since).With(Until).With(Event).With(Client).With(User).With(Resource).With(Tool).With(Result).With(Id);
 
-    /// <summary>The filter that was asked for; null where something was not understood, which standard error says.</summary>
-    public static async Task<AuditFilter?> ReadAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    /// <summary>The filter that was asked for, as the admin API names it; null where something was not understood, which standard error says.</summary>
+    public static async Task<(string Name, string? Value)[]?> ReadAsync(ParseResult parsed)
     {
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var now = TimeProvider.System.GetUtcNow();
         foreach (var wrong in new[] { parsed.GetValue(Since), parsed.GetValue(Until) }.Where(text => text is not null && MomentOf(text, now) is null))
         {
             await Console.Error.WriteLineAsync($"{CommandLine.Printable(wrong)} is no moment: 2026-11-30, 2026-11-30T12:00Z, or so long ago: 90m, 24h, 7d.");
             return null;
         }
 
-        var db = services.GetRequiredService<McpIdentityDbContext>();
-        return new AuditFilter
-        {
-            Since = MomentOf(parsed.GetValue(Since), now),
-            Until = MomentOf(parsed.GetValue(Until), now),
-            Events = parsed.GetValue(Event) ?? [],
-            Clients = parsed.GetValue(Client) is { } client ? await ClientsAsync(db, client, cancellationToken) : [],
-            Subjects = parsed.GetValue(User) is { } user ? await SubjectsAsync(db, user, cancellationToken) : [],
-            Resource = parsed.GetValue(Resource),
-            Tool = parsed.GetValue(Tool),
-            Result = parsed.GetValue(Result),
-            Id = parsed.GetValue(Id),
-        };
+        return
+        [
+            ("since", Written(MomentOf(parsed.GetValue(Since), now))), ("until", Written(MomentOf(parsed.GetValue(Until), now))), ("event", parsed.GetValue(Event) is { Length: > 0 } events ? string.Join(',', events) : null),
+            ("client_id", parsed.GetValue(Client)), ("user", parsed.GetValue(User)), ("resource", parsed.GetValue(Resource)), ("tool", parsed.GetValue(Tool)), ("result", parsed.GetValue(Result)), ("id", parsed.GetValue(Id)),
+        ];
     }
 
-    // Who is gone has no name any more, and stands in the audit all the same.
-    private static async Task<IReadOnlyList<string>> SubjectsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
-
-    private static async Task<IReadOnlyList<string>> ClientsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(client => client.ClientId!)] : [wanted];
+    private static string? Written(DateTimeOffset? moment) => moment?.UtcDateTime.ToString("o", CultureInfo.InvariantCulture);
 
     /// <returns>Null where the text is none.</returns>
     public static DateTimeOffset? MomentOf(string? text, DateTimeOffset now)

@@ -1,7 +1,4 @@
-using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
-using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
@@ -10,19 +7,20 @@ internal static class ByName
 {
     /// <summary>A person, by identifier, e-mail address or name.</summary>
     /// <exception cref="VerbFailure">There is none, or there are several.</exception>
-    public static async Task<User> UserAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        Only(await OperatorNames.UsersAsync(db, wanted, cancellationToken), "user", wanted, user => $"{user.Id}  {user.Provider}  {user.Email} {user.Name}");
+    public static async Task<Outcome<UserView>> UserAsync(AdminAccess access, string wanted) =>
+        Only(await access.ListAsync<UserView>("list_users", ("called", wanted)), "user", wanted, user => $"{user.UserId}  {user.Provider}  {user.Email} {user.Name}");
 
     /// <summary>A client, by <c>client_id</c> or name.</summary>
     /// <inheritdoc cref="UserAsync" path="/exception"/>
-    public static async Task<OpenIddictEntityFrameworkCoreApplication> ClientAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        Only(await OperatorNames.ClientsAsync(db, wanted, cancellationToken), "client", wanted, client => $"{client.ClientId}  {client.DisplayName}");
+    public static async Task<Outcome<ClientView>> ClientAsync(AdminAccess access, string wanted) =>
+        Only(await access.ListAsync<ClientView>("list_clients", ("called", wanted), ("deleted", "true"), ("sort", "client_id")), "client", wanted, client => $"{client.ClientId}  {client.Name}");
 
-    private static T Only<T>(List<T> found, string kind, string wanted, Func<T, string> describe)
+    private static Outcome<T> Only<T>(Outcome<IReadOnlyList<T>> found, string kind, string wanted, Func<T, string> describe)
         where T : class => found switch
         {
-            [var only] => only,
-            [] => throw new VerbFailure(ExitCode.NotFound, $"There is no {kind} {CommandLine.Printable(wanted)}. '{kind}s list' shows who there is."),
-            _ => throw new VerbFailure(ExitCode.Usage, $"Several {kind}s are called {CommandLine.Printable(wanted)}; name one by its identifier:\n{string.Join('\n', found.Select(one => CommandLine.Printable(describe(one))))}"),
+            { Problem: { } problem } => problem,
+            { Value: [var only] } => only,
+            { Value: [] } => throw new VerbFailure(ExitCode.NotFound, $"There is no {kind} {CommandLine.Printable(wanted)}. '{kind}s list' shows who there is."),
+            _ => throw new VerbFailure(ExitCode.Usage, $"Several {kind}s are called {CommandLine.Printable(wanted)}; name one by its identifier:\n{string.Join('\n', found.Value!.Select(one => CommandLine.Printable(describe(one))))}"),
         };
 }

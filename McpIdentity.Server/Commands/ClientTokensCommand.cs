@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Commands;
@@ -20,7 +21,7 @@ internal static class ClientTokensCommand
     {
         var expires = new Option<string?>("--expires") { Description = "After which time it registers nothing more: 12h, 30d. Default: never." };
         var uses = new Option<int?>("--uses") { Description = "How many clients it may register. Default: any number." };
-        var verb = CommandLine.StorageVerb("create", "Makes a token, and shows it this once.", "clients tokens create build-team --expires 30d --uses 10", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.AdminVerb("create", "Makes a token, and shows it this once.", "clients tokens create build-team --expires 30d --uses 10", async (parsed, access) =>
         {
             var lifetime = parsed.GetValue(expires) is { } text ? Durations.Parse(text) : null;
             if ((parsed.GetValue(expires) is not null && lifetime is not { Ticks: > 0 }) || parsed.GetValue(uses) is < 1)
@@ -29,7 +30,7 @@ internal static class ClientTokensCommand
                 return Usage;
             }
 
-            var (made, problem) = await services.GetRequiredService<RegistrationActs>().CreateTokenAsync(Operator.OfThisMachine, parsed.GetRequiredValue(Name), lifetime, parsed.GetValue(uses), cancellationToken);
+            var (made, problem) = await access.SendAsync<InitialAccessTokenShown>("create_initial_access_token", new NewInitialAccessToken(parsed.GetRequiredValue(Name), parsed.GetValue(expires), parsed.GetValue(uses)));
             if (problem is not null)
             {
                 return await Refusal.SayAsync(problem);
@@ -51,10 +52,15 @@ internal static class ClientTokensCommand
         return verb;
     }
 
-    private static Command List() => CommandLine.StorageVerb("list", "Lists the tokens, the newest first.", "clients tokens list", async (parsed, services, cancellationToken) =>
+    private static Command List() => CommandLine.AdminVerb("list", "Lists the tokens, the newest first.", "clients tokens list", async (parsed, access) =>
     {
-        var tokens = await services.GetRequiredService<RegistrationActs>().ListTokensAsync(Slice.All, cancellationToken);
-        await Table.WriteAsync(parsed, tokens.Items.OrderByDescending(token => token.CreatedAt).ToList(),
+        var (tokens, problem) = await access.ListAsync<InitialAccessTokenView>("list_initial_access_tokens");
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await Table.WriteAsync(parsed, tokens!.OrderByDescending(token => token.CreatedAt).ToList(),
             new("name", token => token.Name), new("state", token => token.State), new("uses", token => token.Uses), new("of", token => token.MaxUses),
             new("created", token => token.CreatedAt), new("expires", token => token.ExpiresAt), new("last used", token => token.LastUsedAt));
         return 0;
@@ -62,15 +68,12 @@ internal static class ClientTokensCommand
 
     private static Command Revoke()
     {
-        var verb = CommandLine.StorageVerb("revoke", "Ends a token. What it has registered stays.", "clients tokens revoke build-team", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.AdminVerb("revoke", "Ends a token. What it has registered stays.", "clients tokens revoke build-team", async (parsed, access) =>
         {
-            var (revoked, problem) = await services.GetRequiredService<RegistrationActs>().RevokeTokenAsync(Operator.OfThisMachine, parsed.GetRequiredValue(Name), cancellationToken);
-            if (problem is not null)
-            {
-                return await Refusal.SayAsync(problem);
-            }
-
-            return await Table.WriteDoneAsync(parsed, revoked!.Name, "revoked", $"revoked: {CommandLine.Printable(revoked.Name)}");
+            var name = parsed.GetRequiredValue(Name).Trim();
+            return await access.RemoveAsync("revoke_initial_access_token", ("token_name", name)) is { } problem
+                ? await Refusal.SayAsync(problem)
+                : await Table.WriteDoneAsync(parsed, name, "revoked", $"revoked: {CommandLine.Printable(name)}");
         });
         verb.Arguments.Add(Name);
         return verb.With(Table.Output);

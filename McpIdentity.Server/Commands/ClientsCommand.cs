@@ -1,17 +1,16 @@
 using System.CommandLine;
-using McpIdentity.Migrations;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Clients;
-using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
-using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Commands;
 
 /// <summary><c>clients</c>: the clients that there are, made, changed and ended while servers serve; <c>clients tokens</c> is beside it.</summary>
 internal static class ClientsCommand
 {
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly Argument<string> Which = new("client") { Description = "The client_id that list shows, or the name." };
 
     private static readonly Option<bool> Waiting = new("--waiting") { Description = "Only those that wait to be approved, and where their answers would go." };
@@ -32,18 +31,14 @@ internal static class ClientsCommand
 
     public static Command Create() => new("clients", "The registered clients.")
     {
-        CommandLine.StorageVerb("list", "Lists the clients, the last used first.", "clients list --waiting", ListAsync).With(Waiting).With(Table.Output),
-        ForOne("show", "Shows one client.", async (parsed, services, client, cancellationToken) =>
-        {
-            await ShowAsync(parsed, services.GetRequiredService<McpIdentityDbContext>(), client, cancellationToken);
-            return 0;
-        }),
+        CommandLine.AdminVerb("list", "Lists the clients, the last used first.", "clients list --waiting", ListAsync).With(Waiting).With(Table.Output),
+        ForOne("show", "Shows one client.", ShowAsync),
         Create("create"),
         Update(),
         RotateSecret(),
-        ForOne("snippet", "Says how a client in wide use is told to connect as this one.", async (parsed, services, client, cancellationToken) =>
+        ForOne("snippet", "Says how a client in wide use is told to connect as this one.", async (parsed, access, client) =>
         {
-            var (snippet, problem) = await services.GetRequiredService<ClientDirectory>().SnippetAsync(client.ClientId!, parsed.GetRequiredValue(For), parsed.GetValue(Resource), cancellationToken);
+            var (snippet, problem) = await access.CallAsync<ClientSnippet>("get_client_snippet", ("client_id", client.ClientId), ("for", parsed.GetRequiredValue(For)), ("resource", parsed.GetValue(Resource)));
             if (problem is not null)
             {
                 return await Refusal.SayAsync(problem);
@@ -59,58 +54,58 @@ internal static class ClientsCommand
             Console.WriteLine(snippet.Snippet);
             return 0;
         }).With(For).With(Resource),
-        Change("approve", "approved", "Lets a client in that registered itself and waits (OAuth:Registration:Policy=Approval).", (_, acts, clientId, cancellationToken) => acts.ApproveAsync(Operator.OfThisMachine, clientId, cancellationToken)),
-        Change("disable", "disabled", "Refuses a client until it is enabled, and ends all that it holds.", (parsed, acts, clientId, cancellationToken) =>
-            acts.DisableAsync(Operator.OfThisMachine, clientId, revoke: !parsed.GetValue(Keep), cancellationToken)).With(Keep),
-        Change("enable", "enabled", "Lets a disabled client in again.", (_, acts, clientId, cancellationToken) => acts.EnableAsync(Operator.OfThisMachine, clientId, cancellationToken)),
-        ForOne("delete", "Ends all that a client holds and forgets it.", async (parsed, services, client, cancellationToken) =>
+        Change("approve", "approved", "Lets a client in that registered itself and waits (OAuth:Registration:Policy=Approval).", (_, access, clientId) => access.CallAsync<ClientView>("approve_client", ("client_id", clientId))),
+        Change("disable", "disabled", "Refuses a client until it is enabled, and ends all that it holds.", (parsed, access, clientId) =>
+            access.SendAsync<ClientView>("disable_client", new ClientDisabling(Revoke: !parsed.GetValue(Keep)), ("client_id", clientId))).With(Keep),
+        Change("enable", "enabled", "Lets a disabled client in again.", (_, access, clientId) => access.CallAsync<ClientView>("enable_client", ("client_id", clientId))),
+        ForOne("delete", "Ends all that a client holds and forgets it.", async (parsed, access, client) =>
         {
             if (!await Confirmation.AskAsync(parsed, $"{Describe(client)} will be forgotten, with its grants and what people allowed it."))
             {
                 return ExitCode.Usage;
             }
 
-            return await services.GetRequiredService<ClientActs>().DeleteAsync(Operator.OfThisMachine, client.ClientId!, cancellationToken) is { } problem
+            return await access.RemoveAsync("delete_client", ("client_id", client.ClientId)) is { } problem
                 ? await Refusal.SayAsync(problem)
-                : await Table.WriteDoneAsync(parsed, client.ClientId!, "deleted", $"deleted: {Describe(client)}");
+                : await Table.WriteDoneAsync(parsed, client.ClientId, "deleted", $"deleted: {Describe(client)}");
         }).With(Confirmation.Yes),
         ClientTokensCommand.Create(),
     };
 
-    private static Command Change(string name, string done, string description, Func<ParseResult, ClientActs, string, CancellationToken, Task<Outcome<ClientView>>> change) =>
-        ForOne(name, description, async (parsed, services, client, cancellationToken) =>
+    private static Command Change(string name, string done, string description, Func<ParseResult, AdminAccess, string, Task<Outcome<ClientView>>> change) =>
+        ForOne(name, description, async (parsed, access, client) =>
         {
-            var (changed, problem) = await change(parsed, services.GetRequiredService<ClientActs>(), client.ClientId!, cancellationToken);
+            var (changed, problem) = await change(parsed, access, client.ClientId);
             return problem is not null ? await Refusal.SayAsync(problem)
-                : await Table.WriteDoneAsync(parsed, client.ClientId!, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
+                : await Table.WriteDoneAsync(parsed, client.ClientId, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
         });
 
     private static Command Create(string name)
     {
-        var create = CommandLine.StorageVerb(
-            name, "Makes a client. Its secret, where it has one, is printed this once.", "clients create --kind service --name \"Nightly report\" --secret-file report.secret", async (parsed, services, cancellationToken) =>
+        var create = CommandLine.AdminVerb(
+            name, "Makes a client. Its secret, where it has one, is printed this once.", "clients create --kind service --name \"Nightly report\" --secret-file report.secret", async (parsed, access) =>
             {
                 var asked = new NewClient(
                     parsed.GetRequiredValue(Kind), parsed.GetValue(Name), parsed.GetValue(ClientId), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Preset), parsed.GetValue(Confidential),
                     parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetValue(PreApproved) ? true : null);
-                var (made, problem) = await services.GetRequiredService<ClientActs>().CreateAsync(Operator.OfThisMachine, asked, cancellationToken);
+                var (made, problem) = await access.SendAsync<ClientWithSecret>("create_client", asked);
                 return problem is not null ? await Refusal.SayAsync(problem) : await ShowSecretAsync(parsed, made!, "created");
             });
         Kind.AcceptOnlyFromAmong(NewClient.Service, NewClient.App);
         return create.With(Kind).With(Name).With(ClientId).With(RedirectUri).With(Preset).With(Confidential).With(Introspects).With(PreApproved).With(SecretFile).With(Table.Output);
     }
 
-    private static Command Update() => ForOne("update", "Changes a client that is neither one of the settings nor a document. What is not said stays.", async (parsed, services, client, cancellationToken) =>
+    private static Command Update() => ForOne("update", "Changes a client that is neither one of the settings nor a document. What is not said stays.", async (parsed, access, client) =>
     {
         var change = new ClientChange(parsed.GetValue(Name), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetResult(PreApproved) is null ? null : parsed.GetValue(PreApproved));
-        var (changed, problem) = await services.GetRequiredService<ClientActs>().UpdateAsync(Operator.OfThisMachine, client.ClientId!, change, cancellationToken);
+        var (changed, problem) = await access.SendAsync<ClientView>("update_client", change, ("client_id", client.ClientId));
         return problem is not null ? await Refusal.SayAsync(problem)
             : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {CommandLine.Printable(changed.Name)} ({changed.ClientId})");
     }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
 
-    private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, services, client, cancellationToken) =>
+    private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, access, client) =>
     {
-        var (rotated, problem) = await services.GetRequiredService<ClientActs>().RotateSecretAsync(Operator.OfThisMachine, client.ClientId!, TimeSpan.FromHours(parsed.GetValue(Overlap)), cancellationToken);
+        var (rotated, problem) = await access.SendAsync<ClientWithSecret>("rotate_client_secret", new SecretRotation(parsed.GetValue(Overlap)), ("client_id", client.ClientId));
         return problem is not null ? await Refusal.SayAsync(problem) : await ShowSecretAsync(parsed, rotated!, "rotated");
     }).With(Overlap).With(SecretFile);
 
@@ -136,76 +131,58 @@ internal static class ClientsCommand
         return 0;
     }
 
-    private static string Describe(OpenIddictEntityFrameworkCoreApplication client) =>
-        CommandLine.Printable(client.DisplayName is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
+    private static string Describe(ClientView client) => CommandLine.Printable(client.Name is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
 
-    private static Command ForOne(
-        string name, string description, Func<ParseResult, IServiceProvider, OpenIddictEntityFrameworkCoreApplication, CancellationToken, Task<int>> run)
+    private static Command ForOne(string name, string description, Func<ParseResult, AdminAccess, ClientView, Task<int>> run)
     {
-        var verb = CommandLine.StorageVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, services, cancellationToken) =>
-            await run(parsed, services, await ByName.ClientAsync(services.GetRequiredService<McpIdentityDbContext>(), parsed.GetRequiredValue(Which), cancellationToken), cancellationToken));
+        var verb = CommandLine.AdminVerb(name, description, $"clients {name} \"Claude Code\"{(name == "delete" ? " --yes" : "")}", async (parsed, access) =>
+        {
+            var (client, problem) = await ByName.ClientAsync(access, parsed.GetRequiredValue(Which));
+            return problem is null ? await run(parsed, access, client!) : await Refusal.SayAsync(problem);
+        });
         verb.Arguments.Add(Which);
         return verb.With(Table.Output);
     }
 
-    private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
-        var onlyWaiting = parsed.GetValue(Waiting);
-        var clients = await services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking()
-            .Where(client => !onlyWaiting || EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null)
-            .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt))
-            .Select(client => new
-            {
-                client.ClientId,
-                client.DisplayName,
-                client.ClientType,
-                client.Properties,
-                client.RedirectUris,
-                WaitsSince = EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince),
-                RegisteredAt = EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt),
-                LastUsedAt = EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
-                DisabledAt = EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt),
-            }).ToListAsync(cancellationToken);
-        if (onlyWaiting)
+        var (clients, problem) = await access.ListAsync<ClientView>("list_clients", ("deleted", "true"));
+        if (problem is not null)
         {
-            await Table.WriteAsync(parsed, clients,
-                new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
-                new("redirect URIs", client => client.RedirectUris), new("waiting since", client => client.WaitsSince));
+            return await Refusal.SayAsync(problem);
+        }
+
+        if (parsed.GetValue(Waiting))
+        {
+            await Table.WriteAsync(parsed, [.. clients!.Where(client => client.WaitingSince is not null)],
+                new("client_id", client => client.ClientId), new("name", client => client.Name), new("type", client => client.Type),
+                new("redirect URIs", client => ListOf(client.RedirectUris)), new("waiting since", client => client.WaitingSince));
             return 0;
         }
 
-        await Table.WriteAsync(parsed, clients,
-            new("client_id", client => client.ClientId), new("name", client => client.DisplayName), new("type", client => client.ClientType),
-            new("state", client => ClientDeletion.IsDeleted(client.Properties) ? "deleted" : client.DisabledAt is not null ? "disabled" : client.WaitsSince is not null ? "waiting" : "enabled"), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
-            new("registered with", client => RegisteredWith(client.Properties)));
+        await Table.WriteAsync(parsed, clients!,
+            new("client_id", client => client.ClientId), new("name", client => client.Name), new("type", client => client.Type),
+            new("state", client => client.Status), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
+            new("registered with", client => client.RegisteredWith));
         return 0;
     }
 
-    private static async Task ShowAsync(ParseResult parsed, McpIdentityDbContext db, OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken)
+    private static async Task<int> ShowAsync(ParseResult parsed, AdminAccess access, ClientView client)
     {
-        var liveGrants = await db.Grants.CountAsync(
-            grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > TimeProvider.System.GetUtcNow(), cancellationToken);
-        (string Name, object? Value)[] all =
-        [
-            ("client_id", client.ClientId), ("name", client.DisplayName), ("type", client.ClientType), ("application type", client.ApplicationType),
-            ("redirect URIs", client.RedirectUris), ("permissions", client.Permissions), ("registered", Moment(ClientColumns.RegisteredAt)),
-            ("last used", Moment(ClientColumns.LastUsedAt)), ("disabled", Moment(ClientColumns.DisabledAt)), ("waiting since", Moment(ClientColumns.AwaitingApprovalSince)),
-            ("registered with", RegisteredWith(client.Properties)), ("live grants", liveGrants),
-        ];
-        if (parsed.GetValue(Table.Output) == "json")
+        var (use, problem) = await access.CallAsync<ClientUse>("get_client_use", ("client_id", client.ClientId));
+        if (problem is not null)
         {
-            await Table.WriteAsync(parsed, [all], [.. all.Select((member, i) => new Table.Column<(string Name, object? Value)[]>(member.Name, members => members[i].Value))]);
-            return;
+            return await Refusal.SayAsync(problem);
         }
 
-        foreach (var (name, value) in all)
-        {
-            Console.WriteLine($"{name,-17} {CommandLine.Printable(value is DateTimeOffset moment ? CommandLine.Moment(moment) : value?.ToString())}");
-        }
-
-        DateTimeOffset? Moment(string column) => db.Entry(client).Property<DateTimeOffset?>(column).CurrentValue;
+        await Table.WriteOneAsync(
+            parsed, ("client_id", client.ClientId), ("name", client.Name), ("type", client.Type), ("application type", client.ApplicationType),
+            ("redirect URIs", ListOf(client.RedirectUris)), ("permissions", ListOf(client.Permissions)), ("registered", client.RegisteredAt),
+            ("last used", client.LastUsedAt), ("disabled", client.DisabledAt), ("waiting since", client.WaitingSince),
+            ("registered with", client.RegisteredWith), ("live grants", use!.Grants));
+        return 0;
     }
 
-    // A token that the operator made, or a statement of somebody whom they trust.
-    private static string? RegisteredWith(string? properties) => string.Join(", ", ((string?[])[InitialAccessTokens.NameIn(properties), SoftwareStatement.In(properties)?.Issuer]).OfType<string>()) is { Length: > 0 } all ? all : null;
+    // As they are stored: one text, for programs too.
+    private static string? ListOf(IReadOnlyList<string> words) => words.Count == 0 ? null : JsonSerializer.Serialize(words, Json);
 }

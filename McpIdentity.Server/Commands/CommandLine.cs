@@ -26,8 +26,8 @@ internal static class CommandLine
 
     private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "Says nothing but what was asked for, and what went wrong.", Recursive = true };
 
-    // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb.
-    internal static RootCommand Root => new(
+    // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb. Once: an option remembers every verb that it was given to.
+    internal static RootCommand Root { get; } = new(
         $"McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value. Exit codes: {string.Join("; ", ExitCode.All.Select(code => $"{code.Code} {code.Means}"))}.")
     {
         Quiet,
@@ -105,11 +105,19 @@ internal static class CommandLine
     /// <param name="example">What <c>--help</c> shows of its use.</param>
     /// <param name="run">Given the parsed options and the settings; returns the exit code.</param>
     /// <param name="takesWord">Whether a word without dashes is the verb's own to read: it stands among the settings.</param>
-    public static Command Verb(string name, string description, string example, Func<ParseResult, string[], CancellationToken, Task<int>> run, bool takesWord = false)
+    /// <param name="onlyHere">Why it does nothing at a server elsewhere.</param>
+    public static Command Verb(
+        string name, string description, string example, Func<ParseResult, string[], CancellationToken, Task<int>> run, bool takesWord = false, string onlyHere = "it is for this machine alone")
     {
         var verb = new Command(name, $"{description} Example: {example}") { TreatUnmatchedTokensAsErrors = false };
         verb.SetAction(async (parsed, cancellationToken) =>
         {
+            if (RemoteOptions.FirstOf(parsed.UnmatchedTokens) is { } remote)
+            {
+                await Console.Error.WriteLineAsync($"{PathOf(parsed)} takes no {remote}: {onlyHere}.");
+                return ExitCode.Usage;
+            }
+
             if (FirstNoSetting([.. parsed.UnmatchedTokens.Where(token => !takesWord || token.StartsWith('-'))]) is { } wrong)
             {
                 await Console.Error.WriteLineAsync($"{Printable(wrong)} is no option of {name} and no setting (--Section:Key=value).{Spelling.Suggest(wrong, verb)} '{PathOf(parsed)} --help' lists the options.");
@@ -143,15 +151,40 @@ internal static class CommandLine
     /// <summary>A verb that works on what the servers have stored, whether they serve at that moment or not.</summary>
     /// <param name="run">Given the parsed options and the services of a scope; returns the exit code.</param>
     /// <param name="takesWord">As of <see cref="Verb"/>: <see cref="WordsOf"/> has them.</param>
-    public static Command StorageVerb(string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run, bool takesWord = false) =>
-        Verb(name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(parsed, async () =>
-        {
-            await using var app = Build([.. settings.Where(setting => !takesWord || setting.StartsWith('-'))]);
-            await app.Services.MigrateOnStartAsync(cancellationToken);
-            await using var scope = app.Services.CreateAsyncScope();
-            scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
-            return await run(parsed, scope.ServiceProvider, cancellationToken);
-        }), takesWord);
+    /// <param name="onlyHere">As of <see cref="Verb"/>.</param>
+    public static Command StorageVerb(
+        string name, string description, string example, Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> run, bool takesWord = false, string onlyHere = "it works on the database itself") =>
+        Verb(
+            name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(parsed, () =>
+                WithStorageAsync(settings, takesWord, services => run(parsed, services, cancellationToken), cancellationToken)),
+            takesWord, onlyHere);
+
+    /// <summary>A verb of operations of the admin API: on this machine in this process, or at a server elsewhere (<see cref="RemoteOptions"/>), whose settings and database are not here.</summary>
+    /// <param name="run">Given the parsed options and the operations; returns the exit code.</param>
+    /// <param name="takesWord">As of <see cref="Verb"/>.</param>
+    /// <param name="prepare">What a server that runs has ready, and this process has not.</param>
+    /// <param name="server">The option that names the server elsewhere.</param>
+    public static Command AdminVerb(
+        string name, string description, string example, Func<ParseResult, AdminAccess, Task<int>> run, bool takesWord = false, Func<IServiceProvider, CancellationToken, Task>? prepare = null, Option<string?>? server = null) =>
+        Verb(
+            name, description, example, (parsed, settings, cancellationToken) => WithProgressAsync(parsed, async () =>
+            {
+                using var remote = await RemoteAccess.OpenAsync(parsed, cancellationToken);
+                return remote is not null ? await run(parsed, remote) : await WithStorageAsync(settings, takesWord, async services =>
+                {
+                    await (prepare?.Invoke(services, cancellationToken) ?? Task.CompletedTask);
+                    return await run(parsed, new LocalAccess(services, cancellationToken));
+                }, cancellationToken);
+            }), takesWord).With(server ?? RemoteOptions.Server).With(RemoteOptions.TokenFile);
+
+    private static async Task<int> WithStorageAsync(string[] settings, bool takesWord, Func<IServiceProvider, Task<int>> run, CancellationToken cancellationToken)
+    {
+        await using var app = Build([.. settings.Where(setting => !takesWord || setting.StartsWith('-'))]);
+        await app.Services.MigrateOnStartAsync(cancellationToken);
+        await using var scope = app.Services.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
+        return await run(scope.ServiceProvider);
+    }
 
     /// <summary>The words among the settings. An argument of the parser that may be absent, or stand several times, would take the settings too.</summary>
     public static string[] WordsOf(ParseResult parsed) => [.. parsed.UnmatchedTokens.Where(token => !token.StartsWith('-'))];

@@ -6,6 +6,8 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>config</c>: what is set and from where, whether it would start, and the reference of all settings.</summary>
 internal static class ConfigCommand
 {
+    private const string OnlyHere = "it reads the settings of this machine";
+
     public static Command Create() => new("config", "Shows, checks and documents the settings.") { Show(), Validate(), Template() };
 
     private static Command Show()
@@ -28,7 +30,7 @@ internal static class ConfigCommand
             }
 
             return 0;
-        });
+        }, onlyHere: OnlyHere);
         verb.Options.Add(Table.Output);
         return verb;
     }
@@ -39,7 +41,7 @@ internal static class ConfigCommand
             await using var app = CommandLine.Build(settings);
             Console.WriteLine("The configuration is valid.");
             return 0;
-        });
+        }, onlyHere: OnlyHere);
 
     private static Command Template()
     {

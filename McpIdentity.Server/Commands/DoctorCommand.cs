@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Doctor;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Settings;
@@ -26,7 +27,7 @@ internal static class DoctorCommand
     public static Command Create() => CommandLine.Verb(
         "doctor", "Checks this server, its settings and what it needs, or any server (--url). Exits with 1 when a check fails.", "doctor --url https://id.example.org --client all",
         (parsed, settings, cancellationToken) => CommandLine.WithProgressAsync(parsed, () => RunAsync(parsed, settings, cancellationToken)))
-        .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(Table.Output);
+        .With(Url).With(Client).With(Register).With(Cimd).With(Only).With(Strict).With(Offline).With(Markdown).With(RemoteOptions.Server).With(RemoteOptions.TokenFile).With(Table.Output);
 
     private static async Task<int> RunAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)
     {
@@ -37,8 +38,21 @@ internal static class DoctorCommand
             return ExitCode.Usage;
         }
 
-        var results = (parsed.GetValue(Url) is { } address
-            ? await OtherServer.RunAsync(address, parsed.GetValue(Client), parsed.GetValue(Register), cancellationToken)
+        using var elsewhere = await RemoteAccess.OpenAsync(parsed, cancellationToken);
+        if (elsewhere is not null && Array.Find<Option>([Url, Client, Register, Cimd, Offline], option => parsed.GetResult(option) is { Implicit: false }) is { } here)
+        {
+            await Console.Error.WriteLineAsync($"A server elsewhere looks at itself; {here.Name} is for this machine.");
+            return ExitCode.Usage;
+        }
+
+        var (far, problem) = elsewhere is null ? default : await elsewhere.CallAsync<DoctorView>("get_doctor", ("check", only));
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        var results = (far is not null ? [.. far.Answers.Select(ResultOf)]
+            : parsed.GetValue(Url) is { } address ? await OtherServer.RunAsync(address, parsed.GetValue(Client), parsed.GetValue(Register), cancellationToken)
             : await CheckOwnAsync(parsed, settings, only, cancellationToken)).Where(result => OwnChecks.IsWanted([result.Check], only)).ToList();
         if (parsed.GetValue(Markdown))
         {
@@ -55,6 +69,14 @@ internal static class DoctorCommand
         }
 
         return results.Any(result => result.Verdict == Verdict.Fail || (result.Verdict == Verdict.Warn && parsed.GetValue(Strict))) ? 1 : 0;
+    }
+
+    // Of another release it may be a check that is not known here.
+    private static CheckResult ResultOf(DoctorAnswer answer)
+    {
+        var check = OwnChecks.Known.FirstOrDefault(known => known.Id == answer.Id) ?? new Check(answer.Id, Verdict.Fail, "", "", "");
+        var verdict = Enum.GetValues<Verdict>().FirstOrDefault(verdict => verdict.Word() == answer.Verdict, Verdict.Fail);
+        return new CheckResult(check with { Section = answer.Section }, verdict, answer.Says, answer.Cure) { Subject = answer.Subject };
     }
 
     private static async Task<IReadOnlyList<CheckResult>> CheckOwnAsync(ParseResult parsed, string[] settings, string? only, CancellationToken cancellationToken)

@@ -37,8 +37,8 @@ internal static class ExitCode
     {
         StatusCodes.Status404NotFound => NotFound,
         StatusCodes.Status409Conflict or StatusCodes.Status412PreconditionFailed => Conflict,
-        StatusCodes.Status503ServiceUnavailable => Unavailable,
-        _ => problem.Code == AdminProblem.InvalidRequest ? Usage : Failed,
+        StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests => Unavailable,
+        _ => problem.Code is AdminProblem.InvalidRequest or AdminProblem.InvalidParameter or "invalid_json" ? Usage : Failed,
     };
 }
 

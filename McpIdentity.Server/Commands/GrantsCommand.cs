@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 
 namespace McpIdentity.Server.Commands;
 
@@ -12,15 +13,15 @@ internal static class GrantsCommand
 
     public static Command Create() => new("grants", "Lists and ends what people have granted to clients.") { List(), Revoke(), RevokeAll() };
 
-    private static Command List() => CommandLine.StorageVerb("list", "Lists the grants that live, the newest first.", "grants list --user alice@example.com", async (parsed, services, cancellationToken) =>
+    private static Command List() => CommandLine.AdminVerb("list", "Lists the grants that live, the newest first.", "grants list --user alice@example.com", async (parsed, access) =>
     {
-        var (page, problem) = await services.GetRequiredService<GrantActs>().ListAsync(FilterOf(parsed), Slice.All, cancellationToken);
+        var (grants, problem) = await access.ListAsync<GrantView>("list_grants", ("user", parsed.GetValue(User)), ("client", parsed.GetValue(Client)), ("resource", parsed.GetValue(Resource)));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
         }
 
-        await Table.WriteAsync(parsed, page!.Items,
+        await Table.WriteAsync(parsed, grants!,
             new("grant", grant => grant.Id), new("user", grant => grant.UserId), new("e-mail", grant => grant.Email), new("client_id", grant => grant.ClientId),
             new("client name", grant => grant.ClientName), new("session", grant => grant.SessionId), new("granted", grant => grant.GrantedAt),
             new("last refresh", grant => grant.RefreshedAt), new("until", grant => grant.ExpiresAt), new("resource", grant => grant.Resource), new("scopes", grant => grant.Scopes));
@@ -30,27 +31,26 @@ internal static class GrantsCommand
     private static Command Revoke()
     {
         var id = new Argument<string>("grant") { Description = "The identifier that list shows, the oi_au_id of the grant's access tokens." };
-        var revoke = CommandLine.StorageVerb("revoke", "Ends one grant: its refresh token and its access tokens.", "grants revoke 7kq2ZkQ0TqWm1yqI1m3u5A", async (parsed, services, cancellationToken) =>
+        var revoke = CommandLine.AdminVerb("revoke", "Ends one grant: its refresh token and its access tokens.", "grants revoke 7kq2ZkQ0TqWm1yqI1m3u5A", async (parsed, access) =>
         {
-            var (name, problem) = await services.GetRequiredService<GrantActs>().RevokeAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
+            var name = parsed.GetRequiredValue(id);
+            var problem = await access.RemoveAsync("revoke_grant", ("grant_id", name));
             return problem is null ? await Table.WriteDoneAsync(parsed, name, "revoked", $"Grant {name} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
         return revoke.With(Table.Output);
     }
 
-    private static Command RevokeAll() => CommandLine.StorageVerb(
-        "revoke-all", "Ends all grants of a person, to a client, for an MCP server, or of what is common to them.", "grants revoke-all --client \"Claude Code\" --yes", async (parsed, services, cancellationToken) =>
+    private static Command RevokeAll() => CommandLine.AdminVerb(
+        "revoke-all", "Ends all grants of a person, to a client, for an MCP server, or of what is common to them.", "grants revoke-all --client \"Claude Code\" --yes", async (parsed, access) =>
         {
-            var (grants, filter) = (services.GetRequiredService<GrantActs>(), FilterOf(parsed));
-            if (!filter.IsEmpty && !await Confirmation.AskAsync(parsed, "All grants of this selection end, and each client has to ask its person anew."))
+            var chosen = new RevokeGrants(parsed.GetValue(User), parsed.GetValue(Client), parsed.GetValue(Resource));
+            if (chosen != new RevokeGrants() && !await Confirmation.AskAsync(parsed, "All grants of this selection end, and each client has to ask its person anew."))
             {
                 return ExitCode.Usage;
             }
 
-            var (count, problem) = await grants.RevokeAllAsync(Operator.OfThisMachine, filter, cancellationToken);
-            return problem is null ? await Table.WriteDoneAsync(parsed, null, "revoked", $"{count} grants have ended.", count) : await Refusal.SayAsync(problem);
+            var (ended, problem) = await access.SendAsync<Ended>("revoke_grants", chosen);
+            return problem is null ? await Table.WriteDoneAsync(parsed, null, "revoked", $"{ended!.Count} grants have ended.", ended.Count) : await Refusal.SayAsync(problem);
         }).With(User).With(Client).With(Resource).With(Confirmation.Yes).With(Table.Output);
-
-    private static GrantFilter FilterOf(ParseResult parsed) => new(parsed.GetValue(User), parsed.GetValue(Client), parsed.GetValue(Resource));
 }

@@ -27,5 +27,5 @@ internal static class HealthCheckCommand
                 await Console.Error.WriteLineAsync($"{endpoint} does not answer: {exception.Message}");
                 return ExitCode.Failed; // of all codes container engines know this one and 0
             }
-        });
+        }, onlyHere: $"it asks the server on this machine; another answers at {Paths.Ready}");
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 
 namespace McpIdentity.Server.Commands;
 
@@ -18,36 +19,36 @@ internal static class KeysCommand
 
     public static Command Create() => new("keys", "The keys that sign tokens.") { List(), Rotate() };
 
-    private static Command List() => CommandLine.StorageVerb("list", "Lists the keys: next, current, previous, retired.", "keys list -o json", async (parsed, services, cancellationToken) =>
-    {
-        await WriteAsync(parsed, await services.GetRequiredService<KeyActs>().ListAsync(cancellationToken));
-        return 0;
-    }).With(Table.Output);
+    private static Command List() => CommandLine.AdminVerb("list", "Lists the keys: next, current, previous, retired.", "keys list -o json", async (parsed, access) =>
+        await WriteAsync(parsed, await access.CallAsync<KeyList>("list_keys"))).With(Table.Output);
 
     private static Command Rotate()
     {
-        var verb = CommandLine.StorageVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", "keys rotate --now", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.AdminVerb("rotate", "Adds a key that will sign; the others verify until their tokens have expired.", "keys rotate --now", async (parsed, access) =>
         {
             if (parsed.GetValue(EndOthers) && !await Confirmation.AskAsync(parsed, "Every token that was signed until now ends, and every client must refresh or sign in."))
             {
                 return ExitCode.Usage;
             }
 
-            var (keys, problem) = await services.GetRequiredService<KeyActs>().RotateAsync(Operator.OfThisMachine, parsed.GetValue(Now), parsed.GetValue(EndOthers), cancellationToken);
-            if (problem is not null)
-            {
-                return await Refusal.SayAsync(problem);
-            }
-
-            await WriteAsync(parsed, keys!);
-            return 0;
+            return await WriteAsync(parsed, await access.SendAsync<KeyList>("rotate_keys", new RotateKeys(parsed.GetValue(Now), parsed.GetValue(EndOthers))));
         });
         verb.Options.Add(Now);
         verb.Options.Add(EndOthers);
         return verb.With(Table.Output).With(Confirmation.Yes);
     }
 
-    private static Task WriteAsync(ParseResult parsed, IReadOnlyList<KeyView> keys) => Table.WriteAsync(parsed, keys,
-        new("kid", key => key.Id), new("alg", key => key.Algorithm), new("state", key => key.State),
-        new("created", key => key.CreatedAt), new("signs from", key => key.SignsFrom), new("ends", key => key.EndsAt));
+    private static async Task<int> WriteAsync(ParseResult parsed, Outcome<KeyList> outcome)
+    {
+        var (list, problem) = outcome;
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await Table.WriteAsync(parsed, list!.Keys,
+            new("kid", key => key.Id), new("alg", key => key.Algorithm), new("state", key => key.State),
+            new("created", key => key.CreatedAt), new("signs from", key => key.SignsFrom), new("ends", key => key.EndsAt));
+        return ExitCode.Ok;
+    }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 
 namespace McpIdentity.Server.Commands;
 
@@ -11,19 +12,19 @@ internal static class PolicyDiffCommand
     private static readonly Option<string[]> Tools = new("--tool") { Description = "For these tools too, beside those that the catalogue knows and the rules name." };
     private static readonly Option<string> File = new("--file") { Description = ProposedPolicy.File.Description, Required = true };
 
-    public static Command Create() => CommandLine.StorageVerb("diff", "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.", "policy diff --file proposed.json", RunAsync)
+    public static Command Create() => CommandLine.AdminVerb("diff", "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.", "policy diff --file proposed.json", RunAsync, server: RemoteOptions.At)
         .With(File).With(ProposedPolicy.Replaces).With(Users).With(Servers).With(Tools).With(Table.Output);
 
-    private static async Task<int> RunAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, AdminAccess access)
     {
-        var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetRequiredValue(File));
+        var replaces = parsed.GetRequiredValue(ProposedPolicy.Replaces);
+        var (document, isRead) = await ProposedPolicy.ReadAsync(parsed.GetRequiredValue(File), replaces);
         if (!isRead)
         {
             return ExitCode.Failed;
         }
 
-        var (differences, problem) = await services.GetRequiredService<PolicyActs>().DiffAsync(
-            proposal!, parsed.GetValue(Users) ?? [], parsed.GetValue(Servers) ?? [], parsed.GetValue(Tools) ?? [], PolicyActs.MaxChanges, cancellationToken);
+        var (differences, problem) = await access.SendAsync<PolicyDifferences>("diff_policy", new DiffPolicy(document!.Value, replaces, parsed.GetValue(Users), parsed.GetValue(Servers), parsed.GetValue(Tools)));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);

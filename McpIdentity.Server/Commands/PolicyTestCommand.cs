@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 
 namespace McpIdentity.Server.Commands;
 
@@ -17,8 +18,8 @@ internal static class PolicyTestCommand
 
     public static Command Create()
     {
-        var verb = CommandLine.StorageVerb(
-            "test", "Says whether somebody may do something, by which rule, and in which groups they are.", "policy test --user anna@example.com --server github --tool create_issue", RunAsync);
+        var verb = CommandLine.AdminVerb(
+            "test", "Says whether somebody may do something, by which rule, and in which groups they are.", "policy test --user anna@example.com --server github --tool create_issue", RunAsync, server: RemoteOptions.At);
         foreach (var option in (Option[])[User, Client, Server, Tool, Resource, Prompt, ReadOnly, Destructive, ProposedPolicy.File, ProposedPolicy.Replaces, Table.Output])
         {
             verb.Options.Add(option);
@@ -39,25 +40,19 @@ internal static class PolicyTestCommand
         return verb;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, AdminAccess access)
     {
-        var (proposal, isRead) = await ProposedPolicy.ReadAsync(parsed, parsed.GetValue(ProposedPolicy.File));
+        var replaces = parsed.GetRequiredValue(ProposedPolicy.Replaces);
+        var (document, isRead) = await ProposedPolicy.ReadAsync(parsed.GetValue(ProposedPolicy.File), replaces);
         if (!isRead)
         {
             return ExitCode.Failed;
         }
 
-        var question = new PolicyQuestion(parsed.GetRequiredValue(Server))
-        {
-            User = parsed.GetValue(User),
-            Client = parsed.GetValue(Client),
-            Tool = parsed.GetValue(Tool),
-            Resource = parsed.GetValue(Resource),
-            Prompt = parsed.GetValue(Prompt),
-            ReadOnly = parsed.GetValue(ReadOnly),
-            Destructive = parsed.GetValue(Destructive),
-        };
-        var (answer, problem) = await services.GetRequiredService<PolicyActs>().TestAsync(question, proposal, cancellationToken);
+        var question = new AskPolicy(
+            parsed.GetRequiredValue(Server), parsed.GetValue(User), parsed.GetValue(Client), parsed.GetValue(Tool), parsed.GetValue(Resource), parsed.GetValue(Prompt), parsed.GetValue(ReadOnly), parsed.GetValue(Destructive),
+            document, replaces);
+        var (answer, problem) = await access.SendAsync<PolicyTestView>("test_policy", question);
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using McpIdentity.Server.Administration;
+using System.Text.Json;
+using McpIdentity.Server.Policy;
 
 namespace McpIdentity.Server.Commands;
 
@@ -10,24 +11,41 @@ internal static class ProposedPolicy
 
     public static readonly Option<string> Replaces = MakeReplaces();
 
-    /// <returns>The proposal, if there is one; and whether it could be read: else it has been said why not.</returns>
-    public static async Task<(PolicyProposal? Proposal, bool IsRead)> ReadAsync(ParseResult parsed, string? path) =>
-        path is null ? (null, true)
-        : await ReadBytesAsync(path) is { } json ? (new PolicyProposal(json, parsed.GetValue(Replaces) == "file"), true)
-        : (null, false);
-
-    /// <summary>A file's content; null when it cannot be read, which has been said.</summary>
-    public static async Task<byte[]?> ReadBytesAsync(string path)
+    /// <summary>Reads a document, as JSON that may have comments.</summary>
+    /// <param name="path">Of the file; null: none is proposed.</param>
+    /// <param name="replaces">In whose place.</param>
+    /// <returns>The document, if there is one; and whether it could be read: else it has been said why not.</returns>
+    public static async Task<(JsonElement? Document, bool IsRead)> ReadAsync(string? path, string? replaces = null)
     {
+        if (path is null)
+        {
+            return (null, true);
+        }
+
         try
         {
-            return await System.IO.File.ReadAllBytesAsync(path);
+            var json = (await System.IO.File.ReadAllBytesAsync(path)).AsMemory();
+            json = json.Span.StartsWith("\uFEFF"u8) ? json[3..] : json;
+            if (ProblemOf(json.ToArray(), replaces) is not { } problem)
+            {
+                return (JsonElement.Parse(json.Span, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }), true);
+            }
+
+            await SayAsync([problem]);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or JsonException)
         {
-            await Console.Error.WriteLineAsync(CommandLine.Printable(exception.Message));
-            return null;
+            await SayAsync([exception.Message]);
         }
+
+        return (null, false);
+    }
+
+    // What is no JSON; all else the operation says.
+    private static string? ProblemOf(byte[] json, string? replaces)
+    {
+        var title = replaces == "file" ? PolicyDocument.File : PolicyDocument.Stored;
+        return PolicyDocument.Parse(title, json).Problems.FirstOrDefault(problem => problem.StartsWith($"{title} cannot be read:", StringComparison.Ordinal));
     }
 
     /// <summary>All that is odd, one a line.</summary>

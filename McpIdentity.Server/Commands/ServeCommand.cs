@@ -38,7 +38,7 @@ internal static class ServeCommand
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
         return 0;
-    });
+    }, onlyHere: "it is the server of this machine");
 
     // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
     [MethodImpl(MethodImplOptions.NoInlining)] // elsewhere its assembly is not loaded

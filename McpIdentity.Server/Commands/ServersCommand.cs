@@ -11,33 +11,38 @@ internal static class ServersCommand
 
     public static Command Create() => new("servers", "The MCP servers behind this one.")
     {
-        CommandLine.StorageVerb("list", "Lists the MCP servers behind this one: those of the configuration, and those that were added.", "servers list", ListAsync).With(Table.Output),
+        CommandLine.AdminVerb("list", "Lists the MCP servers behind this one: those of the configuration, and those that were added.", "servers list", ListAsync).With(Table.Output),
         ForOne("show", "Shows one server, without its secrets.", "servers show notes", ShowAsync).With(Table.Output),
         AddServerCommand.Create(),
         TestServerCommand.Create(),
         ForOne("remove", "Takes a server away that was added, with what is known of its tools.", "servers remove notes --yes", RemoveAsync).With(Confirmation.Yes).With(Table.Output),
     };
 
-    private static Command ForOne(string name, string description, string example, Func<ParseResult, IServiceProvider, string, CancellationToken, Task<int>> run)
+    private static Command ForOne(string name, string description, string example, Func<ParseResult, AdminAccess, string, Task<int>> run)
     {
-        var verb = CommandLine.StorageVerb(name, description, example, (parsed, services, cancellationToken) => run(parsed, services, parsed.GetRequiredValue(Which), cancellationToken));
+        var verb = CommandLine.AdminVerb(name, description, example, (parsed, access) => run(parsed, access, parsed.GetRequiredValue(Which)));
         verb.Arguments.Add(Which);
         return verb;
     }
 
-    private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
-        var servers = await services.GetRequiredService<ServerActs>().ListAsync(Slice.All, cancellationToken);
-        await Table.WriteAsync(parsed, servers.Items,
+        var (servers, problem) = await access.ListAsync<ServerView>("list_servers");
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await Table.WriteAsync(parsed, servers!,
             new("name", server => server.Name), new("url", server => server.Url), new("path", server => server.Path), new("auth", server => server.Auth), new("from", server => server.From),
             new("tools", server => server.Tools), new("held", server => server.Held), new("answers", server => server.WasAsked ? server.Answers : null), new("asked", server => server.AskedAt),
             new("problem", server => server.Problem));
         return 0;
     }
 
-    private static async Task<int> ShowAsync(ParseResult parsed, IServiceProvider services, string name, CancellationToken cancellationToken)
+    private static async Task<int> ShowAsync(ParseResult parsed, AdminAccess access, string name)
     {
-        var (server, problem) = await services.GetRequiredService<ServerActs>().FindAsync(name, cancellationToken);
+        var (server, problem) = await access.CallAsync<ServerDetails>("get_server", ("server_name", name));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
@@ -54,7 +59,7 @@ internal static class ServersCommand
         ];
         if (Table.IsJson(parsed))
         {
-            await Table.WriteAsync(parsed, [all], [.. all.Select((member, i) => new Table.Column<(string Name, object? Value)[]>(member.Name, members => members[i].Value))]);
+            await Table.WriteOneAsync(parsed, all);
             return ExitCode.Ok;
         }
 
@@ -66,22 +71,24 @@ internal static class ServersCommand
         return 0;
     }
 
-    private static async Task<int> RemoveAsync(ParseResult parsed, IServiceProvider services, string name, CancellationToken cancellationToken)
+    private static async Task<int> RemoveAsync(ParseResult parsed, AdminAccess access, string name)
     {
-        var servers = services.GetRequiredService<ServerActs>();
-        var (server, unknown) = await servers.FindAsync(name, cancellationToken);
-        if (unknown is null && await servers.IsStoredAsync(server!.Name, cancellationToken) && !await Confirmation.AskAsync(parsed, $"{server.Name} will be served no more, and what was reviewed of its tools forgotten."))
+        // One of the configuration is taken away by nobody here, which the operation says.
+        var (servers, unknown) = await access.ListAsync<ServerView>("list_servers");
+        if (unknown is not null)
+        {
+            return await Refusal.SayAsync(unknown);
+        }
+
+        var stored = servers!.FirstOrDefault(server => server.From == KnownServer.Stored && server.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        if (stored is not null && !await Confirmation.AskAsync(parsed, $"{stored.Name} will be served no more, and what was reviewed of its tools forgotten."))
         {
             return ExitCode.Usage;
         }
 
-        var (removed, problem) = await servers.RemoveAsync(Operator.OfThisMachine, name, cancellationToken);
-        if (problem is not null)
-        {
-            return await Refusal.SayAsync(problem);
-        }
-
-        return await Table.WriteDoneAsync(parsed, removed, "removed", $"removed: {removed}");
+        return await access.RemoveAsync("remove_server", ("server_name", name)) is { } problem
+            ? await Refusal.SayAsync(problem)
+            : await Table.WriteDoneAsync(parsed, stored?.Name ?? name, "removed", $"removed: {stored?.Name ?? name}");
     }
 
     private static string[] Pairs(IReadOnlyDictionary<string, string> pairs) => [.. pairs.Select(pair => $"{pair.Key}={pair.Value}").Order(StringComparer.Ordinal)];

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -15,15 +16,15 @@ internal static class SessionsCommand
     {
         var user = new Option<string?>("--user") { Description = "Only those of one person: identifier, e-mail address or name." };
         var client = new Option<string?>("--client") { Description = "Only those from which one client was granted something: client_id or name." };
-        return Verb("list", "Lists the sessions that live, the newest first.", "sessions list --user alice@example.com", async (parsed, sessions, cancellationToken) =>
+        return Verb("list", "Lists the sessions that live, the newest first.", "sessions list --user alice@example.com", async (parsed, access) =>
         {
-            var (page, problem) = await sessions.ListAsync(new SessionFilter(parsed.GetValue(user), parsed.GetValue(client)), Slice.All, cancellationToken);
+            var (living, problem) = await access.ListAsync<SessionView>("list_sessions", ("user", parsed.GetValue(user)), ("client", parsed.GetValue(client)));
             if (problem is not null)
             {
                 return await Refusal.SayAsync(problem);
             }
 
-            await Table.WriteAsync(parsed, page!.Items,
+            await Table.WriteAsync(parsed, living!,
                 new("session", session => session.Id), new("user", session => session.UserId), new("e-mail", session => session.Email), new("name", session => session.Name),
                 new("provider", session => session.Provider), new("signed in", session => session.SignedInAt), new("last seen", session => session.LastSeenAt),
                 new("browser until", session => session.BrowserUntil), new("tokens until", session => session.TokensUntil), new("device", session => session.Device));
@@ -34,9 +35,10 @@ internal static class SessionsCommand
     private static Command Revoke()
     {
         var id = new Argument<string>("session") { Description = "The identifier that list shows, the sid of the session's tokens." };
-        var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, sessions, cancellationToken) =>
+        var revoke = Verb("revoke", "Ends a session and everything granted from it.", "sessions revoke 3vYx…", async (parsed, access) =>
         {
-            var (ended, problem) = await sessions.EndAsync(Operator.OfThisMachine, parsed.GetRequiredValue(id), cancellationToken);
+            var ended = parsed.GetRequiredValue(id);
+            var problem = await access.RemoveAsync("end_session", ("session_id", ended));
             return problem is null ? await Table.WriteDoneAsync(parsed, ended, "revoked", $"Session {ended} has ended.") : await Refusal.SayAsync(problem);
         });
         revoke.Add(id);
@@ -46,26 +48,23 @@ internal static class SessionsCommand
     private static Command RevokeAll()
     {
         var who = new Argument<string>("user") { Description = "Whose: identifier, e-mail address or name." };
-        var revoke = Verb("revoke-all", "Ends all sessions of a person and everything they granted. They may sign in again: users disable keeps them out.", "sessions revoke-all alice@example.com", async (parsed, sessions, cancellationToken) =>
+        var revoke = Verb("revoke-all", "Ends all sessions of a person and everything they granted. They may sign in again: users disable keeps them out.", "sessions revoke-all alice@example.com", async (parsed, access) =>
         {
-            var (ended, problem) = await sessions.EndAllOfAsync(Operator.OfThisMachine, parsed.GetRequiredValue(who), cancellationToken);
-            return problem is null ? await Table.WriteDoneAsync(parsed, parsed.GetRequiredValue(who), "revoked", $"{ended} sessions have ended.", ended) : await Refusal.SayAsync(problem);
+            var (ended, problem) = await access.SendAsync<Ended>("end_sessions", new EndSessions(parsed.GetRequiredValue(who)));
+            return problem is null ? await Table.WriteDoneAsync(parsed, parsed.GetRequiredValue(who), "revoked", $"{ended!.Count} sessions have ended.", ended.Count) : await Refusal.SayAsync(problem);
         });
         revoke.Add(who);
         return revoke.With(Table.Output);
     }
 
-    private static Command Verb(string name, string description, string example, Func<ParseResult, SessionActs, CancellationToken, Task<int>> run) =>
-        CommandLine.StorageVerb(name, description, example, async (parsed, services, cancellationToken) =>
+    private static Command Verb(string name, string description, string example, Func<ParseResult, AdminAccess, Task<int>> run) => CommandLine.AdminVerb(name, description, example, run, prepare: async (services, _) =>
+    {
+        if (services.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type == SessionStorageType.Memory)
         {
-            if (services.GetRequiredService<IOptions<SessionStorageOptions>>().Value.Type == SessionStorageType.Memory)
-            {
-                Console.Error.WriteLine("Sessions of the type Memory are known to the running server alone. To end a person's sessions use the verb users.");
-                return ExitCode.Failed;
-            }
+            throw new VerbFailure(ExitCode.Failed, "Sessions of the type Memory are known to the running server alone: ask it, with --server. To end a person's sessions use the verb users.");
+        }
 
-            // Of the type File: only while the server is stopped, and the message says so.
-            await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
-            return await run(parsed, services.GetRequiredService<SessionActs>(), cancellationToken);
-        });
+        // Of the type File: only while the server is stopped, and the message says so.
+        await services.GetRequiredService<ISessionStorage>().OpenAsync(CancellationToken.None);
+    });
 }

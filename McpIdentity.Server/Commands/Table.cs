@@ -106,7 +106,8 @@ internal static class Table
         foreach (var (name, value) in members)
         {
             json.WritePropertyName(MemberOf(name));
-            JsonSerializer.Serialize(json, value switch { DateTimeOffset moment => moment.UtcDateTime, var other => other });
+            // To the millisecond, as the admin API has them.
+            JsonSerializer.Serialize(json, value switch { DateTimeOffset moment => moment.UtcDateTime.AddTicks(-(moment.Ticks % TimeSpan.TicksPerMillisecond)), var other => other });
         }
 
         json.WriteEndObject();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Policy;
@@ -13,17 +14,21 @@ internal static class TestServerCommand
 
     public static Command Create()
     {
-        var verb = CommandLine.StorageVerb("test", "Connects to a server as the gateway would, and says what it answered.", "servers test notes --as anna@example.com", async (parsed, services, cancellationToken) =>
+        var verb = CommandLine.AdminVerb("test", "Connects to a server as the gateway would, and says what it answered.", "servers test notes --as anna@example.com", async (parsed, access) =>
         {
-            // In that order: who it is says a JWT of ours, and what they may do the policy in force.
-            await services.LoadKeysAsync(cancellationToken);
-            await services.LoadStoredServersAsync(cancellationToken);
-            await services.LoadPolicyAsync(cancellationToken);
-            var (test, problem) = await services.GetRequiredService<ServerActs>().TestAsync(Operator.OfThisMachine, parsed.GetRequiredValue(ServersCommand.Which), parsed.GetValue(As), cancellationToken);
+            var (test, problem) = await access.SendAsync<ServerTest>("test_server", new AskServer(parsed.GetValue(As)), ("server_name", parsed.GetRequiredValue(ServersCommand.Which)));
             return problem is null ? await WriteAsync(parsed, test!) : await Refusal.SayAsync(problem);
-        }).With(As).With(Table.Output);
+        }, prepare: PrepareAsync).With(As).With(Table.Output);
         verb.Arguments.Add(ServersCommand.Which);
         return verb;
+    }
+
+    // In that order: who it is says a JWT of ours, and what they may do the policy in force.
+    private static async Task PrepareAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await services.LoadKeysAsync(cancellationToken);
+        await services.LoadStoredServersAsync(cancellationToken);
+        await services.LoadPolicyAsync(cancellationToken);
     }
 
     private static async Task<int> WriteAsync(ParseResult parsed, ServerTest test)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Administration.Api;
 
 namespace McpIdentity.Server.Commands;
 
@@ -14,10 +15,10 @@ internal static class ToolsCommand
 
     public static Command Create() => new("tools", "The tools of the MCP servers behind this one.")
     {
-        CommandLine.StorageVerb("list", "Lists the tools that are known, of one server or of all, and which of them may be used.", "tools list notes", ListAsync, takesWord: true).With(Table.Output),
-        CommandLine.StorageVerb("review", "Shows the tools that wait, of one server or of all, and what has changed of each.", "tools review notes", ReviewAsync, takesWord: true).With(Table.Output),
-        Some(CommandLine.StorageVerb("allow", "Lets tools of a server be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync, takesWord: true).With(All).With(Version).With(Table.Output)),
-        Some(CommandLine.StorageVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true).With(Table.Output)),
+        CommandLine.AdminVerb("list", "Lists the tools that are known, of one server or of all, and which of them may be used.", "tools list notes", ListAsync, takesWord: true).With(Table.Output),
+        CommandLine.AdminVerb("review", "Shows the tools that wait, of one server or of all, and what has changed of each.", "tools review notes", ReviewAsync, takesWord: true).With(Table.Output),
+        Some(CommandLine.AdminVerb("allow", "Lets tools of a server be used as they are now.", "tools allow notes delete_note --version 3f9a", AllowAsync, takesWord: true).With(All).With(Version).With(Table.Output)),
+        Some(CommandLine.AdminVerb("block", "Keeps tools of a server from everybody, until they are allowed.", "tools block notes delete_note", BlockAsync, takesWord: true).With(Table.Output)),
     };
 
     private static Command Some(Command verb)
@@ -26,24 +27,24 @@ internal static class ToolsCommand
         return verb;
     }
 
-    private static async Task<int> ListAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
-        var (tools, problem) = await services.GetRequiredService<ToolActs>().ListAsync(CommandLine.WordsOf(parsed).FirstOrDefault(), null, Slice.All, cancellationToken);
+        var (tools, problem) = await access.ListAsync<ToolView>("list_tools", ("server", CommandLine.WordsOf(parsed).FirstOrDefault()));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
         }
 
-        await Table.WriteAsync(parsed, tools!.Items,
+        await Table.WriteAsync(parsed, tools!,
             new("server", tool => tool.Server), new("tool", tool => tool.Name), new("says", tool => tool.Says), new("state", tool => tool.State is "new" or "changed" ? $"waits, {tool.State}" : tool.State),
             new("version", tool => tool.Version[..ShownOfHash]), new("first seen", tool => tool.FirstSeenAt), new("last seen", tool => tool.LastSeenAt),
             new("reviewed", tool => tool.ReviewedAt), new("by", tool => tool.ReviewedBy));
         return 0;
     }
 
-    private static async Task<int> ReviewAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> ReviewAsync(ParseResult parsed, AdminAccess access)
     {
-        var (waiting, problem) = await services.GetRequiredService<ToolActs>().ReviewAsync(CommandLine.WordsOf(parsed).FirstOrDefault(), Slice.All, cancellationToken);
+        var (waiting, problem) = await access.ListAsync<ToolChangeView>("list_tool_reviews", ("server", CommandLine.WordsOf(parsed).FirstOrDefault()));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
@@ -51,13 +52,13 @@ internal static class ToolsCommand
 
         if (parsed.GetValue(Table.Output) == "json")
         {
-            await Table.WriteAsync(parsed, waiting!.Items,
+            await Table.WriteAsync(parsed, waiting!,
                 new("server", tool => tool.Server), new("tool", tool => tool.Name), new("version", tool => tool.Version), new("new", tool => tool.IsNew),
                 new("changed", tool => tool.Changed), new("before", tool => tool.Before), new("after", tool => tool.After));
             return 0;
         }
 
-        foreach (var tool in waiting!.Items)
+        foreach (var tool in waiting!)
         {
             var members = tool.Changed.Count > 0 ? $": {string.Join(", ", tool.Changed)}" : "";
             Console.WriteLine($"{tool.Server} {CommandLine.Printable(tool.Name)}, version {tool.Version[..ShownOfHash]}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
@@ -67,12 +68,12 @@ internal static class ToolsCommand
             }
         }
 
-        var count = waiting.Items.Count;
+        var count = waiting.Count;
         await Console.Error.WriteLineAsync(count == 0 ? "No tool waits for a review." : $"{count} wait. 'tools allow SERVER TOOL --version …' lets one be used as it is shown here, 'tools block' keeps it away.");
         return 0;
     }
 
-    private static async Task<int> AllowAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> AllowAsync(ParseResult parsed, AdminAccess access)
     {
         var (names, all, version) = (CommandLine.WordsOf(parsed), parsed.GetValue(All), parsed.GetValue(Version));
         if (all == names.Length > 0 || (version is not null && names.Length != 1))
@@ -81,15 +82,13 @@ internal static class ToolsCommand
             return ExitCode.Usage;
         }
 
-        var (decision, problem) = await services.GetRequiredService<ToolActs>().AllowAsync(
-            Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. names.Select(name => new ToolChoice(name, version))], all, cancellationToken);
+        var (decision, problem) = await access.SendAsync<ToolDecision>("allow_tools", new AllowTools([.. names.Select(name => new ToolChoice(name, version))], all), ("server_name", parsed.GetRequiredValue(Of)));
         return problem is null ? await SayAsync(parsed, "allowed", decision!) : await Refusal.SayAsync(problem);
     }
 
-    private static async Task<int> BlockAsync(ParseResult parsed, IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<int> BlockAsync(ParseResult parsed, AdminAccess access)
     {
-        var (decision, problem) = await services.GetRequiredService<ToolActs>().BlockAsync(
-            Operator.OfThisMachine, parsed.GetRequiredValue(Of), [.. CommandLine.WordsOf(parsed).Select(name => new ToolChoice(name))], cancellationToken);
+        var (decision, problem) = await access.SendAsync<ToolDecision>("block_tools", new BlockTools(CommandLine.WordsOf(parsed)), ("server_name", parsed.GetRequiredValue(Of)));
         return problem is null ? await SayAsync(parsed, "blocked", decision!) : await Refusal.SayAsync(problem);
     }
 

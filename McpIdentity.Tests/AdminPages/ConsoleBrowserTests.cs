@@ -53,6 +53,7 @@ internal sealed class ConsoleBrowserTests
 
         using var refused = await _server.Http.GetAsync(OAuthClient.Of(_server, client.ClientId, null, "https://claude.ai/another/callback").AuthorizeUrl());
         await Until.TrueAsync(() => _server.DatabaseAsync(db => db.AuditEntries.AnyAsync(row => row.Event == "authorization_refused" || row.Event == "request_refused")), "the audit has it");
+        _server.Clock.Advance(TimeSpan.FromMinutes(2)); // the charts are counted once a minute
         var problems = new List<string>();
         foreach (var path in ConsoleSection.For(AdminRole.Owner).Select(section => section.Path).Append(ConsoleClientModel.AddressOf(client.ClientId)).Append("/admin/server?name=notes").Append(EventModel.AddressOf(1)).Append($"{TraceModel.Path}?of={client.ClientId}"))
         {

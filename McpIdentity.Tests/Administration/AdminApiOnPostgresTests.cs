@@ -67,9 +67,6 @@ internal sealed class AdminApiOnPostgresTests
     }
 
     [Test]
-    public async Task People_and_clients_are_found_by_letters_of_any_language_in_any_case() => await AdminApiBoundsTests.FindsAnyLettersAsync(_scene, _owner);
-
-    [Test]
     public async Task Of_two_owners_who_end_each_other_at_once_one_stays() => await RoleRaces.OneOwnerStaysAsync(_scene);
 
     [Test]

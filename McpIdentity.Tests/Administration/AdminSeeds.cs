@@ -27,8 +27,7 @@ internal static class AdminSeeds
 
         if (operation.Id == "remove_connection")
         {
-            var connection = new UpstreamConnection { Server = await ServerAsync(scene, "seed"), UserId = await UserAsync(scene), Tokens = "nothing that could be read" };
-            await StoreAsync(scene, connection);
+            var connection = await ConnectionAsync(scene);
             return path.Replace("{server_name}", connection.Server, StringComparison.Ordinal).Replace("{user_id}", connection.UserId, StringComparison.Ordinal);
         }
 
@@ -57,6 +56,17 @@ internal static class AdminSeeds
         return path;
     }
 
+    /// <summary>A name that nothing has.</summary>
+    public static string Next() => $"seed-{Interlocked.Increment(ref _count)}";
+
+    /// <summary>Somebody's own account at a server behind this one.</summary>
+    public static async Task<UpstreamConnection> ConnectionAsync(AdminScene scene)
+    {
+        var connection = new UpstreamConnection { Server = await ServerAsync(scene, "seed"), UserId = await UserAsync(scene), Tokens = "nothing that could be read" };
+        await StoreAsync(scene, connection);
+        return connection;
+    }
+
     /// <summary>The body that the document shows, made its own where two would be in each other's way.</summary>
     public static async Task<string?> BodyForAsync(AdminScene scene, ApiDocument.Operation operation) => operation.Id switch
     {
@@ -66,7 +76,7 @@ internal static class AdminSeeds
         _ => operation.Example,
     };
 
-    private static async Task<string> ClientAsync(AdminScene scene, bool isWaiting)
+    public static async Task<string> ClientAsync(AdminScene scene, bool isWaiting)
     {
         var client = await OAuthClient.RegisterServiceAsync(scene.Server);
         if (isWaiting)
@@ -80,14 +90,14 @@ internal static class AdminSeeds
     }
 
     // What emil lets a client have.
-    private static async Task<JsonWebToken> AccessTokenAsync(AdminScene scene)
+    public static async Task<JsonWebToken> AccessTokenAsync(AdminScene scene)
     {
         using var emil = scene.Person("emil");
         return new JsonWebToken((await (await OAuthClient.RegisterPublicAsync(scene.Server)).ConnectAsync(emil)).Text("access_token"));
     }
 
     // One that nobody answers for, with a tool that waits, and a registration elsewhere.
-    private static async Task<string> ServerAsync(AdminScene scene, string name)
+    public static async Task<string> ServerAsync(AdminScene scene, string name)
     {
         await using var scope = scene.Server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<ServerActs>().SaveAsync(Operator.OfThisMachine, name, new ServerOrder("http://127.0.0.1:1/mcp") { Review = "new" }, null, CancellationToken.None);
@@ -100,20 +110,20 @@ internal static class AdminSeeds
         return name;
     }
 
-    private static async Task<string> PolicyVersionAsync(AdminScene scene)
+    public static async Task<string> PolicyVersionAsync(AdminScene scene)
     {
         await using var scope = scene.Server.Services.CreateAsyncScope();
         var applied = await scope.ServiceProvider.GetRequiredService<PolicyActs>().ApplyAsync(Operator.OfThisMachine, "{}"u8.ToArray(), null, CancellationToken.None);
         return applied.Value.Version.Version.ToString(System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    private static async Task<string> InitialAccessTokenAsync(AdminScene scene)
+    public static async Task<string> InitialAccessTokenAsync(AdminScene scene)
     {
         await using var scope = scene.Server.Services.CreateAsyncScope();
         return (await scope.ServiceProvider.GetRequiredService<RegistrationActs>().CreateTokenAsync(Operator.OfThisMachine, $"seed-{Interlocked.Increment(ref _count)}", null, null, CancellationToken.None)).Value!.View.Name;
     }
 
-    private static async Task StoreAsync(AdminScene scene, params object[] rows)
+    public static async Task StoreAsync(AdminScene scene, params object[] rows)
     {
         await using var scope = scene.Server.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();

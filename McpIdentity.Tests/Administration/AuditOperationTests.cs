@@ -154,7 +154,7 @@ internal sealed class AuditOperationTests
         var database = (await _owner.DoAsync("get_doctor", "/doctor?check=database")).GetProperty("answers").EnumerateArray().ToList();
 
         Assert.That(database.Select(answer => answer.Text("id")), Has.Member("database.migrations").And.All.StartsWith("database."));
-        Assert.That(database.Single(answer => answer.Text("id") == "database.writable").Text("verdict"), Is.EqualTo("PASS"));
+        Assert.That(database.Single(answer => answer.Text("id") == "database.write").Text("verdict"), Is.EqualTo("PASS"));
         await _owner.RefusedAsync("get_doctor", "/doctor?check=weather", 404, "check_not_found");
         await _owner.RefusedAsync("get_doctor", "/doctor?check=registration.dry-run", 404, "check_not_found"); // of the verb alone
         // It asks servers of others: whoever calls often hears the same for a while.

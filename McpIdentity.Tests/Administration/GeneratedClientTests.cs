@@ -45,7 +45,7 @@ internal sealed class GeneratedClientTests
         var folder = Directory.CreateTempSubdirectory("mcpidentity-admin-client-");
         try
         {
-            var generated = NodeAsync(folder, NodePackages.PathOf("openapi-typescript", "bin", "cli.js"), Repository.PathOf("docs", "admin-api.json"), "-o", "admin-api.d.ts");
+            var generated = NodeAsync(folder, NodePackages.PathOf("openapi-typescript", "bin", "cli.js"), Repository.PathOf("docs", "admin-api.json"), "--default-non-nullable=false", "-o", "admin-api.d.ts");
             await using var scene = await AdminScene.StartAsync();
             var owner = await scene.ClientAsync();
             Directory.CreateSymbolicLink(Path.Combine(folder.FullName, "node_modules"), NodePackages.PathOf());

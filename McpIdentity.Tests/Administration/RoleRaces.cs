@@ -2,7 +2,6 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Roles;
 using McpIdentity.Server.Settings;
-using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;

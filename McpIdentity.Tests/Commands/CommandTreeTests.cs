@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using McpIdentity.Server.Commands;
+using McpIdentity.Tests.Administration;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Commands;
@@ -18,15 +19,28 @@ internal sealed partial class CommandTreeTests
     // What prints for a person to read or for a file, and nothing of which a program would want members; or JSON anyway.
     private static readonly string[] WithoutJson = ["serve", "healthcheck", "keygen", "config template", "config validate", "completion", "audit tail", "audit export"];
 
+    private static readonly Option[] Remote = [RemoteOptions.Server, RemoteOptions.At, RemoteOptions.TokenFile];
+
+    private readonly TemporaryFolder _folder = new();
+    private AdminScene _scene = null!;
     private TestServer _server = null!;
 
     private static IReadOnlyList<(string Path, Command Verb)> Verbs => [.. Below(CommandLine.Root, "")];
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _server = await TestServer.StartAsync();
+    public async Task StartAsync()
+    {
+        _scene = await AdminScene.StartAsync();
+        _server = _scene.Server;
+        await File.WriteAllTextAsync(_folder.File("token"), (await _scene.ServiceAsync()).Token);
+    }
 
     [OneTimeTearDown]
-    public async Task StopAsync() => await _server.DisposeAsync();
+    public async Task StopAsync()
+    {
+        await _scene.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Test]
     public void Each_verb_says_what_it_does_and_each_option_too()
@@ -150,13 +164,18 @@ internal sealed partial class CommandTreeTests
             var words = verb.Description!.Split(" Example: ")[0];
             text.Append(CultureInfo.InvariantCulture, $"\n### {path}{string.Concat(verb.Arguments.Select(argument => $" <{argument.Name}>"))}\n\n{words} Example: `{ExampleOf(verb)}`\n");
             var rows = verb.Arguments.Select(argument => $"| `<{argument.Name}>` | {Cell(argument.Description)} |\n")
-                .Concat(verb.Options.Where(option => option.Name != "--help").Select(option => $"| `{string.Join("`, `", option.Aliases.Prepend(option.Name))}` | {Cell(option.Description)} |\n")).ToList();
+                .Concat(verb.Options.Where(option => option.Name != "--help" && !Remote.Contains(option)).Select(option => $"| `{string.Join("`, `", option.Aliases.Prepend(option.Name))}` | {Cell(option.Description)} |\n")).ToList();
             if (rows.Count > 0)
             {
                 text.Append(CultureInfo.InvariantCulture, $"\n| option | |\n|---|---|\n{string.Concat(rows)}");
             }
 
-            if (path.EndsWith(" list", StringComparison.Ordinal) && await MembersAsync(path) is { Length: > 0 } members)
+            if (verb.Options.Where(Remote.Contains).Select(option => option.Name).ToList() is { Count: > 0 } remote)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\n[From another machine](#from-another-machine): `{string.Join("`, `", remote)}`.\n");
+            }
+
+            if (path.EndsWith(" list", StringComparison.Ordinal) && await MembersAsync(path, verb) is { Length: > 0 } members)
             {
                 text.Append(CultureInfo.InvariantCulture, $"\n`-o json`: an array of objects with `{string.Join("`, `", members)}`.\n");
             }
@@ -165,10 +184,12 @@ internal sealed partial class CommandTreeTests
         return text.ToString();
     }
 
-    // As a verb prints them, with nothing to list.
-    private async Task<string[]> MembersAsync(string path)
+    // As a verb prints them; over the admin API where it can, which is quicker than a program with a database for each.
+    private async Task<string[]> MembersAsync(string path, Command verb)
     {
-        var output = await Support.Verbs.DoAsync(_server, path.Split(' '));
+        var elsewhere = verb.Options.Contains(RemoteOptions.TokenFile) ? new[] { "--at", _server.BaseUrl, "--token-file", _folder.File("token") } : _server.Settings;
+        var (exitCode, output) = await Support.Verbs.RunAsync([.. path.Split(' '), .. elsewhere]);
+        Assert.That(exitCode, Is.Zero, output);
         return [.. Columns().Split(output.Split('\n')[0].TrimEnd()).Select(Table.MemberOf)];
     }
 
@@ -177,7 +198,7 @@ internal sealed partial class CommandTreeTests
     private static string Cell(string? text) => (text ?? "").Replace("|", "\\|", StringComparison.Ordinal);
 
     // One with verbs below it may do something itself: migrate, and migrate copy.
-    private static IEnumerable<(string Path, Command Verb)> Below(Command command, string path) => command.Subcommands.SelectMany(child =>
+    public static IEnumerable<(string Path, Command Verb)> Below(Command command, string path) => command.Subcommands.SelectMany(child =>
         (child.Action is null ? [] : new[] { ($"{path}{child.Name}", child) }).Concat(Below(child, $"{path}{child.Name} ")));
 
     [GeneratedRegex(" {2,}")]

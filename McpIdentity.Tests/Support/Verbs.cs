@@ -7,12 +7,15 @@ namespace McpIdentity.Tests.Support;
 internal static class Verbs
 {
     /// <returns>The exit code, and what went to standard output.</returns>
-    public static async Task<(int ExitCode, string Output)> RunAsync(TestServer server, params string[] arguments)
+    public static Task<(int ExitCode, string Output)> RunAsync(TestServer server, params string[] arguments) => RunAsync([.. arguments, .. server.Settings]);
+
+    /// <summary>With nothing but what is said.</summary>
+    public static async Task<(int ExitCode, string Output)> RunAsync(string[] arguments)
     {
         // NUnit gives each test a standard output of its own.
         var result = TestExecutionContext.CurrentContext.CurrentResult;
         var before = result.Output.Length;
-        var exitCode = await CommandLine.Main([.. arguments, .. server.Settings]);
+        var exitCode = await CommandLine.Main(arguments);
         return (exitCode, result.Output[before..]);
     }
 

@@ -40,7 +40,7 @@ internal sealed class AdminApi
         {
             Answer = typeof(AdminPage<T>),
             IsList = true,
-            Query = [.. query, AdminParameter.Number("limit", $"How many a page has: 1 to {AdminCall.MaxLimit}, {AdminCall.DefaultLimit} where it is absent."), AdminParameter.Text("cursor", "next of the page before.")],
+            Query = [.. query, AdminParameter.Number(AdminCall.LimitParameter, $"How many a page has: 1 to {AdminCall.MaxLimit}, {AdminCall.DefaultLimit} where it is absent."), AdminParameter.Text(AdminCall.CursorParameter, "next of the page before.")],
         });
 
     /// <summary>Reads what is no JSON document: an export, of one of these types.</summary>

@@ -7,8 +7,6 @@ using System.Text.Json.Nodes;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
-using Microsoft.EntityFrameworkCore;
-using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Administration.Api;
 
@@ -154,17 +152,8 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
 
     private async Task<IResult?> RunAsync(HttpContext http, AdminCall call, Func<IdempotentAnswers.Answer, Task>? held)
     {
-        Outcome<AdminAnswer> outcome;
         call.HasBegun = true;
-        try
-        {
-            outcome = await call.Operation.RunAsync(call);
-        }
-        catch (Exception exception) when (exception is DbUpdateConcurrencyException or OpenIddictExceptions.ConcurrencyException)
-        {
-            return new Problem("changed_meanwhile", StatusCodes.Status409Conflict, "Somebody else changed it at the same moment. Read it again, and decide anew.");
-        }
-
+        var outcome = await call.RunAsync();
         if (outcome.Problem is { } problem)
         {
             return ProblemOf(problem);

@@ -69,7 +69,8 @@ internal static partial class AdminBody
         }
     }
 
-    private static Problem? Check(object body)
+    /// <summary>What is wrong with the members of a body that could be read.</summary>
+    public static Problem? Check(object body)
     {
         if (Array.Find(body.GetType().GetProperties(), property => property.GetIndexParameters().Length == 0 && property.GetValue(body) is IEnumerable list and not string && list.Cast<object?>().Contains(null)) is { } holey)
         {

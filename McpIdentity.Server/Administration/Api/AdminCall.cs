@@ -1,5 +1,7 @@
 using System.Globalization;
 using McpIdentity.Server.Protocol;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Administration.Api;
 
@@ -8,6 +10,8 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
 {
     public const int DefaultLimit = 50;
     public const int MaxLimit = 200;
+    public const string LimitParameter = "limit";
+    public const string CursorParameter = "cursor";
     private const int MaxText = 1000;
 
     /// <summary>Who calls: what is recorded of an act.</summary>
@@ -26,6 +30,22 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
 
     /// <summary>The page that is asked for.</summary>
     public Slice Slice => new(Limit, After);
+
+    /// <summary>Reads a page of any length, for whoever is on this machine.</summary>
+    public void ReadPage(int limit, string? after) => (Limit, After) = (limit, after);
+
+    /// <summary>Does it.</summary>
+    public async Task<Outcome<AdminAnswer>> RunAsync()
+    {
+        try
+        {
+            return await operation.RunAsync(this);
+        }
+        catch (Exception exception) when (exception is DbUpdateConcurrencyException or OpenIddictExceptions.ConcurrencyException)
+        {
+            return AdminProblem.Conflict("changed_meanwhile", "Somebody else changed it at the same moment. Read it again, and decide anew.");
+        }
+    }
 
     /// <summary>The body; null for an operation that takes none.</summary>
     public object? Body { get; set; }
@@ -81,15 +101,15 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
 
         if (errors.Count == 0 && operation.IsList)
         {
-            Limit = Number("limit") ?? DefaultLimit;
+            Limit = Number(LimitParameter) ?? DefaultLimit;
             if (Limit is < 1 or > MaxLimit)
             {
-                errors["limit"] = [$"is 1 to {MaxLimit}."];
+                errors[LimitParameter] = [$"is 1 to {MaxLimit}."];
             }
 
-            if (Text("cursor") is { } cursor && (After = cursors.Open(cursor, Filter)) is null)
+            if (Text(CursorParameter) is { } cursor && (After = cursors.Open(cursor, Filter)) is null)
             {
-                errors["cursor"] = ["is none that this list has answered with these filters. Begin with the first page."];
+                errors[CursorParameter] = ["is none that this list has answered with these filters. Begin with the first page."];
             }
         }
 
@@ -97,7 +117,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     }
 
     /// <summary>What a cursor belongs to: a page of other filters continues nothing.</summary>
-    public string Filter => $"{operation.Id}?{string.Join('&', http.Request.Query.Where(parameter => parameter.Key is not ("cursor" or "limit") && parameter.Value is [{ Length: > 0 }]).OrderBy(parameter => parameter.Key, StringComparer.Ordinal).Select(parameter => $"{parameter.Key}={Uri.EscapeDataString(parameter.Value.ToString())}"))}";
+    public string Filter => $"{operation.Id}?{string.Join('&', http.Request.Query.Where(parameter => parameter.Key is not (CursorParameter or LimitParameter) && parameter.Value is [{ Length: > 0 }]).OrderBy(parameter => parameter.Key, StringComparer.Ordinal).Select(parameter => $"{parameter.Key}={Uri.EscapeDataString(parameter.Value.ToString())}"))}";
 
     private static string? WrongWith(AdminParameter parameter, string value) => parameter.Kind switch
     {
@@ -106,7 +126,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
         "integer" when !int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) => "is a whole number.",
         "date-time" when ParseMoment(value) is null => "is a moment such as 2026-05-01T12:00:00Z.",
         "string" when parameter.Values?.Contains(value) == false => $"is one of {string.Join(", ", parameter.Values)}.",
-        "string" when parameter.Name != "cursor" && value.Length > MaxText => $"has at most {MaxText} characters.",
+        "string" when parameter.Name != CursorParameter && value.Length > MaxText => $"has at most {MaxText} characters.",
         _ => null,
     };
 

@@ -17,6 +17,7 @@ namespace McpIdentity.Server.Administration.Api;
 [JsonSerializable(typeof(Caller))]
 [JsonSerializable(typeof(AdminPage<ClientView>))]
 [JsonSerializable(typeof(ClientView))]
+[JsonSerializable(typeof(ClientUse))]
 [JsonSerializable(typeof(ClientWithSecret))]
 [JsonSerializable(typeof(ClientChange))]
 [JsonSerializable(typeof(ClientDisabling))]

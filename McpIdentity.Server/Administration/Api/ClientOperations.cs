@@ -10,16 +10,19 @@ internal static class ClientOperations
             "/clients", "list_clients", AdminRight.ReadPeople, "The clients.", async call =>
             {
                 var sort = call.Text("sort") ?? "last_used";
-                var filter = new ClientFilter { Text = call.Text("q"), Kind = call.Text("kind"), Status = call.Text("status"), NeverUsed = call.Flag("never_used"), UnusedSince = call.Moment("unused_since") };
-                return AdminPage<ClientView>.Of(await call.Get<ClientDirectory>().ListAsync(filter, sort, call.After, call.Limit + 1, call.Cancelled), call.Limit, client => ClientDirectory.KeyOf(client, sort));
+                var filter = new ClientFilter { Text = call.Text("q"), Kind = call.Text("kind"), Status = call.Text("status"), Called = call.Text("called"), WithDeleted = call.Flag("deleted") == true, NeverUsed = call.Flag("never_used"), UnusedSince = call.Moment("unused_since") };
+                return AdminPage<ClientView>.Of(await call.Get<ClientDirectory>().ListAsync(filter, sort, call.After, call.Slice.OneMore, call.Cancelled), call.Limit, client => ClientDirectory.KeyOf(client, sort));
             },
             AdminParameter.Text("q", "A part of the client_id, the name or a redirect URI."),
+            AdminParameter.Text("called", "Only the one of this client_id, or else those of this name."),
+            AdminParameter.Flag("deleted", "Those too that were deleted, and of which a row stays so that they do not come back."),
             AdminParameter.OneOf("kind", "How it came here.", ClientView.Configured, ClientView.Created, ClientView.Document, ClientView.Dynamic),
             AdminParameter.OneOf("status", "Whether it is let in.", "enabled", "disabled", "waiting"),
             AdminParameter.Flag("never_used", "Those that never got a token, or the others."),
             AdminParameter.Moment("unused_since", "Those that got no token since then."),
             AdminParameter.OneOf("sort", "In which order: last_used (where it is absent) and registered have the last first.", "last_used", "registered", "name", "client_id"));
         api.Get<ClientView>(One, "get_client", AdminRight.ReadPeople, "One client.", call => call.Get<ClientDirectory>().GetAsync(call["client_id"], call.Cancelled));
+        api.Get<ClientUse>($"{One}/use", "get_client_use", AdminRight.ReadPeople, "How much a client holds at this moment.", call => call.Get<ClientDirectory>().UseAsync(call["client_id"], call.Cancelled));
         api.Create<NewClient, ClientWithSecret>("/clients", "create_client", AdminRight.Write, "Makes a client. Its secret, where it has one, is shown this once.", (call, client) => Acts(call).CreateAsync(call.By, client, call.Cancelled), made => PathOf(made.Client.ClientId));
         api.Update<ClientChange, ClientView>(One, "update_client", AdminRight.Write, "Changes a client that is neither one of the settings nor a document.", (call, change) => Acts(call).UpdateAsync(call.By, call["client_id"], change, call.Cancelled));
         api.Remove(One, "delete_client", AdminRight.Write, "Ends all that a client holds, and forgets it.", call => Acts(call).DeleteAsync(call.By, call["client_id"], call.Cancelled));

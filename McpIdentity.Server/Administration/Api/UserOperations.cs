@@ -8,8 +8,9 @@ internal static class UserOperations
     {
         api.List<UserView>(
             "/users", "list_users", AdminRight.ReadPeople, "Who has signed in, the last first.",
-            async call => await Acts(call).ListAsync(new UserFilter(call.Text("q"), call.Text("status"), call.Text("provider")), new Slice(call.Limit, call.After), call.Cancelled),
+            async call => await Acts(call).ListAsync(new UserFilter(call.Text("q"), call.Text("status"), call.Text("provider"), call.Text("called")), call.Slice, call.Cancelled),
             AdminParameter.Text("q", "A part of the e-mail address or the name, or the user."),
+            AdminParameter.Text("called", "Only the user of this identifier, or else of this e-mail address, or else of this name."),
             AdminParameter.OneOf("status", "Whether they may sign in.", "enabled", "disabled"),
             AdminParameter.Text("provider", "The sign-in provider."));
         api.Get<UserDetails>(One, "get_user", AdminRight.ReadPeople, "One person, with their groups, their role, and how much they have connected.", call => Acts(call).GetAsync(call["user_id"], call.Cancelled));
