@@ -77,6 +77,7 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, IL
     public sealed record Answer(T Value, DateTimeOffset At);
 }
 
+/// <summary>Has things kept.</summary>
 internal static partial class KeptSetup
 {
     public static void AddKept<T>(this IServiceCollection services, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)

@@ -63,11 +63,13 @@ internal sealed record ServerOrder(string Url) : IAdminBody<ServerOrder>
         {
             var (old, present) = (was.GetValueOrDefault(name), now.GetValueOrDefault(name));
             yield return
-                old is JsonArray || present is JsonArray ? WhatChanged.List(name, [.. (old as JsonArray ?? []).Select(one => $"{one}")], [.. (present as JsonArray ?? []).Select(one => $"{one}")])
+                old is JsonArray || present is JsonArray ? WhatChanged.List(name, TextsOf(old), TextsOf(present))
                 : name is "upstream.value" or "upstream.client_secret" ? (name, old is null ? null : "is set", present is null ? null : $"{old}" == $"{present}" ? "is set" : "is set anew")
                 : (name, old?.ToString(), present?.ToString());
         }
     }
+
+    private static IReadOnlyList<string> TextsOf(JsonNode? list) => list is JsonArray array ? [.. array.Select(one => $"{one}")] : [];
 
     // What the members of Scopes, Tools and the parameters are called is somebody's own name of something.
     private static IEnumerable<(string, JsonNode?)> Members(JsonObject document, string within) => document.SelectMany(member =>

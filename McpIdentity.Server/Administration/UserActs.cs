@@ -154,7 +154,7 @@ internal sealed class UserActs(
         await sessions.EndAllOfAsync(userId, cancellationToken);
         await connections.EndAsync(userId, server: null);
         string? role = null;
-        if (await holders.TurnAsync(
+        if (await holders.TurnAsync<AdminProblem?>(
             async () =>
             {
                 if (await CheckRemovalAsync() is { } refusal)

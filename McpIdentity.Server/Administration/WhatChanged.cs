@@ -15,7 +15,7 @@ internal static partial class WhatChanged
     {
         var changed = members.Where(member => member.Before != member.After)
             .Select(member => (member.Name, Before: Shown(member.Before), After: Shown(member.After)))
-            .Select(member => member.Before == member.After && Query.IsMatch(member.After) ? member with { After = $"{member.After} (another query)" } : member)
+            .Select(member => (member.Name, member.Before, After: member.Before == member.After && Query().IsMatch(member.After) ? $"{member.After} (another query)" : member.After))
             .Where(member => member.Before != member.After)
             .OrderBy(member => member.Before.Length + member.After.Length) // a line is cut where it is long
             .ToList();
@@ -30,8 +30,8 @@ internal static partial class WhatChanged
     public static (string Name, string? Before, string? After) List(string name, IReadOnlyList<string> was, IReadOnlyList<string> now) =>
         (name, string.Join(' ', was.Except(now)), string.Join(' ', now.Except(was)));
 
-    private static string Shown(string? value) => value is null ? "none" : Query.Replace(value, "?…");
+    private static string Shown(string? value) => value is null ? "none" : Query().Replace(value, "?…");
 
     [GeneratedRegex(@"(?<=://[^\s?#]*)\?[^\s#]+")]
-    private static partial Regex Query { get; }
+    private static partial Regex Query();
 }

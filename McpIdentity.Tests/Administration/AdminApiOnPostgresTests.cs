@@ -77,7 +77,7 @@ internal sealed class AdminApiOnPostgresTests
     {
         await using var scope = _scene.Server.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        db.AuditEntries.Add(new AuditEntry { Node = "forged", At = _scene.Server.Clock.GetUtcNow(), Event = "gateway_call", Level = "info", Result = "success", Line = "x\"count\":x", Hash = [] });
+        db.AuditEntries.Add(new AuditEntry { Node = "forged too", At = _scene.Server.Clock.GetUtcNow(), Event = "gateway_call", Level = "info", Result = "success", Line = "x\"count\":x", Hash = [] });
         db.AuditEntries.Add(new AuditEntry { Node = "forged", At = _scene.Server.Clock.GetUtcNow(), Event = "gateway_call", Level = "info", Result = "success", Line = "{\"count\":40}", Hash = [] });
         await db.SaveChangesAsync();
 

@@ -118,7 +118,8 @@ internal sealed class EscalationTests
     public async Task Which_role_somebody_had_is_in_the_audit_also_when_they_are_removed()
     {
         var owner = await _scene.ClientAsync();
-        await _scene.ClientAsync("emil", "");
+        using var person = _scene.Person("emil");
+        await (await OAuthClient.RegisterPublicAsync(_scene.Server)).ConnectAsync(person);
         var emil = await IdOfAsync(owner, "emil");
         using var granted = await owner.SendAsync(HttpMethod.Put, $"/roles/{emil}", new { role = "auditor" });
         Assert.That(granted.IsSuccessStatusCode, await granted.Content.ReadAsStringAsync());

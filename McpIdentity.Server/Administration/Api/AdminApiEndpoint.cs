@@ -7,6 +7,7 @@ using System.Text.Json.Nodes;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
+using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration.Api;
 
