@@ -154,6 +154,8 @@ internal sealed class AdminApiBoundsTests
         using var changed = await _owner.SendAsync(HttpMethod.Put, "/servers/asked", new { url = "http://127.0.0.1:9/mcp", display_name = "Asked" }, ("If-Match", seen.Headers.ETag!.ToString()));
 
         Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        using var removed = await _owner.DeleteAsync("/servers/asked"); // others here ask what everybody may do
+        Assert.That(removed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
     }
 
     [Test]
