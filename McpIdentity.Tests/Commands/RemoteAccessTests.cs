@@ -37,7 +37,11 @@ internal sealed class RemoteAccessTests
     }
 
     [TearDown]
-    public void End() => _access.Dispose();
+    public void End()
+    {
+        _access.Dispose();
+        _server.Dispose();
+    }
 
     [OneTimeTearDown]
     public async Task StopAsync() => await _host.DisposeAsync();
