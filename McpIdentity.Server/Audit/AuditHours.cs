@@ -14,13 +14,14 @@ internal sealed record AuditHour(long Hour, string Event, string Result, long Co
 internal static class AuditHours
 {
     // A moment is ticks in SQLite, as EF Core keeps it there. Only few rows stand for several: the others are not read as JSON.
+    // One that somebody has changed may be no JSON, or say any number: it counts as something, and the others are counted.
     private const string OfSqlite = """
-        SELECT ("At" - {0}) / 36000000000 AS "Hour", "Event", "Result", SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(json_extract("Line", '$.count'), 1) ELSE 1 END) AS "Count"
+        SELECT ("At" - {0}) / 36000000000 AS "Hour", "Event", "Result", SUM(CASE WHEN "Line" LIKE '%"count":%' AND json_valid("Line") THEN MIN(MAX(CAST(COALESCE(json_extract("Line", '$.count'), 1) AS INTEGER), 0), 999999999) ELSE 1 END) AS "Count"
         FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
         """;
 
     private const string OfPostgres = """
-        SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(("Line"::jsonb ->> 'count')::bigint, 1) ELSE 1 END) AS bigint) AS "Count"
+        SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(left(substring("Line" from '"count":([0-9]+)'), 9)::bigint, 1) ELSE 1 END) AS bigint) AS "Count"
         FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
         """;
 

@@ -47,6 +47,23 @@ internal static class AuditLine
         Hash = [],
     };
 
+    /// <summary>One that somebody has changed may be no JSON; it is exported and looked at then above all.</summary>
+    public static JsonDocument Read(AuditEntry row)
+    {
+        try
+        {
+            if (JsonDocument.Parse(row.Line) is { RootElement.ValueKind: JsonValueKind.Object } line)
+            {
+                return line;
+            }
+        }
+        catch (JsonException)
+        {
+        }
+
+        return JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
+    }
+
     /// <summary>The first column that does not say what the line says; null where all do.</summary>
     public static string? FindForgedColumn(AuditEntry row)
     {
@@ -62,6 +79,11 @@ internal static class AuditLine
 
         using (json)
         {
+            if (json.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                return nameof(row.Line);
+            }
+
             var honest = ColumnsOf(json.RootElement, row.Line);
             return (row.At == honest.At ? null : nameof(row.At)) ??
                 Differs(row.Event, honest.Event, nameof(row.Event)) ??

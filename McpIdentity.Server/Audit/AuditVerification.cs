@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using Microsoft.EntityFrameworkCore;
@@ -177,7 +176,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
             return null;
         }
 
-        using var line = JsonDocument.Parse(row.Line);
+        using var line = AuditLine.Read(row);
         return $"alarm: {row.Sequence} of {row.At.UtcDateTime:u} ({AuditStore.Alarm}): {(line.RootElement.TryGetProperty("reason", out var reason) ? reason.ToString() : "")}";
     }
 

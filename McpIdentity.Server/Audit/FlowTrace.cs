@@ -14,7 +14,7 @@ internal sealed class TraceStep
     public TraceStep(AuditEntry row, bool isOnlyNearby = false)
     {
         (Row, IsOnlyNearby) = (row, isOnlyNearby);
-        using var line = JsonDocument.Parse(row.Line);
+        using var line = AuditLine.Read(row);
         _line = line.RootElement.Clone();
     }
 
