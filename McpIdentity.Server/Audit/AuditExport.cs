@@ -211,21 +211,8 @@ internal static class AuditExport
     private static string? TextOf(JsonElement line, string member) => line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     // One that somebody has changed may be no JSON; an export is made then above all.
-    private static JsonDocument ReadLine(AuditEntry row)
-    {
-        try
-        {
-            if (JsonDocument.Parse(row.Line) is { RootElement.ValueKind: JsonValueKind.Object } line)
-            {
-                return line;
-            }
-        }
-        catch (JsonException)
-        {
-        }
-
-        return JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
-    }
+    private static JsonDocument ReadLine(AuditEntry row) =>
+        AuditLine.Read(row.Line) ?? JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
 
     private static void Text(Utf8JsonWriter json, string name, string? value)
     {
