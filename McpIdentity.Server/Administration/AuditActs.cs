@@ -4,6 +4,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
+using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Administration;
 
@@ -105,8 +106,11 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
     }
 
     /// <summary>The oldest first, one by one: however many there are, a page of them is in memory.</summary>
-    public async Task ExportAsync(AuditQuestion question, AuditFormat format, Stream to, CancellationToken cancellationToken) =>
+    public async Task ExportAsync(AuditQuestion question, AuditFormat format, Stream to, CancellationToken cancellationToken)
+    {
+        db.AllowLongStatements(); // a thousand rows of what is rare lie far apart
         await AuditExport.WriteAsync(search.ReadAsync(await FilterAsync(question, cancellationToken), cancellationToken), format, to, cancellationToken);
+    }
 
     /// <param name="expected">Heads that were noted before, as <see cref="AuditChain.Head"/> has them.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -120,6 +124,7 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
         await OneProof.WaitAsync(cancellationToken);
         try
         {
+            db.AllowLongStatements();
             var reports = await new AuditVerification(db, seal).RunAsync(expected.Select(text => HeadOf(text)!.Value).ToLookup(head => head.Node, head => (head.Sequence, head.Hash)), cancellationToken);
             return new AuditProof(
                 reports.All(report => report.Problem is null), reports.Sum(report => report.Entries + report.Unchained),

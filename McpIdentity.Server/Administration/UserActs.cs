@@ -43,13 +43,14 @@ internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, 
 /// <param name="Status">enabled or disabled.</param>
 /// <param name="Provider">The sign-in provider.</param>
 /// <param name="Called">Whom an operator means by it (<see cref="OperatorNames"/>).</param>
-internal sealed record UserFilter(string? Text, string? Status, string? Provider, string? Called = null);
+/// <param name="ByCreation">Who came first is the first, instead of who signed in last.</param>
+internal sealed record UserFilter(string? Text, string? Status, string? Provider, string? Called = null, bool ByCreation = false);
 
 /// <summary>What operators do with people. A running server hears of it within a second.</summary>
 internal sealed class UserActs(
     McpIdentityDbContext db, ISessionStorage storage, SignInSessions sessions, ConnectionActs connections, Revocations revocations, AdminRoles roles, RoleActs holders, PolicyDecisions policy, OperatorRecord record, TimeProvider time)
 {
-    /// <summary>Those of a filter, who signed in last first.</summary>
+    /// <summary>Those of a filter, who signed in last first; or who came first.</summary>
     public async Task<AdminPage<UserView>> ListAsync(UserFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         var query = db.Users.AsNoTracking();
@@ -70,11 +71,14 @@ internal sealed class UserActs(
         query = filter.Status is { } status ? query.Where(user => (user.DisabledAt == null) == (status == "enabled")) : query;
         if (MomentKey.Parse(slice.After) is var (at, id))
         {
-            query = query.Where(user => user.LastSignInAt < at || (user.LastSignInAt == at && string.Compare(user.Id, id) > 0));
+            query = filter.ByCreation
+                ? query.Where(user => user.CreatedAt > at || (user.CreatedAt == at && string.Compare(user.Id, id) > 0))
+                : query.Where(user => user.LastSignInAt < at || (user.LastSignInAt == at && string.Compare(user.Id, id) > 0));
         }
 
-        var read = await query.OrderByDescending(user => user.LastSignInAt).ThenBy(user => user.Id).Take(slice.OneMore).ToListAsync(cancellationToken);
-        return slice.Of<UserView>([.. read.Select(UserView.Of)], view => new MomentKey(view.LastSignInAt, view.UserId).ToString());
+        var sorted = filter.ByCreation ? query.OrderBy(user => user.CreatedAt) : query.OrderByDescending(user => user.LastSignInAt);
+        var read = await sorted.ThenBy(user => user.Id).Take(slice.OneMore).ToListAsync(cancellationToken);
+        return slice.Of<UserView>([.. read.Select(UserView.Of)], view => new MomentKey(filter.ByCreation ? view.CreatedAt : view.LastSignInAt, view.UserId).ToString());
     }
 
     public async Task<Outcome<UserDetails>> GetAsync(string userId, CancellationToken cancellationToken)

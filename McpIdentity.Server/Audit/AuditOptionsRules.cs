@@ -14,7 +14,7 @@ internal sealed class AuditOptionsRules : IValidateOptions<AuditOptions>
     {
         string[] problems =
         [
-            .. options.NodeName.Length > MaxNode || options.NodeName.Any(c => c is ':' or AuditSeal.Separator or <= ' ' or > '~') ? [$"Audit:Node must be 1 to {MaxNode} characters of ASCII, without spaces, colons and #."] : Array.Empty<string>(),
+            .. options.NodeName.Length > MaxNode || options.NodeName.Any(c => c is ':' or ',' or AuditSeal.Separator or <= ' ' or > '~') ? [$"Audit:Node must be 1 to {MaxNode} characters of ASCII, without spaces, colons, commas and #."] : Array.Empty<string>(),
             .. options.NodeName == AuditPruning.Unchained ? ["Audit:Node must not be 'earlier': the acts of before there were chains stand under it."] : Array.Empty<string>(),
             .. options.KeepFor < Shortest ? ["Audit:KeepFor must be a day at least, such as 400.00:00:00."] : Array.Empty<string>(),
         ];

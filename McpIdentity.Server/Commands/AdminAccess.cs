@@ -54,10 +54,12 @@ internal abstract class AdminAccess(CancellationToken cancelled)
             }
 
             all.AddRange(page!.Items);
-            if ((cursor = page.Next) is null)
+            if (page.Next is null)
             {
                 break;
             }
+
+            cursor = page.Next != cursor ? page.Next : throw new VerbFailure(ExitCode.Failed, "The list has no end: what stands before the server answers the same page again and again.");
         }
 
         return new(all, null);

@@ -136,11 +136,28 @@ internal static class AuditCommand
             return ExitCode.Usage;
         }
 
-        var path = parsed.GetValue(To);
-        return await access.DownloadAsync(
-            "export_audit", () => path is null ? Console.OpenStandardOutput() : PrivateFiles.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read), [("format", parsed.GetValue(Format)), .. filter]) is { } problem
-            ? await Refusal.SayAsync(problem)
-            : ExitCode.Ok;
+        var (path, isBegun) = (parsed.GetValue(To), false);
+        try
+        {
+            return await access.DownloadAsync("export_audit", Open, [("format", parsed.GetValue(Format)), .. filter]) is { } problem ? await Refusal.SayAsync(problem) : ExitCode.Ok;
+        }
+        catch when (isBegun)
+        {
+            File.Delete(path!); // half of an export looks like one
+            throw;
+        }
+
+        Stream Open()
+        {
+            if (path is null)
+            {
+                return Console.OpenStandardOutput();
+            }
+
+            var file = PrivateFiles.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+            isBegun = true;
+            return file;
+        }
     }
 
     private static async Task<int> VerifyAsync(ParseResult parsed, AdminAccess access)

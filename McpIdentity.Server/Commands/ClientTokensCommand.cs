@@ -8,8 +8,6 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>clients tokens create|list|revoke</c>: the initial access tokens, with which clients may be registered (RFC 7591 §3).</summary>
 internal static class ClientTokensCommand
 {
-    private const int Usage = 2;
-
     private static readonly Argument<string> Name = new("name") { Description = "Whom the token is for, in your words." };
 
     public static Command Create() => new("tokens", "The initial access tokens that you hand to those who may register clients.")
@@ -27,7 +25,7 @@ internal static class ClientTokensCommand
             if ((parsed.GetValue(expires) is not null && lifetime is not { Ticks: > 0 }) || parsed.GetValue(uses) is < 1)
             {
                 await Console.Error.WriteLineAsync($"--expires is a time such as {Durations.Forms}, and --uses is 1 or more.");
-                return Usage;
+                return ExitCode.Usage;
             }
 
             var (made, problem) = await access.SendAsync<InitialAccessTokenShown>("create_initial_access_token", new NewInitialAccessToken(parsed.GetRequiredValue(Name), parsed.GetValue(expires), parsed.GetValue(uses)));

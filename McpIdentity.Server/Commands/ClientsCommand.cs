@@ -77,7 +77,7 @@ internal static class ClientsCommand
         {
             var (changed, problem) = await change(parsed, access, client.ClientId);
             return problem is not null ? await Refusal.SayAsync(problem)
-                : await Table.WriteDoneAsync(parsed, client.ClientId, done, $"{done}: {Describe(client)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed!.RedirectUris))}" : "")}");
+                : await Table.WriteDoneAsync(parsed, changed!.ClientId, done, $"{done}: {Describe(changed)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed.RedirectUris))}" : "")}");
         });
 
     private static Command Create(string name)
@@ -146,21 +146,24 @@ internal static class ClientsCommand
 
     private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
-        var (clients, problem) = await access.ListAsync<ClientView>("list_clients", ("deleted", "true"));
+        // By what does not change: one that is used while pages are read would be in none of them.
+        var (found, problem) = await access.ListAsync<ClientView>("list_clients", ("deleted", "true"), ("sort", "client_id"));
         if (problem is not null)
         {
             return await Refusal.SayAsync(problem);
         }
 
+        var clients = found!.OrderByDescending(client => client.LastUsedAt ?? client.RegisteredAt).ThenBy(client => client.ClientId, StringComparer.Ordinal).ToList();
+
         if (parsed.GetValue(Waiting))
         {
-            await Table.WriteAsync(parsed, [.. clients!.Where(client => client.WaitingSince is not null)],
+            await Table.WriteAsync(parsed, [.. clients.Where(client => client.WaitingSince is not null)],
                 new("client_id", client => client.ClientId), new("name", client => client.Name), new("type", client => client.Type),
                 new("redirect URIs", client => ListOf(client.RedirectUris)), new("waiting since", client => client.WaitingSince));
             return 0;
         }
 
-        await Table.WriteAsync(parsed, clients!,
+        await Table.WriteAsync(parsed, clients,
             new("client_id", client => client.ClientId), new("name", client => client.Name), new("type", client => client.Type),
             new("state", client => client.Status), new("registered", client => client.RegisteredAt), new("last used", client => client.LastUsedAt),
             new("registered with", client => client.RegisteredWith));

@@ -112,9 +112,23 @@ internal static class CommandLine
         var verb = new Command(name, $"{description} Example: {example}") { TreatUnmatchedTokensAsErrors = false };
         verb.SetAction(async (parsed, cancellationToken) =>
         {
+            // .NET reads settings in any case, and options are told apart by it: --Yes=… would be a setting that nobody reads, --Server=… the database of this machine.
+            if (parsed.UnmatchedTokens.Select(token => NamesOf(verb).FirstOrDefault(name => name.Equals(token.Split('=')[0], StringComparison.OrdinalIgnoreCase))).FirstOrDefault(name => name is not null) is { } meant)
+            {
+                await Console.Error.WriteLineAsync($"{PathOf(parsed)}: it is written {meant}.");
+                return ExitCode.Usage;
+            }
+
             if (RemoteOptions.FirstOf(parsed.UnmatchedTokens) is { } remote)
             {
                 await Console.Error.WriteLineAsync($"{PathOf(parsed)} takes no {remote}: {onlyHere}.");
+                return ExitCode.Usage;
+            }
+
+            // An unset variable of a script means nobody, and not everybody.
+            if (EmptyOf(parsed, takesWord) is { } empty)
+            {
+                await Console.Error.WriteLineAsync($"{PathOf(parsed)}: {empty} is empty. Say what it is, or leave it out.");
                 return ExitCode.Usage;
             }
 
@@ -128,6 +142,17 @@ internal static class CommandLine
         });
         return verb;
     }
+
+    private static IEnumerable<string> NamesOf(Command verb) => verb.Options.Append(Quiet).SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal));
+
+    // What was named, and with nothing.
+    private static string? EmptyOf(ParseResult parsed, bool takesWord) =>
+        parsed.CommandResult.Children.FirstOrDefault(result => result.Tokens.Any(token => string.IsNullOrWhiteSpace(token.Value))) switch
+        {
+            OptionResult option => option.Option.Name,
+            ArgumentResult argument => $"<{argument.Argument.Name}>",
+            _ => takesWord && parsed.UnmatchedTokens.Any(string.IsNullOrWhiteSpace) ? "a word" : null,
+        };
 
     // What .NET's command line source would drop without a word: prune --dryrun must not delete.
     private static string? FirstNoSetting(IReadOnlyList<string> tokens)

@@ -32,17 +32,11 @@ internal static class DoctorCommand
     private static async Task<int> RunAsync(ParseResult parsed, string[] settings, CancellationToken cancellationToken)
     {
         var only = parsed.GetValue(Only);
-        if (!OwnChecks.IsWanted(OwnChecks.Known, only))
+        using var elsewhere = await RemoteAccess.OpenAsync(parsed, cancellationToken, Url, Client, Register, Cimd, Offline);
+        if (elsewhere is null && !OwnChecks.IsWanted(OwnChecks.Known, only))
         {
             await Console.Error.WriteLineAsync($"There is no check {CommandLine.Printable(only)}. docs/doctor.md lists them.");
-            return ExitCode.Usage;
-        }
-
-        using var elsewhere = await RemoteAccess.OpenAsync(parsed, cancellationToken);
-        if (elsewhere is not null && Array.Find<Option>([Url, Client, Register, Cimd, Offline], option => parsed.GetResult(option) is { Implicit: false }) is { } here)
-        {
-            await Console.Error.WriteLineAsync($"A server elsewhere looks at itself; {here.Name} is for this machine.");
-            return ExitCode.Usage;
+            return ExitCode.NotFound;
         }
 
         var (far, problem) = elsewhere is null ? default : await elsewhere.CallAsync<DoctorView>("get_doctor", ("check", only));

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
@@ -11,24 +12,31 @@ namespace McpIdentity.Server.Commands;
 /// <summary>The operations at a server elsewhere, over its admin API: with the rights of the caller's token.</summary>
 internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : AdminAccess(server.Cancelled), IDisposable
 {
-    // What a server of another release says more, or less, is no reason to fail.
+    // What is waited for however long it takes: it reads every row.
+    private const string ReadsAll = "verify_audit";
+
+    // What a server of another release says more is no reason to fail. What is null is absent; all else is always said.
     private static readonly JsonSerializerOptions Json = new(AdminJson.Default.Options)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
         RespectRequiredConstructorParameters = false,
+        TypeInfoResolver = AdminJson.Default.WithAddedModifier(RequireWhatIsAlwaysSaid),
         Converters = { new DocumentAsWritten() },
     };
 
     /// <summary>As a verb was told (<see cref="RemoteOptions"/>); null where it is for this machine.</summary>
+    /// <param name="parsed">What it was told.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="onlyHere">Its options that are for this machine.</param>
     /// <exception cref="VerbFailure">It was told what cannot be.</exception>
-    public static async Task<RemoteAccess?> OpenAsync(ParseResult parsed, CancellationToken cancellationToken)
+    public static async Task<RemoteAccess?> OpenAsync(ParseResult parsed, CancellationToken cancellationToken, params Option[] onlyHere)
     {
-        if (RemoteOptions.ServerOf(parsed) is not { } address)
+        if (RemoteOptions.OnlyHere(parsed, onlyHere) is not null || RemoteOptions.ServerOf(parsed) is not { } address)
         {
             return null;
         }
 
-        var credentials = await RemoteOptions.CredentialsOfAsync(parsed, cancellationToken);
+        var credentials = await RemoteOptions.CredentialsOfAsync(parsed, address, cancellationToken);
         var server = new RemoteServer(address, cancellationToken);
         return new RemoteAccess(server, new RemoteTokens(server, credentials));
     }
@@ -44,7 +52,7 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await tokens.ForAsync(AdminRights.ScopeOf(operation.Right)));
         if (HttpMethods.IsPost(operation.Method))
         {
-            request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString("N")); // sent again, it is done once
+            request.Headers.Add(RemoteServer.IdempotencyKey, Guid.NewGuid().ToString("N")); // sent again, it is done once
         }
 
         if (body is not null)
@@ -52,8 +60,20 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
             request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, Json.GetTypeInfo(body.GetType()))) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         }
 
-        var answer = await server.SendAsync(request, open);
-        return answer.IsSuccess ? new Outcome<object>(operation.Answer is null ? null : Read(answer, operation.Answer), null) : ProblemOf(answer);
+        // What else is 2xx is a page of somebody who stands before the server.
+        var answer = await server.SendAsync(request, open is null ? null : head => IsDone(head, operation) ? open() : null, operation.Id == ReadsAll ? Timeout.InfiniteTimeSpan : RemoteServer.Patience);
+        return IsDone(answer, operation) ? new Outcome<object>(operation.Answer is null ? null : Read(answer, operation.Answer), null) : ProblemOf(answer, request);
+    }
+
+    private static bool IsDone(RemoteAnswer answer, AdminOperation operation) =>
+        (int)answer.Status == operation.Status && (operation.MediaTypes.Count == 0 || operation.MediaTypes.Contains(answer.MediaType));
+
+    private static void RequireWhatIsAlwaysSaid(JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties.Where(property => property.AssociatedParameter is { IsNullable: false } said && Nullable.GetUnderlyingType(said.ParameterType) is null && (said.IsMemberInitializer || !said.HasDefaultValue)))
+        {
+            property.IsRequired = true;
+        }
     }
 
     // Of a part that is an address the slashes are encoded too.
@@ -78,15 +98,16 @@ internal sealed class RemoteAccess(RemoteServer server, RemoteTokens tokens) : A
     }
 
     // RFC 9457 §3.1.
-    private AdminProblem ProblemOf(RemoteAnswer answer)
+    private AdminProblem ProblemOf(RemoteAnswer answer, HttpRequestMessage request)
     {
         if (answer.MediaType != Problem.MediaType || answer.Text("type")?.Split(':')[^1] is not { Length: > 0 } code || answer.Text("detail") is not { } detail)
         {
-            throw new VerbFailure(ExitCode.Failed, $"{server.Address} answers {(int)answer.Status}, and not as an McpIdentity does.");
+            throw new VerbFailure(answer.IsAway ? ExitCode.Unavailable : ExitCode.Failed, $"{server.Address} answers {(int)answer.Status}, and not as an McpIdentity does.{(answer.IsAway ? RemoteServer.Doubt(request) : "")}");
         }
 
         return code switch
         {
+            AdminProblem.InvalidParameter when detail.Contains(AdminCall.UnknownParameter, StringComparison.Ordinal) => throw new VerbFailure(ExitCode.Failed, $"{server.Address} does not know all of what is asked of it: {CommandLine.Printable(detail)}"),
             "not_found" => throw new VerbFailure(ExitCode.Failed, $"{server.Address} does not know this operation: {CommandLine.Printable(detail)}"),
             "invalid_token" => new AdminProblem(code, (int)answer.Status, $"{server.Address} refuses the token. {detail}"),
             _ => new AdminProblem(code, (int)answer.Status, detail),

@@ -1,12 +1,13 @@
 using System.CommandLine;
-using System.Net;
+using McpIdentity.Mcp;
 
 namespace McpIdentity.Server.Commands;
 
 /// <summary>Which server a verb is for, and with what it may: docs/cli.md, "From another machine". No secret is an argument, which every process of the machine could read.</summary>
 internal static class RemoteOptions
 {
-    private const string Where = "Does it at a server elsewhere, over its admin API: https://id.example.org. Or MCPIDENTITY_SERVER.";
+    private const string ServerVariable = "MCPIDENTITY_SERVER";
+    private const string Where = $"Does it at a server elsewhere, over its admin API: https://id.example.org. Or {ServerVariable}.";
 
     /// <summary>Of every verb that can.</summary>
     public static readonly Option<string?> Server = new("--server", "--at") { Description = Where };
@@ -18,13 +19,13 @@ internal static class RemoteOptions
 
     /// <summary>What of these a verb was given that works on this machine alone; null: nothing.</summary>
     public static string? FirstOf(IEnumerable<string> unmatched) =>
-        unmatched.Select(token => token.Split('=')[0]).FirstOrDefault(name => name == Server.Name || name == At.Name || name == TokenFile.Name);
+        unmatched.Select(token => token.Split('=')[0].ToLowerInvariant()).FirstOrDefault(name => name == Server.Name || name == At.Name || name == TokenFile.Name);
 
     /// <summary>The server elsewhere; null: the database of this machine.</summary>
     /// <exception cref="VerbFailure">It is no address, or one at which everybody on the way could read the token.</exception>
     public static Uri? ServerOf(ParseResult parsed)
     {
-        var (said, from) = parsed.GetValue(At) is { } at ? (at, At.Name) : parsed.GetValue(Server) is { } server ? (server, Server.Name) : (Variable("MCPIDENTITY_SERVER"), "MCPIDENTITY_SERVER");
+        var (said, from) = SaidOf(parsed) ?? (Variable(ServerVariable), ServerVariable);
         if (said is null)
         {
             return parsed.GetValue(TokenFile) is null ? null : throw new VerbFailure(ExitCode.Usage, $"{TokenFile.Name} is for a server elsewhere: name it by {Server.Name} https://….");
@@ -35,19 +36,31 @@ internal static class RemoteOptions
             throw new VerbFailure(ExitCode.Usage, $"{from} names a server by its address alone, such as https://id.example.org (got {CommandLine.Printable(said)}).");
         }
 
-        return url.Scheme == "https" || IsLoopback(url) ? url : throw new VerbFailure(ExitCode.Usage, $"{from} is http: everybody on the way to {url.Host} could read the token. Use https; http is for this machine alone.");
+        return Loopback.IsSafe(url) ? url : throw new VerbFailure(ExitCode.Usage, $"{from} is http: everybody on the way to {url.Host} could read the token. Use https; http is for this machine alone.");
     }
 
-    /// <summary>Whether a secret may be sent there.</summary>
-    public static bool IsSafe(Uri url) => url.Scheme == "https" || (url.Scheme == "http" && IsLoopback(url));
+    /// <summary>Which of some options that are for this machine was written; null: none. <c>MCPIDENTITY_SERVER</c> does not speak of it then.</summary>
+    /// <exception cref="VerbFailure">And so was a server elsewhere.</exception>
+    public static Option? OnlyHere(ParseResult parsed, IEnumerable<Option> options)
+    {
+        var here = options.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
+        return here is null || (SaidOf(parsed) is null && parsed.GetValue(TokenFile) is null) ? here
+            : throw new VerbFailure(ExitCode.Usage, $"{here.Name} is for this machine, and {(SaidOf(parsed)?.From ?? TokenFile.Name)} for a server elsewhere.");
+    }
 
     /// <summary>With what the caller may: a token, or a client and its secret.</summary>
     /// <exception cref="VerbFailure">There is nothing, or it cannot be read.</exception>
-    public static async Task<RemoteCredentials> CredentialsOfAsync(ParseResult parsed, CancellationToken cancellationToken)
+    public static async Task<RemoteCredentials> CredentialsOfAsync(ParseResult parsed, Uri server, CancellationToken cancellationToken)
     {
         if (parsed.GetValue(TokenFile) is { } file)
         {
             return new RemoteCredentials(Token: Checked(await ReadAsync(TokenFile.Name, file, cancellationToken), TokenFile.Name));
+        }
+
+        // Another server could use what it is shown at that one.
+        if (Variable(ServerVariable) is { } usual && !(Uri.TryCreate(usual, UriKind.Absolute, out var address) && address.GetLeftPart(UriPartial.Authority) == server.GetLeftPart(UriPartial.Authority)))
+        {
+            throw new VerbFailure(ExitCode.Usage, $"What the environment has a token or a secret for is {ServerVariable} ({CommandLine.Printable(usual)}). For {server.GetLeftPart(UriPartial.Authority)} name a {TokenFile.Name}.");
         }
 
         if (Variable("MCPIDENTITY_TOKEN") is { } token)
@@ -64,7 +77,8 @@ internal static class RemoteOptions
         return new RemoteCredentials(ClientId: clientId, ClientSecret: secret ?? throw new VerbFailure(ExitCode.Usage, "MCPIDENTITY_CLIENT_ID is set, and neither MCPIDENTITY_CLIENT_SECRET nor MCPIDENTITY_CLIENT_SECRET_FILE."));
     }
 
-    private static bool IsLoopback(Uri url) => url.Host == "localhost" || (IPAddress.TryParse(url.DnsSafeHost, out var address) && IPAddress.IsLoopback(address));
+    private static (string? Address, string From)? SaidOf(ParseResult parsed) =>
+        parsed.GetValue(At) is { } at ? (at, At.Name) : parsed.GetValue(Server) is { } server ? (server, Server.Name) : null;
 
     // Compose files and CI pass what is unset as an empty one.
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name)?.Trim() is { Length: > 0 } value ? value : null;

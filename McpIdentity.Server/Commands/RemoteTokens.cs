@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -33,7 +32,7 @@ internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials creden
         var answer = await server.SendAsync(request);
         if (!answer.IsSuccess || answer.Json() is not { } metadata || answer.Text("resource") is not { } resource)
         {
-            throw new VerbFailure(answer.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable ? ExitCode.Unavailable : ExitCode.Failed, $"{server.Address} has no admin API ({(int)answer.Status}): it is no McpIdentity, or one where Admin:Api is false.");
+            throw new VerbFailure(answer.IsAway ? ExitCode.Unavailable : ExitCode.Failed, $"{server.Address} has no admin API ({(int)answer.Status}): it is no McpIdentity, or one where Admin:Api is false.");
         }
 
         return resource == server.Address + Paths.AdminApi ? metadata
@@ -53,7 +52,7 @@ internal sealed class RemoteTokens(RemoteServer server, RemoteCredentials creden
         var answer = await server.SendAsync(request);
         return answer.IsSuccess && answer.Text("access_token") is { } token ? (token, TimeProvider.System.GetUtcNow() + LifetimeOf(answer) - Early)
             : throw new VerbFailure(
-                answer.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable ? ExitCode.Unavailable : ExitCode.Failed,
+                answer.IsAway ? ExitCode.Unavailable : ExitCode.Failed,
                 CommandLine.Printable($"{server.Address} gives the client {credentials.ClientId} no token with {scope}: {answer.Text("error_description") ?? answer.Text("error") ?? $"it answers {(int)answer.Status}"} ") + answer.Text("error") switch
                 {
                     Errors.InvalidClient => "Look at MCPIDENTITY_CLIENT_ID and at the secret.",

@@ -27,6 +27,8 @@ internal static class ToolsCommand
         return verb;
     }
 
+    private static string Short(string hash) => hash.Length > ShownOfHash ? hash[..ShownOfHash] : hash;
+
     private static async Task<int> ListAsync(ParseResult parsed, AdminAccess access)
     {
         var (tools, problem) = await access.ListAsync<ToolView>("list_tools", ("server", CommandLine.WordsOf(parsed).FirstOrDefault()));
@@ -37,7 +39,7 @@ internal static class ToolsCommand
 
         await Table.WriteAsync(parsed, tools!,
             new("server", tool => tool.Server), new("tool", tool => tool.Name), new("says", tool => tool.Says), new("state", tool => tool.State is "new" or "changed" ? $"waits, {tool.State}" : tool.State),
-            new("version", tool => tool.Version[..ShownOfHash]), new("first seen", tool => tool.FirstSeenAt), new("last seen", tool => tool.LastSeenAt),
+            new("version", tool => Short(tool.Version)), new("first seen", tool => tool.FirstSeenAt), new("last seen", tool => tool.LastSeenAt),
             new("reviewed", tool => tool.ReviewedAt), new("by", tool => tool.ReviewedBy));
         return 0;
     }
@@ -61,7 +63,7 @@ internal static class ToolsCommand
         foreach (var tool in waiting!)
         {
             var members = tool.Changed.Count > 0 ? $": {string.Join(", ", tool.Changed)}" : "";
-            Console.WriteLine($"{tool.Server} {CommandLine.Printable(tool.Name)}, version {tool.Version[..ShownOfHash]}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
+            Console.WriteLine($"{tool.Server} {CommandLine.Printable(tool.Name)}, version {Short(tool.Version)}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
             foreach (var line in tool.Difference)
             {
                 Console.WriteLine("  " + CommandLine.Printable(line));

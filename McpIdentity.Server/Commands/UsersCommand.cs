@@ -11,13 +11,13 @@ internal static class UsersCommand
     {
         CommandLine.AdminVerb("list", "Lists everybody who has signed in.", "users list -o json", async (parsed, access) =>
         {
-            var (users, problem) = await access.ListAsync<UserView>("list_users");
+            var (users, problem) = await access.ListAsync<UserView>("list_users", ("sort", "created")); // who signs in while pages are read stays where they are
             if (problem is not null)
             {
                 return await Refusal.SayAsync(problem);
             }
 
-            await Table.WriteAsync(parsed, users!.OrderBy(user => user.CreatedAt).ToList(),
+            await Table.WriteAsync(parsed, users!,
                 new("user", user => user.UserId), new("e-mail", user => user.Email), new("name", user => user.Name), new("provider", user => user.Provider),
                 new("state", user => user.Status), new("first seen", user => user.CreatedAt), new("last sign-in", user => user.LastSignInAt));
             return 0;

@@ -85,10 +85,23 @@ internal sealed partial class CommandTreeTests
 
     [TestCase(ExitCode.NotFound, "users disable nobody@example.com"), TestCase(ExitCode.NotFound, "clients show nobody"), TestCase(ExitCode.NotFound, "grants list --user nobody@example.com")]
     [TestCase(ExitCode.NotFound, "sessions revoke nothing"), TestCase(ExitCode.NotFound, "grants revoke nothing"), TestCase(ExitCode.NotFound, "servers show nothing"), TestCase(ExitCode.NotFound, "clients tokens revoke nothing")]
-    [TestCase(ExitCode.Usage, "users list -o xml"), TestCase(ExitCode.Usage, "doctor --check nothing"), TestCase(ExitCode.Usage, "doctor --url nothing"), TestCase(ExitCode.Ok, "users list -o text")]
+    [TestCase(ExitCode.Usage, "users list -o xml"), TestCase(ExitCode.NotFound, "doctor --check nothing"), TestCase(ExitCode.Usage, "doctor --url nothing"), TestCase(ExitCode.Ok, "users list -o text")]
     [TestCase(ExitCode.Failed, "config validate --OAuth:Prot=1")]
+    // As an unset variable of a script is; and as a setting would be written.
+    [TestCase(ExitCode.Usage, "grants list --user ''"), TestCase(ExitCode.Usage, "connections list --user ''"), TestCase(ExitCode.Usage, "audit search --user ''"), TestCase(ExitCode.Usage, "tools list ''"), TestCase(ExitCode.Usage, "clients show ''")]
+    [TestCase(ExitCode.Usage, "grants list --User=x"), TestCase(ExitCode.Usage, "users list --Server=https://id.example.org"), TestCase(ExitCode.Usage, "version --Token-File=x")]
     public async Task A_verb_ends_with_the_code_that_says_why(int expected, string verb) =>
-        Assert.That((await Support.Verbs.RunAsync(_server, verb.Split(' '))).ExitCode, Is.EqualTo(expected), verb);
+        Assert.That((await Support.Verbs.RunAsync(_server, [.. verb.Split(' ').Select(word => word == "''" ? "" : word)])).ExitCode, Is.EqualTo(expected), verb);
+
+    // With one person or one client, a verb would else be done to them.
+    [Test]
+    public async Task An_argument_that_is_empty_is_refused_by_every_verb()
+    {
+        foreach (var (path, verb) in Verbs.Where(verb => verb.Verb.Arguments.Count > 0))
+        {
+            Assert.That(await CommandLine.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => ""), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" })]), Is.EqualTo(ExitCode.Usage), path);
+        }
+    }
 
     [Test]
     public async Task Version_says_the_schema_and_quiet_says_nothing_else()

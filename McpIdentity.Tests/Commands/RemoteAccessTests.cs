@@ -106,6 +106,140 @@ internal sealed class RemoteAccessTests
         Assert.That(failure.Message, Does.Contain("It may have been done all the same."));
     }
 
+    // The first is at work still: what it leads to is the answer to both.
+    [Test]
+    public async Task Whose_first_attempt_is_at_work_waits_for_its_answer()
+    {
+        Serve((context, attempt) =>
+        {
+            context.Response.Headers.RetryAfter = "0";
+            return attempt switch
+            {
+                1 => AbortAsync(context),
+                < 4 => ProblemAsync(context, 409, "request_in_progress"),
+                _ => AnswerAsync(context, 201, $$"""{ "client": {{Client}}, "client_secret": "s" }"""),
+            };
+        });
+
+        Assert.That((await _access.SendAsync<ClientWithSecret>("create_client", NewClient.Example)).Value?.ClientSecret, Is.EqualTo("s"));
+        Assert.That(_asked.Select(asked => asked.Key).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(_asked, Has.Count.EqualTo(4));
+    }
+
+    [Test]
+    public async Task An_answer_that_breaks_off_is_asked_for_again()
+    {
+        Serve(async (context, attempt) =>
+        {
+            if (attempt == 1)
+            {
+                context.Response.ContentLength = 1000;
+                await AnswerAsync(context, 201, """{ "client": """);
+                await context.Response.Body.FlushAsync();
+                context.Abort();
+                return;
+            }
+
+            await AnswerAsync(context, 201, $$"""{ "client": {{Client}}, "client_secret": "s" }""");
+        });
+
+        Assert.That((await _access.SendAsync<ClientWithSecret>("create_client", NewClient.Example)).Value?.ClientSecret, Is.EqualTo("s"));
+        Assert.That(_asked, Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Of_what_may_have_been_done_it_is_said()
+    {
+        Serve((context, _) => AbortAsync(context));
+        Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.SendAsync<ClientWithSecret>("create_client", NewClient.Example)))!.Message, Does.EndWith("It may have been done all the same."));
+        Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.ListAsync<ClientView>("list_clients")))!.Message, Does.Not.Contain("may have been done"));
+        Serve((context, _) => AnswerAsync(context, 504, "<h1>Time-out</h1>", "text/html"));
+        Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.SendAsync<ClientWithSecret>("create_client", NewClient.Example)))!.Message, Does.EndWith("It may have been done all the same."));
+
+        using var interrupt = new CancellationTokenSource();
+        using var server = new RemoteServer(new Uri(_host.Origin), interrupt.Token);
+        Serve(async (context, _) =>
+        {
+            await interrupt.CancelAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        var interrupted = await Assert.ThrowsAsync<VerbFailure>(() => new RemoteAccess(server, new RemoteTokens(server, new RemoteCredentials("a-token"))).SendAsync<ClientWithSecret>("create_client", NewClient.Example));
+        Assert.That((interrupted!.ExitCode, interrupted.Message), Is.EqualTo((ExitCode.Interrupted, "Interrupted before the server answered. It may have been done all the same.")));
+    }
+
+    // A page of somebody who stands before it, as to sign in.
+    [Test]
+    public async Task A_page_is_neither_a_deletion_nor_an_export()
+    {
+        _host.Serve(Clients + "/c", context => AnswerAsync(context, 200, "<h1>Welcome</h1>", "text/html"));
+        _host.Serve(Api + "/audit/export", context => AnswerAsync(context, 200, "<h1>Welcome</h1>", "text/html"));
+        var isOpened = false;
+
+        foreach (var call in new Func<Task>[]
+        {
+            () => _access.RemoveAsync("delete_client", ("client_id", "c")),
+            () => _access.DownloadAsync("export_audit", () => (isOpened = true) ? Stream.Null : null!),
+        })
+        {
+            var failure = await Assert.ThrowsAsync<VerbFailure>(call);
+            Assert.That((failure!.ExitCode, failure.Message.Contains("not as an McpIdentity does", StringComparison.Ordinal)), Is.EqualTo((ExitCode.Failed, true)));
+        }
+
+        Assert.That(isOpened, Is.False);
+    }
+
+    [Test]
+    public async Task Half_of_an_export_is_not_kept_and_a_disk_that_is_full_is_no_server_that_is_away()
+    {
+        _host.Serve(Api + "/audit/export", async context =>
+        {
+            await AnswerAsync(context, 200, "{}\n", "application/x-ndjson");
+            await context.Response.Body.FlushAsync();
+            context.Abort();
+        });
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("token"), "a-token");
+        Assert.That((await Verbs.RunAsync(["audit", "export", "--to", folder.File("half"), "--at", _host.Origin, "--token-file", folder.File("token")])).ExitCode, Is.EqualTo(ExitCode.Unavailable));
+        Assert.That(File.Exists(folder.File("half")), Is.False);
+
+        _host.Serve(Api + "/audit/export", context => AnswerAsync(context, 200, "{}\n", "application/x-ndjson"));
+        await Assert.ThatAsync(() => _access.DownloadAsync("export_audit", () => new FullDisk()), Throws.InstanceOf<IOException>());
+    }
+
+    // Past moments are no wait.
+    [Test]
+    public async Task What_proxies_say_when_the_server_is_away_may_do_later()
+    {
+        Serve((context, attempt) =>
+        {
+            context.Response.Headers.RetryAfter = DateTimeOffset.UtcNow.AddSeconds(-1).ToString("r");
+            return attempt == 1 ? AnswerAsync(context, 503, "<h1>Busy</h1>", "text/html") : AnswerAsync(context, 200, """{ "items": [] }""");
+        });
+        Assert.That((await _access.ListAsync<ClientView>("list_clients")).Value, Is.Empty);
+
+        foreach (var (status, type, body) in new[] { (429, "text/html", "<h1>Slow down</h1>"), (502, "application/json", """{ "message": "Bad gateway" }"""), (504, "application/json", """{ "error": "time-out" }""") })
+        {
+            Serve((context, _) => AnswerAsync(context, status, body, type));
+            Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.ListAsync<ClientView>("list_clients")))!.ExitCode, Is.EqualTo(ExitCode.Unavailable), $"{status} {type}");
+        }
+    }
+
+    [Test]
+    public async Task A_server_that_says_less_or_says_the_same_again_is_named()
+    {
+        foreach (var answer in new[] { "{}", $$"""{ "items": [ {{Client.Replace(""" "permissions": [],""", "", StringComparison.Ordinal)}} ] }""" })
+        {
+            Serve((context, _) => AnswerAsync(context, 200, answer));
+            Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.ListAsync<ClientView>("list_clients")))!.Message, Does.Contain("another release may serve there"), answer);
+        }
+
+        Serve((context, _) => AnswerAsync(context, 200, """{ "items": [], "next": "again" }"""));
+        Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.ListAsync<ClientView>("list_clients")))!.Message, Does.Contain("has no end"));
+
+        Serve((context, _) => AnswerAsync(context, 400, """{ "type": "urn:mcpidentity:problem:invalid_parameter", "status": 400, "detail": "called is no parameter of list_clients." }""", "application/problem+json"));
+        Assert.That((await Assert.ThrowsAsync<VerbFailure>(() => _access.ListAsync<ClientView>("list_clients")))!.ExitCode, Is.EqualTo(ExitCode.Failed), "an older release");
+    }
+
     [TestCase(302, "https://elsewhere.example/", ExitCode.Failed, "leads to https://elsewhere.example/"), TestCase(502, null, ExitCode.Unavailable, "answers 502"), TestCase(500, null, ExitCode.Unavailable, "answers 500"), TestCase(404, null, ExitCode.Failed, "not as an McpIdentity does")]
     [TestCase(200, null, ExitCode.Failed, "another release may serve there")]
     public async Task What_no_admin_API_answers_is_said(int status, string? location, int exitCode, string words)
@@ -181,6 +315,17 @@ internal sealed class RemoteAccessTests
             _asked.Enqueue((context.Request.Method, context.Request.Headers["Idempotency-Key"], context.Request.Headers.Authorization));
             return answer(context, Interlocked.Increment(ref attempts));
         });
+    }
+
+    private static Task AbortAsync(HttpContext context)
+    {
+        context.Abort();
+        return Task.CompletedTask;
+    }
+
+    private sealed class FullDisk : MemoryStream
+    {
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => throw new IOException("No space left on device");
     }
 
     private static Task ProblemAsync(HttpContext context, int status, string code) => AnswerAsync(context, status, $$"""{ "type": "urn:mcpidentity:problem:{{code}}", "status": {{status}}, "detail": "So it is." }""", "application/problem+json");

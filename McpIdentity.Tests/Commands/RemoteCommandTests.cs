@@ -32,7 +32,7 @@ internal sealed partial class RemoteCommandTests
         ("policy apply {broken}", null), ("policy rollback {version}", @"\d+"), ("policy rollback 4711", null), ("policy diff --file {policy} --user emil@example.com -o json", null), ("policy diff --file {policy}", null), ("policy test --user emil@example.com --server notes --tool create_issue", null), ("policy test --client robot --server notes --tool x -o json --file {policy}", null),
         ("connections list", null), ("connections list -o json", null), ("connections remove {connection}", null), ("connections remove nobody notes", null), ("connections forget-client {server}", null), ("connections forget-client nothing", null),
         ("audit list --last 3", null), ("audit list --last 300 -o json", null), ("audit tail -n 3", ".+"), ("audit search --since 2h --event client_created -o json", null), ("audit search --user nobody", null), ("audit search --since yesterday", null), ("audit search --result odd", null),
-        ("audit export --event client_created --format csv --to {file}", null), ("audit export --to {policy}", null), ("audit verify -o json", ": .*"), ("audit verify --expect nonsense", null),
+        ("audit export --event client_created --format csv --to {file}", null), ("audit export --to {policy}", null), ("audit verify -o json", "\"(entries|to|head)\": .*"), ("audit verify --expect nonsense", null),
         ("trace emil@example.com", null), ("trace emil@example.com --all -o json", null), ("trace nobody@example.com", null), ("trace", null),
         ("doctor --check database -o json", @"[\d,]+ MB"), ("doctor --check keys", null), ("doctor --check nothing", null), ("doctor --check database --markdown", @"[\d,]+ MB"),
         ("token inspect {jwt}", null), ("token inspect {refresh}", null), ("token inspect nonsense", null), ("token mint --sub alice --ttl 5m", Random), ("token mint --ttl forever", null), ("token mint --audience {api}", null),
@@ -124,6 +124,49 @@ internal sealed partial class RemoteCommandTests
         Assert.That(File.Exists(none), Is.False);
     }
 
+    // RFC 3986 §2.4. Both are clients that are known by a document (CIMD), and of different ids.
+    [Test]
+    public async Task A_client_whose_id_has_an_encoded_slash_is_itself()
+    {
+        const string One = "https://app.example/a%2Fb", Other = "https://app.example/a/b";
+        await AdminSeeds.StoreAsync(_scene, [.. new[] { One, Other }.Select(id => new OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication
+        {
+            Id = AdminSeeds.Next(), ClientId = id, ClientType = "public", ConsentType = "explicit", ConcurrencyToken = "1", Permissions = "[]", RedirectUris = """["https://app.example/callback"]""",
+        })]);
+        foreach (var arguments in new[] { _scene.Server.Settings, Elsewhere })
+        {
+            var (exitCode, output) = await RunAsync($"clients disable {One}", arguments);
+            Assert.That((exitCode, output.Trim()), Is.EqualTo((0, $"disabled: {One}")));
+            Assert.That((await RunAsync($"clients show {One} -o json", arguments)).Output, Does.Not.Contain("\"disabled\": null"));
+            Assert.That((await RunAsync($"clients show {Other} -o json", arguments)).Output, Does.Contain("\"disabled\": null"));
+            Assert.That((await RunAsync($"clients enable {One}", arguments)).ExitCode, Is.Zero);
+        }
+    }
+
+    // One of each server that ever wrote.
+    [Test]
+    public async Task Many_heads_that_were_noted_are_looked_for()
+    {
+        var verb = "audit verify" + string.Concat(Enumerable.Range(1, 20).Select(node => $" --expect node-{node}:48211:{new string('a', 64)}"));
+        foreach (var arguments in new[] { _scene.Server.Settings, Elsewhere })
+        {
+            var (exitCode, output) = await RunAsync(verb, arguments);
+            Assert.That((exitCode, output.Contains("node-20", StringComparison.Ordinal)), Is.EqualTo((ExitCode.Failed, true)), output);
+        }
+    }
+
+    [Test]
+    public async Task A_rotation_elsewhere_adds_the_key_that_comes_next()
+    {
+        var before = await KeysAsync("keys list -o json");
+        var after = await KeysAsync("keys rotate -o json");
+
+        Assert.That(after, Is.SupersetOf(before).And.Length.EqualTo(before.Length + 1));
+
+        async Task<string[]> KeysAsync(string verb) =>
+            [.. System.Text.Json.JsonDocument.Parse((await RunAsync(verb, Elsewhere)).Output).RootElement.EnumerateArray().Select(key => key.Text("kid")!)];
+    }
+
     [Test]
     public async Task A_role_counts_as_it_does_in_the_API()
     {
@@ -180,6 +223,16 @@ internal sealed partial class RemoteCommandTests
         }
 
         Assert.That(File.Exists(_folder.File("report.secret")));
+        // .NET has no exception for this machine.
+        environment["HTTP_PROXY"] = "http://127.0.0.1:1";
+        Assert.That((await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["clients", "list"], Folder = _folder.Path })).ExitCode, Is.Zero);
+
+        // Its secret is no other server's; and what is for this machine alone does not ask where.
+        var (other, why) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["clients", "list", "--server", "https://staging.example.org"], Folder = _folder.Path });
+        Assert.That((other, why.Contains("For https://staging.example.org name a --token-file", StringComparison.Ordinal)), Is.EqualTo((ExitCode.Usage, true)), why);
+        var (_, settings) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["doctor", "--offline", "-o", "json"], Folder = _folder.Path });
+        Assert.That(settings, Does.Contain("configuration.valid"));
+
         environment["MCPIDENTITY_TOKEN"] = AdminScene.ServiceSecret; // which is none, and is not repeated
         var (refused, said) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["clients", "list"], Folder = _folder.Path });
         Assert.That((refused, said.Trim()), Is.EqualTo((ExitCode.Failed, $"{_scene.Server.BaseUrl} refuses the token. The access token is not valid, has expired, or was revoked: get a new one.")));

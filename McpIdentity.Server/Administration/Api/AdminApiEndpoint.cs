@@ -7,6 +7,7 @@ using System.Text.Json.Nodes;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration.Api;
@@ -26,9 +27,24 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
     {
         var method = HttpMethods.IsHead(http.Request.Method) ? HttpMethods.Get : http.Request.Method;
         var operation = operations.Single(operation => operation.Method == method); // UseAllowedMethods lets no other through
+        DecodeParts(http, operation);
         if (await RefusalOfAsync(http, operation) is { } refusal)
         {
             await refusal.ExecuteAsync(http);
+        }
+    }
+
+    // RFC 3986 §2.4: once. Kestrel makes %2F of %2F and of %252F, and what was sent tells them apart.
+    private static void DecodeParts(HttpContext http, AdminOperation operation)
+    {
+        var parts = operation.Path.Split('/');
+        var sent = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0].TrimEnd('/').Split('/');
+        for (var fromEnd = 1; fromEnd < parts.Length; fromEnd++)
+        {
+            if (parts[^fromEnd] is ['{', .. var name, '}'] && http.Request.RouteValues[name] is string part && part.Contains("%2F", StringComparison.OrdinalIgnoreCase))
+            {
+                http.Request.RouteValues[name] = Uri.UnescapeDataString(sent[^fromEnd]);
+            }
         }
     }
 

@@ -12,7 +12,9 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     public const int MaxLimit = 200;
     public const string LimitParameter = "limit";
     public const string CursorParameter = "cursor";
-    private const int MaxText = 1000;
+
+    /// <summary>What is said of a parameter that an operation does not have.</summary>
+    public const string UnknownParameter = "is no parameter of ";
 
     /// <summary>Who calls: what is recorded of an act.</summary>
     public Operator By => by;
@@ -53,9 +55,8 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     /// <summary>Whether the operation was begun: from then on an error may have come after what was to be done.</summary>
     public bool HasBegun { get; set; }
 
-    /// <summary>A part of the path. One that is itself an address has its slashes encoded.</summary>
-    // Kestrel leaves %2F alone, and decodes all else.
-    public string this[string part] => ((string)http.Request.RouteValues[part]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+    /// <summary>A part of the path, decoded.</summary>
+    public string this[string part] => (string)http.Request.RouteValues[part]!;
 
     /// <summary>A parameter of the query; null where it was not sent.</summary>
     public string? Text(string parameter) => http.Request.Query[parameter] is [{ Length: > 0 } text] ? text : null;
@@ -86,7 +87,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
             }
             else if (parameter is null)
             {
-                errors[name] = [$"is no parameter of {operation.Id}{(operation.Query.Count > 0 ? $", which has {string.Join(", ", operation.Query.Select(known => known.Name))}" : "")}."];
+                errors[name] = [$"{UnknownParameter}{operation.Id}{(operation.Query.Count > 0 ? $", which has {string.Join(", ", operation.Query.Select(known => known.Name))}" : "")}."];
             }
             else if (value.Length > 0 && WrongWith(parameter, value) is { } why)
             {
@@ -126,7 +127,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
         "integer" when !int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _) => "is a whole number.",
         "date-time" when ParseMoment(value) is null => "is a moment such as 2026-05-01T12:00:00Z.",
         "string" when parameter.Values?.Contains(value) == false => $"is one of {string.Join(", ", parameter.Values)}.",
-        "string" when parameter.Name != CursorParameter && value.Length > MaxText => $"has at most {MaxText} characters.",
+        "string" when parameter.Name != CursorParameter && value.Length > parameter.MaxLength => $"has at most {parameter.MaxLength} characters.",
         _ => null,
     };
 

@@ -67,6 +67,9 @@ internal sealed record AdminParameter(string Name, string Kind, string Meaning, 
     /// <summary>Whether the operation asks nothing without it.</summary>
     public bool IsRequired { get; init; }
 
+    /// <summary>How long a text may be.</summary>
+    public int MaxLength { get; init; } = 1000;
+
     public static AdminParameter Text(string name, string meaning) => new(name, "string", meaning);
 
     public static AdminParameter OneOf(string name, string meaning, params string[] values) => new(name, "string", meaning, values);

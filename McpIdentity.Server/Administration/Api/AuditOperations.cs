@@ -23,6 +23,9 @@ internal static class AuditOperations
 {
     private const string Ndjson = "application/x-ndjson";
 
+    // One for each server that ever wrote; the address of a request has 8 KB.
+    private const int MaxHeads = 7000;
+
     private static readonly AdminParameter[] Filters =
     [
         AdminParameter.Moment("since", "From this moment on."),
@@ -55,7 +58,7 @@ internal static class AuditOperations
         api.Get<AuditProof>(
             "/audit/verify", "verify_audit", AdminRight.ReadAudit, "Proves that no row was changed, taken out or put in since it was written. It reads all of them, for one caller after the other.",
             call => call.Get<AuditActs>().VerifyAsync(call.Texts("expect"), call.Cancelled),
-            AdminParameter.Text("expect", "Heads that were noted before, NODE:SEQUENCE:HASH, separated by commas: what was cut off after them is found."));
+            AdminParameter.Text("expect", "Heads that were noted before, NODE:SEQUENCE:HASH, separated by commas: what was cut off after them is found.") with { MaxLength = MaxHeads });
         api.Get<TraceView>(
             "/trace", "trace", AdminRight.ReadPeople, "Says why somebody cannot connect: what happened on the way, what is wrong, and what to do.", TraceAsync,
             AdminParameter.Text("of", "A person (identifier, e-mail address or name), a client (client_id, name or host), a flow, a grant, or the reference of a page.") with { IsRequired = true },
