@@ -106,9 +106,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
             return await ReadAllAsync(flows, cancellationToken);
         }
 
-        // A request that was refused before its code was read names its client alone: it came because of the authorization before it.
-        var (newest, client) = (named[0].Id, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
-        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.Id < newest).OrderByDescending(entry => entry.Id)
+        // A request that was refused before its code was read names its client alone: it came because of the authorization before it. By the moment: of
+        // two nodes, one may write down later what happened earlier.
+        var (newest, client) = (named[0].At, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
+        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.At <= newest).OrderByDescending(entry => entry.Id)
             .Select(entry => entry.Flow).FirstOrDefaultAsync(cancellationToken) is { } before)
         {
             return await ReadAllAsync([before], cancellationToken);
