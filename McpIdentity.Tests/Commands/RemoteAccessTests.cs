@@ -173,19 +173,19 @@ internal sealed class RemoteAccessTests
     {
         _host.Serve(Clients + "/c", context => AnswerAsync(context, 200, "<h1>Welcome</h1>", "text/html"));
         _host.Serve(Api + "/audit/export", context => AnswerAsync(context, 200, "<h1>Welcome</h1>", "text/html"));
-        var isOpened = false;
+        var opened = 0;
 
         foreach (var call in new Func<Task>[]
         {
             () => _access.RemoveAsync("delete_client", ("client_id", "c")),
-            () => _access.DownloadAsync("export_audit", () => (isOpened = true) ? Stream.Null : null!),
+            () => _access.DownloadAsync("export_audit", () => new MemoryStream(opened++)),
         })
         {
             var failure = await Assert.ThrowsAsync<VerbFailure>(call);
             Assert.That((failure!.ExitCode, failure.Message.Contains("not as an McpIdentity does", StringComparison.Ordinal)), Is.EqualTo((ExitCode.Failed, true)));
         }
 
-        Assert.That(isOpened, Is.False);
+        Assert.That(opened, Is.Zero);
     }
 
     [Test]
