@@ -25,5 +25,5 @@ public sealed class SqliteMcpIdentityDbContext(DbContextOptions<SqliteMcpIdentit
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicksConverter>();
 
     private sealed class UtcTicksConverter() : ValueConverter<DateTimeOffset, long>(
-        moment => moment.UtcTicks, ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
+        moment => moment.UtcTicks, ticks => new DateTimeOffset(Math.Clamp(ticks, 0, DateTimeOffset.MaxValue.Ticks), TimeSpan.Zero)); // one that somebody has changed may be any number
 }

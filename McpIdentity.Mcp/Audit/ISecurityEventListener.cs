@@ -23,9 +23,8 @@ internal interface ISecurityEventListener
     /// <exception cref="Exception">What would be issued could not be written down, and must then not be issued.</exception>
     void Require();
 
-    /// <summary>After it was made, and before anybody has it: ends when all that was heard is where it must be, or fails as <see cref="Require"/>.</summary>
-    /// <param name="isHeard">Whether there was room for it.</param>
-    Task IsKeptAsync(bool isHeard);
+    /// <summary>The same of what was made, before anybody has it: what is returned ends when the event is where it must be, or fails as <see cref="Require"/>.</summary>
+    Task HeardToKeepAsync(SecurityEvent e);
 }
 
 /// <summary>A call that was let in. Those of one caller that do not differ in what stands in the parentheses are counted together.</summary>

@@ -71,21 +71,14 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     /// <param name="context">The request, if there is one: its address and trace id are added, and its <see cref="RequestFacts"/>.</param>
     /// <param name="e">What happened.</param>
     /// <param name="readers">For whom it is, where not for all.</param>
-    public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All) => Tell(context, e, readers);
+    public void Write(HttpContext? context, SecurityEvent e, EventReaders readers = EventReaders.All) => _ = Tell(context, e, readers, isToKeep: false);
 
     /// <summary>Writes what is answered afterwards, and ends when it is where it must be.</summary>
-    /// <inheritdoc cref="ISecurityEventListener.IsKeptAsync"/>
-    public async Task WriteKeptAsync(HttpContext? context, SecurityEvent e)
-    {
-        var isHeard = Tell(context, e, EventReaders.All);
-        if (_listener is not null)
-        {
-            await _listener.IsKeptAsync(isHeard);
-        }
-    }
+    /// <inheritdoc cref="ISecurityEventListener.HeardToKeepAsync"/>
+    public Task WriteKeptAsync(HttpContext? context, SecurityEvent e) => Tell(context, e, EventReaders.All, isToKeep: true);
 
-    // False where the listener wanted it and had no room.
-    private bool Tell(HttpContext? context, SecurityEvent e, EventReaders readers)
+    // Ends when it is where it must be.
+    private Task Tell(HttpContext? context, SecurityEvent e, EventReaders readers, bool isToKeep)
     {
         ArgumentNullException.ThrowIfNull(e);
         _signals?.Count(e);
@@ -93,7 +86,7 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             (_listener is not null && e.Level < SecurityLogLevel.Debug ? EventReaders.Listener : EventReaders.None);
         if (readers == EventReaders.None)
         {
-            return true;
+            return Task.CompletedTask;
         }
 
         var stamped = (context?.Features.Get<RequestFacts>()?.Complete(e) ?? e) with
@@ -109,7 +102,7 @@ internal sealed partial class SecurityLog : IAsyncDisposable
             _listener!.Heard(stamped);
         }
 
-        return (isCounted && !readers.HasFlag(EventReaders.Log)) || !_repeated.Admits(stamped, context) || Hand(stamped, isCounted ? EventReaders.Log : readers);
+        return (isCounted && !readers.HasFlag(EventReaders.Log)) || !_repeated.Admits(stamped, context) ? Task.CompletedTask : Hand(stamped, isCounted ? EventReaders.Log : readers, isToKeep);
     }
 
     /// <inheritdoc cref="ISecurityEventListener.Require"/>
@@ -132,20 +125,31 @@ internal sealed partial class SecurityLog : IAsyncDisposable
     {
         foreach (var sum in _repeated.Take(all))
         {
-            Hand(sum with { Time = _time.GetUtcNow() }, sum.Event == RepeatedEvents.Anonymous ? EventReaders.Log : EventReaders.All);
+            _ = Hand(sum with { Time = _time.GetUtcNow() }, sum.Event == RepeatedEvents.Anonymous ? EventReaders.Log : EventReaders.All, isToKeep: false);
         }
     }
 
-    private bool Hand(SecurityEvent e, EventReaders readers)
+    private Task Hand(SecurityEvent e, EventReaders readers, bool isToKeep)
     {
-        var isHeard = !readers.HasFlag(EventReaders.Listener) || e.Level >= SecurityLogLevel.Debug || _listener?.Heard(e) != false;
+        var kept = Task.CompletedTask;
+        if (_listener is not null && readers.HasFlag(EventReaders.Listener) && e.Level < SecurityLogLevel.Debug)
+        {
+            if (isToKeep)
+            {
+                kept = _listener.HeardToKeepAsync(e);
+            }
+            else
+            {
+                _listener.Heard(e);
+            }
+        }
 
         if (readers.HasFlag(EventReaders.Log) && IsOn && e.Level <= _options.LogLevel && !_queue.Writer.TryWrite(e))
         {
             Interlocked.Increment(ref _dropped);
         }
 
-        return isHeard;
+        return kept;
     }
 
     private async Task WriteAllAsync()

@@ -25,6 +25,8 @@ internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIden
         ("Clients that came this week", $"{Path}?event=client_registered,client_created&within=7d"),
     ];
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private static readonly IReadOnlyList<(string Value, string Text)> Spans = [("", "any time"), ("1h", "the last hour"), ("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
 
     public override string Section => Path;
@@ -36,7 +38,7 @@ internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIden
         new("user", "Person", Whose) { Placeholder = "E-mail, name or id" },
         new("client", "Client", Client) { Placeholder = "Name or client_id" },
         new("event", "Event", Event) { Placeholder = "token_issued" },
-        ListField.Choice("result", "Result", Result, "success", "failure", "warning"),
+        ListField.Choice("result", "Result", Result, "success", "failure", "warning", "not_enforced"),
         new("id", "Reference, flow or grant", Id),
         new("actor", "Operator", Actor),
         ListField.Choice("within", "Within", Within, Spans),
@@ -89,8 +91,11 @@ internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIden
     /// <summary>What the people among them are called.</summary>
     public IReadOnlyDictionary<string, string> Names { get; private set; } = new Dictionary<string, string>();
 
-    /// <summary>What was proven with this request.</summary>
-    public AuditProof? Proof { get; private set; }
+    /// <summary>What was proven last.</summary>
+    public Kept<AuditProof>.Answer? Proof => proof.Last;
+
+    /// <summary>What there is to say of the proof that is newer, if there is one.</summary>
+    public string? ProofToCome => proof.IsRunning ? "It is being proven: load the page again." : proof.HasFailed ? "The last time it could not be proven: not all rows could be read. The log says why (event 1911)." : null;
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken)
     {
@@ -119,14 +124,19 @@ internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIden
 
         Response.ContentType = format == "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson";
         Response.Headers.ContentDisposition = FormattableString.Invariant($"attachment; filename=\"audit-{time.GetUtcNow().UtcDateTime:yyyyMMdd-HHmm}.{(format == "csv" ? "csv" : format == "ocsf" ? "ocsf.ndjson" : "ndjson")}\"");
+        if (HttpMethods.IsHead(Request.Method))
+        {
+            return new EmptyResult();
+        }
+
         await acts.ExportAsync(Question, Enum.Parse<AuditFormat>(format, ignoreCase: true), Response.Body, cancellationToken);
         return new EmptyResult();
     }
 
-    /// <summary>Proves that no row was changed, taken out or put in.</summary>
+    /// <summary>Proves that no row was changed, taken out or put in. Where that takes long, a page that is loaded later says what was found.</summary>
     public async Task<IActionResult> OnPostVerifyAsync(CancellationToken cancellationToken)
     {
-        Proof = (await proof.AskAsync(HttpContext.RequestAborted)).Value;
+        await proof.AskAsync(Patience);
         return await OnGetAsync(cancellationToken);
     }
 

@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using McpIdentity.Server.Administration;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Sessions;
 using Microsoft.AspNetCore.DataProtection;
 
@@ -15,9 +17,31 @@ internal sealed class ConsoleNotices(IDataProtectionProvider protection)
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
     private readonly ITimeLimitedDataProtector _protector = protection.CreateProtector("done in the console").ToTimeLimitedDataProtector();
+    private readonly ITimeLimitedDataProtector _anew = protection.CreateProtector("signed in anew for the console").ToTimeLimitedDataProtector();
 
     public string AddressOf(string path, string done, SignedInPerson person) =>
-        $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{Parameter}={_protector.Protect($"{person.SessionId} {(done.Length > MaxLength ? $"{done[..MaxLength]}…" : done)}", Lifetime)}";
+        With(path, Parameter, _protector.Protect($"{person.SessionId} {Short(done)}", Lifetime));
+
+    /// <summary>Where somebody comes back to whom a sign-in was asked for: for a while, and for them alone, the page may say what came of it.</summary>
+    public string AskingAnew(string path, SignedInPerson person) => With(path, KnownParameters.SignedInAnew, _anew.Protect(person.UserId, AdminRights.Fresh));
+
+    /// <summary>Whether they were, a short time ago.</summary>
+    public bool WasAskedAnew(string? text, SignedInPerson person)
+    {
+        try
+        {
+            return !string.IsNullOrEmpty(text) && _anew.Unprotect(text) == person.UserId;
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
+    }
+
+    private static string With(string path, string parameter, string value) => $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{parameter}={value}";
+
+    // Half a character is no text that can be protected.
+    private static string Short(string done) => done.Length <= MaxLength ? done : $"{done[..(char.IsHighSurrogate(done[MaxLength - 1]) ? MaxLength - 1 : MaxLength)]}…";
 
     /// <returns>Null when it is old, forged or another's.</returns>
     public string? Read(string? text, SignedInPerson person)

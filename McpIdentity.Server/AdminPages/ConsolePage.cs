@@ -84,7 +84,7 @@ internal abstract class ConsolePage : PageModel
         }
 
         JustDone = Service<ConsoleNotices>().Read(Request.Query[ConsoleNotices.Parameter], Person);
-        if (Request.Query.ContainsKey(KnownParameters.SignedInAnew))
+        if (Service<ConsoleNotices>().WasAskedAnew(Request.Query[KnownParameters.SignedInAnew], Person))
         {
             (JustDone, Problem) = IsFresh ? ("You have signed in anew. Please do it again.", null) : (JustDone, NotFresh);
         }
@@ -152,7 +152,7 @@ internal abstract class ConsolePage : PageModel
         }
 
         return !MayWrite ? new ErrorResult(NoRole)
-            : AdminRights.NeedsFreshSignIn(ToWrite) && !IsFresh ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Here, fresh: true)))
+            : AdminRights.NeedsFreshSignIn(ToWrite) && !IsFresh ? Redirect(Paths.SignInFor(Paths.SignInNameOfConsole(Service<ConsoleNotices>().AskingAnew(Here, Person), fresh: true)))
             : null;
     }
 

@@ -1,6 +1,4 @@
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Doctor;
-using McpIdentity.Server.Operations;
 
 namespace McpIdentity.Server.AdminPages;
 
@@ -10,9 +8,8 @@ internal static class ConsoleSetup
     public static void AddConsole(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ConsoleNotices>();
-        Keep<LastDay>(builder, TimeSpan.FromMinutes(1), LastDay.ReadAsync);
-        Keep<IReadOnlyList<CheckResult>>(builder, TimeSpan.FromSeconds(10), (services, cancellationToken) => OwnChecks.RunAsync(services, wanted: null, cancellationToken));
-        Keep<AuditProof>(builder, TimeSpan.Zero, async (services, cancellationToken) => (await services.GetRequiredService<AuditActs>().VerifyAsync([], cancellationToken)).Value!);
+        builder.Services.AddKept<LastDay>(TimeSpan.FromMinutes(1), LastDay.ReadAsync);
+        builder.Services.AddKept<AuditProof>(TimeSpan.Zero, async (services, cancellationToken) => (await services.GetRequiredService<AuditActs>().VerifyAsync([], cancellationToken)).Value!);
     }
 
     public static void MapConsole(this WebApplication app)
@@ -20,8 +17,4 @@ internal static class ConsoleSetup
         ServedFile.Script.Map(app);
         ServedFile.Style.Map(app);
     }
-
-    private static void Keep<T>(WebApplicationBuilder builder, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)
-        where T : class =>
-        builder.Services.AddSingleton(services => new Kept<T>(services.GetRequiredService<IServiceScopeFactory>(), services.GetRequiredService<TimeProvider>(), goodFor, ask));
 }

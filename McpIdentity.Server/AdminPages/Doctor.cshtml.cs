@@ -1,3 +1,4 @@
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Protocol;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
+using McpIdentity.Server.Audit;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -41,7 +41,7 @@ internal sealed class EventModel(McpIdentityDbContext db) : ConsolePage
 
         Row = entry;
         Whose = entry.Subject is null ? null : await db.Users.Where(user => user.Id == entry.Subject).Select(user => user.Email ?? user.Name).FirstOrDefaultAsync(cancellationToken);
-        using var line = JsonDocument.Parse(entry.Line);
+        using var line = AuditLine.Read(entry);
         Members = [.. line.RootElement.EnumerateObject().Where(member => !Said.Contains(member.Name)).Select(member => (member.Name.Replace('_', ' '), member.Value.ToString()))];
         return Page();
     }

@@ -30,7 +30,12 @@ internal sealed class OverviewModel(
     public HealthView Health { get; private set; } = null!;
 
     /// <summary>Null: not counted yet, or the reader may not see it.</summary>
-    public LastDay? Day { get; private set; }
+    public LastDay? Day => DayAnswer?.Value;
+
+    public Kept<LastDay>.Answer? DayAnswer { get; private set; }
+
+    /// <summary>Whether what is shown of the day, if anything is, is older than it should be, because the audit could not be counted.</summary>
+    public bool DayHasFailed => lastDay.HasFailed;
 
     /// <summary>What the doctor said when it was asked last.</summary>
     public Kept<IReadOnlyList<CheckResult>>.Answer? Doctor => checks.Last;
@@ -61,6 +66,11 @@ internal sealed class OverviewModel(
             if (Day is { PendingMigrations: > 0 and var pending })
             {
                 yield return ($"The database lacks {pending} migrations: run the verb migrate.", DoctorModel.Path);
+            }
+
+            if (May(AdminRight.Read) && DayHasFailed)
+            {
+                yield return ("The audit of the last 24 hours could not be counted: alarms of it may be missing here. The log says why (event 1911).", AuditModel.Path);
             }
 
             if (!trail.IsOn)
@@ -108,7 +118,7 @@ internal sealed class OverviewModel(
         (Counts, Health) = (await overview.CountAsync(cancellationToken), await overview.HealthAsync());
         if (May(AdminRight.Read))
         {
-            Day = (await lastDay.AskAsync(Patience))?.Value;
+            DayAnswer = await lastDay.AskAsync(Patience);
         }
 
         if (May(AdminRight.ReadAudit))

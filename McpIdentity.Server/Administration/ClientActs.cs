@@ -115,8 +115,8 @@ internal sealed class ClientActs(
             SetPreApproved(descriptor, change.PreApproved);
             return null;
         }, () => record.WriteAsync(by, (SecurityEvent.Success("client_updated") with { ClientId = clientId }).Changing(
-            ("name", was.Name, change.Name ?? was.Name), ("redirect_uris", string.Join(' ', was.RedirectUris), string.Join(' ', change.RedirectUris ?? was.RedirectUris)),
-            ("resources", string.Join(' ', was.Resources), string.Join(' ', change.Resources ?? was.Resources)), ("pre_approved", $"{was.PreApproved}", $"{change.PreApproved ?? was.PreApproved}"))), cancellationToken);
+            ("name", was.Name, change.Name ?? was.Name), WhatChanged.List("redirect_uris", was.RedirectUris, change.RedirectUris ?? was.RedirectUris),
+            WhatChanged.List("resources", was.Resources, change.Resources ?? was.Resources), ("pre_approved", $"{was.PreApproved}", $"{change.PreApproved ?? was.PreApproved}"))), cancellationToken);
     }
 
     /// <summary>Makes a new secret; the one of before is good for a while longer.</summary>
@@ -154,7 +154,7 @@ internal sealed class ClientActs(
     /// <summary>Lets a disabled client in again.</summary>
     public async Task<Outcome<ClientView>> EnableAsync(Operator by, string clientId, CancellationToken cancellationToken)
     {
-        if (await db.Clients.AnyAsync(client => client.ClientId == clientId && client.Properties == ClientDirectory.Deleted, cancellationToken))
+        if (await db.Clients.AnyAsync(client => client.ClientId == clientId && client.Properties == ClientDeletion.Deleted, cancellationToken))
         {
             return AdminProblem.Conflict("client_deleted", $"'{clientId}' was deleted, and its row is there so that it stays so.");
         }

@@ -10,9 +10,6 @@ namespace McpIdentity.Server.Administration;
 /// <summary>The clients as operators see them: listed, one of them, and how it is connected. What is done with them is in <see cref="ClientActs"/>.</summary>
 internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResources resources, TimeProvider time)
 {
-    /// <summary>What is left of a client that was deleted, and stays so.</summary>
-    public const string Deleted = """{"deleted":true}""";
-
     /// <summary>Those of a filter, in an order, from a place on.</summary>
     /// <param name="filter">Which.</param>
     /// <param name="sort"><c>last_used</c> and <c>registered</c>, the last first; <c>name</c>; <c>client_id</c>.</param>
@@ -86,7 +83,7 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
     {
         const string configured = $"\"{StaticClients.ConfiguredProperty}\":";
         const string created = $"\"{OperatorClients.Property}\":";
-        var query = db.Clients.AsNoTracking().Where(client => filter.WithDeleted || client.Properties != Deleted || client.Properties == null);
+        var query = db.Clients.AsNoTracking().Where(client => filter.WithDeleted || client.Properties != ClientDeletion.Deleted || client.Properties == null);
         if (filter.Text?.ToLowerInvariant() is { } text)
         {
             query = query.Where(client => client.ClientId!.ToLower().Contains(text) || client.DisplayName!.ToLower().Contains(text) || client.RedirectUris!.ToLower().Contains(text));

@@ -17,7 +17,8 @@ namespace McpIdentity.Server.Administration;
 internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp, SecurityLog log, IHttpContextAccessor http, TimeProvider time)
 {
     /// <summary>Writes one act down, durably. Where the database cannot be written, its line goes to standard error, and nothing is lost unsaid.</summary>
-    public async Task WriteAsync(Operator by, SecurityEvent done)
+    /// <returns>Whether the database took it.</returns>
+    public async Task<bool> WriteAsync(Operator by, SecurityEvent done)
     {
         // Of the request in the console or at the API; a verb has none.
         var request = http.HttpContext;
@@ -37,6 +38,7 @@ internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp,
         try
         {
             await trail.WriteAsync(act);
+            return true;
         }
         catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))
         {
@@ -46,6 +48,8 @@ internal sealed class OperatorRecord(AuditTrail trail, IOptions<McpOptions> mcp,
             {
                 throw new StorageUnavailableException("the audit did not take the record of this act, and Audit:WhenUnavailable is StopIssuing", exception);
             }
+
+            return false;
         }
     }
 

@@ -49,22 +49,22 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
     /// <summary>Gives somebody a role, in the place of the one that they were given before.</summary>
     public async Task<Outcome<RoleHolder>> GrantAsync(Operator by, string userId, AdminRole role, CancellationToken cancellationToken)
     {
-        if (!await db.Users.AnyAsync(user => user.Id == userId, cancellationToken))
-        {
-            return AdminProblem.NotFound("user", userId);
-        }
-
-        var was = await db.AdministratorRoles.Where(row => row.UserId == userId).Select(row => row.Role).FirstOrDefaultAsync(cancellationToken);
+        string? was = null;
         var (name, now) = (AdminRoles.NameOf(role), time.GetUtcNow());
         if (await TurnAsync<AdminProblem?>(
             async () =>
             {
+                if (!await db.Users.AnyAsync(user => user.Id == userId, cancellationToken))
+                {
+                    return AdminProblem.NotFound("user", userId);
+                }
+
                 if (role != AdminRole.Owner && await IsLastOwnerAsync(userId, cancellationToken))
                 {
                     return LastOwner;
                 }
 
-                await db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken);
+                was = await TakeAsync(userId, cancellationToken);
                 db.AdministratorRoles.Add(new AdministratorRole { UserId = userId, Role = name, GrantedAt = now, GrantedBy = by.Name });
                 await db.SaveChangesAsync(cancellationToken);
                 return null;
@@ -82,18 +82,32 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
     /// <summary>Takes the role that somebody was given.</summary>
     public async Task<AdminProblem?> RevokeAsync(Operator by, string userId, CancellationToken cancellationToken)
     {
+        string? was = null;
         if (await TurnAsync(
             async () => await IsLastOwnerAsync(userId, cancellationToken) ? LastOwner
-                : await db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken) == 0 ? AdminProblem.NotFound("role", userId)
+                : (was = await TakeAsync(userId, cancellationToken)) is null ? AdminProblem.NotFound("role", userId)
                 : null,
             cancellationToken) is { } refused)
         {
             return refused;
         }
 
-        await record.WriteAsync(by, SecurityEvent.Success("admin_role_revoked") with { Subject = userId });
+        await RecordTakenAsync(by, userId, was!);
         return null;
     }
+
+    /// <summary>Takes somebody's row away, in a <see cref="TurnAsync"/>.</summary>
+    /// <returns>Which role it was; null: none.</returns>
+    public async Task<string?> TakeAsync(string userId, CancellationToken cancellationToken)
+    {
+        var was = await db.AdministratorRoles.Where(row => row.UserId == userId).Select(row => row.Role).FirstOrDefaultAsync(cancellationToken);
+        await db.AdministratorRoles.Where(row => row.UserId == userId).ExecuteDeleteAsync(cancellationToken);
+        return was;
+    }
+
+    /// <summary>Records that somebody's role was taken.</summary>
+    public Task RecordTakenAsync(Operator by, string userId, string was) =>
+        record.WriteAsync(by, (SecurityEvent.Success("admin_role_revoked") with { Subject = userId }).Changing(("role", was, null)));
 
     /// <summary>Whether anybody is an owner, by the settings or by a row.</summary>
     public async Task<bool> AnyOwnerAsync(CancellationToken cancellationToken) =>

@@ -22,6 +22,7 @@ internal sealed record ServerView(
     string Name, string? DisplayName, string Url, string Path, string? Auth, string From, int Tools, int Held, bool Answers, bool WasAsked, DateTimeOffset? AskedAt, string? Problem);
 
 /// <summary>All of one server but its secrets.</summary>
+[ChangesByUse("asked_at", "answered_at", "problem")]
 internal sealed record ServerDetails(string Name, string From, string Url, string Path)
 {
     public string? DisplayName { get; init; }
@@ -160,7 +161,6 @@ internal sealed class ServerActs(
             return AdminProblem.NotFound("server", name);
         }
 
-        var was = before is null ? null : (await FindAsync(name, cancellationToken)).Value;
         var document = order.ToDocument();
         KeepSecrets(document, before);
         string? problem;
@@ -179,9 +179,7 @@ internal sealed class ServerActs(
         }
 
         var done = SecurityEvent.Success(before is null ? "server_added" : "server_changed") with { Server = name };
-        await record.WriteAsync(by, was is null || (await FindAsync(name, cancellationToken)).Value is not { } now ? done : done.Changing(
-            ("url", was.Url, now.Url), ("name", was.DisplayName, now.DisplayName), ("auth", was.Auth, now.Auth), ("review", was.Review, now.Review), ("timeout", was.Timeout, now.Timeout),
-            ("scopes", string.Join(' ', was.Scopes.Keys), string.Join(' ', now.Scopes.Keys)), ("networks", string.Join(' ', was.Networks), string.Join(' ', now.Networks)), ("issuer", was.Issuer, now.Issuer)));
+        await record.WriteAsync(by, before is null ? done : done.Changing(ServerOrder.Differences(before.Options is null ? "{}" : before.Document, document)));
         return new SavedServer(name, address.UrlOf(order.Path ?? $"/mcp/{name}"), before is not null, IsOpen(name));
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Settings;
@@ -53,6 +54,29 @@ internal sealed record ServerOrder(string Url) : IAdminBody<ServerOrder>
 
         return document;
     }
+
+    /// <summary>What two documents say differently, each member by the name that it has here; of a secret only that it is another.</summary>
+    public static IEnumerable<(string Name, string? Before, string? After)> Differences(string before, JsonObject after)
+    {
+        var (was, now) = (Members(JsonNode.Parse(before)!.AsObject(), "").ToDictionary(), Members(after, "").ToDictionary());
+        foreach (var name in was.Keys.Union(now.Keys))
+        {
+            var (old, present) = (was.GetValueOrDefault(name), now.GetValueOrDefault(name));
+            yield return
+                old is JsonArray || present is JsonArray ? WhatChanged.List(name, TextsOf(old), TextsOf(present))
+                : name is "upstream.value" or "upstream.client_secret" ? (name, old is null ? null : "is set", present is null ? null : $"{old}" == $"{present}" ? "is set" : "is set anew")
+                : (name, old?.ToString(), present?.ToString());
+        }
+    }
+
+    private static IReadOnlyList<string> TextsOf(JsonNode? list) => list is JsonArray array ? [.. array.Select(one => $"{one}")] : [];
+
+    // What the members of Scopes, Tools and the parameters are called is somebody's own name of something.
+    private static IEnumerable<(string, JsonNode?)> Members(JsonObject document, string within) => document.SelectMany(member =>
+    {
+        var name = within + (within is "" or "upstream." ? JsonNamingPolicy.SnakeCaseLower.ConvertName(member.Key) : member.Key);
+        return member.Value is JsonObject inner ? Members(inner, name + ".") : [(name, member.Value)];
+    });
 
     public static void Set(JsonObject document, string member, string? value)
     {

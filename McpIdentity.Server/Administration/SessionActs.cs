@@ -90,13 +90,14 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
     {
         // Of a session that cannot be read any more there may still be grants.
         if (StorableText.ForComparison(id, McpIdentityDbContext.Lengths.Text) is null ||
-            (await storage.FindAsync(id, cancellationToken) is null && !await db.Grants.AnyAsync(grant => grant.SessionId == id && grant.RevokedAt == null, cancellationToken)))
+            ((await storage.FindAsync(id, cancellationToken))?.UserId ??
+            await db.Grants.Where(grant => grant.SessionId == id && grant.RevokedAt == null).Select(grant => grant.UserId).FirstOrDefaultAsync(cancellationToken)) is not { } userId)
         {
             return AdminProblem.NotFound("session", id);
         }
 
         await sessions.EndAsync(id, cancellationToken);
-        await record.WriteAsync(by, SecurityEvent.Success("session_ended") with { SessionId = id });
+        await record.WriteAsync(by, SecurityEvent.Success("session_ended") with { Subject = userId, SessionId = id });
         return id;
     }
 

@@ -108,7 +108,7 @@ internal sealed class UserActs(
 
         var now = time.GetUtcNow();
         if (await holders.TurnAsync(
-            async () => await CheckRankAsync(by, userId, cancellationToken) is { } higher ? higher
+            async () => await CheckEndingAsync(by, userId, cancellationToken) is { } higher ? higher
                 : await db.Users.Where(user => user.Id == userId).ExecuteUpdateAsync(set => set.SetProperty(user => user.DisabledAt, user => user.DisabledAt ?? now), cancellationToken) == 0 ? AdminProblem.NotFound("user", userId)
                 : null,
             cancellationToken) is { } refused)
@@ -125,6 +125,11 @@ internal sealed class UserActs(
     /// <summary>Lets somebody sign in again.</summary>
     public async Task<Outcome<UserDetails>> EnableAsync(Operator by, string userId, CancellationToken cancellationToken)
     {
+        if (await CheckRankAsync(by, userId, cancellationToken) is { } refused)
+        {
+            return refused;
+        }
+
         if (!await db.Users.AnyAsync(user => user.Id == userId, cancellationToken))
         {
             return AdminProblem.NotFound("user", userId);
@@ -144,29 +149,50 @@ internal sealed class UserActs(
             return AdminProblem.Conflict("own_account", "This is your own account: somebody else has to do it.");
         }
 
-        if (await holders.TurnAsync(
+        if (await CheckRemovalAsync() is { } early)
+        {
+            return early;
+        }
+
+        // What they hold ends first: where that fails, they are there with their role, and it can be tried again.
+        await sessions.EndAllOfAsync(userId, cancellationToken);
+        await connections.EndAsync(userId, server: null);
+        string? role = null;
+        if (await holders.TurnAsync<AdminProblem?>(
             async () =>
             {
-                var refusal = await CheckRankAsync(by, userId, cancellationToken) ?? (await db.Users.AnyAsync(user => user.Id == userId, cancellationToken) ? null : AdminProblem.NotFound("user", userId));
-                _ = refusal is null ? await db.AdministratorRoles.Where(role => role.UserId == userId).ExecuteDeleteAsync(cancellationToken) : 0;
-                return refusal;
+                if (await CheckRemovalAsync() is { } refusal)
+                {
+                    return refusal;
+                }
+
+                role = await holders.TakeAsync(userId, cancellationToken);
+                await db.Users.Where(user => user.Id == userId).ExecuteDeleteAsync(cancellationToken);
+                return null;
             },
             cancellationToken) is { } refused)
         {
             return refused;
         }
 
-        await sessions.EndAllOfAsync(userId, cancellationToken);
-        await connections.EndAsync(userId, server: null);
-        await db.WriteAsync(() => db.Users.Where(user => user.Id == userId).ExecuteDeleteAsync(cancellationToken), cancellationToken);
+        if (role is not null)
+        {
+            await holders.RecordTakenAsync(by, userId, role);
+        }
+
         await record.WriteAsync(by, SecurityEvent.Success("user_removed") with { Subject = userId });
         return null;
+
+        async Task<AdminProblem?> CheckRemovalAsync() =>
+            await CheckEndingAsync(by, userId, cancellationToken) ?? (await db.Users.AnyAsync(user => user.Id == userId, cancellationToken) ? null : AdminProblem.NotFound("user", userId));
     }
 
-    // Who may end people would else take this server from its owners.
+    // Who may change people would else take this server from its owners, or give it back to one from whom they took it.
     private async Task<AdminProblem?> CheckRankAsync(Operator by, string userId, CancellationToken cancellationToken) =>
-        by.Way == Operator.ByCommandLine || await roles.FindAsync(userId, cancellationToken) is not { } theirs ? null
-        : by.UserId is null || by.Role != AdminRole.Owner ? new AdminProblem("administrator", StatusCodes.Status403Forbidden, "This person has a role here: an owner has to do it.")
-        : theirs == AdminRole.Owner && await holders.IsLastOwnerAsync(userId, cancellationToken) ? RoleActs.LastOwner
-        : null;
+        by.Way == Operator.ByCommandLine || (by.UserId is not null && by.Role == AdminRole.Owner) || await roles.FindAsync(userId, cancellationToken) is null ? null
+        : new AdminProblem("administrator", StatusCodes.Status403Forbidden, "This person has a role here: an owner has to do it.");
+
+    private async Task<AdminProblem?> CheckEndingAsync(Operator by, string userId, CancellationToken cancellationToken) =>
+        await CheckRankAsync(by, userId, cancellationToken)
+        ?? (by.Way != Operator.ByCommandLine && await holders.IsLastOwnerAsync(userId, cancellationToken) ? RoleActs.LastOwner : null);
 }

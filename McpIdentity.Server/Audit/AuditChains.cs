@@ -34,9 +34,10 @@ internal sealed class AuditChains(PreparedSql sql, AuditSeal seal, IOptions<Audi
         SELECT "Sequence", "Hash" FROM "AuditEntries" WHERE "Node" = $1 ORDER BY "Sequence" DESC LIMIT 1
         """;
 
-    // Names that go on with a number: that with the most digits, and among them the last.
+    // Names that go on with a number as this process writes it, and nothing else: that with the most digits, and among them the last.
     private const string SelectNewest = """
-        SELECT "Node" FROM "AuditHeads" WHERE substr("Node", 1, $2) = $1 AND substr("Node", $2 + 1, 1) <= '9' ORDER BY length("Node") DESC, "Node" DESC LIMIT 1
+        SELECT "Node" FROM "AuditHeads" WHERE substr("Node", 1, $2) = $1 AND length("Node") BETWEEN $2 + 1 AND $2 + 18
+            AND ltrim(substr("Node", $2 + 1), '0123456789') = '' AND substr("Node", $2 + 1, 1) <> '0' ORDER BY length("Node") DESC, "Node" DESC LIMIT 1
         """;
 
     private const string SelectName = """
@@ -50,7 +51,9 @@ internal sealed class AuditChains(PreparedSql sql, AuditSeal seal, IOptions<Audi
     public async Task<AuditEnd> FindAsync()
     {
         var more = NameOf(0)[..^1];
-        var number = await ReadAsync(SelectNewest, row => row.GetString(0), more, more.Length) is { } newest ? NumberOf(newest) : 1;
+        var newest = await ReadAsync(SelectNewest, row => row.GetString(0), more, more.Length);
+        // Never behind what this process has written: that it is gone is what is to be found.
+        var number = Math.Max(newest is null ? 1 : NumberOf(newest), _number);
         while (await ReadAsync(SelectName, row => row.GetString(0), NameOf(number + 1)) is not null)
         {
             number++;
@@ -64,14 +67,14 @@ internal sealed class AuditChains(PreparedSql sql, AuditSeal seal, IOptions<Audi
 
         var chain = NameOf(number);
         var (head, problem) = await LookAsync(chain);
-        if (_known is { } known && problem is null && number < _number)
+        if (_known is not null && problem is null && head is null && number > _number)
         {
-            problem = $"the chain {known.Node}, which this server has written, is gone";
+            problem = "it was there a moment ago, and is gone";
         }
 
         if (problem is not null)
         {
-            return new AuditEnd(NameOf(Math.Max(number, _number) + 1), null, $"{chain}: {problem}");
+            return new AuditEnd(NameOf(number + 1), null, $"{chain}: {problem}");
         }
 
         (_known, _number) = (head ?? _known, number);

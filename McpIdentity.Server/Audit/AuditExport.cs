@@ -70,7 +70,7 @@ internal static class AuditExport
 
     private static void WriteCsv(ArrayBufferWriter<byte> buffer, AuditEntry row)
     {
-        using var line = ReadLine(row);
+        using var line = AuditLine.Read(row);
         CsvLine(buffer,
         [
             row.Id.ToString(CultureInfo.InvariantCulture), row.Node, row.Sequence.ToString(CultureInfo.InvariantCulture), row.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
@@ -97,7 +97,7 @@ internal static class AuditExport
     // The mandatory attributes of each class, and what else there is under the names of the schema.
     private static void WriteOcsf(ArrayBufferWriter<byte> buffer, AuditEntry row)
     {
-        using var line = ReadLine(row);
+        using var line = AuditLine.Read(row);
         var scopes = TextOf(line.RootElement, "scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         var (category, classId, activity, name) = ClassOf(row.Event, scopes.Length > 0);
         using (var json = new Utf8JsonWriter(buffer, Relaxed))
@@ -209,23 +209,6 @@ internal static class AuditExport
     };
 
     private static string? TextOf(JsonElement line, string member) => line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    // One that somebody has changed may be no JSON; an export is made then above all.
-    private static JsonDocument ReadLine(AuditEntry row)
-    {
-        try
-        {
-            if (JsonDocument.Parse(row.Line) is { RootElement.ValueKind: JsonValueKind.Object } line)
-            {
-                return line;
-            }
-        }
-        catch (JsonException)
-        {
-        }
-
-        return JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
-    }
 
     private static void Text(Utf8JsonWriter json, string name, string? value)
     {

@@ -13,14 +13,15 @@ internal sealed record AuditHour(long Hour, string Event, string Result, long Co
 /// <summary>Counts the audit by the hour, for charts: one query over the index of its moments, which the database sums.</summary>
 internal static class AuditHours
 {
-    // A moment is ticks in SQLite, as EF Core keeps it there. Only few rows stand for several: the others are not read as JSON.
+    // A moment is ticks in SQLite, as EF Core keeps it there. The number is read as text: what callers make up is valid JSON that PostgreSQL does not take (\u0000),
+    // and what somebody has changed may be none. In a line no text has a quote that is not escaped, so that the member is found and nothing else.
     private const string OfSqlite = """
-        SELECT ("At" - {0}) / 36000000000 AS "Hour", "Event", "Result", SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(json_extract("Line", '$.count'), 1) ELSE 1 END) AS "Count"
+        SELECT ("At" - {0}) / 36000000000 AS "Hour", "Event", "Result", SUM(CASE instr("Line", '"count":') WHEN 0 THEN 1 ELSE CAST(substr("Line", instr("Line", '"count":') + 8, 9) AS INTEGER) END) AS "Count"
         FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
         """;
 
     private const string OfPostgres = """
-        SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE WHEN "Line" LIKE '%"count":%' THEN COALESCE(("Line"::jsonb ->> 'count')::bigint, 1) ELSE 1 END) AS bigint) AS "Count"
+        SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE strpos("Line", '"count":') WHEN 0 THEN 1 ELSE COALESCE(CAST(substring("Line" from '"count":([0-9]{{1,9}})') AS bigint), 1) END) AS bigint) AS "Count"
         FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
         """;
 

@@ -30,7 +30,7 @@ internal static class AuditLine
     public static AuditEntry ColumnsOf(JsonElement json, string line) => new()
     {
         Node = "",
-        At = json.TryGetProperty("time", out var time) && time.TryGetDateTimeOffset(out var at) ? at : default,
+        At = json.TryGetProperty("time", out var time) && time.ValueKind == JsonValueKind.String && time.TryGetDateTimeOffset(out var at) ? at : default,
         Event = Text(json, "event", Lengths.Name) ?? "",
         Level = Text(json, "level", Lengths.Name) ?? "",
         Result = Text(json, "result", Lengths.Name) ?? "",
@@ -47,36 +47,58 @@ internal static class AuditLine
         Hash = [],
     };
 
+    /// <summary>One that somebody has changed may be no JSON; it is exported and looked at then above all.</summary>
+    public static JsonDocument Read(AuditEntry row) =>
+        Find(row.Line) ?? JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
+
+    /// <summary>The line as an object of texts, numbers and the like, all of which can be read; null where it is none: one that somebody has changed may be anything.</summary>
+    public static JsonDocument? Find(string line)
+    {
+        JsonDocument? json = null;
+        try
+        {
+            json = JsonDocument.Parse(line);
+            foreach (var member in json.RootElement.EnumerateObject())
+            {
+                // RFC 8259 §8.2: an escape may stand for half a character, which no text can have.
+                if (member.Name.Length == 0 || member.Value.ValueKind is JsonValueKind.Object or JsonValueKind.Array || (member.Value.ValueKind == JsonValueKind.String && member.Value.GetString() is null))
+                {
+                    throw new FormatException("no line of ours");
+                }
+            }
+
+            return json;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            json?.Dispose();
+            return null;
+        }
+    }
+
     /// <summary>The first column that does not say what the line says; null where all do.</summary>
     public static string? FindForgedColumn(AuditEntry row)
     {
-        JsonDocument json;
-        try
-        {
-            json = JsonDocument.Parse(row.Line);
-        }
-        catch (JsonException)
+        using var json = Find(row.Line);
+        if (json is null)
         {
             return nameof(row.Line);
         }
 
-        using (json)
-        {
-            var honest = ColumnsOf(json.RootElement, row.Line);
-            return (row.At == honest.At ? null : nameof(row.At)) ??
-                Differs(row.Event, honest.Event, nameof(row.Event)) ??
-                Differs(row.Level, honest.Level, nameof(row.Level)) ??
-                Differs(row.Result, honest.Result, nameof(row.Result)) ??
-                Differs(row.Actor, honest.Actor, nameof(row.Actor)) ??
-                Differs(row.ClientId, honest.ClientId, nameof(row.ClientId)) ??
-                Differs(row.Subject, honest.Subject, nameof(row.Subject)) ??
-                Differs(row.Resource, honest.Resource, nameof(row.Resource)) ??
-                Differs(row.Tool, honest.Tool, nameof(row.Tool)) ??
-                Differs(row.Flow, honest.Flow, nameof(row.Flow)) ??
-                Differs(row.GrantId, honest.GrantId, nameof(row.GrantId)) ??
-                Differs(row.TraceId, honest.TraceId, nameof(row.TraceId)) ??
-                Differs(row.Address, honest.Address, nameof(row.Address));
-        }
+        var honest = ColumnsOf(json.RootElement, row.Line);
+        return (row.At == honest.At ? null : nameof(row.At)) ??
+            Differs(row.Event, honest.Event, nameof(row.Event)) ??
+            Differs(row.Level, honest.Level, nameof(row.Level)) ??
+            Differs(row.Result, honest.Result, nameof(row.Result)) ??
+            Differs(row.Actor, honest.Actor, nameof(row.Actor)) ??
+            Differs(row.ClientId, honest.ClientId, nameof(row.ClientId)) ??
+            Differs(row.Subject, honest.Subject, nameof(row.Subject)) ??
+            Differs(row.Resource, honest.Resource, nameof(row.Resource)) ??
+            Differs(row.Tool, honest.Tool, nameof(row.Tool)) ??
+            Differs(row.Flow, honest.Flow, nameof(row.Flow)) ??
+            Differs(row.GrantId, honest.GrantId, nameof(row.GrantId)) ??
+            Differs(row.TraceId, honest.TraceId, nameof(row.TraceId)) ??
+            Differs(row.Address, honest.Address, nameof(row.Address));
     }
 
     /// <summary>The hash of a row in its chain: over that of the row before it, and what it says and where.</summary>

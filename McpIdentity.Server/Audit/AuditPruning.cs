@@ -34,6 +34,8 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
         DELETE FROM "AuditEntries" WHERE "Node" = $1 AND "Sequence" <= $2
         """;
 
+    private const string HeadIsWrong = "its head is not signed by a key of this server";
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private DateTimeOffset Forgotten => time.GetUtcNow() - options.Value.KeepFor;
@@ -41,11 +43,28 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     /// <summary>A head that was signed before this, and has no row any more, is removed.</summary>
     public static DateTimeOffset HeadsEndAt(TimeProvider time, AuditOptions options) => time.GetUtcNow() - (2 * options.KeepFor);
 
-    /// <summary>How many rows are older than they are kept.</summary>
-    public Task<int> CountAsync(CancellationToken cancellationToken)
+    /// <summary>How many rows <see cref="RunAsync"/> would remove.</summary>
+    public async Task<int> CountAsync(CancellationToken cancellationToken)
     {
         var forgotten = Forgotten;
-        return db.AuditEntries.CountAsync(entry => entry.At < forgotten, cancellationToken);
+        var count = await db.AuditEntries.CountAsync(entry => entry.Node == Unchained && entry.At < forgotten, cancellationToken);
+        foreach (var head in await db.AuditHeads.AsNoTracking().ToListAsync(cancellationToken))
+        {
+            await OfChainAsync(head, async () =>
+            {
+                var isProven = seal.Proves(head);
+                List<AuditEntry> old;
+                do
+                {
+                    old = await OldRowsAsync(head, isProven, forgotten, cancellationToken);
+                    count += old.Count;
+                    (head.PrunedSequence, head.PrunedHash) = old is [.., var last] ? (last.Sequence, last.Hash) : (head.PrunedSequence, head.PrunedHash);
+                }
+                while (old.Count == AuditStore.MaxRows);
+            });
+        }
+
+        return count;
     }
 
     /// <returns>How many rows were removed.</returns>
@@ -55,13 +74,16 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
         var count = 0;
         foreach (var head in await db.AuditHeads.AsNoTracking().ToListAsync(cancellationToken))
         {
-            AuditHead? at = head;
-            while (at is not null)
+            await OfChainAsync(head, async () =>
             {
-                var (next, removed) = await StepAsync(at, forgotten, cancellationToken);
-                (at, count) = (next, count + removed);
-                await Task.Delay(Pause, cancellationToken);
-            }
+                AuditHead? at = head;
+                while (at is not null)
+                {
+                    var (next, removed) = await StepAsync(at, forgotten, cancellationToken);
+                    (at, count) = (next, count + removed);
+                    await Task.Delay(Pause, cancellationToken);
+                }
+            });
 
             // A node that is long gone, such as a container of another year: nothing is left of its chain.
             var gone = HeadsEndAt(time, options.Value);
@@ -90,12 +112,23 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     /// Makes of a chain what can be proven of it, because an operator has looked at it: the rows up to the last break are put aside among those
     /// that nothing proves, and the chain begins behind them.
     /// </summary>
-    public async Task AcceptAsync(ChainReport report, CancellationToken cancellationToken)
+    /// <returns>Why it was not done, or not all of it; null where it was.</returns>
+    public async Task<string?> AcceptAsync(ChainReport report, CancellationToken cancellationToken)
     {
+        if (seal.KeyId == AuditSeal.NoKey && !AuditSeal.IsUnsigned(report.Node))
+        {
+            return "this process has no encryption key (OAuth:Enabled), and cannot sign it; accept it where its server runs";
+        }
+
         var head = await ReadAsync(report.Node, cancellationToken);
         if (head is null || report.IsHeadBroken)
         {
             var last = await db.AuditEntries.AsNoTracking().Where(entry => entry.Node == report.Node).OrderByDescending(entry => entry.Sequence).FirstOrDefaultAsync(cancellationToken);
+            if (head is null && last is null)
+            {
+                return "there is no such chain any more";
+            }
+
             var (end, hash) = last is not null ? (last.Sequence, last.Hash) : (head?.Sequence ?? 0, head?.Hash ?? new byte[32]);
             head = new AuditHead { Node = report.Node, Sequence = end, Hash = hash, SignedAt = AuditSeal.MomentOf(time), KeyId = "", Signature = [] };
             (head.PrunedSequence, head.PrunedHash) = last is null ? (end, hash) : (0, new byte[32]);
@@ -104,42 +137,66 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
             report.BrokenUpTo = end;
         }
 
-        await sql.WriteAsync(PutAside, head.Node, head.PrunedSequence); // rows before the beginning
-        while (head is not null && head.PrunedSequence < report.BrokenUpTo && await RowsAsync(head, report.BrokenUpTo, cancellationToken) is { Count: > 0 } rows)
+        for (var isFirst = true; head is not null; isFirst = false)
         {
+            // What was looked at is what is signed: one that has come into its place since is another break.
+            if (!seal.Proves(head))
+            {
+                return "its head was changed meanwhile; look at it again";
+            }
+
+            if (isFirst)
+            {
+                await sql.WriteAsync(PutAside, head.Node, head.PrunedSequence); // rows before the beginning
+            }
+
+            if (head.PrunedSequence >= report.BrokenUpTo || await RowsAsync(head, report.BrokenUpTo, cancellationToken) is not { Count: > 0 } rows)
+            {
+                return null;
+            }
+
             // Its server may write meanwhile: then from the head as it is now.
             await MoveAsync(head, rows[^1].Sequence, rows[^1].Hash, (PutAside, [head.Node, rows[^1].Sequence]));
             head = await ReadAsync(head.Node, cancellationToken);
+        }
+
+        return "its head was removed meanwhile; look at it again";
+    }
+
+    // One chain that cannot even be read holds up neither the others nor what else is removed.
+    private async Task OfChainAsync(AuditHead head, Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or InvalidCastException or ArgumentException or FormatException or OverflowException)
+        {
+            NotPruned(head.Node, $"it cannot be read: {exception.Message}");
         }
     }
 
     // Null where there is nothing more to do, or the chain has gone on meanwhile: the next hour takes it from there.
     private async Task<(AuditHead? Head, int Removed)> StepAsync(AuditHead head, DateTimeOffset forgotten, CancellationToken cancellationToken)
     {
-        var rows = await RowsAsync(head, head.Sequence, cancellationToken);
-        var old = rows[..OldOnesOf(rows, forgotten)];
-        if (old.Count == 0)
-        {
-            return (null, 0);
-        }
-
-        // What is not proven is not removed: to sign a new beginning would mend what somebody changed, or help them to be rid of rows.
-        if (FindProblem(head, old) is { } problem)
-        {
-            NotPruned(head.Node, problem);
-            return (null, 0);
-        }
-
-        for (var attempt = 0; attempt < 5; attempt++)
+        var pruned = head.PrunedSequence;
+        var old = await OldRowsAsync(head, seal.Proves(head), forgotten, cancellationToken);
+        for (var attempt = 0; attempt < 5 && old.Count > 0; attempt++)
         {
             if (await MoveAsync(head, old[^1].Sequence, old[^1].Hash, (Delete, [head.Node, old[^1].Sequence])))
             {
                 return (old.Count < AuditStore.MaxRows ? null : await ReadAsync(head.Node, cancellationToken), old.Count);
             }
 
-            // Its server has written meanwhile.
-            if (await ReadAsync(head.Node, cancellationToken) is not { } now || now.PrunedSequence != head.PrunedSequence)
+            // Its server has written meanwhile, or somebody else, whose head is not proven by the one before it.
+            if (await ReadAsync(head.Node, cancellationToken) is not { } now || now.PrunedSequence != pruned)
             {
+                break;
+            }
+
+            if (!seal.Proves(now))
+            {
+                NotPruned(head.Node, HeadIsWrong);
                 break;
             }
 
@@ -169,13 +226,22 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
         return count;
     }
 
-    private string? FindProblem(AuditHead head, List<AuditEntry> rows)
+    // What is not proven is not removed: to sign a new beginning would mend what somebody changed, or help them to be rid of rows.
+    private async Task<List<AuditEntry>> OldRowsAsync(AuditHead head, bool isProven, DateTimeOffset forgotten, CancellationToken cancellationToken)
     {
-        if (!seal.Proves(head))
+        var rows = await RowsAsync(head, head.Sequence, cancellationToken);
+        var old = rows[..OldOnesOf(rows, forgotten)];
+        if (old.Count > 0 && (isProven ? FindProblem(head, old) : HeadIsWrong) is { } problem)
         {
-            return "its head is not signed by a key of this server";
+            NotPruned(head.Node, problem);
+            return [];
         }
 
+        return old;
+    }
+
+    private static string? FindProblem(AuditHead head, List<AuditEntry> rows)
+    {
         var (sequence, hash) = AuditVerification.BeginningOf(head);
         foreach (var row in rows)
         {

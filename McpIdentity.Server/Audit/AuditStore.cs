@@ -16,8 +16,19 @@ internal sealed class AuditBatch(IReadOnlyList<SecurityEvent> events)
 {
     public IReadOnlyList<SecurityEvent> Events => events;
 
-    /// <summary>The last row of each try.</summary>
-    public List<AuditLink> Tried { get; } = [];
+    /// <summary>The tries that differ: each is asked for before the next.</summary>
+    public List<AuditTry> Tried { get; } = [];
+
+    /// <summary>The first row of a chain that one of them begins, the same in each: so that a database which is away for a night leaves few tries.</summary>
+    public (string Broken, AuditEntry Row)? Alarm { get; set; }
+}
+
+/// <summary>One try.</summary>
+/// <param name="Link">Its last row.</param>
+/// <param name="Broken">What was wrong with the chain before it, where it begins one.</param>
+internal sealed record AuditTry(AuditLink Link, string? Broken)
+{
+    public bool IsSameAs(AuditTry other) => (Link.Chain, Link.Sequence) == (other.Link.Chain, other.Link.Sequence) && Link.Hash.AsSpan().SequenceEqual(other.Link.Hash);
 }
 
 /// <summary>One of the events cannot be a row: it is the event, not the database.</summary>
@@ -118,10 +129,11 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
 
     private async Task<bool> WasWrittenAsync(AuditBatch batch)
     {
-        foreach (var link in batch.Tried)
+        foreach (var one in batch.Tried)
         {
-            if (await chains.HasAsync(link))
+            if (await chains.HasAsync(one.Link))
             {
+                Say(one);
                 return true;
             }
         }
@@ -133,7 +145,9 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
     {
         if (end.Broken is not null)
         {
-            rows = [AuditLine.RowOf(SecurityEvent.Alarm(Alarm, end.Broken) with { Time = time.GetUtcNow() }, _buffer), .. rows];
+            var alarm = batch.Alarm is { } before && before.Broken == end.Broken ? before.Row : AuditLine.RowOf(SecurityEvent.Alarm(Alarm, end.Broken) with { Time = time.GetUtcNow() }, _buffer);
+            batch.Alarm = (end.Broken, alarm);
+            rows = [alarm, .. rows];
         }
 
         var (sequence, hash) = (end.Head?.Sequence ?? 0, end.Head?.Hash ?? new byte[32]);
@@ -158,7 +172,12 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
         var move = end.Head is null
             ? (FirstHead, new object[] { head.Node, sequence, hash, head.SignedAt, head.KeyId, head.Signature })
             : (MoveHead, [sequence, hash, head.SignedAt, head.KeyId, head.Signature, head.Node, end.Head.Signature]);
-        batch.Tried.Add(new AuditLink(end.Chain, sequence, hash));
+        var now = new AuditTry(new AuditLink(end.Chain, sequence, hash), end.Broken);
+        if (!batch.Tried.Exists(now.IsSameAs))
+        {
+            batch.Tried.Add(now);
+        }
+
         if (!await sql.WriteTogetherAsync(move, (sql.IsPostgres ? InsertIntoPostgres : InsertIntoSqlite, [Json(rows, sql.IsPostgres)])))
         {
             return false;
@@ -166,12 +185,17 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
 
         chains.Wrote(head);
         _end = new AuditEnd(end.Chain, head, null);
-        if (end.Broken is not null)
-        {
-            ChainBroken(end.Broken, end.Chain);
-        }
-
+        Say(now);
         return true;
+    }
+
+    // That it was done is known now, whether by its answer or by its rows.
+    private void Say(AuditTry done)
+    {
+        if (done.Broken is not null)
+        {
+            ChainBroken(done.Broken, done.Link.Chain);
+        }
     }
 
     // Of a head or a row there is one already.
@@ -179,9 +203,9 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
         exception is SqliteException { SqliteExtendedErrorCode: SQLITE_CONSTRAINT_UNIQUE or SQLITE_CONSTRAINT_PRIMARYKEY } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
 
     // What the database says of the values and not of itself (PostgreSQL, "Error Codes": 22 data, 23 constraints, 54 limits). To try again would not help.
-    private static bool IsOfARow(Exception exception) =>
-        exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT or SQLITE_TOOBIG or SQLITE_MISMATCH } ||
-        (exception is PostgresException { SqlState: var state } && !IsTaken((PostgresException)exception) && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal)));
+    private static bool IsOfARow(Exception exception) => exception is DbException ofDatabase && !IsTaken(ofDatabase) &&
+        (exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT or SQLITE_TOOBIG or SQLITE_MISMATCH } ||
+        (exception is PostgresException { SqlState: var state } && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal))));
 
     private static string Json(IReadOnlyList<AuditEntry> rows, bool isPostgres)
     {

@@ -36,6 +36,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private Task _writing = Task.CompletedTask;
     private Action? _beforeEnd;
     private int _inHand;
+    private int _hurried; // events in the queue that somebody waits for
     private bool _hasBegun;
     private long _lost; // whose number has not been written yet
     private long _lostEver;
@@ -89,16 +90,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         _ => _calls.IsFirst(call),
     };
 
-    public bool Heard(SecurityEvent e)
-    {
-        if (_queue.Writer.TryWrite(new Waiting(e, null)))
-        {
-            return true;
-        }
-
-        Lose(1);
-        return false;
-    }
+    public bool Heard(SecurityEvent e) => Enqueue(new Waiting(e, null));
 
     public void BeforeEnd(Action tellRest) => _beforeEnd += tellRest;
 
@@ -115,21 +107,24 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         }
     }
 
-    public async Task IsKeptAsync(bool isHeard)
+    public async Task HeardToKeepAsync(SecurityEvent e)
     {
         if (!StopsIssuing || !_hasBegun)
         {
+            Heard(e);
             return;
         }
 
-        Require();
         var kept = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!isHeard || !_queue.Writer.TryWrite(new Waiting(null, kept)))
+        Interlocked.Increment(ref _hurried);
+        if (!Enqueue(new Waiting(e, kept)))
         {
+            Interlocked.Decrement(ref _hurried);
             throw new StorageUnavailableException(QueueIsFull);
         }
 
         _hurry.Release();
+        Require();
         await kept.Task.WaitAsync(WaitsFor);
     }
 
@@ -164,8 +159,8 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         }
 
         _queue.Writer.TryComplete();
-        _hurry.Release();
         await _ends.CancelAsync();
+        _hurry.Release();
         if (await Task.WhenAny(_writing, Task.Delay(EndsWithin)) != _writing)
         {
             LoseAtEnd(Volatile.Read(ref _inHand));
@@ -183,6 +178,17 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         {
             Heard(sum);
         }
+    }
+
+    private bool Enqueue(Waiting waiting)
+    {
+        if (_queue.Writer.TryWrite(waiting))
+        {
+            return true;
+        }
+
+        Lose(1);
+        return false;
     }
 
     private void Lose(int count)
@@ -209,7 +215,12 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         var batch = new List<Waiting>(AuditStore.MaxRows);
         while (await _queue.Reader.WaitToReadAsync())
         {
-            if (_queue.Reader.Count < AuditStore.MaxRows)
+            while (_hurry.Wait(0))
+            {
+                // Of who is answered already, or counts among the hurried: each of a burst would otherwise be a batch that does not gather.
+            }
+
+            if (_queue.Reader.Count < AuditStore.MaxRows && Volatile.Read(ref _hurried) == 0 && !_ends.IsCancellationRequested)
             {
                 await _hurry.WaitAsync(Gathers);
             }
@@ -218,6 +229,10 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
             while (batch.Count < AuditStore.MaxRows && _queue.Reader.TryRead(out var waiting))
             {
                 batch.Add(waiting);
+                if (waiting.Kept is not null)
+                {
+                    Interlocked.Decrement(ref _hurried);
+                }
             }
 
             if (!await WriteBatchAsync(batch))
@@ -231,42 +246,41 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private async Task<bool> WriteBatchAsync(List<Waiting> batch)
     {
         var lost = Interlocked.Exchange(ref _lost, 0);
-        List<SecurityEvent> events = [.. batch.Select(waiting => waiting.Event).OfType<SecurityEvent>()];
         if (lost > 0)
         {
-            events.Insert(0, SecurityEvent.Warning("events_dropped", $"{lost} events were lost before this row") with { Time = _time.GetUtcNow() });
+            batch.Insert(0, new Waiting(SecurityEvent.Warning("events_dropped", $"{lost} events were lost before this row") with { Time = _time.GetUtcNow() }, null));
         }
 
-        Volatile.Write(ref _inHand, events.Count);
-        if (!await WriteAsync(events, batch))
+        Volatile.Write(ref _inHand, batch.Count);
+        if (!await WriteAsync(batch, batch))
         {
-            LoseAtEnd(events.Count);
+            LoseAtEnd(batch.Count);
             return false;
         }
 
         Volatile.Write(ref _inHand, 0);
-        if (events.Count > 0 && _problem is not null)
+        if (_problem is not null)
         {
             _problem = null;
             WritesAgain();
         }
 
-        batch.ForEach(waiting => waiting.Kept?.TrySetResult());
         return true;
     }
 
     /// <returns>False at the end of this server, where the database does not take them.</returns>
-    private async Task<bool> WriteAsync(List<SecurityEvent> events, List<Waiting> batch)
+    private async Task<bool> WriteAsync(List<Waiting> part, List<Waiting> batch)
     {
-        var together = new AuditBatch(events);
-        while (events.Count > 0)
+        var together = new AuditBatch([.. part.Select(waiting => waiting.Event)]);
+        while (true)
         {
             Exception failure;
             await _turn.WaitAsync();
             try
             {
                 await _store.AppendAsync(together);
-                break;
+                part.ForEach(waiting => waiting.Kept?.TrySetResult());
+                return true;
             }
             catch (Exception exception)
             {
@@ -279,7 +293,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
 
             if (failure is UnwritableRowException)
             {
-                return await WriteOthersAsync(events, batch, failure);
+                return await WriteOthersAsync(part, batch, failure);
             }
 
             Fail(batch, failure);
@@ -289,23 +303,21 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
                 return false;
             }
         }
-
-        return true;
     }
 
     // One event that cannot be a row must not end the audit: it is looked for by halves, and left out.
-    private async Task<bool> WriteOthersAsync(List<SecurityEvent> events, List<Waiting> batch, Exception why)
+    private async Task<bool> WriteOthersAsync(List<Waiting> part, List<Waiting> batch, Exception why)
     {
-        if (events is [var one])
+        if (part is [var one])
         {
             Lose(1);
-            LeftOut(one.Event, why.Message.ReplaceLineEndings(" "));
-            batch.ForEach(waiting => waiting.Kept?.TrySetException(new StorageUnavailableException($"the audit cannot take the row: {why.Message}", why)));
+            LeftOut(one.Event.Event, why.Message.ReplaceLineEndings(" "));
+            one.Kept?.TrySetException(new StorageUnavailableException($"the audit cannot take the row: {why.Message}", why));
             return true;
         }
 
-        var half = events.Count / 2;
-        return await WriteAsync(events[..half], batch) && await WriteAsync(events[half..], batch);
+        var half = part.Count / 2;
+        return await WriteAsync(part[..half], batch) && await WriteAsync(part[half..], batch);
     }
 
     // Whoever waits, here or in the queue, is told; the events stay.
@@ -323,7 +335,8 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         batch.ForEach(waiting => waiting.Kept?.TrySetException(told));
     }
 
-    private readonly record struct Waiting(SecurityEvent? Event, TaskCompletionSource? Kept);
+    // With who waits for just this one, so that no other answers for it.
+    private readonly record struct Waiting(SecurityEvent Event, TaskCompletionSource? Kept);
 
     [LoggerMessage(2000, LogLevel.Error, "The audit cannot be written: {Problem} Rows wait in memory until it can; Audit:WhenUnavailable is {WhenUnavailable}.")]
     private partial void CannotWrite(string problem, AuditUnavailable whenUnavailable);

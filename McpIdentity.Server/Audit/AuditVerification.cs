@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using Microsoft.EntityFrameworkCore;
@@ -177,8 +176,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
             return null;
         }
 
-        using var line = JsonDocument.Parse(row.Line);
-        return $"alarm: {row.Sequence} of {row.At.UtcDateTime:u} ({AuditStore.Alarm}): {(line.RootElement.TryGetProperty("reason", out var reason) ? reason.ToString() : "")}";
+        return $"alarm: {row.Sequence} of {row.At.UtcDateTime:u} ({AuditStore.Alarm}): {new TraceStep(row).Reason}";
     }
 
     /// <summary>Why a row does not follow from the one before it, or does not say what its columns say; null where all is right.</summary>

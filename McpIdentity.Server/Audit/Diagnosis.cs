@@ -30,22 +30,42 @@ internal static class Diagnosis
         Checks.Select(check => check(flow, now)).FirstOrDefault(finding => finding is not null) ??
         new Finding("never_came", "No request of it has come: neither one without a token nor a registration.", $"Is the address right that the client was given? {ClientCures.Of(flow).Address}");
 
-    private static Finding? Ended(TracedFlow flow, DateTimeOffset now) => flow.Last("user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "token_revoked", "code_reuse", "refresh_token_reuse") is
-    { Event: not ("user_enabled" or "client_enabled") } end && !flow.Steps.Any(step => Passed.Contains(step.Event) && step.IsSuccess && step.Row.At > end.Row.At) ? end.Event switch
+    // Each is judged apart: to enable a client again does not enable a person.
+    private static readonly string[][] Ends =
+    [
+        ["user_disabled", "user_removed", "user_enabled"], ["client_disabled", "client_deleted", "client_enabled"],
+        ["app_disconnected", "grant_revoked", "token_revoked", "session_ended", "sessions_ended", "code_reuse", "refresh_token_reuse"],
+    ];
+
+    private static Finding? Ended(TracedFlow flow, DateTimeOffset now)
     {
-        "user_disabled" => new("user_disabled", $"The person was disabled{By(end)}.", "users enable, if that was not meant."),
-        "user_removed" => new("user_removed", $"The person was removed{By(end)}.", "They sign in again, if they may."),
-        "client_disabled" => new("client_disabled", $"The client was disabled{By(end)}.", "clients enable, if that was not meant."),
-        "client_deleted" => new("client_deleted", $"The client was deleted{By(end)}.", $"It registers again. {ClientCures.Of(flow).Again}"),
-        "code_reuse" or "refresh_token_reuse" => new("token_reused", $"A {(end.Event == "code_reuse" ? "code" : "refresh token")} came twice{By(end)}: the whole grant was ended, because one of the two who hold it has stolen it.", $"If two copies of the client share one login, give each its own. Connect again. {ClientCures.Of(flow).Again}"),
-        _ => new("revoked", $"The access was ended ({end.Event}){By(end)}.", $"Connect again. {ClientCures.Of(flow).Again}"),
+        var ended = Ends.Select(flow.Last).OfType<TraceStep>()
+            .Where(one => one.Event is not ("user_enabled" or "client_enabled") && !flow.Steps.Any(step => Passed.Contains(step.Event) && step.IsSuccess && step.Row.At > one.Row.At));
+        if (ended.MaxBy(one => one.Row.At) is not { } end)
+        {
+            return null;
+        }
+
+        return end.Event switch
+        {
+            "user_disabled" => new("user_disabled", $"The person was disabled{By(end)}.", "users enable, if that was not meant."),
+            "user_removed" => new("user_removed", $"The person was removed{By(end)}.", "They sign in again, if they may."),
+            "client_disabled" => new("client_disabled", $"The client was disabled{By(end)}.", "clients enable, if that was not meant."),
+            "client_deleted" => new("client_deleted", $"The client was deleted{By(end)}.", $"It registers again. {ClientCures.Of(flow).Again}"),
+            "code_reuse" or "refresh_token_reuse" => new("token_reused", $"A {(end.Event == "code_reuse" ? "code" : "refresh token")} came twice{By(end)}: the whole grant was ended, because one of the two who hold it has stolen it.", $"If two copies of the client share one login, give each its own. Connect again. {ClientCures.Of(flow).Again}"),
+            "session_ended" or "sessions_ended" => new("revoked", $"The sign-in session was ended{By(end)}, and with it what was granted in it.", $"Connect again. {ClientCures.Of(flow).Again}"),
+            _ => new("revoked", $"The access was ended ({end.Event}){By(end)}.", $"Connect again. {ClientCures.Of(flow).Again}"),
+        };
     }
-        : null;
 
     private static Finding? RefreshRefused(TracedFlow flow, DateTimeOffset now) => flow.Has("token_issued") &&
-        flow.Steps.LastOrDefault(step => IsOfCalls(step) || step.Event is "token_issued" or "token_refreshed" or "token_refused") is { Event: "token_refused" } refused
+        flow.Steps.LastOrDefault(step => IsOfCalls(step) || step.Event is "token_issued" or "token_refreshed" || IsRefusedRefresh(flow, step)) is { Event: "token_refused" } refused
             ? new("refresh_refused", $"The client asked for new tokens, and was refused: {refused.Reason}.", $"Connect again. {ClientCures.Of(flow).Again}")
             : null;
+
+    // One that was not read names its client alone, which others may share: it is of this flow where it came from an address of its grant.
+    private static bool IsRefusedRefresh(TracedFlow flow, TraceStep step) => step.Event == "token_refused" && step["grant_type"] == "refresh_token" &&
+        (step.Row.GrantId is not null || (step.Row.Address is { } address && flow.Steps.Any(other => other.Row.GrantId is not null && other.Row.Address == address)));
 
     private static Finding? Works(TracedFlow flow, DateTimeOffset now) =>
         flow.Steps.LastOrDefault(IsOfCalls) is { IsSuccess: true } last ? new(NoFault, $"No fault was found: the last call, of {last.Row.Tool ?? last["method"] ?? "no tool"}, was let in.", null) : null;

@@ -9,13 +9,13 @@ namespace McpIdentity.Server.Audit;
 /// <summary>One row on a timeline.</summary>
 internal sealed class TraceStep
 {
-    private readonly JsonElement _line;
+    private readonly JsonElement? _line;
 
     public TraceStep(AuditEntry row, bool isOnlyNearby = false)
     {
         (Row, IsOnlyNearby) = (row, isOnlyNearby);
-        using var line = JsonDocument.Parse(row.Line);
-        _line = line.RootElement.Clone();
+        using var line = AuditLine.Find(row.Line);
+        _line = line?.RootElement.Clone();
     }
 
     public AuditEntry Row { get; }
@@ -34,7 +34,7 @@ internal sealed class TraceStep
     public string? Expected => this["expected"];
 
     /// <summary>A member of the line that is a text.</summary>
-    public string? this[string member] => _line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    public string? this[string member] => _line is { } line && line.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }
 
 /// <summary>What belongs together: from the first request of an authorization to the calls with its tokens.</summary>
@@ -63,7 +63,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
 
     // What ends an access from outside of the flow.
     private static readonly string[] Endings =
-        ["user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "account_disconnected", "account_connected"];
+        ["user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "session_ended", "sessions_ended", "account_disconnected", "account_connected"];
 
     // What a client is told before its code or token has been read.
     private static readonly string[] Refusals = ["token_refused", "client_authentication_failed"];
@@ -106,9 +106,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
             return await ReadAllAsync(flows, cancellationToken);
         }
 
-        // A request that was refused before its code was read names its client alone: it came because of the authorization before it.
-        var (newest, client) = (named[0].Id, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
-        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.Id < newest).OrderByDescending(entry => entry.Id)
+        // A request that was refused before its code was read names its client alone: it came because of the authorization before it. By the moment: of
+        // two nodes, one may write down later what happened earlier.
+        var (newest, client) = (named[0].At, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
+        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.At <= newest).OrderByDescending(entry => entry.Id)
             .Select(entry => entry.Flow).FirstOrDefaultAsync(cancellationToken) is { } before)
         {
             return await ReadAllAsync([before], cancellationToken);
@@ -159,7 +160,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
 
         if (subject is not null)
         {
-            more.AddRange(await LastAsync(db.AuditEntries.AsNoTracking().Where(entry => entry.Subject == subject && entry.ClientId == null && Endings.Contains(entry.Event) && entry.At >= from)));
+            // Of a person's sessions only those in which this was granted.
+            var sessions = rows.Concat(more).Select(row => new TraceStep(row)["session_id"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
+            more.AddRange((await LastAsync(db.AuditEntries.AsNoTracking().Where(entry => entry.Subject == subject && entry.ClientId == null && Endings.Contains(entry.Event) && entry.At >= from)))
+                .Where(row => row.Event != "session_ended" || (new TraceStep(row)["session_id"] is { } session && sessions.Contains(session))));
         }
 
         var (earlier, first) = (from - SameVisit, rows.Count > 0 ? rows[0].Id : 0);

@@ -9,7 +9,8 @@ namespace McpIdentity.Server.Clients;
 /// </summary>
 internal static class ClientDeletion
 {
-    private const string Deleted = """{"deleted":true}""";
+    /// <summary>The properties of a client whose row is there so that it stays deleted.</summary>
+    public const string Deleted = """{"deleted":true}""";
 
     /// <param name="properties">OpenIddict's properties of a client, as they are stored.</param>
     public static bool IsDeleted(string? properties) => properties == Deleted;

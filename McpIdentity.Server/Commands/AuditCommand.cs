@@ -45,7 +45,7 @@ internal static class AuditCommand
             return await Refusal.SayAsync(problem);
         }
 
-        await Table.WriteAsync(parsed, acts!, new("time", act => act.Time), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
+        await Table.WriteAsync(parsed, acts!, new("time", act => act.Time), new("node", act => act.Node), new("actor", act => act.Actor), new("event", act => act.Event), new("line", act => act.Line));
         return ExitCode.Ok;
     }
 
@@ -124,7 +124,7 @@ internal static class AuditCommand
         }
 
         await Table.WriteAsync(parsed, rows!,
-            new("time", row => row.Time), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
+            new("time", row => row.Time), new("node", row => row.Node), new("event", row => row.Event), new("result", row => row.Result), new("client id", row => row.ClientId), new("subject", row => row.Subject),
             new("resource", row => row.Resource), new("tool", row => row.Tool), new("flow", row => row.Flow), new("line", row => row.Line));
         return ExitCode.Ok;
     }
@@ -177,7 +177,16 @@ internal static class AuditCommand
                 return ExitCode.Usage;
             }
 
-            await AcceptAsync(here, expected);
+            if (expected.Length > 0)
+            {
+                await Console.Error.WriteLineAsync($"{Accept.Name} and {Expect.Name} do not go together: what was noted before cannot be accepted away. Accept without {Expect.Name}, and note the new heads.");
+                return ExitCode.Usage;
+            }
+
+            if (!await AcceptAsync(here))
+            {
+                return ExitCode.Failed;
+            }
         }
 
         var (proof, problem) = await access.CallAsync<AuditProof>("verify_audit", ("expect", expected.Length > 0 ? string.Join(',', expected) : null));
@@ -198,22 +207,42 @@ internal static class AuditCommand
         return proof.IsWhole ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static async Task AcceptAsync(LocalAccess here, string[] expected)
+    // False where something was not accepted.
+    private static async Task<bool> AcceptAsync(LocalAccess here)
     {
         var services = here.Services;
-        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        var recorded = new HashSet<string>(StringComparer.Ordinal);
+        List<ChainReport> broken;
+        // To write it down may itself begin a chain with an alarm: until nothing is wrong that is not written down.
+        while ((broken = await FindAsync()).Exists(report => !recorded.Contains(ReasonOf(report))))
         {
-            await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = $"{report.Node}: {report.Problem}" });
+            foreach (var reason in broken.Select(ReasonOf).Where(recorded.Add))
+            {
+                if (!await services.RecordActAsync(SecurityEvent.Success("audit_break_accepted") with { Reason = reason }))
+                {
+                    await Console.Error.WriteLineAsync("Nothing was accepted, because it could not be written down. Try again when the database takes rows.");
+                    return false;
+                }
+            }
         }
 
-        // Anew: to write it down may itself have begun a chain with an alarm.
-        foreach (var report in (await RunAsync()).Where(report => report.Problem is not null))
+        var isDone = true;
+        foreach (var report in broken)
         {
-            await services.GetRequiredService<AuditPruning>().AcceptAsync(report, here.Cancelled);
+            if (await services.GetRequiredService<AuditPruning>().AcceptAsync(report, here.Cancelled) is { } why)
+            {
+                isDone = false;
+                await Console.Error.WriteLineAsync($"{CommandLine.Printable(report.Node)} was not accepted: {why}.");
+            }
         }
 
-        Task<IReadOnlyList<ChainReport>> RunAsync() => new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>())
-            .RunAsync(expected.Select(text => text.Split(':')).ToLookup(head => head[0], head => (long.Parse(head[1], CultureInfo.InvariantCulture), head[2])), here.Cancelled);
+        return isDone;
+
+        async Task<List<ChainReport>> FindAsync() =>
+            [.. (await new AuditVerification(services.GetRequiredService<McpIdentityDbContext>(), services.GetRequiredService<AuditSeal>()).RunAsync(Enumerable.Empty<string>().ToLookup(head => head, _ => (0L, "")), here.Cancelled))
+                .Where(report => report.Problem is not null)];
+
+        static string ReasonOf(ChainReport report) => $"{report.Node}: {report.Problem}";
     }
 
     private static Option<string> MakeFormat()

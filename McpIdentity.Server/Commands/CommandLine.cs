@@ -270,7 +270,8 @@ internal static class CommandLine
     });
 
     /// <summary>Writes down what this verb did.</summary>
-    public static Task RecordActAsync(this IServiceProvider services, SecurityEvent done) =>
+    /// <returns>Whether the database took it.</returns>
+    public static Task<bool> RecordActAsync(this IServiceProvider services, SecurityEvent done) =>
         services.GetRequiredService<OperatorRecord>().WriteAsync(Operator.OfThisMachine, done);
 
     /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>

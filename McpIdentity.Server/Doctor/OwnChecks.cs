@@ -17,9 +17,11 @@ internal static class OwnChecks
         RegistrationChecks.Examination, ServerChecks.Examination, PublicChecks.Examination,
     ];
 
+    /// <summary>Every check of this server.</summary>
+    public static IReadOnlyList<Check> OfThisServer { get; } = [ConfigurationChecks.Valid, .. All.SelectMany(examination => examination.Checks), ClockChecks.Skew];
+
     /// <summary>Every check that there is, of this server and of others.</summary>
-    public static IReadOnlyList<Check> Known { get; } =
-        [ConfigurationChecks.Valid, .. All.SelectMany(examination => examination.Checks), ClockChecks.Skew, .. ClientVerdicts.Checks, DocumentChecks.Document, DryRun.Registration];
+    public static IReadOnlyList<Check> Known { get; } = [.. OfThisServer, .. ClientVerdicts.Checks, DocumentChecks.Document, DryRun.Registration];
 
     /// <summary>The settings alone: neither database nor network is asked.</summary>
     public static IReadOnlyList<CheckResult> JudgeSettings(IServiceProvider services) => [ConfigurationChecks.Valid.Pass("the settings are understood, and a server would start with them"), .. SecurityChecklist.Judge(services)];

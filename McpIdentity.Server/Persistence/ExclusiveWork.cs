@@ -67,14 +67,14 @@ internal static class ExclusiveWork
     /// <summary>Waits until no other process does it.</summary>
     public static async Task<IAsyncDisposable> BeginWorkAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken)
     {
-        while (true)
+        for (var pause = 100; ; pause = Math.Min(pause * 2, 1000))
         {
             if (await db.TryBeginWorkAsync(name, cancellationToken) is { } work)
             {
                 return work;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
+            await Task.Delay(TimeSpan.FromMilliseconds(pause), cancellationToken); // each look is a connection of PostgreSQL
         }
     }
 

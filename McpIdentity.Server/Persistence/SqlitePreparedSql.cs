@@ -37,7 +37,7 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
 
     public override bool IsPostgres => false;
 
-    public override DateTimeOffset Moment(DbDataReader row, int column) => new(row.GetInt64(column), TimeSpan.Zero);
+    public override DateTimeOffset Moment(DbDataReader row, int column) => new(Math.Clamp(row.GetInt64(column), 0, DateTimeOffset.MaxValue.Ticks), TimeSpan.Zero);
 
     public void Dispose()
     {

@@ -136,7 +136,7 @@ internal static partial class Paths
         name is null ? null
         : OwnPages.GetValueOrDefault(name) ?? (ConnectionName().Match(name) is { Success: true, Groups: var part }
             ? $"{Connections}/{part[1].ValueSpan}{(part[2].Success ? $"?link={part[2].ValueSpan}" : "")}"
-            : ConsoleName().Match(name) is { Success: true, Groups: var page } ? ConsolePageOf(page[1].Value, page[2].Value, WantsFreshSignIn(name))
+            : ConsoleName().Match(name) is { Success: true, Groups: var page } ? ConsolePageOf(page[1].Value, page[2].Value)
             : SetupName().Match(name) is { Success: true, Groups: var link } ? $"{Setup}?link={link[1].ValueSpan}"
             : null);
 
@@ -185,10 +185,9 @@ internal static partial class Paths
     private static partial Regex ConnectionName();
 
     // It was asked for before somebody signed in, and is asked for again: nothing that a link to the page itself could not say.
-    private static string ConsolePageOf(string name, string closedQuery, bool fresh)
+    private static string ConsolePageOf(string name, string closedQuery)
     {
-        string[] query = [QueryOf(closedQuery), fresh ? $"{KnownParameters.SignedInAnew}=1" : ""];
-        var asked = string.Join('&', query.Where(part => part.Length > 0));
+        var asked = QueryOf(closedQuery);
         return $"/{name.Replace('.', '/')}{(asked.Length > 0 ? "?" : "")}{asked}";
     }
 

@@ -100,6 +100,19 @@ internal sealed class ConsoleBrowserTests
     }
 
     [Test]
+    public async Task A_list_stays_where_an_error_is_answered()
+    {
+        await Page.GotoAsync(_server.BaseUrl + ClientsModel.Path);
+        await Page.RouteAsync("**/admin/clients?**", route => route.FulfillAsync(new() { Status = 429, ContentType = "text/html", Body = "<html><body><h1>Too many</h1></body></html>" }));
+        await Page.RunAndWaitForResponseAsync(() => Page.Locator("#text").PressSequentiallyAsync("x"), response => response.Status == 429);
+        await Page.UnrouteAllAsync();
+
+        await Page.Locator("#text").FillAsync("nobody is called so");
+
+        await Assertions.Expect(Page.Locator("#rows")).ToContainTextAsync("There is none.");
+    }
+
+    [Test]
     public async Task A_list_that_is_searched_after_the_session_has_ended_leads_to_the_sign_in()
     {
         await using var other = await Chromium.OpenAsync();

@@ -284,6 +284,29 @@ internal sealed class ConsoleTests
         var proven = await alice.Browser.SubmitAsync(await OpenAsync(alice, "/admin/audit"), button: "Prove it");
 
         Assert.That(proven.Document!.QuerySelector("[role=status]")?.TextContent, Does.Contain("Nothing was changed, taken out or put in"));
+        Assert.That((await alice.Browser.GetAsync("/admin/audit")).Text(), Does.Contain("rows were looked at"), "what took longer than somebody waited is said later");
+    }
+
+    [Test]
+    public async Task Why_nothing_is_found_is_said_where_a_search_puts_what_it_found()
+    {
+        using var alice = new Person(_server);
+
+        var page = await OpenAsync(alice, "/admin/sessions?user=nobody-of-this-name");
+
+        Assert.That(page.Document!.QuerySelector("#rows [role=alert]")?.TextContent, Does.Contain("nobody-of-this-name"));
+    }
+
+    [Test]
+    public async Task No_link_makes_a_page_say_that_somebody_was_to_sign_in_anew()
+    {
+        using var alice = new Person(_server);
+
+        await OpenAsync(alice, Paths.Console);
+        var page = await alice.Browser.GetAsync("/admin/keys?signed_in_anew=1");
+
+        Assert.That(page.Address.AbsolutePath, Is.EqualTo("/admin/keys"));
+        Assert.That(page.Text(), Does.Not.Contain("signed in anew"));
     }
 
     [Test]
@@ -338,6 +361,7 @@ internal sealed class ConsoleTests
 
         Assert.That(address, Has.Length.LessThan(4000));
         Assert.That(notices.Read(address.Split('=')[1], person), Does.EndWith("x…"));
+        Assert.That(notices.Read(notices.AddressOf("/admin/policy", new string('x', 999) + "🙂🙂", person).Split('=')[1], person), Does.EndWith("x…"), "no half of a character");
     }
 
     [Test]

@@ -2,6 +2,8 @@ using System.Net;
 using System.Security.Cryptography;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.AdminPages;
+using McpIdentity.Tests.AdminPages;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -17,12 +19,17 @@ internal sealed class AdminApiBoundsTests
 {
     private AdminScene _scene = null!;
     private AdminClient _owner = null!;
+    private Person? _olga;
 
     [OneTimeSetUp]
     public async Task StartAsync() => _scene = await AdminScene.StartAsync("Audit:WhenUnavailable=StopIssuing");
 
     [OneTimeTearDown]
-    public async Task StopAsync() => await _scene.DisposeAsync();
+    public async Task StopAsync()
+    {
+        _olga?.Dispose();
+        await _scene.DisposeAsync();
+    }
 
     [SetUp]
     public async Task SignInAsync() => _owner = await _scene.ClientAsync();
@@ -107,6 +114,48 @@ internal sealed class AdminApiBoundsTests
         Assert.That((first.GetProperty("items").GetArrayLength(), first.Text("next") is not null), Is.EqualTo((0, true)));
         var last = await (await _owner.GetAsync($"/grants?resource=https://nothing.example/mcp&cursor={first.Text("next")}")).JsonAsync();
         Assert.That((last.GetProperty("items").GetArrayLength(), last.Text("next")), Is.EqualTo((0, (string?)null)));
+        var console = await ConsoleAsync();
+        await console.OpenAsync("/admin/grants?resource=https://nothing.example/mcp");
+        Assert.That(await console.TextAsync(), Does.Contain("among those that were looked at so far").And.Contain("Next page").And.Contain("End all that are found").And.Not.Contain("There is none."));
+    }
+
+    // docs/audit.md: "What a chain proves".
+    [TestCase("x\"count\":x"), TestCase("[]"), TestCase("{\"count\":\"many\"}"), TestCase("{\"count\":99999999999999999999}")]
+    public async Task A_row_that_somebody_forged_can_be_looked_at_and_the_others_are_counted(string line)
+    {
+        var forged = new AuditEntry { Node = $"forged {line.Length}", At = _scene.Server.Clock.GetUtcNow(), Event = "token_issued", Level = "info", Result = "success", Line = line, Hash = [], ClientId = "forged", Flow = "forged" };
+        await StoreAsync([forged]);
+        var console = await ConsoleAsync();
+
+        await using var scope = _scene.Server.Services.CreateAsyncScope();
+        var day = await LastDay.ReadAsync(scope.ServiceProvider, CancellationToken.None);
+        await console.OpenAsync(EventModel.AddressOf(forged.Id));
+
+        Assert.That(day.Charts[0].Series[0].Values[^1], Is.GreaterThan(0).And.LessThan(10_000_000_000));
+        Assert.That(console.Page.Status, Is.EqualTo(HttpStatusCode.OK), await console.TextAsync());
+        await console.OpenAsync("/admin/trace?of=forged");
+        Assert.That((int)console.Page.Status, Is.LessThan(500));
+    }
+
+    // RFC 9110 §13.1.1: this server asks those behind it by itself, and nobody has changed anything.
+    [Test]
+    public async Task A_server_that_was_asked_meanwhile_is_still_as_it_was_seen()
+    {
+        using var added = await _owner.PostAsync("/servers", new { name = "asked", server = new { url = "http://127.0.0.1:9/mcp" } });
+        using var seen = await _owner.GetAsync("/servers/asked");
+        await using (var scope = _scene.Server.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            await db.GatewayContacts.Where(contact => contact.Server == "asked").ExecuteDeleteAsync();
+            db.GatewayContacts.Add(new GatewayContact { Server = "asked", At = _scene.Server.Clock.GetUtcNow(), Problem = "it does not answer" });
+            await db.SaveChangesAsync();
+        }
+
+        using var changed = await _owner.SendAsync(HttpMethod.Put, "/servers/asked", new { url = "http://127.0.0.1:9/mcp", display_name = "Asked" }, ("If-Match", seen.Headers.ETag!.ToString()));
+
+        Assert.That(changed.StatusCode, Is.EqualTo(HttpStatusCode.OK), await changed.Content.ReadAsStringAsync());
+        using var removed = await _owner.DeleteAsync("/servers/asked"); // others here ask what everybody may do
+        Assert.That(removed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
     }
 
     [Test]
@@ -164,6 +213,13 @@ internal sealed class AdminApiBoundsTests
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => TestServer.StartAsync(database, "OAuth:StaticClients:0:ClientId=squatter", "OAuth:StaticClients:0:RedirectUris:0=https://client.example/callback"));
 
         Assert.That(refused!.Message, Does.Contain("olga@example.com made").And.Contain("clients delete squatter"));
+    }
+
+    private async Task<NoScriptHand> ConsoleAsync()
+    {
+        var hand = new NoScriptHand(_olga ??= _scene.Person("olga"));
+        await hand.OpenAsync("/admin");
+        return hand;
     }
 
     private async Task StoreAsync(IEnumerable<object> rows)

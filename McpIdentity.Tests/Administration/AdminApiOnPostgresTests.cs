@@ -1,6 +1,10 @@
 using System.Text.Json;
+using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.AdminPages;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Administration;
 
@@ -67,6 +71,20 @@ internal sealed class AdminApiOnPostgresTests
 
     [Test]
     public async Task Of_many_roles_that_somebody_is_given_at_once_one_counts() => await RoleRaces.OneRoleIsGrantedAsync(_scene);
+
+    [Test]
+    public async Task A_row_that_somebody_forged_is_in_the_way_of_no_count()
+    {
+        await using var scope = _scene.Server.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        db.AuditEntries.Add(new AuditEntry { Node = "forged too", At = _scene.Server.Clock.GetUtcNow(), Event = "gateway_call", Level = "info", Result = "success", Line = "x\"count\":x", Hash = [] });
+        db.AuditEntries.Add(new AuditEntry { Node = "forged", At = _scene.Server.Clock.GetUtcNow(), Event = "gateway_call", Level = "info", Result = "success", Line = "{\"count\":40}", Hash = [] });
+        await db.SaveChangesAsync();
+
+        var day = await LastDay.ReadAsync(scope.ServiceProvider, CancellationToken.None);
+
+        Assert.That(day.Charts.Single(chart => chart.Title.StartsWith("Calls", StringComparison.Ordinal)).Series[0].Values[^1], Is.EqualTo(41));
+    }
 
     private async Task<JsonElement> PageAsync(string path)
     {

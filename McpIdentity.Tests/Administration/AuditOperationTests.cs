@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using McpIdentity.Server.Administration;
+using McpIdentity.Server.Operations;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Administration;
@@ -153,5 +156,11 @@ internal sealed class AuditOperationTests
         Assert.That(database.Select(answer => answer.Text("id")), Has.Member("database.migrations").And.All.StartsWith("database."));
         Assert.That(database.Single(answer => answer.Text("id") == "database.write").Text("verdict"), Is.EqualTo("PASS"));
         await _owner.RefusedAsync("get_doctor", "/doctor?check=weather", 404, "check_not_found");
+        await _owner.RefusedAsync("get_doctor", "/doctor?check=registration.dry-run", 404, "check_not_found"); // of the verb alone
+        // It asks servers of others: whoever calls often hears the same for a while.
+        var kept = _scene.Server.Services.GetRequiredService<Kept<IReadOnlyList<CheckResult>>>();
+        var found = kept.Last;
+        await _owner.DoAsync("get_doctor", "/doctor");
+        Assert.That(kept.Last, Is.SameAs(found).And.Not.Null);
     }
 }

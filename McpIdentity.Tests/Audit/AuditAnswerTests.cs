@@ -55,6 +55,37 @@ internal sealed class AuditAnswerTests
     }
 
     [Test]
+    public async Task Pruning_does_not_sign_a_head_that_was_forged_while_it_waited()
+    {
+        using var log = new RecordedLog();
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), $"Database:Url={PostgresServer.UrlOf(database)}", "Audit:KeepFor=10.00:00:00", "Audit:Node=one");
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        for (var row = 0; row < 6; row++)
+        {
+            await trail.WriteAsync(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow().AddDays(row < 3 ? -11 : 0) });
+        }
+
+        await using var watch = new NpgsqlConnection(database);
+        await watch.OpenAsync();
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(connection, """
+            DELETE FROM "AuditEntries" WHERE "Sequence" > 4;
+            UPDATE "AuditHeads" SET "Sequence" = 4, "Hash" = (SELECT "Hash" FROM "AuditEntries" WHERE "Sequence" = 4), "Signature" = '\x00';
+            """);
+        await using var scope = server.Services.CreateAsyncScope();
+        var pruning = scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+        await Until.TrueAsync(async () => await ExecuteAsync(watch, Waiting) > 0, "it waits");
+        await transaction.CommitAsync();
+
+        Assert.That(await pruning, Is.Zero);
+        Assert.That(log.Lines, Has.Some.Contains("Rows of the audit chain one are older"));
+        Assert.That((await Verbs.RunAsync(server, "audit", "verify")).Output, Does.Contain("head replaced: its signature is wrong"));
+    }
+
+    [Test]
     public async Task A_database_that_does_not_answer_does_not_hold_up_the_end_and_what_is_lost_is_counted()
     {
         using var log = new RecordedLog();

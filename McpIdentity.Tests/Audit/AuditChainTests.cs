@@ -79,9 +79,11 @@ internal sealed class AuditChainTests
         var (exitCode, output) = await Verbs.RunAsync(server, "audit", "verify", "--expect", noted);
         Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(output, Does.Contain("expected: 2 is beyond the end"));
+        Assert.That((await Verbs.RunAsync(server, "audit", "verify", "--expect", noted, "--accept")).ExitCode, Is.EqualTo(2), "what was noted cannot be accepted away");
+        Assert.That((await AuditRows.ReadAsync(server)).Select(row => row.Event), Has.None.EqualTo("audit_break_accepted"));
     }
 
-    // Of the chain @c, whose last row is the number @n.
+    // Of the chain @c, whose last row is the number @n, and after which that with the number @m would come.
     private static readonly (string Name, string Sql)[] Unproven =
     [
         ("the end is cut, and the head mended without a key", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; UPDATE \"AuditHeads\" SET \"Sequence\" = @n - 1, \"Hash\" = (SELECT \"Hash\" FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n - 1), \"Signature\" = zeroblob(32) WHERE \"Node\" = '@c'"),
@@ -91,7 +93,9 @@ internal sealed class AuditChainTests
         ("a row is put behind the last", $"INSERT INTO \"AuditEntries\" ({Columns}) SELECT {Columns.Replace("\"Sequence\"", "@n + 1", StringComparison.Ordinal)} FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n"),
         ("the end is cut and the head removed", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
         ("the chain is removed with its head", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c'; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
+        ("a name that looks like a later one is put there, and the chain removed", "INSERT INTO \"AuditHeads\" (\"Node\", \"Sequence\", \"Hash\", \"PrunedSequence\", \"SignedAt\", \"KeyId\", \"Signature\") VALUES ('one#000099', 0, zeroblob(1), 0, 0, 'x', zeroblob(1)), ('one#99x', 0, zeroblob(1), 0, 0, 'x', zeroblob(1)); DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c'; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
         ("an earlier state is put back, rows and head", "DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'; INSERT INTO \"AuditHeads\" SELECT * FROM \"OldHeads\" WHERE \"Node\" = '@c'"),
+        ("the chain is removed, and a row put where the next one would begin", $"INSERT INTO \"AuditEntries\" ({Columns}) SELECT {Columns.Replace("\"Node\"", "'one#@m'", StringComparison.Ordinal).Replace("\"Sequence\"", "1", StringComparison.Ordinal)} FROM \"AuditEntries\" WHERE \"Node\" = '@c' AND \"Sequence\" = @n; DELETE FROM \"AuditEntries\" WHERE \"Node\" = '@c'; DELETE FROM \"AuditHeads\" WHERE \"Node\" = '@c'"),
     ];
 
     [Test]
@@ -110,10 +114,10 @@ internal sealed class AuditChainTests
             var last = (await AuditRows.ReadAsync(server)).Where(row => row.Node == chain).Max(row => row.Sequence);
             Assert.That((await Verbs.RunAsync(server, "audit", "verify")).ExitCode, Is.Zero, $"before {name}");
 
-            await AuditRows.TamperAsync(server, sql.Replace("@c", chain, StringComparison.Ordinal).Replace("@n", last.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+            await AuditRows.TamperAsync(server, sql.Replace("@c", chain, StringComparison.Ordinal).Replace("@n", last.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("@m", $"{Array.IndexOf(Unproven, (name, sql)) + 2}", StringComparison.Ordinal));
             await WriteAsync("after");
 
-            chain = $"one#{Array.IndexOf(Unproven, (name, sql)) + 2}";
+            chain = $"one#{Array.IndexOf(Unproven, (name, sql)) + (sql.Contains("@m", StringComparison.Ordinal) ? 3 : 2)}";
             Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Node == chain).Select(row => (row.Sequence, row.Event)), Is.EqualTo([(1L, "audit_chain_broken"), (2L, "after")]), name);
             await WriteAsync("more");
             var (exitCode, output) = await Verbs.RunAsync(server, "audit", "verify", "-o", "json");
@@ -144,6 +148,11 @@ internal sealed class AuditChainTests
         await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"Subject\" = 'somebody else' WHERE \"Sequence\" = 3");
         Assert.That(await VerifyAsync(server), Does.Contain("the column Subject"));
 
+        await AuditRows.TamperAsync(server, "CREATE TRIGGER \"Refuse\" BEFORE INSERT ON \"AuditEntries\" WHEN NEW.\"Event\" = 'audit_break_accepted' BEGIN SELECT RAISE(ABORT, 'not this one'); END");
+        Assert.That((await Verbs.RunAsync(server, "audit", "verify", "--accept")).ExitCode, Is.EqualTo(1));
+        Assert.That((await AuditRows.ReadAsync(server)).Select(row => row.Node), Has.None.EqualTo("earlier"), "nothing is accepted that is not written down");
+        await AuditRows.TamperAsync(server, "DROP TRIGGER \"Refuse\"");
+
         await Verbs.DoAsync(server, "audit", "verify", "--accept");
         Assert.That((await AuditRows.ReadAsync(server)).Count(row => row.Node == "earlier"), Is.EqualTo(3));
         await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"Subject\" = 'somebody else' WHERE \"Sequence\" = 5");
@@ -164,7 +173,9 @@ internal sealed class AuditChainTests
         await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"At\" = 1 WHERE \"Sequence\" <= 2"); // to be rid of them
         await using (var scope = server.Services.CreateAsyncScope())
         {
-            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+            var pruning = scope.ServiceProvider.GetRequiredService<AuditPruning>();
+            Assert.That(await pruning.CountAsync(CancellationToken.None), Is.Zero, "nor says that it would");
+            await pruning.RunAsync(CancellationToken.None);
         }
 
         Assert.That((await AuditRows.ReadAsync(server)).Select(row => row.Sequence), Is.EqualTo([1L, 2, 3, 4, 5, 6]));
@@ -186,6 +197,53 @@ internal sealed class AuditChainTests
 
         Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Event is "test" or "client_registered").Select(row => row.Node), Is.EqualTo(["one", "one#unsigned", "one"]));
         Assert.That(await Verbs.DoAsync(server, "audit", "verify"), Does.Contain("unsigned"));
+
+        await AuditRows.TamperAsync(server, "DELETE FROM \"AuditEntries\" WHERE \"Node\" = 'one' AND \"Sequence\" = 1");
+        Assert.That((await Verbs.RunAsync(without, "audit", "verify", "--accept")).ExitCode, Is.EqualTo(1), "who has no key signs nothing");
+        Assert.That(await AuditRows.InDatabaseAsync(server, db => db.AuditHeads.Where(head => head.Node == "one").Select(head => head.KeyId).SingleAsync()), Is.Not.EqualTo("none"));
+    }
+
+    [Test]
+    public async Task A_line_that_is_no_line_of_ours_ends_neither_proof_nor_export_nor_pruning()
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), "Audit:KeepFor=10.00:00:00");
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        string[] lines = ["1", "{\"time\":1}", "{\"reason\":\"\\ud800\"}", "{\"\\ud800\":1}", "{\"count\":", "[]"];
+        for (var row = 0; row <= lines.Length; row++)
+        {
+            await trail.WriteAsync(SecurityEvent.Failure("login_failure", "test") with { Time = server.Clock.GetUtcNow().AddDays(-11), Flow = "a-flow" });
+        }
+
+        await trail.WriteAsync(SecurityEvent.Success("test") with { Time = server.Clock.GetUtcNow(), Flow = "a-flow" });
+        await AuditRows.InDatabaseAsync(server, async db =>
+        {
+            var before = new byte[32];
+            foreach (var row in await db.AuditEntries.OrderBy(row => row.Sequence).ToListAsync())
+            {
+                row.Line = row.Sequence <= lines.Length ? lines[row.Sequence - 1] : row.Line;
+                row.Hash = before = AuditLine.HashOf(row, before); // for which nobody needs a key
+            }
+
+            return await db.SaveChangesAsync();
+        });
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditEntries\" SET \"At\" = 9223372036854775807 WHERE \"Sequence\" = 7");
+
+        Assert.That(await VerifyAsync(server), Does.StartWith("changed: 1 ").And.Contains("the column Line"));
+        foreach (var format in (string[])["ndjson", "csv", "ocsf"])
+        {
+            await Verbs.DoAsync(server, "audit", "export", "--format", format);
+        }
+
+        await Verbs.DoAsync(server, "trace", "a-flow");
+        Assert.That(await AuditRows.InDatabaseAsync(server, db => AuditHours.CountAsync(db, server.Clock.GetUtcNow().AddDays(-12), CancellationToken.None)), Is.Not.Empty);
+        await using (var scope = server.Services.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<AuditPruning>().RunAsync(CancellationToken.None);
+        }
+
+        Assert.That(log.Lines, Has.Some.Contains("are not removed, because they are not proven: changed: 1"));
+        await Verbs.DoAsync(server, "audit", "verify", "--accept");
     }
 
     [Test]

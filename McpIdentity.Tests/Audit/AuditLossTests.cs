@@ -71,11 +71,63 @@ internal sealed class AuditLossTests
         }
 
         Assert.That(trail.Require, Throws.TypeOf<StorageUnavailableException>());
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => trail.HeardToKeepAsync(SecurityEvent.Success("kept")));
         await AuditRows.TamperAsync(server, "ALTER TABLE \"Away\" RENAME TO \"AuditEntries\"");
         await Until.TrueAsync(async () => await AuditRows.InDatabaseAsync(server, db => db.AuditEntries.CountAsync(row => row.Event == "flood")) == heard, "all that had room is written");
-        Assert.That((await AuditRows.WaitForAsync(server, "events_dropped")).Single().Line, Does.Contain("1 events were lost"));
+        Assert.That((await AuditRows.WaitForAsync(server, "events_dropped")).Single().Line, Does.Contain("2 events were lost"));
 
-        await Assert.ThrowsAsync<StorageUnavailableException>(() => trail.IsKeptAsync(isHeard: false)); // though there is room by now
-        await trail.IsKeptAsync(isHeard: true);
+        await trail.HeardToKeepAsync(SecurityEvent.Success("kept"));
+        Assert.That((await AuditRows.ReadAsync(server))[^1].Event, Is.EqualTo("kept"));
+
+        // Among others, and as the last of many: who waits hears of its own row.
+        await AuditRows.TamperAsync(server, "CREATE TRIGGER \"Refuse\" BEFORE INSERT ON \"AuditEntries\" WHEN NEW.\"Subject\" = 'bad' BEGIN SELECT RAISE(ABORT, 'not this one'); END");
+        for (var e = 1; e < AuditStore.MaxRows; e++)
+        {
+            trail.Heard(SecurityEvent.Success("filler"));
+        }
+
+        var refused = trail.HeardToKeepAsync(SecurityEvent.Success("token_issued") with { Subject = "bad" });
+        var taken = trail.HeardToKeepAsync(SecurityEvent.Success("token_issued") with { Subject = "good" });
+        await Assert.ThrowsAsync<StorageUnavailableException>(() => refused);
+        await taken;
+        Assert.That((await AuditRows.ReadAsync(server)).Where(row => row.Event == "token_issued").Select(row => row.Subject), Is.EqualTo(["good"]));
+    }
+
+    [Test]
+    public async Task A_database_that_takes_no_rows_for_long_leaves_one_try_and_a_new_chain_is_said_however_late_it_is_known()
+    {
+        using var log = new RecordedLog();
+        await using var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(log), "Audit:Enabled=false", "Audit:Node=one");
+        var store = server.Services.GetRequiredService<AuditStore>();
+        await store.AppendAsync(new AuditBatch([SecurityEvent.Success("first")]));
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditHeads\" SET \"Signature\" = zeroblob(32)");
+        await AuditRows.TamperAsync(server, "CREATE TRIGGER \"Away\" BEFORE INSERT ON \"AuditEntries\" BEGIN INSERT INTO \"nothing\" VALUES (1); END");
+        var batch = new AuditBatch([SecurityEvent.Success("second")]);
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            await Assert.ThrowsAsync<SqliteException>(() => store.AppendAsync(batch));
+            server.Clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.That(batch.Tried, Has.Count.EqualTo(2), "one where the chain was, and one that begins another");
+        await AuditRows.TamperAsync(server, "DROP TRIGGER \"Away\"");
+        await store.AppendAsync(batch);
+        Assert.That(Critical(), Is.EqualTo(1));
+        await store.AppendAsync(batch); // as where the answer of the transaction was lost
+        Assert.That(Critical(), Is.EqualTo(2));
+        Assert.That((await AuditRows.ReadAsync(server)).Select(row => (row.Node, row.Event)), Is.EqualTo([("one", "first"), ("one#2", "audit_chain_broken"), ("one#2", "second")]));
+
+        int Critical() => log.Lines.Count(line => line.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public async Task A_row_whose_place_is_taken_each_time_is_not_called_unwritable()
+    {
+        await using var server = await TestServer.StartAsync("Audit:Enabled=false");
+        var store = server.Services.GetRequiredService<AuditStore>();
+        await AuditRows.TamperAsync(server, "CREATE TABLE \"Taken\" (\"Id\" INTEGER PRIMARY KEY)");
+        await AuditRows.TamperAsync(server, "CREATE TRIGGER \"Take\" BEFORE INSERT ON \"AuditEntries\" BEGIN INSERT INTO \"Taken\" VALUES (1); INSERT INTO \"Taken\" VALUES (1); END");
+
+        await Assert.ThrowsAsync<SqliteException>(() => store.AppendAsync(new AuditBatch([SecurityEvent.Success("test")])));
     }
 }

@@ -39,7 +39,7 @@ internal sealed class AuditTrailTests
         Assert.That((await Verbs.DoAsync(server, "audit", "search", "--result", "failure", "--since", "2020-01-01", "--until", "2020-01-02", "-o", "json")).Trim(), Is.EqualTo("[]"));
 
         // By the hour, for charts: a row that stands for several counts as what it stands for.
-        await server.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("gateway_call") with { Count = 41, Reason = "40 more", Time = call.At.AddHours(3).AddMinutes(59) });
+        await server.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("gateway_call") with { Count = 41, Reason = "40 more", Tool = "x\0y\"count\":7,", Time = call.At.AddHours(3).AddMinutes(59) });
         var hours = await AuditRows.InDatabaseAsync(server, db => AuditHours.CountAsync(db, call.At, CancellationToken.None));
         Assert.That(hours, Does.Contain(new AuditHour(0, "mcp_auth_success", "success", 1)).And.Contain(new AuditHour(3, "gateway_call", "success", 41)));
     }

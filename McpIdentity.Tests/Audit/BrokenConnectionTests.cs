@@ -113,10 +113,44 @@ internal sealed class BrokenConnectionTests(int nodes)
             }, "the token has ended on every node");
             return client;
         }),
+        ("token_reused", async world =>
+        {
+            var client = (await world.RegisterAsync()).At(world._second.Http);
+            using var alice = new Person(world._first);
+            var code = await client.At(world._first.Http).AuthorizeAsync(alice);
+            for (var redemption = 0; redemption < 2; redemption++)
+            {
+                using var answer = await client.RedeemAsync(code);
+            }
+
+            return client.ClientId;
+        }),
+        ("refresh_refused", async world =>
+        {
+            var client = (await world.RegisterAsync()).At(world._first.Http);
+            using var alice = new Person(world._first);
+            var tokens = await client.ConnectAsync(alice);
+            Assert.That((await world._first.Http.CallToolAsync(tokens.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK));
+            using var refused = await client.RefreshAsync("a token of another server");
+            Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+            return client.ClientId;
+        }),
+        ("revoked", async world =>
+        {
+            var client = (await world.RegisterAsync()).At(world._first.Http);
+            using var alice = new Person(world._first);
+            var tokens = await client.ConnectAsync(alice);
+            Assert.That((await world._first.Http.CallToolAsync(tokens.Text("access_token"))).Status, Is.EqualTo(HttpStatusCode.OK));
+            var sessions = JsonDocument.Parse(await Verbs.DoAsync(world._first, "sessions", "list", "--client", client.ClientId, "-o", "json")).RootElement;
+            await Verbs.DoAsync(world._first, "sessions", "revoke", sessions[0].Text("session")!);
+            return client.ClientId;
+        }),
         ("works", async world =>
         {
             var (client, token) = await world.ConnectAsync("/mcp");
             Assert.That((await world._first.Http.CallToolAsync(token)).Status, Is.EqualTo(HttpStatusCode.OK));
+            using var refused = await (await world.RegisterAsync()).RedeemAsync("a code of somebody else", ("client_id", client));
+            Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), "whoever knows the client may be refused");
             return client;
         }),
     ];

@@ -34,6 +34,28 @@ internal sealed class DiagnosisTests
         Assert.That(Diagnosis.Of(flow, Now).Id, Is.EqualTo(finding));
     }
 
+    [TestCase("works", "user_disabled", "user_enabled", "token_issued", "mcp_auth_success", "client_disabled", "client_enabled")]
+    [TestCase("user_disabled", "token_issued", "mcp_auth_success", "user_disabled", "client_disabled", "client_enabled")]
+    [TestCase("revoked", "token_issued", "mcp_auth_success", "sessions_ended")]
+    [TestCase("token_reused", "token_issued", "mcp_auth_success", "refresh_token_reuse")]
+    [TestCase("token_not_accepted", "token_issued", "mcp_auth_failure!Something else")]
+    public void What_ends_an_access_is_judged_each_by_itself(string finding, params string[] steps) => The_first_check_that_finds_something_speaks(finding, steps);
+
+    // A client that many people share says no more of a token that is not known.
+    [TestCase("refresh_refused", "refresh_token", "grant", "192.0.2.9")]
+    [TestCase("refresh_refused", "refresh_token", null, "192.0.2.1")]
+    [TestCase("works", "refresh_token", null, "192.0.2.9")]
+    [TestCase("works", "authorization_code", null, "192.0.2.1")]
+    public void A_refusal_is_of_a_flow_where_its_grant_or_its_address_says_so(string finding, string grantType, string? grant, string address)
+    {
+        var refused = StepOf("token_refused!invalid_grant", 2).Row;
+        (refused.GrantId, refused.Address, refused.Line) = (grant, address, JsonSerializer.Serialize(new { reason = "invalid_grant", grant_type = grantType }));
+        var issued = StepOf("token_issued", 0);
+        issued.Row.Address = "192.0.2.1";
+
+        Assert.That(Diagnosis.Of(new TracedFlow("flow", "client", "subject", [issued, StepOf("mcp_auth_success", 1), new TraceStep(refused)]), Now).Id, Is.EqualTo(finding));
+    }
+
     [TestCase("ChatGPT", "chatgpt.com/connector/oauth")]
     [TestCase("Claude Code", "/mcp, choose the server")]
     [TestCase("Cursor", "mcp.json")]

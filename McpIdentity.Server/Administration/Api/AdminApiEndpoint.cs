@@ -8,6 +8,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration.Api;
 
@@ -133,7 +134,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         if (turn is null)
         {
             http.Response.Headers.RetryAfter = "1";
-            return new Problem("changed_meanwhile", StatusCodes.Status409Conflict, "Somebody else is changing it at this moment. Read it again in a moment, and decide anew.");
+            return new Problem("changed_meanwhile", StatusCodes.Status409Conflict, "Somebody else is changing this, or another thing that is changed in turn with it, at this moment. Read it again in a moment, and decide anew.");
         }
 
         var current = await representation.RunAsync(new AdminCall(http, representation, call.By));
@@ -147,16 +148,18 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
             : new Problem("changed_meanwhile", StatusCodes.Status412PreconditionFailed, "It is not as it was when you read it. Read it again, and decide anew.");
     }
 
-    // One of a few that the thing's name chooses, so that a slow act is in the way of few others: on SQLite each is a file that stays.
+    // On SQLite one of a few that the thing's name chooses: each is a file that stays. A slow act is in the way of few others.
     private static async Task<IAsyncDisposable?> TakeTurnAsync(HttpContext http, string path)
     {
         var thing = $"{path}\n{string.Join('\n', http.Request.RouteValues.Values)}";
-        var turn = SHA256.HashData(Encoding.UTF8.GetBytes(thing))[0] % Turns;
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(thing));
+        var db = http.RequestServices.GetRequiredService<McpIdentityDbContext>();
+        var turn = db.Database.IsSqlite() ? (hash[0] % Turns).ToString(CultureInfo.InvariantCulture) : Convert.ToHexStringLower(hash.AsSpan(0, 16));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         patience.CancelAfter(Patience);
         try
         {
-            return await http.RequestServices.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync(string.Create(CultureInfo.InvariantCulture, $"admin-api-{turn}"), patience.Token);
+            return await db.BeginWorkAsync($"admin-api-{turn}", patience.Token);
         }
         catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {

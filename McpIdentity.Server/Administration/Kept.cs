@@ -1,4 +1,4 @@
-namespace McpIdentity.Server.AdminPages;
+namespace McpIdentity.Server.Administration;
 
 /// <summary>
 /// What takes long to find out. It is asked for once at a time, in the background: whoever asks meanwhile hears the same, and nobody's
@@ -6,9 +6,10 @@ namespace McpIdentity.Server.AdminPages;
 /// </summary>
 /// <param name="scopes">Of the services that are asked.</param>
 /// <param name="time">By which an answer grows old.</param>
-/// <param name="ask">How it is found out.</param>
+/// <param name="log">Hears of the first time that it could not be found out.</param>
 /// <param name="goodFor">How long an answer is given again.</param>
-internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)
+/// <param name="ask">How it is found out.</param>
+internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, ILogger<Kept<T>> log, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)
     where T : class
 {
     // A question that never ends must not be the last that is asked.
@@ -19,6 +20,12 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, Ti
 
     /// <summary>What was found last; null: nothing yet.</summary>
     public Answer? Last { get; private set; }
+
+    /// <summary>Whether it could not be found out, when it was asked last.</summary>
+    public bool HasFailed { get; private set; }
+
+    /// <summary>Whether it is being found out.</summary>
+    public bool IsRunning => _asked is { IsCompleted: false };
 
     /// <summary>As it is now, or was a short time ago.</summary>
     /// <exception cref="Exception">It could not be found out.</exception>
@@ -46,12 +53,38 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, Ti
     private async Task<Answer> FindAsync()
     {
         using var end = new CancellationTokenSource(Longest);
-        await using var scope = scopes.CreateAsyncScope();
-        var found = await ask(scope.ServiceProvider, end.Token);
-        return Last = new Answer(found, time.GetUtcNow());
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var found = await ask(scope.ServiceProvider, end.Token);
+            HasFailed = false;
+            return Last = new Answer(found, time.GetUtcNow());
+        }
+        catch (Exception exception)
+        {
+            if (!HasFailed)
+            {
+                KeptSetup.CouldNotBeFoundOut(log, typeof(T).Name, exception);
+            }
+
+            HasFailed = true;
+            throw;
+        }
     }
 
     /// <param name="Value">What was found.</param>
     /// <param name="At">When.</param>
     public sealed record Answer(T Value, DateTimeOffset At);
+}
+
+/// <summary>Has things kept.</summary>
+internal static partial class KeptSetup
+{
+    public static void AddKept<T>(this IServiceCollection services, TimeSpan goodFor, Func<IServiceProvider, CancellationToken, Task<T>> ask)
+        where T : class =>
+        services.AddSingleton(provider => new Kept<T>(
+            provider.GetRequiredService<IServiceScopeFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Kept<T>>>(), goodFor, ask));
+
+    [LoggerMessage(1911, LogLevel.Error, "What the console shows of {What} could not be found out.")]
+    public static partial void CouldNotBeFoundOut(ILogger log, string what, Exception exception);
 }
