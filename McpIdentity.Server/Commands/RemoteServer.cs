@@ -46,7 +46,11 @@ internal sealed class RemoteServer : IDisposable
         // http is for this machine alone, and .NET would send it through HTTP_PROXY all the same; https is a tunnel there.
         var handler = new SocketsHttpHandler
         {
-            AllowAutoRedirect = false, UseCookies = false, UseProxy = address.Scheme == Uri.UriSchemeHttps, ConnectTimeout = ConnectsWithin, AutomaticDecompression = DecompressionMethods.All,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = address.Scheme == Uri.UriSchemeHttps,
+            ConnectTimeout = ConnectsWithin,
+            AutomaticDecompression = DecompressionMethods.All,
         };
         _http = new HttpClient(new ResilienceHandler(again) { InnerHandler = new WholeAnswers(handler) }) { Timeout = Timeout.InfiniteTimeSpan };
         (Address, _cancellationToken) = (address.GetLeftPart(UriPartial.Authority), cancellationToken);
