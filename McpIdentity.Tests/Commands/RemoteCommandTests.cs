@@ -232,7 +232,7 @@ internal sealed partial class RemoteCommandTests
         var (other, why) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["clients", "list", "--server", "https://staging.example.org"], Folder = _folder.Path });
         Assert.That((other, why.Contains("For https://staging.example.org name a --token-file", StringComparison.Ordinal)), Is.EqualTo((ExitCode.Usage, true)), why);
         var (_, settings) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["doctor", "--offline", "-o", "json"], Folder = _folder.Path });
-        Assert.That(settings, Does.Contain("configuration.valid"));
+        Assert.That(settings, Does.Contain("config.valid"));
 
         environment["MCPIDENTITY_TOKEN"] = AdminScene.ServiceSecret; // which is none, and is not repeated
         var (refused, said) = await ServerProcess.RunAsync(new ServerStart { Environment = environment, Arguments = ["clients", "list"], Folder = _folder.Path });
