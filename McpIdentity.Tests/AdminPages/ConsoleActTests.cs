@@ -85,7 +85,7 @@ internal sealed class ConsoleActTests
         await hand.SendAsync("disable-and-end");
         Assert.That(await hand.TextAsync(), Does.Contain("everything that it held has ended").And.Not.Contain(second));
         Assert.That(await IsGoodAsync(id, second), Is.False);
-        Server.Clock.Advance(TimeSpan.FromSeconds(2)); // what ended it is over with its second
+        Server.Clock.Advance(TimeSpan.FromSeconds(5)); // enabling waits until what it gets anew is told from what was ended
         await hand.SendAsync("enable");
         Assert.That(await IsGoodAsync(id, second));
 
