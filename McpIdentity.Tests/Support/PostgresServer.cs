@@ -174,7 +174,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     private ChildProcess StartProcess()
     {
         var (program, arguments) = AsItsUser(
-            "postgres", ["-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=200",
+            "postgres", ["-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=500",
                 .. _settings.SelectMany(setting => new[] { "-c", setting })]);
         return ChildProcess.Start(program, arguments, "/");
     }
