@@ -52,9 +52,9 @@ internal sealed partial class WordsTests
 
     private static string[] PartsOf(string text) => [.. Placeholder.Matches(text).Select(match => match.Value).Distinct()];
 
-    // In pages and models; and what a model keeps as a FormattableString, to be said where it is shown.
+    // In pages and models; and what a model keeps as a FormattableString, to be said where it is shown. The console is in English (docs/console.md).
     private static IEnumerable<string> OfFiles() => Indexed.Matches(Sources.Value).Select(match => match.Groups["text"].Value)
-        .Concat(Files().Select(File.ReadAllText).Where(source => Keeps.IsMatch(source)).SelectMany(source => Interpolated.Matches(source))
+        .Concat(Files().Where(file => !file.Contains("AdminPages", StringComparison.Ordinal)).Select(File.ReadAllText).Where(source => Keeps.IsMatch(source)).SelectMany(source => Interpolated.Matches(source))
             .Select(match => Numbered(match.Groups["text"].Value)).Where(text => text.Contains(' ') && !text.Contains('<')).Except(ForPrograms));
 
     // {provider.DisplayName} becomes {0}, as the compiler has it.
