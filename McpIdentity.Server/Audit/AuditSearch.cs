@@ -59,9 +59,10 @@ internal sealed class AuditSearch(McpIdentityDbContext db)
         Apply(filter).Where(entry => before == null || entry.Id < before).OrderByDescending(entry => entry.Id).Take(limit).ToListAsync(cancellationToken);
 
     /// <summary>All rows, the oldest first, and up to the last that there is when it begins.</summary>
-    public async IAsyncEnumerable<AuditEntry> ReadAsync(AuditFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken, long after = 0)
+    public async IAsyncEnumerable<AuditEntry> ReadAsync(AuditFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var last = await db.AuditEntries.MaxAsync(entry => (long?)entry.Id, cancellationToken) ?? 0;
+        var after = 0L;
         while (true)
         {
             var from = after;
