@@ -117,7 +117,7 @@ internal sealed class DoctorFaultTests
     // With a database of each kind and a Redis of one's own.
     private static readonly Row[] RowsOfPrograms =
     [
-        new("database.connections", Verdict.Warn, t => t.PostgresAsync(connection => connection.MaxPoolSize = 200), t => t.PostgresAsync(_ => { })) { Needs = Needs.Postgres },
+        new("database.connections", Verdict.Warn, t => t.PostgresAsync(connection => connection.MaxPoolSize = PostgresServer.MaxConnections), t => t.PostgresAsync(_ => { })) { Needs = Needs.Postgres },
         new("keys.nodes", Verdict.Fail, t => t.PostgresAsync(_ => { }, DoctorScene.OtherKey), t => t.PostgresAsync(_ => { })) { Needs = Needs.Postgres },
         new("database.pooler", Verdict.Note, t => t.BehindPgBouncerAsync(), t => t.PostgresAsync(_ => { })) { Needs = Needs.PgBouncer },
         new("redis.reach", Verdict.Fail, t => t._scene.WithAsync("redis", "--OAuth:SessionStorage:Type=Redis", "--OAuth:SessionStorage:Redis:Host=localhost", $"--OAuth:SessionStorage:Redis:Port={Ports.Next()}"), t => t.RedisAsync("noeviction")) { Needs = Needs.Redis },

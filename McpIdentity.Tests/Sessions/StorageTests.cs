@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
@@ -262,11 +263,11 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         LastSeenAt = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000),
         SignedInUntil = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000).AddHours(8),
         KeptUntil = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000).AddDays(7),
-        ProtectedTokens = _tokens.TryGetValue((id, key), out var known) ? known : _tokens[(id, key)] = new UpstreamTokens("upstream", null, null).Protect(Keys(key)),
+        ProtectedTokens = _tokens.GetOrAdd((id, key), static of => new UpstreamTokens("upstream", null, null).Protect(Keys(of.Key))),
     };
 
-    // Encryption never gives the same text twice; a session of one name is to be one session.
-    private readonly Dictionary<(string Id, string Key), string> _tokens = [];
+    // Encryption never gives the same text twice; a session of one name is to be one session. Many are made at once.
+    private readonly ConcurrentDictionary<(string Id, string Key), string> _tokens = [];
 
     private static async Task<IReadOnlyList<string>> IdsAsync(ISessionStorage storage) =>
         await storage.ListAsync(default).Select(session => session.Id).Order().ToListAsync();

@@ -7,6 +7,9 @@ namespace McpIdentity.Tests.Support;
 internal sealed class PostgresServer : IAsyncDisposable
 {
     // Of what has a meaning in a URL: DATABASE_URL has to escape it, and our reading of it to undo that.
+    /// <summary>How many connections a server has for all, unless a test says otherwise.</summary>
+    public const int MaxConnections = 500;
+
     private const string Password = "p@ss:w/rd%?";
 
     private static readonly Lazy<Task<PostgresServer>> TheShared = new(() => StartAsync());
@@ -174,7 +177,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     private ChildProcess StartProcess()
     {
         var (program, arguments) = AsItsUser(
-            "postgres", ["-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", "max_connections=500",
+            "postgres", ["-D", Data, "-p", $"{Port}", "-h", "127.0.0.1", "-k", "", "-c", "fsync=on", "-c", $"max_connections={MaxConnections}",
                 .. _settings.SelectMany(setting => new[] { "-c", setting })]);
         return ChildProcess.Start(program, arguments, "/");
     }
