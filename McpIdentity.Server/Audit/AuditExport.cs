@@ -4,6 +4,7 @@ using System.Net;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
 
 namespace McpIdentity.Server.Audit;
@@ -52,7 +53,7 @@ internal static class AuditExport
                     WriteOcsf(buffer, row);
                     break;
                 default:
-                    buffer.Write(Encoding.UTF8.GetBytes(row.Line));
+                    buffer.Write(Encoding.UTF8.GetBytes(AuditLine.TextOf(row)));
                     buffer.Write("\n"u8);
                     break;
             }
@@ -82,7 +83,8 @@ internal static class AuditExport
     private static void CsvLine(ArrayBufferWriter<byte> buffer, IEnumerable<string?> fields) =>
         buffer.Write(Encoding.UTF8.GetBytes(string.Join(',', fields.Select(CsvField)) + "\r\n"));
 
-    // What a client calls itself must not become a formula in somebody's spreadsheet: a quote before it is shown, and nothing run.
+    // What a client calls itself must not become a formula in somebody's spreadsheet: a quote before it is shown, and nothing run. Nor an order to a terminal that
+    // shows the file: RFC 4180 §2 has no control characters in a field but ends of lines, and those would be another row to whoever reads by lines.
     private static string CsvField(string? text)
     {
         if (text is not { Length: > 0 })
@@ -90,8 +92,9 @@ internal static class AuditExport
             return "";
         }
 
-        text = text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' ? "'" + text : text;
-        return text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+        text = ForeignText.Clean(text, int.MaxValue);
+        text = text[0] is '=' or '+' or '-' or '@' ? "'" + text : text;
+        return text.AsSpan().ContainsAny(",\"") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
     }
 
     // The mandatory attributes of each class, and what else there is under the names of the schema.

@@ -51,6 +51,22 @@ internal static class AuditLine
     public static JsonDocument Read(AuditEntry row) =>
         Find(row.Line) ?? JsonDocument.Parse(JsonSerializer.Serialize(new Dictionary<string, string> { ["not_json"] = row.Line }));
 
+    /// <summary>
+    /// The line as it is shown and handed on: that of the security log is one line of printable ASCII. One that somebody has changed is written so anew,
+    /// with escapes (RFC 8259 §7), so that it is one row, and gives no terminal an order.
+    /// </summary>
+    public static string TextOf(AuditEntry row)
+    {
+        using var line = Find(row.Line);
+        if (line is not null && !row.Line.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return row.Line;
+        }
+
+        using var changed = Read(row);
+        return JsonSerializer.Serialize(changed.RootElement);
+    }
+
     /// <summary>The line as an object of texts, numbers and the like, all of which can be read; null where it is none: one that somebody has changed may be anything.</summary>
     public static JsonDocument? Find(string line)
     {

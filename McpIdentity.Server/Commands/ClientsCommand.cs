@@ -77,7 +77,7 @@ internal static class ClientsCommand
         {
             var (changed, problem) = await change(parsed, access, client.ClientId);
             return problem is not null ? await Refusal.SayAsync(problem)
-                : await Table.WriteDoneAsync(parsed, changed!.ClientId, done, $"{done}: {Describe(changed)}{(name == "approve" ? $", with answers to {CommandLine.Printable(string.Join(", ", changed.RedirectUris))}" : "")}");
+                : await Table.WriteDoneAsync(parsed, changed!.ClientId, done, $"{done}: {Describe(changed)}{(name == "approve" ? $", with answers to {string.Join(", ", changed.RedirectUris)}" : "")}");
         });
 
     private static Command Create(string name)
@@ -100,7 +100,7 @@ internal static class ClientsCommand
         var change = new ClientChange(parsed.GetValue(Name), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetResult(PreApproved) is null ? null : parsed.GetValue(PreApproved));
         var (changed, problem) = await access.SendAsync<ClientView>("update_client", change, ("client_id", client.ClientId));
         return problem is not null ? await Refusal.SayAsync(problem)
-            : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {CommandLine.Printable(changed.Name)} ({changed.ClientId})");
+            : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {Describe(changed)}");
     }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
 
     private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, access, client) =>

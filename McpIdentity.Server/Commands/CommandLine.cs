@@ -24,6 +24,9 @@ internal static class CommandLine
     // finishing; whoever sends the signal has a limit of their own.
     private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
 
+    /// <summary>Of a verb that goes on until it is told to end: that it does so is not said every few seconds.</summary>
+    public static readonly Option<bool> Follow = new("--follow", "-f") { Description = "Goes on with what comes, until Ctrl-C." };
+
     private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "Says nothing but what was asked for, and what went wrong.", Recursive = true };
 
     // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb. Once: an option remembers every verb that it was given to.
@@ -62,10 +65,16 @@ internal static class CommandLine
     {
         // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
         var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
-        if ((!isVerb || args[0] == "serve") && ConnectionLimit.Refusal is { } refusal)
+        var serves = !isVerb || args[0] == "serve";
+        if (serves && ConnectionLimit.Refusal is { } refusal)
         {
             await Console.Error.WriteLineAsync(refusal);
             return ExitCode.Failed;
+        }
+
+        if (!serves)
+        {
+            PrintedText.Install(); // what a server says is its log, which is cleaned as it is written
         }
 
         try
@@ -138,7 +147,14 @@ internal static class CommandLine
                 return ExitCode.Usage;
             }
 
-            return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
+            try
+            {
+                return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(cancellationToken); // of a statement that was called back Npgsql says that its time was over
+            }
         });
         return verb;
     }
@@ -245,7 +261,7 @@ internal static class CommandLine
         var said = false;
         while (await Task.WhenAny(work, Task.Delay(ProgressEvery)) != work)
         {
-            if (!Confirmation.IsAsking && !IsQuiet(parsed))
+            if (!Confirmation.IsAsking && !IsQuiet(parsed) && !parsed.GetValue(Follow))
             {
                 var line = $"{PathOf(parsed)} is still at work ({Stopwatch.GetElapsedTime(started).TotalSeconds:0} s).";
                 await Console.Error.WriteAsync(Console.IsErrorRedirected ? line + Environment.NewLine : $"\r{line}");
@@ -264,7 +280,8 @@ internal static class CommandLine
     /// <summary>The parts of the server for a verb. Standard output belongs to its result: what is logged goes to standard error, and is little.</summary>
     public static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
     {
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => (console.LogToStandardErrorThreshold, console.FormatterName) = (LogLevel.Trace, console.FormatterName ?? ConsoleFormatterNames.Simple));
+        builder.Services.Configure<SimpleConsoleFormatterOptions>(console => console.ColorBehavior = LoggerColorBehavior.Disabled); // there is none in what a verb says (docs/cli.md, "Conventions")
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) =>
             (level >= LogLevel.Warning && category != typeof(PolicyInForce).FullName) || category == typeof(Pruning).FullName); // what is odd about a policy its verbs say
     });
@@ -274,11 +291,8 @@ internal static class CommandLine
     public static Task<bool> RecordActAsync(this IServiceProvider services, SecurityEvent done) =>
         services.GetRequiredService<OperatorRecord>().WriteAsync(Operator.OfThisMachine, done);
 
-    /// <summary>Words that a client, a browser or a provider chose: no control character of them reaches a terminal.</summary>
-    public static string Printable(string? text) => string.Concat((text ?? "-").Select(character => ForeignText.IsRaw(character) ? '?' : character));
-
-    /// <summary>The same of a text of several lines, which it keeps.</summary>
-    public static string PrintableLines(string text) => string.Join('\n', text.Split('\n').Select(Printable));
+    /// <summary>Words that a client, a browser or a provider chose, on one line: they begin no other. Beyond that <see cref="PrintedText"/> sees to all that is printed.</summary>
+    public static string Printable(string? text) => ForeignText.Clean(text ?? "-", int.MaxValue);
 
     /// <summary>In UTC, to the second; 20 characters.</summary>
     public static string Moment(DateTimeOffset? moment) => moment?.ToString("u", CultureInfo.InvariantCulture) ?? "-";

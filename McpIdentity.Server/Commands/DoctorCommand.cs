@@ -59,7 +59,7 @@ internal static class DoctorCommand
         }
         else
         {
-            Console.Write(CommandLine.PrintableLines(DoctorReport.ToText(results)));
+            Console.Write(DoctorReport.ToText(results));
         }
 
         return results.Any(result => result.Verdict == Verdict.Fail || (result.Verdict == Verdict.Warn && parsed.GetValue(Strict))) ? 1 : 0;

@@ -69,7 +69,7 @@ internal static class Table
         }
         else if (!CommandLine.IsQuiet(parsed))
         {
-            Console.WriteLine(sentence);
+            Console.WriteLine(CommandLine.Printable(sentence));
         }
 
         return ExitCode.Ok;

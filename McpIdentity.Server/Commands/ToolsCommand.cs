@@ -63,7 +63,7 @@ internal static class ToolsCommand
         foreach (var tool in waiting!)
         {
             var members = tool.Changed.Count > 0 ? $": {string.Join(", ", tool.Changed)}" : "";
-            Console.WriteLine($"{tool.Server} {CommandLine.Printable(tool.Name)}, version {Short(tool.Version)}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
+            Console.WriteLine($"{CommandLine.Printable(tool.Server)} {CommandLine.Printable(tool.Name)}, version {Short(tool.Version)}, {(tool.IsNew ? "is new" : $"has changed{members}")}");
             foreach (var line in tool.Difference)
             {
                 Console.WriteLine("  " + CommandLine.Printable(line));
