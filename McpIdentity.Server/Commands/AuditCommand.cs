@@ -5,7 +5,6 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Audit;
-using McpIdentity.Server.Settings;
 
 namespace McpIdentity.Server.Commands;
 
@@ -18,7 +17,6 @@ internal static class AuditCommand
 
     private static readonly Option<int> Last = new("--last") { Description = "How many, the newest first.", DefaultValueFactory = _ => 100 };
     private static readonly Option<int> Lines = new("--lines", "-n") { Description = "How many.", DefaultValueFactory = _ => 20 };
-    private static readonly Option<bool> Follow = new("--follow", "-f") { Description = "Goes on with what comes, until Ctrl-C." };
     private static readonly Option<string> Format = MakeFormat();
     private static readonly Option<string> To = new("--to") { Description = "A file that is not there yet; otherwise standard output." };
     private static readonly Option<string[]> Expect = new("--expect") { Description = "NODE:SEQUENCE:HASH, a head that was noted before: what was cut off after it is found. May stand several times." };
@@ -31,7 +29,7 @@ internal static class AuditCommand
     public static Command Create() => new("audit", "What happened, who it was, and whether that is all of it.")
     {
         CommandLine.AdminVerb("list", "Lists what operators did, the newest first.", "audit list --last 20 -o json", ListAsync).With(Last).With(Table.Output),
-        CommandLine.AdminVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(Follow),
+        CommandLine.AdminVerb("tail", "Shows the last rows, the newest at the end.", "audit tail -f", TailAsync).With(Lines).With(CommandLine.Follow),
         AuditFilterOptions.AddTo(CommandLine.AdminVerb("search", "Finds rows, the newest first.", "audit search --since 2h --user anna@example.com --result failure", SearchAsync)).With(AuditFilterOptions.Limit).With(Table.Output),
         AuditFilterOptions.AddTo(CommandLine.AdminVerb("export", "Writes rows, the oldest first: all, or those that are looked for.", "audit export --since 2026-11-01 --format csv --to audit.csv", ExportAsync)).With(Format).With(To),
         CommandLine.AdminVerb("verify", "Proves that no row was changed, taken out or put in since it was written.", "audit verify --expect id-1:48211:9f86d0…", VerifyAsync).With(Expect).With(Accept).With(Table.Output),
@@ -60,7 +58,7 @@ internal static class AuditCommand
         WriteLines(newest!);
         var seen = newest!.Select(row => row.Id).ToHashSet();
         var first = newest!.Count > 0 ? newest[^1].Id : 0; // what stands before it was not asked for
-        while (parsed.GetValue(Follow))
+        while (parsed.GetValue(CommandLine.Follow))
         {
             await Task.Delay(LooksEvery, access.Cancelled);
             (var fresh, problem) = await FreshAsync(access, seen, first);
@@ -84,7 +82,7 @@ internal static class AuditCommand
     {
         foreach (var row in newestFirst.Reverse())
         {
-            Console.WriteLine(row.Line);
+            Console.WriteLine(CommandLine.Printable(row.Line));
         }
     }
 
@@ -136,28 +134,14 @@ internal static class AuditCommand
             return ExitCode.Usage;
         }
 
-        var (path, isBegun) = (parsed.GetValue(To), false);
-        try
+        using var file = parsed.GetValue(To) is { } path ? new WholeFile(path) : null;
+        if (await access.DownloadAsync("export_audit", () => file?.Open() ?? Console.OpenStandardOutput(), [("format", parsed.GetValue(Format)), .. filter]) is { } problem)
         {
-            return await access.DownloadAsync("export_audit", Open, [("format", parsed.GetValue(Format)), .. filter]) is { } problem ? await Refusal.SayAsync(problem) : ExitCode.Ok;
-        }
-        catch when (isBegun)
-        {
-            File.Delete(path!); // half of an export looks like one
-            throw;
+            return await Refusal.SayAsync(problem);
         }
 
-        Stream Open()
-        {
-            if (path is null)
-            {
-                return Console.OpenStandardOutput();
-            }
-
-            var file = PrivateFiles.Open(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-            isBegun = true;
-            return file;
-        }
+        file?.Keep();
+        return ExitCode.Ok;
     }
 
     private static async Task<int> VerifyAsync(ParseResult parsed, AdminAccess access)

@@ -15,22 +15,16 @@ internal static class BackupCommand
         {
             var database = services.GetRequiredService<McpIdentityDbContext>().Database;
             var file = parsed.GetRequiredValue(to);
-            if (database.IsNpgsql() || file.Exists)
+            using var copy = new WholeFile(file.FullName);
+            if (database.IsNpgsql())
             {
-                await Console.Error.WriteLineAsync(file.Exists ? $"{file.FullName} exists already." : "PostgreSQL is backed up by its own tools: pg_dump, or pg_basebackup.");
-                return file.Exists ? ExitCode.Conflict : ExitCode.Failed;
+                await Console.Error.WriteLineAsync("PostgreSQL is backed up by its own tools: pg_dump, or pg_basebackup.");
+                return ExitCode.Failed;
             }
 
-            // Readable by nobody else from its first byte: VACUUM INTO takes a file that is empty.
-            var create = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                create.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            await new FileStream(file.FullName, create).DisposeAsync();
-
-            await database.ExecuteSqlAsync($"VACUUM INTO {file.FullName}", cancellationToken);
+            await copy.Open().DisposeAsync(); // readable by nobody else from its first byte: VACUUM INTO takes a file that is empty
+            await database.ExecuteSqlAsync($"VACUUM INTO {copy.Beside}", cancellationToken);
+            copy.Keep();
             await services.RecordActAsync(SecurityEvent.Success("database_backed_up") with { Reason = file.FullName });
             await Table.WriteDoneAsync(parsed, file.FullName, "copied", $"The database was copied to {file.FullName}.");
             return ExitCode.Ok;

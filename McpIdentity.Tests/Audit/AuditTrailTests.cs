@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Audit;
+using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -125,6 +126,8 @@ internal sealed class AuditTrailTests
         {
             var count = (await AuditRows.ReadAsync(server)).Count;
             Assert.That(LogLines.Parse(await ExportAsync("ndjson")), Has.Count.EqualTo(count));
+            Assert.That((await Verbs.RunAsync(server, "audit", "export", "--to", Path.Combine(folder.FullName, "ndjson"))).ExitCode, Is.EqualTo(ExitCode.Conflict), "what is there stays");
+            Assert.That(folder.GetFiles().Select(file => file.Name), Is.EqualTo(["ndjson"]));
 
             var csv = await ExportAsync("csv");
             Assert.That(csv.Split("\r\n"), Has.Length.EqualTo(count + 2));
