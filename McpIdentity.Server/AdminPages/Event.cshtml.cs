@@ -34,7 +34,7 @@ internal sealed class EventModel(McpIdentityDbContext db) : ConsolePage
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken)
     {
-        if (!long.TryParse(Id, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || await db.AuditEntries.AsNoTracking().FirstOrDefaultAsync(row => row.Id == id, cancellationToken) is not { } entry)
+        if (!long.TryParse(Id, NumberStyles.None, CultureInfo.InvariantCulture, out var id) || await db.AuditEntries.Where(row => row.Id == id).Readable().FirstOrDefaultAsync(cancellationToken) is not { } entry)
         {
             return Missing();
         }

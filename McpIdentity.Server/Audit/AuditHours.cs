@@ -22,7 +22,7 @@ internal static class AuditHours
 
     private const string OfPostgres = """
         SELECT CAST(floor(extract(epoch FROM "At" - {0}) / 3600) AS bigint) AS "Hour", "Event", "Result", CAST(SUM(CASE strpos("Line", '"count":') WHEN 0 THEN 1 ELSE COALESCE(CAST(substring("Line" from '"count":([0-9]{{1,9}})') AS bigint), 1) END) AS bigint) AS "Count"
-        FROM "AuditEntries" WHERE "At" >= {0} GROUP BY 1, 2, 3
+        FROM "AuditEntries" WHERE "At" >= {0} AND isfinite("At") GROUP BY 1, 2, 3
         """;
 
     /// <param name="db">Where the audit is.</param>

@@ -48,7 +48,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     {
         var forgotten = Forgotten;
         var count = await db.AuditEntries.CountAsync(entry => entry.Node == Unchained && entry.At < forgotten, cancellationToken);
-        foreach (var head in await db.AuditHeads.AsNoTracking().ToListAsync(cancellationToken))
+        foreach (var head in await db.AuditHeads.Readable().ToListAsync(cancellationToken))
         {
             await OfChainAsync(head, async () =>
             {
@@ -72,7 +72,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     {
         var forgotten = Forgotten;
         var count = 0;
-        foreach (var head in await db.AuditHeads.AsNoTracking().ToListAsync(cancellationToken))
+        foreach (var head in await db.AuditHeads.Readable().ToListAsync(cancellationToken))
         {
             await OfChainAsync(head, async () =>
             {
@@ -99,7 +99,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     {
         var count = 0;
         var current = seal.KeyId;
-        foreach (var head in await db.AuditHeads.AsNoTracking().Where(head => head.KeyId != current).ToListAsync(cancellationToken))
+        foreach (var head in await db.AuditHeads.Where(head => head.KeyId != current).Readable().ToListAsync(cancellationToken))
         {
             // One that is wrong stays so: to sign it would mend what somebody changed.
             count += seal.Check(head).IsRight == true && await MoveAsync(head, head.PrunedSequence, head.PrunedHash) ? 1 : 0;
@@ -123,7 +123,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
         var head = await ReadAsync(report.Node, cancellationToken);
         if (head is null || report.IsHeadBroken)
         {
-            var last = await db.AuditEntries.AsNoTracking().Where(entry => entry.Node == report.Node).OrderByDescending(entry => entry.Sequence).FirstOrDefaultAsync(cancellationToken);
+            var last = await db.AuditEntries.Where(entry => entry.Node == report.Node).OrderByDescending(entry => entry.Sequence).Readable().FirstOrDefaultAsync(cancellationToken);
             if (head is null && last is null)
             {
                 return "there is no such chain any more";
@@ -206,8 +206,8 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
         return (null, 0);
     }
 
-    private Task<List<AuditEntry>> RowsAsync(AuditHead head, long upTo, CancellationToken cancellationToken) => db.AuditEntries.AsNoTracking()
-        .Where(entry => entry.Node == head.Node && entry.Sequence > head.PrunedSequence && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(AuditStore.MaxRows).ToListAsync(cancellationToken);
+    private Task<List<AuditEntry>> RowsAsync(AuditHead head, long upTo, CancellationToken cancellationToken) => db.AuditEntries
+        .Where(entry => entry.Node == head.Node && entry.Sequence > head.PrunedSequence && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(AuditStore.MaxRows).Readable().ToListAsync(cancellationToken);
 
     // How many are old, from the first on. Some that are not are passed over where many times as many old ones follow: a clock that was ahead for a while holds
     // nothing back, and a few rows of one that was behind take nothing along.
@@ -257,7 +257,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     }
 
     private Task<AuditHead?> ReadAsync(string node, CancellationToken cancellationToken) =>
-        db.AuditHeads.AsNoTracking().SingleOrDefaultAsync(head => head.Node == node, cancellationToken);
+        db.AuditHeads.Where(head => head.Node == node).Readable().SingleOrDefaultAsync(cancellationToken);
 
     private Task<bool> MoveAsync(AuditHead head, long pruned, byte[]? prunedHash, params (string Sql, object[] Values)[] more)
     {

@@ -56,7 +56,7 @@ internal sealed class AuditSearch(McpIdentityDbContext db)
     /// <param name="before">The <see cref="AuditEntry.Id"/> of the last row of the page before this one; null for the first page.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     public Task<List<AuditEntry>> PageAsync(AuditFilter filter, int limit, long? before, CancellationToken cancellationToken) =>
-        Apply(filter).Where(entry => before == null || entry.Id < before).OrderByDescending(entry => entry.Id).Take(limit).ToListAsync(cancellationToken);
+        Apply(filter).Where(entry => before == null || entry.Id < before).OrderByDescending(entry => entry.Id).Take(limit).Readable().ToListAsync(cancellationToken);
 
     /// <summary>All rows, the oldest first, and up to the last that there is when it begins.</summary>
     public async IAsyncEnumerable<AuditEntry> ReadAsync(AuditFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -66,7 +66,7 @@ internal sealed class AuditSearch(McpIdentityDbContext db)
         while (true)
         {
             var from = after;
-            var page = await Apply(filter).Where(entry => entry.Id > from && entry.Id <= last).OrderBy(entry => entry.Id).Take(PageSize).ToListAsync(cancellationToken);
+            var page = await Apply(filter).Where(entry => entry.Id > from && entry.Id <= last).OrderBy(entry => entry.Id).Take(PageSize).Readable().ToListAsync(cancellationToken);
             foreach (var entry in page)
             {
                 yield return entry;
@@ -83,7 +83,7 @@ internal sealed class AuditSearch(McpIdentityDbContext db)
 
     private IQueryable<AuditEntry> Apply(AuditFilter filter)
     {
-        var rows = db.AuditEntries.AsNoTracking();
+        IQueryable<AuditEntry> rows = db.AuditEntries;
         rows = filter.Since is { } since ? rows.Where(entry => entry.At >= since) : rows;
         rows = filter.Until is { } until ? rows.Where(entry => entry.At < until) : rows;
         rows = filter.Events.Count > 0 ? rows.Where(entry => filter.Events.Contains(entry.Event)) : rows;

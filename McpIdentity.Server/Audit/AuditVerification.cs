@@ -61,8 +61,8 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         return new ChainReport(node)
         {
             Unchained = await rows.LongCountAsync(cancellationToken),
-            From = await rows.MinAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
-            To = await rows.MaxAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
+            From = await rows.Readable().MinAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
+            To = await rows.Readable().MaxAsync(entry => (DateTimeOffset?)entry.At, cancellationToken),
             Signature = "not a chain: of before there was one, or accepted as broken",
         };
     }
@@ -82,7 +82,7 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
     }
 
     private Task<AuditHead?> HeadAsync(string node, CancellationToken cancellationToken) =>
-        db.AuditHeads.AsNoTracking().SingleOrDefaultAsync(head => head.Node == node, cancellationToken);
+        db.AuditHeads.Where(head => head.Node == node).Readable().SingleOrDefaultAsync(cancellationToken);
 
     private async Task<ChainReport> VerifyAsync(string node, AuditHead? head, (long Sequence, string Hash)[] expected, CancellationToken cancellationToken)
     {
@@ -186,8 +186,8 @@ internal sealed class AuditVerification(McpIdentityDbContext db, AuditSeal seal)
         : AuditLine.FindForgedColumn(row) is { } column ? $"changed: {row.Sequence} of {row.At.UtcDateTime:u} ({row.Event}): the column {column} does not say what the line says"
         : null;
 
-    private Task<List<AuditEntry>> RowsAsync(string node, long after, long upTo, CancellationToken cancellationToken) => db.AuditEntries.AsNoTracking()
-        .Where(entry => entry.Node == node && entry.Sequence > after && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(PageSize).ToListAsync(cancellationToken);
+    private Task<List<AuditEntry>> RowsAsync(string node, long after, long upTo, CancellationToken cancellationToken) => db.AuditEntries
+        .Where(entry => entry.Node == node && entry.Sequence > after && entry.Sequence <= upTo).OrderBy(entry => entry.Sequence).Take(PageSize).Readable().ToListAsync(cancellationToken);
 
     private static string Range(long from, long to) => from == to ? from.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{from} to {to}");
 }

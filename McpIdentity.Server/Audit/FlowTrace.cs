@@ -79,8 +79,8 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         ];
         var ids = newest.OrderByDescending(row => row.Id).Select(row => row.Flow!).Distinct().Take(MaxFlows).ToList();
         var flows = await ReadAllAsync(ids, cancellationToken);
-        if (flows.Count == 0 && await db.AuditEntries.AsNoTracking().Where(entry => subjects.Contains(entry.Subject) || clients.Contains(entry.ClientId)).OrderByDescending(entry => entry.Id)
-            .Take(MaxSteps).ToListAsync(cancellationToken) is { Count: > 0 } alone)
+        if (flows.Count == 0 && await db.AuditEntries.Where(entry => subjects.Contains(entry.Subject) || clients.Contains(entry.ClientId)).OrderByDescending(entry => entry.Id)
+            .Take(MaxSteps).Readable().ToListAsync(cancellationToken) is { Count: > 0 } alone)
         {
             // It registered, or shows tokens of before there were flows, and has not asked for an authorization.
             alone.Reverse();
@@ -97,7 +97,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
     /// <summary>The flows that an identifier names: of a flow, a request (the reference of a page) or a grant.</summary>
     public async Task<IReadOnlyList<TracedFlow>> OfIdAsync(string id, CancellationToken cancellationToken)
     {
-        var named = await db.AuditEntries.AsNoTracking().Where(entry => entry.Flow == id || entry.TraceId == id || entry.GrantId == id).OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken);
+        var named = await db.AuditEntries.Where(entry => entry.Flow == id || entry.TraceId == id || entry.GrantId == id).OrderByDescending(entry => entry.Id).Take(MaxSteps).Readable().ToListAsync(cancellationToken);
         var grants = named.Select(entry => entry.GrantId).OfType<string>().Distinct().ToList();
         var flows = await FlowsOfAsync(grants, cancellationToken);
         flows = [.. named.Select(entry => entry.Flow).OfType<string>().Union(flows)];
@@ -109,7 +109,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         // A request that was refused before its code was read names its client alone: it came because of the authorization before it. By the moment: of
         // two nodes, one may write down later what happened earlier.
         var (newest, client) = (named[0].At, named.Select(entry => entry.ClientId).FirstOrDefault(one => one is not null));
-        if (client is not null && await db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client && entry.Flow != null && entry.At <= newest).OrderByDescending(entry => entry.Id)
+        if (client is not null && await db.AuditEntries.Where(entry => entry.ClientId == client && entry.Flow != null && entry.At <= newest).OrderByDescending(entry => entry.Id)
             .Select(entry => entry.Flow).FirstOrDefaultAsync(cancellationToken) is { } before)
         {
             return await ReadAllAsync([before], cancellationToken);
@@ -122,7 +122,7 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
     /// <summary>The flows in which somebody signed in at a provider with this address, and was not let in.</summary>
     public async Task<IReadOnlyList<TracedFlow>> OfStrangerAsync(string email, CancellationToken cancellationToken)
     {
-        var refused = await db.AuditEntries.AsNoTracking().Where(entry => entry.Event == "login_failure" && entry.Flow != null).OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken);
+        var refused = await db.AuditEntries.Where(entry => entry.Event == "login_failure" && entry.Flow != null).OrderByDescending(entry => entry.Id).Take(MaxSteps).Readable().ToListAsync(cancellationToken);
         return await ReadAllAsync([.. refused.Where(entry => string.Equals(new TraceStep(entry).Got, email, StringComparison.OrdinalIgnoreCase)).Select(entry => entry.Flow!).Distinct()], cancellationToken);
     }
 
@@ -131,14 +131,14 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         var flows = new List<TracedFlow>();
         foreach (var id in ids)
         {
-            flows.Add(await CompleteAsync(id, await db.AuditEntries.AsNoTracking().Where(entry => entry.Flow == id).OrderBy(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken), cancellationToken));
+            flows.Add(await CompleteAsync(id, await db.AuditEntries.Where(entry => entry.Flow == id).OrderBy(entry => entry.Id).Take(MaxSteps).Readable().ToListAsync(cancellationToken), cancellationToken));
         }
 
         return flows;
     }
 
     private async Task<List<string>> FlowsOfAsync(IReadOnlyList<string> grants, CancellationToken cancellationToken) =>
-        await db.AuditEntries.AsNoTracking().Where(entry => entry.Flow != null && grants.Contains(entry.GrantId!)).Select(entry => entry.Flow!).Distinct().ToListAsync(cancellationToken);
+        await db.AuditEntries.Where(entry => entry.Flow != null && grants.Contains(entry.GrantId!)).Select(entry => entry.Flow!).Distinct().ToListAsync(cancellationToken);
 
     // The token carries the flow on by its grant; before the flow there is the client, and before that an address.
     private async Task<TracedFlow> CompleteAsync(string? id, List<AuditEntry> rows, CancellationToken cancellationToken)
@@ -149,10 +149,10 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         var grants = rows.Select(row => row.GrantId).OfType<string>().Distinct().ToList();
         var registered = from - RegisteredFor;
         // Each by an index of its own: together they would read all rows of a client that everybody shares. Of what there is too much of, the last: what is wrong stands at the end.
-        var more = await db.AuditEntries.AsNoTracking().Where(entry => grants.Contains(entry.GrantId!)).OrderByDescending(entry => entry.Id).Take(MaxSteps).ToListAsync(cancellationToken);
+        var more = await db.AuditEntries.Where(entry => grants.Contains(entry.GrantId!)).OrderByDescending(entry => entry.Id).Take(MaxSteps).Readable().ToListAsync(cancellationToken);
         if (client is not null)
         {
-            var ofClient = db.AuditEntries.AsNoTracking().Where(entry => entry.ClientId == client);
+            var ofClient = db.AuditEntries.Where(entry => entry.ClientId == client);
             more.AddRange(await LastAsync(ofClient.Where(entry => entry.Event == "client_registered" && entry.At >= registered)));
             more.AddRange(await LastAsync(ofClient.Where(entry => Refusals.Contains(entry.Event) && entry.Flow == null && entry.GrantId == null && entry.At >= from)));
             more.AddRange(await LastAsync(ofClient.Where(entry => Endings.Contains(entry.Event) && (entry.Subject == null || entry.Subject == subject) && entry.At >= from)));
@@ -162,19 +162,19 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         {
             // Of a person's sessions only those in which this was granted.
             var sessions = rows.Concat(more).Select(row => new TraceStep(row)["session_id"]).OfType<string>().ToHashSet(StringComparer.Ordinal);
-            more.AddRange((await LastAsync(db.AuditEntries.AsNoTracking().Where(entry => entry.Subject == subject && entry.ClientId == null && Endings.Contains(entry.Event) && entry.At >= from)))
+            more.AddRange((await LastAsync(db.AuditEntries.Where(entry => entry.Subject == subject && entry.ClientId == null && Endings.Contains(entry.Event) && entry.At >= from)))
                 .Where(row => row.Event != "session_ended" || (new TraceStep(row)["session_id"] is { } session && sessions.Contains(session))));
         }
 
         var (earlier, first) = (from - SameVisit, rows.Count > 0 ? rows[0].Id : 0);
-        var nearby = address is null || rows.Count == 0 ? [] : await db.AuditEntries.AsNoTracking()
+        var nearby = address is null || rows.Count == 0 ? [] : await db.AuditEntries
             .Where(entry => entry.Address == address && entry.At >= earlier && entry.At <= from && entry.Id < first && entry.Event == "mcp_auth_failure" && entry.ClientId == null && entry.Subject == null)
-            .OrderByDescending(entry => entry.Id).Take(3).ToListAsync(cancellationToken);
+            .OrderByDescending(entry => entry.Id).Take(3).Readable().ToListAsync(cancellationToken);
         // A clock may stand between two nodes: within a chain the order is certain, between them it is that of the moments.
         var steps = rows.Concat(more).DistinctBy(row => row.Id).Select(row => new TraceStep(row)).Concat(nearby.Select(row => new TraceStep(row, isOnlyNearby: true)))
             .OrderBy(step => step.Row.At).ThenBy(step => step.Row.Id).ToList();
         return new TracedFlow(id, client, subject, steps);
 
-        Task<List<AuditEntry>> LastAsync(IQueryable<AuditEntry> entries) => entries.OrderByDescending(entry => entry.At).Take(MaxSteps).ToListAsync(cancellationToken);
+        Task<List<AuditEntry>> LastAsync(IQueryable<AuditEntry> entries) => entries.OrderByDescending(entry => entry.At).Take(MaxSteps).Readable().ToListAsync(cancellationToken);
     }
 }

@@ -10,6 +10,11 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
     // Npgsql gives a statement up later (ConnectionStrings); the caller has heard 503 by then.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    // It counts microseconds from here.
+    private static readonly DateTimeOffset Epoch = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly long FirstMoment = (DateTimeOffset.MinValue - Epoch).Ticks / TimeSpan.TicksPerMicrosecond;
+    private static readonly long LastMoment = (DateTimeOffset.MaxValue - Epoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
     public override async ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class => await RunAsync(await OpenAsync(cancellationToken), sql, values, async command =>
         {
@@ -26,7 +31,8 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
 
     public override bool IsPostgres => true;
 
-    public override DateTimeOffset Moment(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
+    // By PostgreSQL's own number: what somebody has put there may be no moment of .NET.
+    public override DateTimeOffset Moment(DbDataReader row, int column) => Epoch.AddTicks(Math.Clamp(row.GetFieldValue<long>(column), FirstMoment, LastMoment) * TimeSpan.TicksPerMicrosecond);
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {

@@ -246,6 +246,33 @@ internal sealed class AuditChainTests
         await Verbs.DoAsync(server, "audit", "verify", "--accept");
     }
 
+    [Test, Category("Postgres")]
+    public async Task A_moment_that_only_PostgreSQL_has_is_found_and_hides_no_row()
+    {
+        await using var server = await TestServer.StartAsync([.. await AuditRows.DatabaseAsync("PostgreSQL"), "Audit:Node=one"]);
+        var trail = server.Services.GetRequiredService<AuditTrail>();
+        for (var row = 0; row < 3; row++)
+        {
+            await trail.WriteAsync(SecurityEvent.Failure("login_failure", "test") with { Time = server.Clock.GetUtcNow(), Flow = "a-flow" });
+        }
+
+        await AuditRows.TamperAsync(server, "CREATE TABLE \"KeptEntries\" AS SELECT * FROM \"AuditEntries\"");
+        await AuditRows.TamperAsync(server, "CREATE TABLE \"KeptHeads\" AS SELECT * FROM \"AuditHeads\"");
+        foreach (var moment in (string[])["infinity", "-infinity", "294276-12-31", "10000-01-01", "4713-01-01 BC"])
+        {
+            await AuditRows.TamperAsync(server, $"UPDATE \"AuditEntries\" SET \"At\" = '{moment}' WHERE \"Sequence\" = 2");
+            Assert.That(await VerifyAsync(server), Does.StartWith("changed: 2 of"), moment);
+            var (rows, hours, flows) = await AuditRows.InDatabaseAsync(server, async db => (
+                await new AuditSearch(db).PageAsync(new AuditFilter(), 10, null, default), await AuditHours.CountAsync(db, server.Clock.GetUtcNow().AddDays(-1), default), await new FlowTrace(db).OfIdAsync("a-flow", default)));
+            Assert.That((rows.Count, hours.Where(hour => hour.Hour == 24).Sum(hour => hour.Count), flows.Single().Steps.Count), Is.EqualTo((3, 2L, 3)), moment);
+            await RestoreAsync(server);
+        }
+
+        await AuditRows.TamperAsync(server, "UPDATE \"AuditHeads\" SET \"SignedAt\" = '294276-12-31'");
+        Assert.That(await VerifyAsync(server), Does.Contain("head replaced: its signature is wrong"));
+        Assert.That((await server.Services.GetRequiredService<AuditChains>().FindAsync()).Broken, Does.StartWith("one: its head is not signed"), "nor does it end the writing");
+    }
+
     [Test]
     [Category("SEED-033")]
     public async Task After_a_change_of_the_encryption_key_the_chain_goes_on_and_the_heads_of_nodes_that_are_gone_are_signed_anew()
