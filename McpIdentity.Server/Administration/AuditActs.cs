@@ -70,7 +70,7 @@ internal sealed record AuditRow(
 {
     public static AuditRow Of(AuditEntry entry) => new(
         entry.Id, entry.Node, entry.Sequence, entry.At, entry.Event, entry.Level, entry.Result, entry.Actor, entry.ClientId, entry.Subject, entry.Resource, entry.Tool, entry.Flow, entry.GrantId, entry.TraceId, entry.Address,
-        entry.Line);
+        AuditLine.TextOf(entry));
 }
 
 /// <summary>What was found of one chain.</summary>
@@ -100,6 +100,7 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
     /// <summary>The newest first.</summary>
     public async Task<AdminPage<AuditRow>> ListAsync(AuditQuestion question, Slice slice, CancellationToken cancellationToken)
     {
+        db.AllowLongStatements(); // by what has no index all rows are looked at
         var before = long.TryParse(slice.After, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : (long?)null;
         var rows = await search.PageAsync(await FilterAsync(question, cancellationToken), slice.OneMore, before, cancellationToken);
         return slice.Of([.. rows.Select(AuditRow.Of)], row => row.Id.ToString(CultureInfo.InvariantCulture));
