@@ -1,5 +1,8 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using AngleSharp.Dom;
+using AngleSharp.Html.Dom;
+using AngleSharp.Html.Parser;
 
 namespace McpIdentity.Bench;
 
@@ -40,12 +43,14 @@ internal static partial class Browser
         throw new WrongAnswerException("The browser was sent in circles: " + answer.Text);
     }
 
+    // What a browser sends: everything that the form holds, as it stands, with Alice's name and her consent.
     private static Task<Answer> SubmitAsync(Wire wire, string page, string cookie)
     {
-        var hidden = Hidden().Matches(page).Select(input => (input.Groups[1].Value, WebUtility.HtmlDecode(input.Groups[2].Value))).DistinctBy(field => field.Item1);
-        return page.Contains("name=\"username\"", StringComparison.Ordinal)
-            ? wire.PostFormAsync("/signin", Wire.Form([.. hidden, ("username", "alice")]), cookie: cookie)
-            : wire.PostFormAsync("/consent", Wire.Form([.. hidden, .. Boxes().Matches(page).Select(box => (box.Groups[1].Value, WebUtility.HtmlDecode(box.Groups[2].Value))), ("decision", "allow")]), cookie: cookie);
+        using var document = new HtmlParser().ParseDocument(page);
+        var form = document.QuerySelector("form:has([name=username]), form:has([name=decision][value=allow])") ?? throw new WrongAnswerException("A page without a form for Alice: " + page);
+        var held = form.QuerySelectorAll<IHtmlInputElement>("input[name]").Where(input => input.Type is not ("checkbox" or "radio") || input.IsChecked)
+            .Select(input => (input.Name!, input.Name == "username" ? "alice" : input.Value));
+        return wire.PostFormAsync(form.GetAttribute("action")!, Wire.Form([.. held, ("decision", "allow")]), cookie: cookie);
     }
 
     private static void Keep(Answer answer, Uri server, CookieContainer cookies)
@@ -56,12 +61,6 @@ internal static partial class Browser
         }
     }
 
-    [GeneratedRegex("<input type=\"checkbox\" name=\"([^\"]*)\" value=\"([^\"]*)\" checked=\"checked\">")]
-    private static partial Regex Boxes();
-
     [GeneratedRegex("http-equiv=\"refresh\" content=\"[^\"]*url=([^\"]*)\"")]
     private static partial Regex Refresh();
-
-    [GeneratedRegex("""<input[^>]*(?:name="(request|__RequestVerificationToken)")[^>]*value="([^"]*)""")]
-    private static partial Regex Hidden();
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Data.Common;
-using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations.Entities;
@@ -49,19 +48,15 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
     private const int Attempts = 20;
     private const string Columns = "\"Node\", \"Sequence\", \"At\", \"Event\", \"Level\", \"Result\", \"Actor\", \"ClientId\", \"Subject\", \"Resource\", \"Tool\", \"Flow\", \"GrantId\", \"TraceId\", \"Address\", \"Line\", \"Hash\"";
 
-    // One parameter, however many rows: the statement is prepared once.
+    // Prepared once, whatever it is asked: a row a statement within the process, and all rows in one where each would be a round trip.
     private const string InsertIntoSqlite = $"""
-        INSERT INTO "AuditEntries" ({Columns})
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9,
-            value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, unhex(value ->> 16)
-        FROM json_each($1) ORDER BY key
+        INSERT INTO "AuditEntries" ({Columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         """;
 
     private const string InsertIntoPostgres = $"""
         INSERT INTO "AuditEntries" ({Columns})
-        SELECT value ->> 0, (value ->> 1)::bigint, (value ->> 2)::timestamptz, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9,
-            value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, decode(value ->> 16, 'hex')
-        FROM json_array_elements($1::json) WITH ORDINALITY AS item(value, place) ORDER BY place
+        SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+            $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bytea[])
         """;
 
     private const string FirstHead = """
@@ -178,7 +173,7 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
             batch.Tried.Add(now);
         }
 
-        if (!await sql.WriteTogetherAsync(move, (sql.IsPostgres ? InsertIntoPostgres : InsertIntoSqlite, [Json(rows, sql.IsPostgres)])))
+        if (!await sql.WriteTogetherAsync([move, .. sql.IsPostgres ? [(InsertIntoPostgres, ColumnsOf(rows))] : rows.Select(row => (InsertIntoSqlite, ValuesOf(row)))]))
         {
             return false;
         }
@@ -207,40 +202,26 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
         (exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT or SQLITE_TOOBIG or SQLITE_MISMATCH } ||
         (exception is PostgresException { SqlState: var state } && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal))));
 
-    private static string Json(IReadOnlyList<AuditEntry> rows, bool isPostgres)
+    private static object[] ValuesOf(AuditEntry row) =>
+    [
+        row.Node, row.Sequence, row.At, row.Event, row.Level, row.Result, OrNull(row.Actor), OrNull(row.ClientId), OrNull(row.Subject), OrNull(row.Resource),
+        OrNull(row.Tool), OrNull(row.Flow), OrNull(row.GrantId), OrNull(row.TraceId), OrNull(row.Address), row.Line, row.Hash,
+    ];
+
+    // The same, a column at a time.
+    private static object[] ColumnsOf(IReadOnlyList<AuditEntry> rows)
     {
-        var buffer = new ArrayBufferWriter<byte>(rows.Count * 512);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartArray();
-            foreach (var row in rows)
-            {
-                json.WriteStartArray();
-                json.WriteStringValue(row.Node);
-                json.WriteNumberValue(row.Sequence);
-                if (isPostgres)
-                {
-                    json.WriteStringValue(row.At);
-                }
-                else
-                {
-                    json.WriteNumberValue(row.At.UtcTicks); // as EF Core keeps a moment there
-                }
+        return
+        [
+            All(row => row.Node), All(row => row.Sequence), All(row => row.At.ToUniversalTime()), All(row => row.Event), All(row => row.Level), All(row => row.Result),
+            All(row => row.Actor), All(row => row.ClientId), All(row => row.Subject), All(row => row.Resource), All(row => row.Tool), All(row => row.Flow),
+            All(row => row.GrantId), All(row => row.TraceId), All(row => row.Address), All(row => row.Line), All(row => row.Hash),
+        ];
 
-                foreach (var text in (string?[])[row.Event, row.Level, row.Result, row.Actor, row.ClientId, row.Subject, row.Resource, row.Tool, row.Flow, row.GrantId, row.TraceId, row.Address, row.Line])
-                {
-                    json.WriteStringValue(text);
-                }
-
-                json.WriteStringValue(Convert.ToHexString(row.Hash));
-                json.WriteEndArray();
-            }
-
-            json.WriteEndArray();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        T[] All<T>(Func<AuditEntry, T> column) => [.. rows.Select(column)];
     }
+
+    private static object OrNull(string? text) => text ?? (object)DBNull.Value;
 
     [LoggerMessage(2003, LogLevel.Critical, "The audit chain {Problem}. It is left as it is, and {Chain} begins with an alarm (audit_chain_broken). Somebody may have changed the database: run 'audit verify', and see docs/audit.md.")]
     private partial void ChainBroken(string problem, string chain);

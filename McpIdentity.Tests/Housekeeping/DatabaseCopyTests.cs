@@ -124,7 +124,7 @@ internal sealed class DatabaseCopyTests
         var file = folder.File("source.db");
         await using (var source = Sqlite(file))
         {
-            await source.Database.MigrateAsync("20261129132257_AuditOfOperators"); // of an older release
+            await source.Database.MigrateAsync("20261129073332_Connections"); // of an older release
         }
 
         var postgres = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();

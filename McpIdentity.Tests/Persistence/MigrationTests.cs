@@ -109,7 +109,7 @@ internal sealed class MigrationTests
         await using McpIdentityDbContext db = provider == "SQLite"
             ? new SqliteMcpIdentityDbContext(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite($"Data Source={folder.File("test.db")};Pooling=False").Options)
             : new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()).Options);
-        var before = db.Database.GetMigrations().Single(name => name.EndsWith("_AuditAndAdministration", StringComparison.Ordinal));
+        var before = db.Database.GetMigrations().Single(name => name.EndsWith("_Connections", StringComparison.Ordinal));
         await db.Database.MigrateAsync(before);
         await db.Database.ExecuteSqlAsync($"""INSERT INTO "OperatorActs" ("At", "Event", "Actor", "Line") VALUES ({(provider == "SQLite" ? (object)638000000000000000L : new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero))}, 'user_disabled', 'anna', 'a line')""");
         for (var round = 0; round < 2; round++)

@@ -129,28 +129,35 @@ namespace McpIdentity.Migrations.Postgres
 
                     b.HasIndex("At");
 
-                    b.HasIndex("Flow");
+                    b.HasIndex("Flow")
+                        .HasFilter("\"Flow\" IS NOT NULL");
 
-                    b.HasIndex("GrantId");
+                    b.HasIndex("GrantId")
+                        .HasFilter("\"GrantId\" IS NOT NULL");
 
                     b.HasIndex("Id")
                         .HasDatabaseName("IX_AuditEntries_Acts")
                         .HasFilter("\"Actor\" IS NOT NULL");
 
-                    b.HasIndex("TraceId");
+                    b.HasIndex("TraceId")
+                        .HasFilter("\"TraceId\" IS NOT NULL");
 
-                    b.HasIndex("Address", "Id");
+                    b.HasIndex("Address", "Id")
+                        .HasFilter("\"Address\" IS NOT NULL");
 
-                    b.HasIndex("ClientId", "Id");
+                    b.HasIndex("ClientId", "Id")
+                        .HasFilter("\"ClientId\" IS NOT NULL");
 
                     b.HasIndex("Event", "Id");
 
                     b.HasIndex("Node", "Sequence")
                         .IsUnique();
 
-                    b.HasIndex("Subject", "Id");
+                    b.HasIndex("Subject", "Id")
+                        .HasFilter("\"Subject\" IS NOT NULL");
 
-                    b.HasIndex("ClientId", "Event", "At");
+                    b.HasIndex("ClientId", "Event", "At")
+                        .HasFilter("\"ClientId\" IS NOT NULL");
 
                     b.ToTable("AuditEntries");
                 });

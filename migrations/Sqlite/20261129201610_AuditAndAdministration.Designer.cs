@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace McpIdentity.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteMcpIdentityDbContext))]
-    [Migration("20261129125814_AuditAndAdministration")]
+    [Migration("20261129201610_AuditAndAdministration")]
     partial class AuditAndAdministration
     {
         /// <inheritdoc />
@@ -125,18 +125,35 @@ namespace McpIdentity.Migrations.Sqlite
 
                     b.HasIndex("At");
 
-                    b.HasIndex("Flow");
+                    b.HasIndex("Flow")
+                        .HasFilter("\"Flow\" IS NOT NULL");
 
-                    b.HasIndex("GrantId");
+                    b.HasIndex("GrantId")
+                        .HasFilter("\"GrantId\" IS NOT NULL");
 
-                    b.HasIndex("TraceId");
+                    b.HasIndex("Id")
+                        .HasDatabaseName("IX_AuditEntries_Acts")
+                        .HasFilter("\"Actor\" IS NOT NULL");
 
-                    b.HasIndex("ClientId", "Id");
+                    b.HasIndex("TraceId")
+                        .HasFilter("\"TraceId\" IS NOT NULL");
+
+                    b.HasIndex("Address", "Id")
+                        .HasFilter("\"Address\" IS NOT NULL");
+
+                    b.HasIndex("ClientId", "Id")
+                        .HasFilter("\"ClientId\" IS NOT NULL");
+
+                    b.HasIndex("Event", "Id");
 
                     b.HasIndex("Node", "Sequence")
                         .IsUnique();
 
-                    b.HasIndex("Subject", "Id");
+                    b.HasIndex("Subject", "Id")
+                        .HasFilter("\"Subject\" IS NOT NULL");
+
+                    b.HasIndex("ClientId", "Event", "At")
+                        .HasFilter("\"ClientId\" IS NOT NULL");
 
                     b.ToTable("AuditEntries");
                 });
@@ -481,36 +498,6 @@ namespace McpIdentity.Migrations.Sqlite
                     b.HasKey("Id");
 
                     b.ToTable("Nodes");
-                });
-
-            modelBuilder.Entity("McpIdentity.Migrations.Entities.OperatorAct", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Actor")
-                        .IsRequired()
-                        .HasMaxLength(400)
-                        .HasColumnType("TEXT");
-
-                    b.Property<long>("At")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("Event")
-                        .IsRequired()
-                        .HasMaxLength(50)
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("Line")
-                        .IsRequired()
-                        .HasColumnType("TEXT");
-
-                    b.HasKey("Id");
-
-                    b.HasIndex("At");
-
-                    b.ToTable("OperatorActs");
                 });
 
             modelBuilder.Entity("McpIdentity.Migrations.Entities.PolicyVersion", b =>

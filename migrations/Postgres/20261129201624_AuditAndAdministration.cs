@@ -102,25 +102,60 @@ namespace McpIdentity.Migrations.Postgres
                     table.PrimaryKey("PK_SetupLinks", x => x.Hash);
                 });
 
+            // Acts of before there were chains, under a name that no server has; audit verify counts them as unchained.
+            migrationBuilder.Sql("""
+                INSERT INTO "AuditEntries" ("Node", "Sequence", "At", "Event", "Level", "Result", "Actor", "Line", "Hash")
+                SELECT 'earlier', "Id", "At", "Event", 'info', 'success', "Actor", "Line", ''::bytea FROM "OperatorActs" ORDER BY "Id";
+                """);
+
+            migrationBuilder.DropTable(
+                name: "OperatorActs");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AuditEntries_Acts",
+                table: "AuditEntries",
+                column: "Id",
+                filter: "\"Actor\" IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AuditEntries_Address_Id",
+                table: "AuditEntries",
+                columns: new[] { "Address", "Id" },
+                filter: "\"Address\" IS NOT NULL");
+
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_At",
                 table: "AuditEntries",
                 column: "At");
 
             migrationBuilder.CreateIndex(
+                name: "IX_AuditEntries_ClientId_Event_At",
+                table: "AuditEntries",
+                columns: new[] { "ClientId", "Event", "At" },
+                filter: "\"ClientId\" IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_ClientId_Id",
                 table: "AuditEntries",
-                columns: new[] { "ClientId", "Id" });
+                columns: new[] { "ClientId", "Id" },
+                filter: "\"ClientId\" IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AuditEntries_Event_Id",
+                table: "AuditEntries",
+                columns: new[] { "Event", "Id" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_Flow",
                 table: "AuditEntries",
-                column: "Flow");
+                column: "Flow",
+                filter: "\"Flow\" IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_GrantId",
                 table: "AuditEntries",
-                column: "GrantId");
+                column: "GrantId",
+                filter: "\"GrantId\" IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_Node_Sequence",
@@ -131,12 +166,14 @@ namespace McpIdentity.Migrations.Postgres
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_Subject_Id",
                 table: "AuditEntries",
-                columns: new[] { "Subject", "Id" });
+                columns: new[] { "Subject", "Id" },
+                filter: "\"Subject\" IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "IX_AuditEntries_TraceId",
                 table: "AuditEntries",
-                column: "TraceId");
+                column: "TraceId",
+                filter: "\"TraceId\" IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "IX_IdempotentAnswers_ExpiresAt",
@@ -151,9 +188,6 @@ namespace McpIdentity.Migrations.Postgres
                 name: "AdministratorRoles");
 
             migrationBuilder.DropTable(
-                name: "AuditEntries");
-
-            migrationBuilder.DropTable(
                 name: "AuditHeads");
 
             migrationBuilder.DropTable(
@@ -161,6 +195,36 @@ namespace McpIdentity.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "SetupLinks");
+
+            migrationBuilder.CreateTable(
+                name: "OperatorActs",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    Actor = table.Column<string>(type: "character varying(400)", maxLength: 400, nullable: false),
+                    At = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    Event = table.Column<string>(type: "character varying(50)", maxLength: 50, nullable: false),
+                    Line = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_OperatorActs", x => x.Id);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_OperatorActs_At",
+                table: "OperatorActs",
+                column: "At");
+
+            // What Up took over goes back, so that it can be done again.
+            migrationBuilder.Sql("""
+                INSERT INTO "OperatorActs" ("Actor", "At", "Event", "Line")
+                SELECT "Actor", "At", "Event", "Line" FROM "AuditEntries" WHERE "Node" = 'earlier' AND "Sequence" > 0 AND "Actor" IS NOT NULL ORDER BY "Sequence";
+                """);
+
+            migrationBuilder.DropTable(
+                name: "AuditEntries");
         }
     }
 }
