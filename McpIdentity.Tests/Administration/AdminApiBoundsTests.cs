@@ -230,3 +230,26 @@ internal sealed class AdminApiBoundsTests
         await db.SaveChangesAsync();
     }
 }
+    // What is left out of the comparison is a member of ours, and not a tool or a scope that somebody called so.
+    [Test]
+    public async Task A_tool_that_is_called_as_what_use_changes_is_seen_when_it_changes()
+    {
+        static object Named(string scope) => new
+        {
+            url = "http://127.0.0.1:9/mcp",
+            scopes = new Dictionary<string, string> { ["named:read"] = "Read", ["named:write"] = "Write" },
+            tools = new Dictionary<string, string> { ["problem"] = scope, ["asked_at"] = scope },
+        };
+        using var added = await _owner.PostAsync("/servers", new { name = "named", server = Named("named:write") });
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+        using var seen = await _owner.GetAsync("/servers/named");
+
+        using var byAnother = await _owner.SendAsync(HttpMethod.Put, "/servers/named", Named("named:read"));
+        using var late = await _owner.SendAsync(HttpMethod.Put, "/servers/named", Named("named:write"), ("If-Match", seen.Headers.ETag!.ToString()));
+
+        Assert.That(byAnother.StatusCode, Is.EqualTo(HttpStatusCode.OK), await byAnother.Content.ReadAsStringAsync());
+        Assert.That(await late.ProblemAsync(), Is.EqualTo("changed_meanwhile"));
+        using var removed = await _owner.DeleteAsync("/servers/named"); // others here ask what everybody may do
+        Assert.That(removed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+

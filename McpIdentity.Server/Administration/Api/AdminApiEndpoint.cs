@@ -239,20 +239,24 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         }
 
         var state = JsonNode.Parse(body)!.AsObject();
-        LeaveOut(state, used.Members);
+        foreach (var path in used.Paths)
+        {
+            LeaveOut(state, path);
+        }
+
         return $"\"{HashOf(Encoding.UTF8.GetBytes(state.ToJsonString()))}.{HashOf(body)}\"";
     }
 
-    private static void LeaveOut(JsonObject thing, IReadOnlyList<string> members)
+    // By the whole path: what a tool or a scope is called is somebody's own name of something.
+    private static void LeaveOut(JsonObject thing, string path)
     {
-        foreach (var member in members)
+        if (path.Split('.', 2) is not [var outer, var inner])
         {
-            thing.Remove(member);
+            thing.Remove(path);
         }
-
-        foreach (var inner in thing.Select(member => member.Value).OfType<JsonObject>())
+        else if (thing[outer] is JsonObject within)
         {
-            LeaveOut(inner, members);
+            LeaveOut(within, inner);
         }
     }
 

@@ -39,11 +39,14 @@ internal interface IAdminBody<TSelf>
     static abstract TSelf Example { get; }
 }
 
-/// <summary>Members of a thing, as the wire has them, that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them.</summary>
+/// <summary>
+/// Members of a thing that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them. Each as
+/// the wire has it, behind those that it stands in: <c>user.last_sign_in_at</c>.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class)]
-internal sealed class ChangesByUseAttribute(params string[] members) : Attribute
+internal sealed class ChangesByUseAttribute(params string[] paths) : Attribute
 {
-    public IReadOnlyList<string> Members => members;
+    public IReadOnlyList<string> Paths => paths;
 }
 
 /// <summary>What an operation answers.</summary>
