@@ -131,7 +131,19 @@ internal sealed class AdminActsTests
         Assert.That((await _owner.DoAsync("get_token", $"/tokens/{jwt.Id}")).GetProperty("accepted").GetBoolean(), Is.True);
         await new AdminScript(new AdminClient(_scene.Server, null), _owner).RefusedAsync("get_token", $"/tokens/{jwt.Id}", 401, "unauthorized");
         await _owner.DoAsync("revoke_token_by_id", $"/tokens/{jwt.Id}");
-        await _owner.RefusedAsync("revoke_token_by_id", $"/tokens/{new string('x', 65)}", 422, "invalid_request");
+        foreach (var never in new[] { "seed", new string('x', 65), jwt.Id.ToUpperInvariant(), $"{jwt.Id}%20" })
+        {
+            await _owner.RefusedAsync("revoke_token_by_id", $"/tokens/{never}", 404, "token_not_found");
+        }
+
+        await _owner.DoAsync("revoke_token_by_id", $"/tokens/{jwt.Id}");
+        await using (var rows = _scene.Server.Services.CreateAsyncScope())
+        {
+            var until = await rows.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Revocations.Where(row => row.Kind == RevocationKind.Token).Select(row => row.ExpiresAt).ToListAsync();
+            Assert.That(until, Has.Count.EqualTo(1), "what was never issued takes no room, and what has ended no more");
+            Assert.That(until[0], Is.GreaterThan(new DateTimeOffset(jwt.ValidTo)).And.LessThan(_scene.Server.Clock.GetUtcNow() + TimeSpan.FromDays(1)), "and it is forgotten with the last token that can have it");
+        }
+
         Assert.That((await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = access })).Text("revoked_by"), Is.EqualTo("token"));
         Assert.That((await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = refresh })).GetProperty("accepted").GetBoolean(), Is.True, "the grant lives on");
 
