@@ -96,8 +96,10 @@ internal sealed class AdminActsTests
             await ConnectAsync(client); // all of one moment: the clock stands still
         }
 
-        var all = (await _owner.DoAsync("list_grants", "/grants?user=emil@example.com")).GetProperty("items").EnumerateArray().Select(grant => grant.Text("id")!).ToList();
+        var items = (await _owner.DoAsync("list_grants", "/grants?user=emil@example.com")).GetProperty("items").EnumerateArray().ToList();
+        var all = items.ConvertAll(grant => grant.Text("id")!);
         Assert.That(all, Has.Count.EqualTo(5));
+        var ofOther = items[1].Text("client_id") == other.ClientId ? 0 : 1; // they are in the order of their identifiers
         var first = await _owner.DoAsync("list_grants", "/grants?user=emil@example.com&limit=2");
         await _owner.DoAsync("revoke_grant", $"/grants/{all[1]}"); // the very one that the cursor names
         var rest = await _owner.DoAsync("list_grants", $"/grants?user=emil@example.com&cursor={Uri.EscapeDataString(first.Text("next")!)}");
@@ -109,8 +111,8 @@ internal sealed class AdminActsTests
         await _owner.RefusedAsync("revoke_grant", "/grants/nothing", 404, "grant_not_found");
 
         await _owner.RefusedAsync("revoke_grants", "/grants/revoke-all", 422, "invalid_request", new { });
-        Assert.That((await _owner.DoAsync("revoke_grants", "/grants/revoke-all", new { user = "emil@example.com", client = other.ClientId })).GetProperty("count").GetInt32(), Is.EqualTo(1));
-        Assert.That((await _owner.DoAsync("revoke_grants", "/grants/revoke-all", new { user = "emil@example.com", resource = _scene.Server.McpUrl })).GetProperty("count").GetInt32(), Is.EqualTo(3));
+        Assert.That((await _owner.DoAsync("revoke_grants", "/grants/revoke-all", new { user = "emil@example.com", client = other.ClientId })).GetProperty("count").GetInt32(), Is.EqualTo(ofOther));
+        Assert.That((await _owner.DoAsync("revoke_grants", "/grants/revoke-all", new { user = "emil@example.com", resource = _scene.Server.McpUrl })).GetProperty("count").GetInt32(), Is.EqualTo(4 - ofOther));
         Assert.That((await _owner.DoAsync("list_grants", "/grants?user=emil@example.com")).GetProperty("items").GetArrayLength(), Is.Zero);
         await RecordedAsync("grant_revoked", "grants_revoked");
     }
