@@ -20,6 +20,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
 {
     private const int MaxKeyLength = 255;
     private const int Turns = 16;
+    private const string RetryAfter = "10"; // seconds
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -107,7 +108,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         {
             refusal = await RunMatchingAsync(http, call, done => answers.KeepAsync(id, done));
         }
-        catch when (!call.HasBegun)
+        catch when (!call.HasBegun || call.Operation.ChangesNothing)
         {
             await answers.FreeAsync(id);
             throw;
@@ -173,6 +174,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         var outcome = await call.RunAsync();
         if (outcome.Problem is { } problem)
         {
+            http.Response.Headers.RetryAfter = problem.Status == StatusCodes.Status429TooManyRequests ? RetryAfter : default;
             return ProblemOf(problem);
         }
 

@@ -25,6 +25,9 @@ internal sealed record AdminOperation(
     /// <summary>What the answer may be, where that is no JSON document but an <see cref="AdminDownload"/>.</summary>
     public IReadOnlyList<string> MediaTypes { get; init; } = [];
 
+    /// <summary>Whether it only asks, whatever its method: it ends with the request, and is not done to its end for nobody.</summary>
+    public bool ChangesNothing { get; init; } = HttpMethods.IsGet(Method);
+
     /// <summary>Whether it answers a page of many.</summary>
     public bool IsList { get; init; }
 
