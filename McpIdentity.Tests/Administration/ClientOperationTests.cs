@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Tests.AdminPages;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -230,5 +231,25 @@ internal sealed class ClientOperationTests
     {
         using var response = await service.TokenAsync(("grant_type", "client_credentials"));
         return response.StatusCode;
+    // RFC 8252 §8.6.
+    [TestCase("http://127.0.0.1/callback", false, true), TestCase("cursor://desk/callback", false, true), TestCase("https://desk.example/callback", false, false), TestCase("http://127.0.0.1/callback", true, false)]
+    public async Task Who_approves_a_client_for_everybody_that_any_program_can_be_is_warned(string redirectUri, bool confidential, bool warned)
+    {
+        using var made = await _owner.PostAsync("/clients", new { kind = "app", name = "Approved", redirect_uris = new[] { redirectUri }, confidential });
+        var asks = (await made.JsonAsync()).GetProperty("client");
+        var path = $"/clients/{asks.Text("client_id")}";
+        using var changed = await _owner.PatchAsync(path, new { pre_approved = true });
+        using var other = await _owner.PostAsync("/clients", new { kind = "app", name = "Approved at once", redirect_uris = new[] { redirectUri }, confidential, pre_approved = true });
+        using var olga = _scene.Person("olga");
+        var console = new NoScriptHand(olga);
+        await console.OpenAsync("/admin");
+        await console.OpenAsync($"/admin/client?id={asks.Text("client_id")}");
+
+        Assert.That(asks.TryGetProperty("warnings", out _), Is.False, "people are asked");
+        Assert.That((await changed.JsonAsync()).TryGetProperty("warnings", out _), Is.EqualTo(warned));
+        Assert.That((await other.JsonAsync()).GetProperty("client").TryGetProperty("warnings", out _), Is.EqualTo(warned));
+        Assert.That((await console.TextAsync()).Contains("Any program on a person's computer", StringComparison.Ordinal), Is.EqualTo(warned));
+    }
+
     }
 }
