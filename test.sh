@@ -107,7 +107,7 @@ install_and_build() {
     dotnet build -c Release --no-restore
 }
 
-# In Debug, so that what an editor, `dotnet run` or `dotnet test` has built is not built again; without the bench, and without
+# In Debug, so that what an editor, `dotnet run` or `dotnet test` has built is not built again; without
 # the analyzers, which take as long as the compiler: an editor shows what they say, and the full run fails for it.
 build_what_changed() {
     local restored=McpIdentity.Tests/obj/restored-by-test.sh

@@ -21,9 +21,9 @@ internal static class AuditLine
     {
         buffer.ResetWrittenCount();
         SecurityEventJson.WriteLine(buffer, e);
-        var line = Encoding.ASCII.GetString(buffer.WrittenSpan[..^1]);
+        var line = buffer.WrittenMemory[..^1];
         using var json = JsonDocument.Parse(line);
-        return ColumnsOf(json.RootElement, line);
+        return ColumnsOf(json.RootElement, Encoding.ASCII.GetString(line.Span));
     }
 
     /// <summary>The row that a line makes: what the columns of an honest one say.</summary>
