@@ -66,7 +66,7 @@ internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
         await OpenAsync(cancellationToken);
         if (act != "apply")
         {
-            var differences = await acts.DiffAsync(new PolicyProposal(bytes), [], [], [], MaxShown, cancellationToken);
+            var differences = await acts.DiffAsync(new PolicyProposal(bytes), [], [], [], MaxShown, HttpContext.RequestAborted);
             Differences = differences.Value;
             return differences.Problem is { } wrong ? Refused(wrong) : Page();
         }

@@ -37,6 +37,13 @@ internal sealed record ClientView(
     public const string Document = "document";
     public const string Dynamic = "dynamic";
 
+    // Without proof of its identity people should be asked. The settings are warned of the same at each start.
+    private const string AnyProgramIsApproved =
+        "Any program on a person's computer can get tokens as this client, and nobody is asked: it is pre-approved, has no secret, and its answers go to the computer itself (RFC 8252 §8.6). Let people be asked, or give it an https address elsewhere.";
+
+    /// <summary>What an operator should know of it; absent where there is nothing.</summary>
+    public IReadOnlyList<string>? Warnings { get; init; }
+
     /// <param name="row">The client as it is stored.</param>
     public static ClientView Of(ClientRow row)
     {
@@ -44,13 +51,14 @@ internal sealed record ClientView(
         var properties = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(client.Properties ?? "{}")!;
         var permissions = ListIn(client.Permissions);
         var origin = OperatorClients.Of(properties);
-        return new ClientView(
+        var view = new ClientView(
             client.ClientId!, client.DisplayName,
             properties.ContainsKey(StaticClients.ConfiguredProperty) ? Configured : origin is not null ? Created : client.ClientId!.StartsWith("https://", StringComparison.Ordinal) ? Document : Dynamic,
             client.ClientType ?? ClientTypes.Public, ClientDeletion.IsDeleted(client.Properties) ? "deleted" : row.DisabledAt is not null ? "disabled" : row.WaitingSince is not null ? "waiting" : "enabled", client.ApplicationType,
             ListIn(client.RedirectUris), Named(permissions, OpenIddictConstants.Permissions.Prefixes.GrantType), permissions, Named(permissions, OpenIddictConstants.Permissions.Prefixes.Resource),
             properties.ContainsKey(StaticClients.PreApprovedProperty), PreviousSecret.Of(properties)?.Until, row.RegisteredAt ?? origin?.At, origin?.By, row.LastUsedAt, row.DisabledAt, row.WaitingSince,
             string.Join(", ", ((string?[])[InitialAccessTokens.NameIn(client.Properties), SoftwareStatement.In(client.Properties)?.Issuer]).OfType<string>()) is { Length: > 0 } with ? with : null);
+        return view with { Warnings = view.PreApproved && view.Type == ClientTypes.Public && view.RedirectUris.Any(Clients.RedirectUris.LeadsToAnyProgram) ? [AnyProgramIsApproved] : null };
     }
 
     private static string[] Named(IEnumerable<string> permissions, string prefix) =>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
@@ -50,8 +51,14 @@ internal sealed record PolicyDifference(string Change, string Place, string? Say
 
 /// <summary>What a proposed policy changes.</summary>
 /// <param name="Changes">Rules and groups first, then what somebody may do.</param>
-/// <param name="HasMore">Whether there are more than these.</param>
-internal sealed record PolicyDifferences(IReadOnlyList<PolicyDifference> Changes, bool HasMore);
+/// <param name="HasMore">Whether there are more than these, or may be: not everybody was compared.</param>
+/// <param name="Compared">How many people and services were compared to the end.</param>
+/// <param name="Callers">How many there are.</param>
+internal sealed record PolicyDifferences(IReadOnlyList<PolicyDifference> Changes, bool HasMore, int Compared, int Callers)
+{
+    /// <summary>What is left out, in words; null: nothing.</summary>
+    public string? SayLeftOut() => HasMore ? $"These are the first {Changes.Count} changes. {Compared} of {Callers} people and services were compared to the end: there may be more." : null;
+}
 
 /// <summary>Whether somebody may do something. One of tool, resource and prompt; a person, a client, or both.</summary>
 internal sealed record PolicyQuestion(string Server)
@@ -87,8 +94,11 @@ internal sealed record PolicyTestView(
 
 /// <summary>Who may do what at the servers behind this one.</summary>
 internal sealed class PolicyActs(
-    McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, IServiceProvider services, OperatorRecord record)
+    McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, PolicyDiffTurn diffs,
+    IServiceProvider services, OperatorRecord record)
 {
+    private const int PeopleAtOnce = 1000;
+
     /// <summary>How many changes the API and the command line show.</summary>
     public const int MaxChanges = 5000;
 
@@ -148,7 +158,7 @@ internal sealed class PolicyActs(
             return problem;
         }
 
-        var people = new List<(string Name, VouchedPerson Person)>();
+        var named = new List<(string Name, VouchedPerson Person)>();
         foreach (var wanted in users)
         {
             var (person, nobody) = await PersonAsync(wanted, cancellationToken);
@@ -157,27 +167,38 @@ internal sealed class PolicyActs(
                 return nobody;
             }
 
-            people.Add((wanted, person!.Value.Person));
+            named.Add((wanted, person!.Value.Person));
         }
 
-        if (users.Count == 0)
+        using var turn = await diffs.TakeAsync(cancellationToken);
+        if (turn is null)
         {
-            people.AddRange((await db.Users.AsNoTracking().OrderBy(user => user.Id).ToListAsync(cancellationToken)).Select(user => (user.Email ?? user.Name ?? user.Id, Of(user))));
+            return new AdminProblem("too_many_requests", StatusCodes.Status429TooManyRequests, "Policies are compared one after the other, and others wait for it already. Try again in a moment.");
         }
 
         var title = TitleOf(proposal);
         var replaced = inForce.Current.Documents.FirstOrDefault(document => document.Title == title);
         PolicySet[] both = [inForce.Current, policy!];
-        var callers = people.SelectMany(person => PolicySamples.Clients(both).Select(client => new PolicySample(person.Name, person.Person, client)))
-            .Concat(PolicySamples.Services(both).Select(client => new PolicySample($"service {client}", null, client)));
-        var changes = dryRun.Compare(both[0], both[1], callers, [.. inForce.Servers, .. servers], await KnownTools.ReadAsync(services, cancellationToken), tools);
-        var written = PolicyTextDiff.Of(replaced, PolicyDocument.Parse(title, proposal.Document)).Select(change => new PolicyDifference(change.Change, change.Place, change.Text, null, null, null, null, null));
-        var decided = changes.Select(change => new PolicyDifference(
-            "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,
-            $"{(change.Target.Kind == PolicyTargetKind.Tool ? "" : change.Target.Kind.ToString().ToLowerInvariant() + ":")}{change.Target.Name}",
-            $"{change.Before.Effect} -> {change.After.Effect}".ToLowerInvariant()));
-        List<PolicyDifference> found = [.. written.Concat(decided).Take(max + 1)]; // compared as far as they are taken
-        return new PolicyDifferences([.. found.Take(max)], found.Count > max);
+        var (clients, unnamed) = (PolicySamples.Clients(both), PolicySamples.Services(both));
+        var comparison = dryRun.Compare(both[0], both[1], [.. inForce.Servers, .. servers], await KnownTools.ReadAsync(services, cancellationToken), tools);
+        var people = (users.Count > 0 ? named.ToAsyncEnumerable() : EverybodyAsync(cancellationToken)).Select(person => clients.Select(client => new PolicySample(person.Name, person.Person, client)));
+        var callers = people.Concat(unnamed.ToAsyncEnumerable().Select(client => (IEnumerable<PolicySample>)[new PolicySample($"service {client}", null, client)]));
+
+        List<PolicyDifference> found = [.. PolicyTextDiff.Of(replaced, PolicyDocument.Parse(title, proposal.Document)).Select(change => new PolicyDifference(change.Change, change.Place, change.Text, null, null, null, null, null)).Take(max + 1)];
+        var compared = 0;
+        await foreach (var caller in callers.WithCancellation(cancellationToken))
+        {
+            found.AddRange(caller.SelectMany(sample => comparison.Of(sample, cancellationToken)).Take(max + 1 - found.Count).Select(DecisionOf)); // compared as far as they are taken
+            if (found.Count > max || comparison.IsPartial)
+            {
+                break;
+            }
+
+            compared++;
+        }
+
+        var many = users.Count > 0 ? users.Count : await db.Users.CountAsync(cancellationToken);
+        return new PolicyDifferences([.. found.Take(max)], found.Count > max || comparison.IsPartial, compared, many + unnamed.Count);
     }
 
     /// <summary>Puts a document in force, on every node within seconds.</summary>
@@ -252,6 +273,29 @@ internal sealed class PolicyActs(
         await record.WriteAsync(by, SecurityEvent.Success(act) with { Reason = $"version {applied.Id}{(applied.Note is null ? "" : $": {applied.Note}")}" });
         return new((ViewOf(applied, isInForce: true), [.. PolicyCheck.Warnings(inForce.Current, inForce.Servers)]), null);
     }
+
+    // However many there are, a page of them is in memory.
+    private async IAsyncEnumerable<(string Name, VouchedPerson Person)> EverybodyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? last = null;
+        List<User> page;
+        do
+        {
+            page = await db.Users.AsNoTracking().Where(user => last == null || string.Compare(user.Id, last) > 0).OrderBy(user => user.Id).Take(PeopleAtOnce).ToListAsync(cancellationToken);
+            foreach (var user in page)
+            {
+                yield return (user.Email ?? user.Name ?? user.Id, Of(user));
+            }
+
+            last = page.Count == PeopleAtOnce ? page[^1].Id : null;
+        }
+        while (last is not null);
+    }
+
+    private static PolicyDifference DecisionOf(PolicyChange change) => new(
+        "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,
+        $"{(change.Target.Kind == PolicyTargetKind.Tool ? "" : change.Target.Kind.ToString().ToLowerInvariant() + ":")}{change.Target.Name}",
+        $"{change.Before.Effect} -> {change.After.Effect}".ToLowerInvariant());
 
     private Outcome<PolicySet> PolicyOf(PolicyProposal? proposal)
     {

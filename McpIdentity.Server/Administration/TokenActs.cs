@@ -100,10 +100,10 @@ internal sealed class TokenActs(
     }
 
     /// <summary>What is known by the claim <c>jti</c> alone: access tokens are not stored, and what of them was ended is.</summary>
-    public TokenView FindById(string tokenId) =>
-        revoked.IsRevoked(RevocationKind.Token, tokenId)
-            ? new TokenView("token_id", "Token has been revoked") { TokenId = tokenId, RevokedBy = "token" }
-            : new TokenView("token_id", null) { TokenId = tokenId };
+    public Outcome<TokenView> FindById(string tokenId) =>
+        !IsOurId(tokenId) ? NoId(tokenId)
+        : revoked.IsRevoked(RevocationKind.Token, tokenId) ? new TokenView("token_id", "Token has been revoked") { TokenId = tokenId, RevokedBy = "token" }
+        : new TokenView("token_id", null) { TokenId = tokenId };
 
     /// <summary>Ends what somebody shows. Of a code, a refresh token, or an access token that a person allowed, that is the whole grant, as RFC 7009 §2.1 has it.</summary>
     public async Task<Outcome<TokenView>> RevokeAsync(Operator by, string shown, CancellationToken cancellationToken)
@@ -136,24 +136,37 @@ internal sealed class TokenActs(
             return AdminProblem.NotFound("grant", found.GrantId ?? "-");
         }
 
-        var (_, problem) = await RevokeByIdAsync(by, tokenId, expires);
-        return problem is null ? await LookUpAsync(shown, cancellationToken) : problem;
+        await RevokeByIdAsync(by, tokenId, expires);
+        return await LookUpAsync(shown, cancellationToken);
     }
 
-    /// <summary>Ends one access token by its claim <c>jti</c>.</summary>
-    public Task<Outcome<TokenView>> RevokeByIdAsync(Operator by, string tokenId) => RevokeByIdAsync(by, tokenId, time.GetUtcNow() + options.Value.AccessTokenLifetime);
-
-    private async Task<Outcome<TokenView>> RevokeByIdAsync(Operator by, string tokenId, DateTimeOffset expires)
+    /// <summary>
+    /// Ends one access token by its claim <c>jti</c>. Whether there is one of it nobody knows, as they are not stored: the row is kept
+    /// until the last that can have it has expired. One that has ended needs no second.
+    /// </summary>
+    public async Task<Outcome<TokenView>> RevokeByIdAsync(Operator by, string tokenId)
     {
-        if (StorableText.ForComparison(tokenId, McpIdentityDbContext.Lengths.Id) is null)
+        var known = FindById(tokenId);
+        if (known.Problem is not null || known.Value!.RevokedBy is not null)
         {
-            return AdminProblem.Invalid(("id", $"It must be a jti: 1 to {McpIdentityDbContext.Lengths.Id} characters."));
+            return known;
         }
 
-        await revocations.RevokeTokenAsync(tokenId, expires);
-        await record.WriteAsync(by, SecurityEvent.Success("token_revoked") with { Reason = $"jti {tokenId}" });
+        await RevokeByIdAsync(by, tokenId, time.GetUtcNow() + options.Value.AccessTokenLifetime);
         return FindById(tokenId);
     }
+
+    private async Task RevokeByIdAsync(Operator by, string tokenId, DateTimeOffset expires)
+    {
+        await revocations.RevokeTokenAsync(tokenId, expires);
+        await record.WriteAsync(by, SecurityEvent.Success("token_revoked") with { Reason = $"jti {tokenId}" });
+    }
+
+    // As OpenIddict and TokenMint make them.
+    private static bool IsOurId(string tokenId) => Guid.TryParseExact(tokenId, "D", out var id) && id.ToString() == tokenId;
+
+    private static AdminProblem NoId(string tokenId) => new(
+        "token_not_found", StatusCodes.Status404NotFound, $"{StorableText.ForDisplay(tokenId, McpIdentityDbContext.Lengths.Id)} is no jti of this server, which are UUIDs in small letters. To end a token that you have, show it whole.");
 
     private async Task<Outcome<TokenView>> OfGrantAsync(byte[] id, int? generation, CancellationToken cancellationToken)
     {

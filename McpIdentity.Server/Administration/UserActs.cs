@@ -35,7 +35,7 @@ internal sealed record UserView(
 /// <param name="Role">What they may do here: owner, operator, auditor, helpdesk.</param>
 /// <param name="Sessions">How many browsers they are signed in with.</param>
 /// <param name="Grants">How many accesses of apps are good.</param>
-[ChangesByUse("last_sign_in_at", "sessions", "grants")]
+[ChangesByUse("user.last_sign_in_at", "sessions", "grants")]
 internal sealed record UserDetails(UserView User, IReadOnlyList<string> Groups, string? Role, int Sessions, int Grants);
 
 /// <summary>Which people a list shall have.</summary>

@@ -99,8 +99,13 @@ internal static class ClientsCommand
     {
         var change = new ClientChange(parsed.GetValue(Name), parsed.GetValue(RedirectUri) is { Length: > 0 } uris ? uris : null, parsed.GetValue(Introspects) is { Length: > 0 } resources ? resources : null, parsed.GetResult(PreApproved) is null ? null : parsed.GetValue(PreApproved));
         var (changed, problem) = await access.SendAsync<ClientView>("update_client", change, ("client_id", client.ClientId));
-        return problem is not null ? await Refusal.SayAsync(problem)
-            : await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {Describe(changed)}");
+        if (problem is not null)
+        {
+            return await Refusal.SayAsync(problem);
+        }
+
+        await WarnAsync(changed!);
+        return await Table.WriteDoneAsync(parsed, changed!.ClientId, "updated", $"updated: {Describe(changed)}");
     }).With(Name).With(RedirectUri).With(Introspects).With(PreApproved);
 
     private static Command RotateSecret() => ForOne("rotate-secret", "Makes a new secret, printed this once; the one of before is good for a while longer.", async (parsed, access, client) =>
@@ -112,6 +117,7 @@ internal static class ClientsCommand
     // A terminal keeps what it shows, and a file can be for its owner alone.
     private static async Task<int> ShowSecretAsync(ParseResult parsed, ClientWithSecret made, string done)
     {
+        await WarnAsync(made.Client);
         var file = made.ClientSecret is null ? null : parsed.GetValue(SecretFile);
         if (file is not null)
         {
@@ -129,6 +135,14 @@ internal static class ClientsCommand
         Console.WriteLine(printed is null ? made.Client.ClientId : $"{made.Client.ClientId} {printed}");
         await Console.Error.WriteLineAsync($"{done}: {CommandLine.Printable(made.Client.Name)} ({made.Client.ClientId}){(file is not null ? $". The secret is in {file}, for you alone to read" : printed is not null ? ". The second word is the secret, and is not shown again" : "")}.");
         return 0;
+    }
+
+    private static async Task WarnAsync(ClientView client)
+    {
+        foreach (var warning in client.Warnings ?? [])
+        {
+            await Console.Error.WriteLineAsync(CommandLine.Printable($"warning: {warning}"));
+        }
     }
 
     private static string Describe(ClientView client) => CommandLine.Printable(client.Name is { Length: > 0 } called ? $"{called} ({client.ClientId})" : client.ClientId);
@@ -178,6 +192,7 @@ internal static class ClientsCommand
             return await Refusal.SayAsync(problem);
         }
 
+        await WarnAsync(client);
         await Table.WriteOneAsync(
             parsed, ("client_id", client.ClientId), ("name", client.Name), ("type", client.Type), ("application type", client.ApplicationType),
             ("redirect URIs", ListOf(client.RedirectUris)), ("permissions", ListOf(client.Permissions)), ("registered", client.RegisteredAt),

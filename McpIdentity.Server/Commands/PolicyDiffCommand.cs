@@ -31,9 +31,9 @@ internal static class PolicyDiffCommand
         }
 
         var rows = differences!.Changes;
-        if (differences.HasMore)
+        if (differences.SayLeftOut() is { } left)
         {
-            await Console.Error.WriteLineAsync($"These are the first {rows.Count} changes; there are more. --user shows those of a person.");
+            await Console.Error.WriteLineAsync($"{left} --user shows those of a person.");
         }
 
         if (parsed.GetValue(Table.Output) == "json")

@@ -35,41 +35,9 @@ internal sealed class PolicyDryRun(PolicyDecisions decisions)
     /// <summary>What another policy would decide differently.</summary>
     /// <param name="before">In force.</param>
     /// <param name="after">Proposed.</param>
-    /// <param name="callers">Of whom.</param>
     /// <param name="servers">At which servers, beside those that the rules name.</param>
     /// <param name="known">For which tools of each server, beside those that the rules name.</param>
     /// <param name="tools">For which tools everywhere.</param>
-    public IEnumerable<PolicyChange> Compare(
-        PolicySet before, PolicySet after, IEnumerable<PolicySample> callers, IEnumerable<string> servers, ILookup<string, PolicyTarget> known, IReadOnlyCollection<string> tools)
-    {
-        var places = PolicySamples.Servers([before, after], servers);
-        var targets = places.ToDictionary(server => server, server => PolicySamples.Targets([before, after], known[server], tools));
-        // What is decided hangs on which rules speak of the caller at the server: of many people few answers are different.
-        var compared = new Dictionary<(string Server, string Rules), (PolicyTarget Target, PolicyDecision Before, PolicyDecision After)[]>();
-        foreach (var sample in callers)
-        {
-            var (callerBefore, callerAfter) = (decisions.CallerOf(before, sample.Person, sample.ClientId), decisions.CallerOf(after, sample.Person, sample.ClientId));
-            foreach (var server in places)
-            {
-                var rules = $"{Concerning(before, callerBefore, server)} {Concerning(after, callerAfter, server)}";
-                if (!compared.TryGetValue((server, rules), out var changes))
-                {
-                    changes = [.. from target in targets[server]
-                                  let was = before.Decide(callerBefore, server, target)
-                                  let becomes = after.Decide(callerAfter, server, target)
-                                  where was.Effect != becomes.Effect
-                                  select (target, was, becomes)];
-                    compared.Add((server, rules), changes);
-                }
-
-                foreach (var (target, was, becomes) in changes)
-                {
-                    yield return new PolicyChange(sample, server, target, was, becomes);
-                }
-            }
-        }
-    }
-
-    private static string Concerning(PolicySet policy, PolicyCaller caller, string server) =>
-        string.Concat(policy.Rules.Select(rule => rule.Concerns(caller, server) ? '1' : '0'));
+    public PolicyComparison Compare(PolicySet before, PolicySet after, IEnumerable<string> servers, ILookup<string, PolicyTarget> known, IReadOnlyCollection<string> tools) =>
+        new(decisions, before, after, servers, known, tools);
 }

@@ -1,3 +1,4 @@
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.AdminPages;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Roles;
@@ -49,6 +50,11 @@ internal sealed class ConsoleBrowserTests
         using (var alice = new Person(_server))
         {
             await client.ConnectAsync(alice);
+        }
+
+        if (IsUpdating)
+        {
+            await BeUsedAsync();
         }
 
         using var refused = await _server.Http.GetAsync(OAuthClient.Of(_server, client.ClientId, null, "https://claude.ai/another/callback").AuthorizeUrl());
@@ -128,11 +134,47 @@ internal sealed class ConsoleBrowserTests
         Assert.That(other.Page.Url, Does.Contain(Paths.SignIn));
     }
 
+    private static bool IsUpdating => Environment.GetEnvironmentVariable("UPDATE_PAGES") == "1";
+
     private static string Pictures => Repository.PathOf("docs", "pages", "console");
+
+    // A picture of a server that nobody uses shows nothing: people who connect their apps, and a day of what the charts count.
+    private async Task BeUsedAsync()
+    {
+        foreach (var (name, app, redirectUri) in ((string, string, string)[])[
+            ("bob", "Cursor", "cursor://anysphere.cursor-retrieval/oauth/callback"), ("alice", "Visual Studio Code", "https://vscode.dev/redirect"), ("bob", "MCP Inspector", "http://localhost:6274/oauth/callback")])
+        {
+            var client = await OAuthClient.RegisterAsync(_server, new { redirect_uris = new[] { redirectUri }, client_name = app, token_endpoint_auth_method = "none" });
+            using var person = new Person(_server, name);
+            await client.ConnectAsync(person);
+        }
+
+        var now = _server.Clock.GetUtcNow();
+        (string Event, string Result, int Most)[] kinds =
+        [
+            ("token_issued", "success", 40), ("token_refreshed", "success", 90), ("token_refused", "failure", 4), ("login_success", "success", 25), ("login_failure", "failure", 3),
+            ("mcp_auth_success", "success", 700), ("scope_denied", "failure", 20), ("gateway_call", "success", 500), ("gateway_call", "failure", 12),
+        ];
+        await _server.DatabaseAsync(async db =>
+        {
+            db.AddRange(Enumerable.Range(1, 22).SelectMany(hour => kinds.Select((kind, i) => new AuditEntry
+            {
+                Node = "yesterday",
+                Sequence = (hour * kinds.Length) + i,
+                At = now.AddHours(-hour),
+                Event = kind.Event,
+                Level = "info",
+                Result = kind.Result,
+                Line = $$"""{"event":"{{kind.Event}}","count":{{1 + (kind.Most * (1 + ((hour * (i + 3)) % 7)) * Math.Abs(12 - hour) / 84)}}}""",
+                Hash = [],
+            })));
+            return await db.SaveChangesAsync();
+        });
+    }
 
     private async Task PictureAsync(string path, string variant)
     {
-        if (Environment.GetEnvironmentVariable("UPDATE_PAGES") == "1" && Array.Find(Pictured, page => page.Path == path || (page.Path.EndsWith('?') && path.StartsWith(page.Path, StringComparison.Ordinal))) is { Name: { } name })
+        if (IsUpdating && Array.Find(Pictured, page => page.Path == path || (page.Path.EndsWith('?') && path.StartsWith(page.Path, StringComparison.Ordinal))) is { Name: { } name })
         {
             var size = Page.ViewportSize!;
             var height = Math.Min(await Page.EvaluateAsync<int>("document.body.getBoundingClientRect().height"), 1400);

@@ -1,10 +1,15 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.AdminPages;
+using McpIdentity.Server.Policy;
 using McpIdentity.Tests.AdminPages;
 using McpIdentity.Tests.Audit;
+using McpIdentity.Tests.Policy;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -94,6 +99,76 @@ internal sealed class AdminApiBoundsTests
         Assert.That((await few.JsonAsync()).GetProperty("has_more").GetBoolean(), Is.False);
     }
 
+    // The work is a product: of what is proposed, and of the people, clients and servers that there are.
+    [Test]
+    public async Task A_comparison_that_would_take_too_long_says_of_how_many_it_was_made()
+    {
+        var now = _scene.Server.Clock.GetUtcNow();
+        await StoreAsync(Enumerable.Range(0, 1001).Select(i => new User { Id = $"many-{i}", Provider = "google", ProviderSubject = $"many-{i}", Email = $"many-{i}@example.com", Name = "many", CreatedAt = now, LastSignInAt = now }));
+        var users = Enumerable.Range(0, 9900).Select(i => $"u{i}@x.example");
+        var document = new { Rules = new[] { new { Servers = "nowhere", Users = users, Clients = Enumerable.Range(0, 40).Select(i => $"client-{i}"), Effect = "allow" } } };
+        using var all = await _owner.PostAsync("/policy/diff", new { document, servers = Enumerable.Range(0, 100).Select(i => $"server-{i}") });
+        using var one = await _owner.PostAsync("/policy/diff", new { document, users = new[] { "olga@example.com" } });
+        using var nothing = await CompareAsync(CancellationToken.None);
+
+        var (partial, whole, everybody) = (await all.JsonAsync(), await one.JsonAsync(), await nothing.JsonAsync());
+        Assert.That(partial.GetProperty("has_more").GetBoolean(), Is.True, "nobody knows what was not compared");
+        Assert.That(partial.GetProperty("compared").GetInt32(), Is.GreaterThan(0).And.LessThan(partial.GetProperty("callers").GetInt32()));
+        Assert.That((whole.GetProperty("has_more").GetBoolean(), whole.GetProperty("compared").GetInt32()), Is.EqualTo((false, whole.GetProperty("callers").GetInt32())));
+        Assert.That(everybody.GetProperty("compared").GetInt32(), Is.GreaterThan(1001).And.EqualTo(everybody.GetProperty("callers").GetInt32()));
+        var console = await ConsoleAsync();
+        await console.OpenAsync("/admin/policy");
+        await console.SendAsync("diff", ("document", """{ "Rules": [ { "Servers": "notes", "Effect": "allow" } ] }"""));
+        Assert.That(await console.TextAsync(), Does.Match(@"These are the first 500 changes\. \d+ of \d+ people and services were compared to the end: there may be more\."));
+    }
+
+    [Test]
+    public async Task Policies_are_compared_one_after_the_other_and_who_has_gone_waits_no_more()
+    {
+        var turn = _scene.Server.Services.GetRequiredService<PolicyDiffTurn>();
+        using var gone = new CancellationTokenSource();
+        List<Task<HttpResponseMessage>> waiting;
+        using (await turn.TakeAsync(CancellationToken.None))
+        {
+            waiting = [.. Enumerable.Range(0, 3).Select(_ => CompareAsync(gone.Token))];
+            await Until.TrueAsync(() => turn.Waiting == 3, "three wait");
+
+            using var fourth = await CompareAsync(CancellationToken.None);
+            Assert.That((await fourth.ProblemAsync(), fourth.Headers.RetryAfter?.ToString()), Is.EqualTo(("too_many_requests", "10")));
+
+            await gone.CancelAsync();
+            await Until.TrueAsync(() => turn.Waiting == 0, "who has gone waits no more");
+        }
+
+        foreach (var ended in waiting)
+        {
+            await Assert.ThrowsAsync<TaskCanceledException>(() => ended);
+        }
+
+        using var next = await CompareAsync(CancellationToken.None);
+        Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task A_comparison_ends_in_the_middle_when_nobody_waits_for_it()
+    {
+        var comparison = _scene.Server.Services.GetRequiredService<PolicyDryRun>().Compare(
+            PolicyWorld.Of("{}"), PolicyWorld.Of("""{ "Rules": [ { "Effect": "allow" } ] }"""), Enumerable.Range(0, 100).Select(i => $"server-{i}"), Array.Empty<PolicyTarget>().ToLookup(_ => ""), []);
+        using var gone = new CancellationTokenSource();
+        var told = 0;
+
+        await Assert.ThrowsAsync<OperationCanceledException>(async () =>
+        {
+            foreach (var _ in comparison.Of(new PolicySample("service x", null, "x"), gone.Token))
+            {
+                told++;
+                await gone.CancelAsync();
+            }
+        });
+
+        Assert.That(told, Is.EqualTo(3), "a tool, a resource and a prompt of the first server");
+    }
+
     // What a grant is for is encrypted in its row.
     [Test]
     public async Task A_page_looks_at_so_many_grants_and_says_where_it_goes_on()
@@ -158,6 +233,29 @@ internal sealed class AdminApiBoundsTests
         Assert.That(removed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
     }
 
+    // What is left out of the comparison is a member of ours, and not a tool or a scope that somebody called so.
+    [Test]
+    public async Task A_tool_that_is_called_as_what_use_changes_is_seen_when_it_changes()
+    {
+        static object Named(string scope) => new
+        {
+            url = "http://127.0.0.1:9/mcp",
+            scopes = new Dictionary<string, string> { ["named:read"] = "Read", ["named:write"] = "Write" },
+            tools = new Dictionary<string, string> { ["problem"] = scope, ["asked_at"] = scope },
+        };
+        using var added = await _owner.PostAsync("/servers", new { name = "named", server = Named("named:write") });
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+        using var seen = await _owner.GetAsync("/servers/named");
+
+        using var byAnother = await _owner.SendAsync(HttpMethod.Put, "/servers/named", Named("named:read"));
+        using var late = await _owner.SendAsync(HttpMethod.Put, "/servers/named", Named("named:write"), ("If-Match", seen.Headers.ETag!.ToString()));
+
+        Assert.That(byAnother.StatusCode, Is.EqualTo(HttpStatusCode.OK), await byAnother.Content.ReadAsStringAsync());
+        Assert.That(await late.ProblemAsync(), Is.EqualTo("changed_meanwhile"));
+        using var removed = await _owner.DeleteAsync("/servers/named"); // others here ask what everybody may do
+        Assert.That(removed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+
     [Test]
     public async Task People_and_clients_are_found_by_letters_of_any_language_in_any_case()
     {
@@ -213,6 +311,13 @@ internal sealed class AdminApiBoundsTests
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => TestServer.StartAsync(database, "OAuth:StaticClients:0:ClientId=squatter", "OAuth:StaticClients:0:RedirectUris:0=https://client.example/callback"));
 
         Assert.That(refused!.Message, Does.Contain("olga@example.com made").And.Contain("clients delete squatter"));
+    }
+
+    private Task<HttpResponseMessage> CompareAsync(CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, AdminClient.Prefix + "/policy/diff") { Content = JsonContent.Create(new { document = new { } }) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _owner.Token);
+        return _scene.Server.Http.SendAsync(request, cancellationToken);
     }
 
     private async Task<NoScriptHand> ConsoleAsync()

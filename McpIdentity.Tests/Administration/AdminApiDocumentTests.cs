@@ -1,3 +1,5 @@
+using System.Reflection;
+using McpIdentity.Server.Administration;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Tests.Support;
@@ -50,5 +52,21 @@ internal sealed class AdminApiDocumentTests
         Assert.That(Operations.Select(operation => operation.Id), Is.Unique);
         Assert.That(Operations.Select(operation => $"{operation.Method} {operation.Path}"), Is.Unique);
         Assert.That(Operations.Select(operation => operation.Summary), Has.All.EndsWith("."));
+    }
+
+    [Test]
+    public void What_only_reads_ends_with_the_request_and_is_not_done_to_its_end() => Assert.That(
+        Operations.Where(operation => operation.Right is AdminRight.Read or AdminRight.ReadPeople or AdminRight.ReadAudit && !operation.ChangesNothing).Select(operation => operation.Id), Is.Empty);
+
+    [Test]
+    public void What_changes_by_use_is_a_member_of_what_is_read()
+    {
+        var used = Operations.Select(operation => operation.Answer).OfType<Type>().Distinct().Select(type => (Type: type, type.GetCustomAttribute<ChangesByUseAttribute>()?.Paths)).Where(answer => answer.Paths is not null).ToList();
+        Assert.That(used, Has.Count.GreaterThan(5));
+        foreach (var (type, path) in used.SelectMany(answer => answer.Paths!.Select(path => (answer.Type, path))))
+        {
+            var last = path.Split('.').Aggregate((Type?)type, (within, part) => within is null ? null : AdminJson.Default.GetTypeInfo(within)?.Properties.FirstOrDefault(member => member.Name == part)?.PropertyType);
+            Assert.That(last, Is.Not.Null, $"{type.Name}: {path}");
+        }
     }
 }

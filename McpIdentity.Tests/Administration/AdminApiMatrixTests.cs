@@ -92,6 +92,14 @@ internal sealed class AdminApiMatrixTests
         Assert.That(string.Join('\n', problems), Is.Empty);
     }
 
+    [TestCase("""{"kind":"service","kind":"service"}"""), TestCase("""{"kind":"service","no_such_member":1}"""), TestCase("""{"kind":"service","resources":[null]}"""), TestCase("""{"kind":"service","name":"a\u0000b"}""")]
+    public async Task A_member_that_is_there_twice_that_nobody_knows_or_that_holds_nothing_is_refused(string body)
+    {
+        using var refused = await _clients["olga"].PostAsync("/clients", body);
+
+        Assert.That(((int)refused.StatusCode, await refused.ProblemAsync()), Is.EqualTo((400, "invalid_json")), await refused.Content.ReadAsStringAsync());
+    }
+
     [TestCase("text/plain", 415, "unsupported_media_type"), TestCase("application/x-www-form-urlencoded", 415, "unsupported_media_type")]
     public async Task A_body_of_another_kind_is_refused(string type, int status, string code)
     {

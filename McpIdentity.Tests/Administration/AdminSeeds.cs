@@ -33,7 +33,7 @@ internal static class AdminSeeds
 
         foreach (var (part, make) in new (string, Func<Task<string>>)[]
         {
-            ("{session_id}", async () => (await AccessTokenAsync(scene)).GetClaim("sid").Value), ("{grant_id}", async () => (await AccessTokenAsync(scene)).GetClaim("oi_au_id").Value), ("{token_id}", () => Task.FromResult("seed")),
+            ("{session_id}", async () => (await AccessTokenAsync(scene)).GetClaim("sid").Value), ("{grant_id}", async () => (await AccessTokenAsync(scene)).GetClaim("oi_au_id").Value), ("{token_id}", () => Task.FromResult(Guid.NewGuid().ToString())),
             ("{server_name}", () => ServerAsync(scene, $"seed-{Interlocked.Increment(ref _count)}")), ("{version}", () => PolicyVersionAsync(scene)), ("{token_name}", () => InitialAccessTokenAsync(scene)),
         })
         {

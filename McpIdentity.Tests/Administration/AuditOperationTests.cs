@@ -44,6 +44,7 @@ internal sealed class AuditOperationTests
         yield return new TestCaseData("user=emil@example.com&event=token_issued", (string[])["token_issued"]);
         yield return new TestCaseData("actor=olga@example.com&event=client_created,client_disabled", (string[])["client_disabled", "client_created"]);
         yield return new TestCaseData("only_acts=true&client_id=reports&event=client_created,client_disabled", (string[])["client_disabled", "client_created"]);
+        yield return new TestCaseData("only_acts=true&event=token_issued,client_disabled", (string[])["client_disabled"]);
         yield return new TestCaseData("client_id=reports&result=failure", Array.Empty<string>());
         yield return new TestCaseData("text=by the admin API&event=client_created", (string[])["client_created"]);
         yield return new TestCaseData("actor=olga@example.com&until=2001-01-01", Array.Empty<string>());
@@ -144,6 +145,13 @@ internal sealed class AuditOperationTests
         var never = await OAuthClient.RegisterPublicAsync(_scene.Server);
         var alone = (await _owner.DoAsync("trace", $"/trace?of={never.ClientId}")).GetProperty("flows")[0];
         Assert.That((alone.Text("diagnosis"), alone.Text("cure")?.Length > 0), Is.EqualTo(("never_authorized", true)).Or.EqualTo(("never_came", true)));
+        var twice = await OAuthClient.RegisterPublicAsync(_scene.Server);
+        using var hugo = _scene.Person("hugo");
+        await twice.ConnectAsync(hugo);
+        await twice.ConnectAsync(hugo);
+        await Until.TrueAsync(async () => (await _owner.DoAsync("trace", $"/trace?of={twice.ClientId}")).GetProperty("known").GetInt32() == 2, "both ways are known");
+        Assert.That((await _owner.DoAsync("trace", $"/trace?of={twice.ClientId}")).GetProperty("flows").GetArrayLength(), Is.EqualTo(1), "one that tells");
+        Assert.That((await _owner.DoAsync("trace", $"/trace?of={twice.ClientId}&all=true")).GetProperty("flows").GetArrayLength(), Is.EqualTo(2));
         await _owner.RefusedAsync("trace", "/trace?of=nobody@example.com", 404, "trace_not_found");
         await _owner.RefusedAsync("trace", "/trace", 400, "invalid_parameter");
     }

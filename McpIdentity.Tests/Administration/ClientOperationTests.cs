@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Tests.AdminPages;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,6 +47,8 @@ internal sealed class ClientOperationTests
         using var created = await _owner.PostAsync("/clients", new { kind = "app", preset = "inspector", client_id = "our-inspector" });
         var made = (await created.JsonAsync()).GetProperty("client");
         using var alice = _scene.Person("emil");
+        using var approved = await _owner.PatchAsync($"/clients/{(await OAuthClient.RegisterPublicAsync(_scene.Server)).ClientId}", new { pre_approved = true });
+        Assert.That(await approved.ProblemAsync(), Is.EqualTo("invalid_request"), "of one that registered itself nobody knows who it is");
 
         var granted = await OAuthClient.Of(_scene.Server, "our-inspector", null, made.GetProperty("redirect_uris")[0].GetString()!).ConnectAsync(alice);
 
@@ -140,6 +143,12 @@ internal sealed class ClientOperationTests
         using var made = await _owner.PostAsync("/clients", new { kind = "service", name = "free" }, ("Idempotency-Key", "free"));
 
         Assert.That(((int)refused.StatusCode, (int)made.StatusCode), Is.EqualTo((422, 201)));
+        await using var scope = _scene.Server.Services.CreateAsyncScope();
+        var answers = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().IdempotentAnswers;
+        Assert.That((await answers.Select(answer => answer.ExpiresAt).ToListAsync()).Max(), Is.EqualTo(_scene.Server.Clock.GetUtcNow().AddDays(1)).Within(TimeSpan.FromSeconds(1)));
+        await answers.ExecuteUpdateAsync(set => set.SetProperty(answer => answer.ExpiresAt, _scene.Server.Clock.GetUtcNow()));
+        using var other = await _owner.PostAsync("/clients", new { kind = "service", name = "freed" }, ("Idempotency-Key", "free"));
+        Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.Created));
     }
 
     [TestCase("client_id"), TestCase("name"), TestCase("registered"), TestCase("last_used")]
@@ -190,9 +199,12 @@ internal sealed class ClientOperationTests
     {
         var unused = await OAuthClient.RegisterServiceAsync(_scene.Server);
         await OAuthClient.RegisterServiceAsync(_scene.Server); // somebody else's, of now
+        var held = await OAuthClient.RegisterPublicAsync(_scene.Server); // and one with a refresh token that is good
+        using var hugo = _scene.Person("hugo");
+        await held.ConnectAsync(hugo);
         await using (var scope = _scene.Server.Services.CreateAsyncScope())
         {
-            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.Where(client => client.ClientId == unused.ClientId)
+            await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Clients.Where(client => client.ClientId == unused.ClientId || client.ClientId == held.ClientId)
                 .ExecuteUpdateAsync(set => set.SetProperty(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt), _scene.Server.Clock.GetUtcNow() - TimeSpan.FromDays(40)));
         }
 
@@ -217,6 +229,26 @@ internal sealed class ClientOperationTests
         using var snippet = await _owner.GetAsync($"/clients/snippet/snippet?for={known}");
 
         Assert.That((await snippet.JsonAsync()).Text("snippet"), Does.Contain(part));
+    }
+
+    // RFC 8252 §8.6.
+    [TestCase("http://127.0.0.1/callback", false, true), TestCase("cursor://desk/callback", false, true), TestCase("https://desk.example/callback", false, false), TestCase("http://127.0.0.1/callback", true, false)]
+    public async Task Who_approves_a_client_for_everybody_that_any_program_can_be_is_warned(string redirectUri, bool confidential, bool warned)
+    {
+        using var made = await _owner.PostAsync("/clients", new { kind = "app", name = "Approved", redirect_uris = new[] { redirectUri }, confidential });
+        var asks = (await made.JsonAsync()).GetProperty("client");
+        var path = $"/clients/{asks.Text("client_id")}";
+        using var changed = await _owner.PatchAsync(path, new { pre_approved = true });
+        using var other = await _owner.PostAsync("/clients", new { kind = "app", name = "Approved at once", redirect_uris = new[] { redirectUri }, confidential, pre_approved = true });
+        using var olga = _scene.Person("olga");
+        var console = new NoScriptHand(olga);
+        await console.OpenAsync("/admin");
+        await console.OpenAsync($"/admin/client?id={asks.Text("client_id")}");
+
+        Assert.That(asks.TryGetProperty("warnings", out _), Is.False, "people are asked");
+        Assert.That((await changed.JsonAsync()).TryGetProperty("warnings", out _), Is.EqualTo(warned));
+        Assert.That((await other.JsonAsync()).GetProperty("client").TryGetProperty("warnings", out _), Is.EqualTo(warned));
+        Assert.That((await console.TextAsync()).Contains("Any program on a person's computer", StringComparison.Ordinal), Is.EqualTo(warned));
     }
 
     private async Task<OAuthClient> CreateServiceAsync(string clientId)

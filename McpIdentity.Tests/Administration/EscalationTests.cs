@@ -99,6 +99,20 @@ internal sealed class EscalationTests
         Assert.That(await ChangeAsync("client_updated", row => row.ClientId == "long"), Is.EqualTo(($"pre_approved: False; redirect_uris: {uris[0]}", "pre_approved: True; redirect_uris: https://mine.example/cb?…")));
     }
 
+    // What nobody is shown nobody can send elsewhere.
+    [Test]
+    public async Task The_secret_of_a_server_does_not_go_with_it_to_another_URL()
+    {
+        var otto = await _scene.ClientAsync("otto");
+        using var added = await otto.PostAsync("/servers", new { name = "vault", server = new { url = "https://vault.example/mcp", upstream = new { auth = "header", value = "a-secret" } } });
+        Assert.That(added.StatusCode, Is.EqualTo(HttpStatusCode.Created), await added.Content.ReadAsStringAsync());
+
+        using var elsewhere = await otto.SendAsync(HttpMethod.Put, "/servers/vault", new { url = "https://mine.example/mcp", upstream = new { auth = "header" } });
+        using var there = await otto.SendAsync(HttpMethod.Put, "/servers/vault", new { url = "https://vault.example/mcp", display_name = "Vault", upstream = new { auth = "header" } });
+
+        Assert.That((await elsewhere.ProblemAsync(), there.StatusCode), Is.EqualTo(("server_invalid", HttpStatusCode.OK)));
+    }
+
     [Test]
     public async Task What_is_changed_of_a_server_is_in_the_audit_but_no_secret()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Administration;
@@ -50,6 +51,20 @@ internal sealed class UserOperationTests
         using var refused = await _operator.PostAsync($"/users/{(await me.JsonAsync()).Text("user_id")}/disable");
 
         Assert.That(await refused.ProblemAsync(), Is.EqualTo("own_account"));
+    }
+
+    [Test]
+    public async Task People_are_listed_by_provider_and_a_name_that_two_have_names_neither()
+    {
+        var now = _scene.Server.Clock.GetUtcNow();
+        await AdminSeeds.StoreAsync(_scene, [.. new[] { "twin-1", "twin-2" }.Select(id => new User { Id = id, Provider = "elsewhere", ProviderSubject = id, Email = $"{id}@example.com", Name = "Twin", CreatedAt = now, LastSignInAt = now })]);
+
+        using var elsewhere = await _operator.GetAsync("/users?provider=elsewhere");
+        using var ambiguous = await _operator.PostAsync("/sessions/end-all", new { user = "twin" });
+
+        Assert.That((await elsewhere.JsonAsync()).GetProperty("items").EnumerateArray().Select(user => user.Text("user_id")), Is.EquivalentTo(["twin-1", "twin-2"]));
+        Assert.That(await ambiguous.ProblemAsync(), Is.EqualTo("user_ambiguous"));
+        Assert.That(await ambiguous.Content.ReadAsStringAsync(), Does.Contain("twin-1").And.Contain("twin-2"));
     }
 
     [Test]

@@ -27,6 +27,9 @@ internal sealed class ClientsCommandTests
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Folder = server.Folder, Arguments = ["clients", "show", service.ClientId, .. DatabaseOf(server)] });
         Assert.That(exitCode, Is.EqualTo(ExitCode.NotFound), output);
 
+        // RFC 8252 §8.6.
+        Assert.That(await RunAsync("create", "--kind", "app", "--client-id", "desk", "--redirect-uri", "http://127.0.0.1/callback", "--pre-approved"), Does.Contain("warning: Any program on a person's computer"));
+
         async Task UntilServedIsAsync(bool served)
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));

@@ -92,9 +92,9 @@ internal static class AccessOperations
 
     private static void Tokens(AdminApi api)
     {
-        api.Act<ShownToken, TokenView>("/tokens/look-up", "look_up_token", AdminRight.ReadPeople, "Says whose a token is, for what, and whether it is good.", (call, body) => call.Get<TokenActs>().LookUpAsync(body.Token, call.Cancelled));
+        api.Ask<ShownToken, TokenView>("/tokens/look-up", "look_up_token", AdminRight.ReadPeople, "Says whose a token is, for what, and whether it is good.", (call, body) => call.Get<TokenActs>().LookUpAsync(body.Token, call.Cancelled));
         api.Act<ShownToken, TokenView>("/tokens/revoke", "revoke_token", AdminRight.EndAccess, "Ends a token that somebody shows, and with it the grant that it belongs to (RFC 7009 §2.1).", (call, body) => call.Get<TokenActs>().RevokeAsync(call.By, body.Token, call.Cancelled));
-        api.Get<TokenView>("/tokens/{token_id}", "get_token", AdminRight.ReadPeople, "What is known of an access token by its jti: whether it was ended. Access tokens are not stored.", call => Task.FromResult<Outcome<TokenView>>(call.Get<TokenActs>().FindById(call["token_id"])));
+        api.Get<TokenView>("/tokens/{token_id}", "get_token", AdminRight.ReadPeople, "What is known of an access token by its jti: whether it was ended. Access tokens are not stored.", call => Task.FromResult(call.Get<TokenActs>().FindById(call["token_id"])));
         api.Remove("/tokens/{token_id}", "revoke_token_by_id", AdminRight.EndAccess, "Ends one access token by its jti.", async call => (await call.Get<TokenActs>().RevokeByIdAsync(call.By, call["token_id"])).Problem);
         api.Act<MintToken, TokenShown>("/tokens/mint", "mint_token", AdminRight.WriteKeys, "Makes a token to test with, in Development. Elsewhere the command line does, on the machine.", async (call, body) =>
         {

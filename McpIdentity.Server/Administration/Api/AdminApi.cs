@@ -81,6 +81,11 @@ internal sealed class AdminApi
         where TBody : IAdminBody<TBody>
         where T : notnull => Add(new(HttpMethods.Post, path, id, right, summary, StatusCodes.Status200OK, async call => Wrap(await run(call, (TBody)call.Body!))) { Body = typeof(TBody), Answer = typeof(T) });
 
+    /// <summary>Asks something that takes a body to say, and changes nothing.</summary>
+    public void Ask<TBody, T>(string path, string id, AdminRight right, string summary, Func<AdminCall, TBody, Task<Outcome<T>>> run)
+        where TBody : IAdminBody<TBody>
+        where T : notnull => Add(new(HttpMethods.Post, path, id, right, summary, StatusCodes.Status200OK, async call => Wrap(await run(call, (TBody)call.Body!))) { Body = typeof(TBody), Answer = typeof(T), ChangesNothing = true });
+
     private void Add(AdminOperation operation) => _operations.Add(operation);
 
     private static Outcome<AdminAnswer> Wrap<T>(Outcome<T> outcome) => outcome.Problem is { } problem ? problem : new AdminAnswer(outcome.Value);

@@ -20,6 +20,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
 {
     private const int MaxKeyLength = 255;
     private const int Turns = 16;
+    private const string RetryAfter = "10"; // seconds
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -107,7 +108,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         {
             refusal = await RunMatchingAsync(http, call, done => answers.KeepAsync(id, done));
         }
-        catch when (!call.HasBegun)
+        catch when (!call.HasBegun || call.Operation.ChangesNothing)
         {
             await answers.FreeAsync(id);
             throw;
@@ -173,6 +174,7 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         var outcome = await call.RunAsync();
         if (outcome.Problem is { } problem)
         {
+            http.Response.Headers.RetryAfter = problem.Status == StatusCodes.Status429TooManyRequests ? RetryAfter : default;
             return ProblemOf(problem);
         }
 
@@ -239,20 +241,24 @@ internal sealed class AdminApiEndpoint(IReadOnlyList<AdminOperation> operations,
         }
 
         var state = JsonNode.Parse(body)!.AsObject();
-        LeaveOut(state, used.Members);
+        foreach (var path in used.Paths)
+        {
+            LeaveOut(state, path);
+        }
+
         return $"\"{HashOf(Encoding.UTF8.GetBytes(state.ToJsonString()))}.{HashOf(body)}\"";
     }
 
-    private static void LeaveOut(JsonObject thing, IReadOnlyList<string> members)
+    // By the whole path: what a tool or a scope is called is somebody's own name of something.
+    private static void LeaveOut(JsonObject thing, string path)
     {
-        foreach (var member in members)
+        if (path.Split('.', 2) is not [var outer, var inner])
         {
-            thing.Remove(member);
+            thing.Remove(path);
         }
-
-        foreach (var inner in thing.Select(member => member.Value).OfType<JsonObject>())
+        else if (thing[outer] is JsonObject within)
         {
-            LeaveOut(inner, members);
+            LeaveOut(within, inner);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class AdminCall(HttpContext http, AdminOperation operation, Oper
     public AdminOperation Operation => operation;
 
     /// <summary>Ends the reading of a caller who has gone. What changes something is done to its end.</summary>
-    public CancellationToken Cancelled => HttpMethods.IsGet(operation.Method) ? http.RequestAborted : CancellationToken.None;
+    public CancellationToken Cancelled => operation.ChangesNothing ? http.RequestAborted : CancellationToken.None;
 
     /// <summary>How many items a page shall have.</summary>
     public int Limit { get; private set; } = DefaultLimit;

@@ -25,6 +25,9 @@ internal sealed record AdminOperation(
     /// <summary>What the answer may be, where that is no JSON document but an <see cref="AdminDownload"/>.</summary>
     public IReadOnlyList<string> MediaTypes { get; init; } = [];
 
+    /// <summary>Whether it only asks, whatever its method: it ends with the request, and is not done to its end for nobody.</summary>
+    public bool ChangesNothing { get; init; } = HttpMethods.IsGet(Method);
+
     /// <summary>Whether it answers a page of many.</summary>
     public bool IsList { get; init; }
 
@@ -39,11 +42,14 @@ internal interface IAdminBody<TSelf>
     static abstract TSelf Example { get; }
 }
 
-/// <summary>Members of a thing, as the wire has them, that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them.</summary>
+/// <summary>
+/// Members of a thing that change because it is used, and not because somebody changed it: <c>If-Match</c> does not speak of them. Each as
+/// the wire has it, behind those that it stands in: <c>user.last_sign_in_at</c>.
+/// </summary>
 [AttributeUsage(AttributeTargets.Class)]
-internal sealed class ChangesByUseAttribute(params string[] members) : Attribute
+internal sealed class ChangesByUseAttribute(params string[] paths) : Attribute
 {
-    public IReadOnlyList<string> Members => members;
+    public IReadOnlyList<string> Paths => paths;
 }
 
 /// <summary>What an operation answers.</summary>

@@ -66,11 +66,11 @@ internal static class PolicyOperations
         api.List<PolicyVersionView>("/policy/versions", "list_policy_versions", AdminRight.Read, "Lists what was applied, the one in force first.", async call => await call.Get<PolicyActs>().VersionsAsync(call.Slice, call.Cancelled));
         api.Get<PolicyVersionView>("/policy/versions/{version}", "get_policy_version", AdminRight.Read, "A version with its document, as it was applied.",
             async call => NumberOf(call) is { } number ? await call.Get<PolicyActs>().FindVersionAsync(number, call.Cancelled) : NoVersion(call));
-        api.Act<CheckPolicy, PolicyCheckView>("/policy/check", "check_policy", AdminRight.Read, "Says what is wrong with the policy in force or a proposed one, and what is odd.",
+        api.Ask<CheckPolicy, PolicyCheckView>("/policy/check", "check_policy", AdminRight.Read, "Says what is wrong with the policy in force or a proposed one, and what is odd.",
             (call, body) => call.Get<PolicyActs>().CheckAsync(ProposalOf(body.Document, body.Replaces), call.Cancelled));
-        api.Act<DiffPolicy, PolicyDifferences>("/policy/diff", "diff_policy", AdminRight.Read, "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.",
+        api.Ask<DiffPolicy, PolicyDifferences>("/policy/diff", "diff_policy", AdminRight.Read, "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.",
             (call, body) => call.Get<PolicyActs>().DiffAsync(ProposalOf(body.Document, body.Replaces)!, body.Users ?? [], body.Servers ?? [], body.Tools ?? [], PolicyActs.MaxChanges, call.Cancelled));
-        api.Act<AskPolicy, PolicyTestView>("/policy/test", "test_policy", AdminRight.Read, "Says whether somebody may do something, by which rule, and in which groups they are.", (call, body) => call.Get<PolicyActs>().TestAsync(
+        api.Ask<AskPolicy, PolicyTestView>("/policy/test", "test_policy", AdminRight.Read, "Says whether somebody may do something, by which rule, and in which groups they are.", (call, body) => call.Get<PolicyActs>().TestAsync(
             new PolicyQuestion(body.Server) { User = body.User, Client = body.Client, Tool = body.Tool, Resource = body.Resource, Prompt = body.Prompt, ReadOnly = body.ReadOnly, Destructive = body.Destructive },
             ProposalOf(body.Document, body.Replaces), call.Cancelled));
         api.Create<ApplyPolicy, AppliedPolicy>("/policy/versions", "apply_policy", AdminRight.WritePolicy, "Puts a policy in force, on every node within seconds.",

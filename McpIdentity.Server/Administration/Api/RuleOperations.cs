@@ -48,14 +48,14 @@ internal static class RuleOperations
     public static void Add(AdminApi api)
     {
         api.Get<RegistrationPolicyView>("/registration", "get_registration_policy", AdminRight.Read, "Who may register clients, as it is in force.", call => Task.FromResult<Outcome<RegistrationPolicyView>>(call.Get<RegistrationActs>().Policy()));
-        api.Act<TryRegistration, RegistrationTrial>("/registration/test", "test_registration", AdminRight.Read, "Judges what a client would send to /register, and registers nothing.",
+        api.Ask<TryRegistration, RegistrationTrial>("/registration/test", "test_registration", AdminRight.Read, "Judges what a client would send to /register, and registers nothing.",
             async (call, body) => await call.Get<RegistrationActs>().TryAsync(body.Metadata, body.WithToken, call.Cancelled));
         api.List<InitialAccessTokenView>("/initial-access-tokens", "list_initial_access_tokens", AdminRight.Read, "Lists the tokens with which clients may be registered, by name.", async call => await call.Get<RegistrationActs>().ListTokensAsync(call.Slice, call.Cancelled));
         api.Get<InitialAccessTokenView>("/initial-access-tokens/{token_name}", "get_initial_access_token", AdminRight.Read, "One of them; the token itself is known to nobody but whom it was given to.", call => call.Get<RegistrationActs>().FindTokenAsync(call["token_name"], call.Cancelled));
         api.Create<NewInitialAccessToken, InitialAccessTokenShown>("/initial-access-tokens", "create_initial_access_token", AdminRight.Write, "Makes a token, and shows it this once.", CreateAsync, token => $"/initial-access-tokens/{Uri.EscapeDataString(token.Name)}");
         api.Remove("/initial-access-tokens/{token_name}", "revoke_initial_access_token", AdminRight.Write, "Ends a token. What it has registered stays.", async call => (await call.Get<RegistrationActs>().RevokeTokenAsync(call.By, call["token_name"], call.Cancelled)).Problem);
         api.Get<SignInRules>("/sign-in-rules", "get_sign_in_rules", AdminRight.Read, "Who may sign in, and with which providers.", call => Task.FromResult<Outcome<SignInRules>>(call.Get<AdmissionActs>().Rules()));
-        api.Act<TrySignIn, SignInVerdicts>("/sign-in-rules/test", "test_sign_in", AdminRight.Read, "Says whether somebody would be admitted, and by which rule not.", async (call, body) =>
+        api.Ask<TrySignIn, SignInVerdicts>("/sign-in-rules/test", "test_sign_in", AdminRight.Read, "Says whether somebody would be admitted, and by which rule not.", async (call, body) =>
         {
             var (verdicts, problem) = await call.Get<AdmissionActs>().TryAsync(new SignInTrial(body.Email, body.Verified, body.Provider, body.HostedDomain), call.Cancelled);
             return problem is null ? new SignInVerdicts(verdicts!) : problem;
