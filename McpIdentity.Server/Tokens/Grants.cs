@@ -69,9 +69,10 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
     }
 
     // The answer to the first request may have been lost, or two tabs of one client refreshed at once
-    // (docs/interoperability.md, "Two refreshes at once"). A code is never answered twice (RFC 6749 §4.1.2).
+    // (docs/interoperability.md, "Two refreshes at once"). A code is never answered twice (RFC 6749 §4.1.2). Where there is no
+    // grace the moments are not asked: the node that moved the row may have a clock that is ahead of this one's.
     private Spending Judge(Grant grant, int generation) =>
-        generation > 0 && grant.Generation == generation + 1 &&
+        generation > 0 && grant.Generation == generation + 1 && options.Value.RefreshTokenReuseGraceSeconds > 0 &&
         time.GetUtcNow() < grant.RotatedAt.AddSeconds(options.Value.RefreshTokenReuseGraceSeconds)
             ? Spending.Repeated
             : Spending.Reused;

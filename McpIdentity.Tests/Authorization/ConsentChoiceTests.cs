@@ -166,18 +166,19 @@ internal sealed class ConsentChoiceTests
     [Category("RFC 6749 §6")]
     public async Task A_refresh_takes_up_later_scopes_with_the_tools_of_that_consent_and_nothing_comes_back()
     {
-        var client = await OAuthClient.RegisterPublicAsync(_server);
-        using var alice = new Person(_server);
+        await using var server = await TestServer.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
         var reads = await client.ConnectAsync(alice, ("scope", "mcp"));
         alice.Unticked = ["echo"];
-        _server.Clock.Advance(TimeSpan.FromMinutes(1));
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
         var narrow = await client.ConnectAsync(alice, ("scope", "mcp mcp:call"));
 
         var widened = await (await client.RefreshAsync(reads.Text("refresh_token")!)).JsonAsync();
         Assert.That(widened.Text("scope"), Is.EqualTo("mcp mcp:call"));
         Assert.That(ToolsOf(widened), Is.EqualTo(["greeting", "ping", "whoami"]));
 
-        _server.Clock.Advance(TimeSpan.FromMinutes(1));
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
         alice.Unticked = ["whoami"];
         await client.ConnectAsync(alice, ("scope", "mcp mcp:call email"), ("prompt", "consent"));
         widened = await (await client.RefreshAsync(narrow.Text("refresh_token")!, ("scope", "mcp mcp:call email"))).JsonAsync();

@@ -16,24 +16,18 @@ internal sealed class UpstreamEventTests
     private const string Question = """{"jsonrpc":"2.0","id":9,"method":"roots/list","params":{"uri":"notes://hidden/of-a-question"}}""";
 
     private readonly ConcurrentDictionary<string, Func<HttpContext, Task>> _scripts = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> _tokens = [];
     private Upstream _upstream = null!;
     private TestServer _server = null!;
-    private TemporaryFolder _folder = null!;
+    private string _token = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _folder = new TemporaryFolder();
-        await File.WriteAllTextAsync(_folder.File("policy.json"), """{ "Rules": [ { "Servers": "changing", "Effect": "allow" } ] }""");
         _upstream = await Upstream.StartAsync(AnswerAsync);
         _server = await TestServer.StartAsync(
-            $"Gateway:Servers:notes:Url={_upstream.Url}", $"Gateway:Servers:changing:Url={_upstream.Url}", "Gateway:CatalogueRefresh=0", $"Policy:File={_folder.File("policy.json")}",
+            $"Gateway:Servers:notes:Url={_upstream.Url}", "Gateway:CatalogueRefresh=0",
             "Policy:Rules:0:Servers=notes", "Policy:Rules:0:Tools=hidden,resource:notes://hidden*", "Policy:Rules:0:Effect=deny", "Policy:Rules:1:Servers=notes", "Policy:Rules:1:Effect=allow");
-        foreach (var name in (string[])["notes", "changing"])
-        {
-            _tokens[name] = await _server.TokenForAsync(name);
-        }
+        _token = await _server.TokenForAsync("notes");
     }
 
     [OneTimeTearDown]
@@ -41,7 +35,6 @@ internal sealed class UpstreamEventTests
     {
         await _server.DisposeAsync();
         await _upstream.DisposeAsync();
-        _folder.Dispose();
     }
 
     // MCP 2025-11-25, transports, "Listening for Messages" and "Resumability": an answer that was missed comes on such a stream too.
@@ -72,7 +65,7 @@ internal sealed class UpstreamEventTests
             }
         });
 
-        using var stream = await OpenAsync("notes", name, method, lastEvent);
+        using var stream = await OpenAsync(name, method, lastEvent);
         var read = await stream.Content.ReadAsStringAsync();
 
         Assert.Multiple(() =>
@@ -99,7 +92,7 @@ internal sealed class UpstreamEventTests
     {
         var name = Begin(context => context.Response.WriteAsync($"data: {Open}\n\n"));
 
-        using var stream = await OpenAsync("notes", name, "subscriptions/listen", null, parameters);
+        using var stream = await OpenAsync(name, "subscriptions/listen", null, parameters);
 
         var text = await stream.Content.ReadAsStringAsync();
         Assert.That((int)stream.StatusCode, Is.EqualTo(status), text);
@@ -114,7 +107,7 @@ internal sealed class UpstreamEventTests
         var name = Begin(context => context.Response.WriteAsync($"data: {Open}\n\n"));
 
         var addresses = string.Join(',', Enumerable.Range(0, count).Select(i => $"\"notes://open/{i}\""));
-        using var stream = await OpenAsync("notes", name, "subscriptions/listen", null, """{"notifications":{"resourceSubscriptions":[""" + addresses + "]}}");
+        using var stream = await OpenAsync(name, "subscriptions/listen", null, """{"notifications":{"resourceSubscriptions":[""" + addresses + "]}}");
 
         Assert.That((int)stream.StatusCode, Is.EqualTo(status));
     }
@@ -132,7 +125,7 @@ internal sealed class UpstreamEventTests
             await context.Response.WriteAsync($"data: {Open}\n\n");
         });
 
-        using var stream = await OpenAsync("notes", name, "GET");
+        using var stream = await OpenAsync(name, "GET");
         using var body = new StreamReader(await stream.Content.ReadAsStreamAsync());
         var first = await body.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1));
         isRead.SetResult();
@@ -144,6 +137,9 @@ internal sealed class UpstreamEventTests
     [Test]
     public async Task An_event_is_judged_by_the_policy_of_its_moment()
     {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("policy.json"), """{ "Rules": [ { "Servers": "notes", "Effect": "allow" } ] }""");
+        await using var server = await TestServer.StartAsync($"Gateway:Servers:notes:Url={_upstream.Url}", "Gateway:CatalogueRefresh=0", $"Policy:File={folder.File("policy.json")}");
         var second = new TaskCompletionSource();
         var name = Begin(async context =>
         {
@@ -152,14 +148,14 @@ internal sealed class UpstreamEventTests
             await second.Task.WaitAsync(context.RequestAborted);
             await context.Response.WriteAsync($"data: {Open}\n\ndata: {Question}\n\n");
         });
-        using var stream = await OpenAsync("changing", name, "GET");
+        using var stream = await OpenAsync(server, await server.TokenForAsync("notes"), name, "GET");
         using var body = new StreamReader(await stream.Content.ReadAsStreamAsync());
         Assert.That(await body.ReadLineAsync(), Is.EqualTo("event: message").Or.EqualTo($"data: {Open}"));
 
-        await File.WriteAllTextAsync(_folder.File("policy.json"), """{ "Rules": [ { "Servers": "changing", "Tools": "resource:*", "Effect": "deny" }, { "Servers": "changing", "Effect": "allow" } ] }""");
-        _server.Clock.Advance(TimeSpan.FromSeconds(20));
-        var policy = _server.Services.GetRequiredService<PolicyInForce>();
-        await Until.TrueAsync(() => policy.Current.Decide(new PolicyCaller("somebody", "app"), "changing", new PolicyTarget(PolicyTargetKind.Resource, "notes://open")).Effect == PolicyEffect.Deny, "the file is read again");
+        await File.WriteAllTextAsync(folder.File("policy.json"), """{ "Rules": [ { "Servers": "notes", "Tools": "resource:*", "Effect": "deny" }, { "Servers": "notes", "Effect": "allow" } ] }""");
+        server.Clock.Advance(TimeSpan.FromSeconds(20));
+        var policy = server.Services.GetRequiredService<PolicyInForce>();
+        await Until.TrueAsync(() => policy.Current.Decide(new PolicyCaller("somebody", "app"), "notes", new PolicyTarget(PolicyTargetKind.Resource, "notes://open")).Effect == PolicyEffect.Deny, "the file is read again");
         second.SetResult();
 
         var rest = await body.ReadToEndAsync();
@@ -175,11 +171,14 @@ internal sealed class UpstreamEventTests
         return name;
     }
 
-    private async Task<HttpResponseMessage> OpenAsync(string server, string name, string method, string? lastEvent = null, string parameters = "{}")
+    private Task<HttpResponseMessage> OpenAsync(string name, string method, string? lastEvent = null, string parameters = "{}") =>
+        OpenAsync(_server, _token, name, method, lastEvent, parameters);
+
+    private static async Task<HttpResponseMessage> OpenAsync(TestServer server, string token, string name, string method, string? lastEvent = null, string parameters = "{}")
     {
-        using var request = new HttpRequestMessage(method == "GET" ? HttpMethod.Get : HttpMethod.Post, $"/mcp/{server}")
+        using var request = new HttpRequestMessage(method == "GET" ? HttpMethod.Get : HttpMethod.Post, "/mcp/notes")
         {
-            Headers = { { "Authorization", "Bearer " + _tokens[server] }, { "Accept", "application/json, text/event-stream" }, { "Mcp-Param-Script", name } },
+            Headers = { { "Authorization", "Bearer " + token }, { "Accept", "application/json, text/event-stream" }, { "Mcp-Param-Script", name } },
         };
         if (lastEvent is not null)
         {
@@ -191,7 +190,7 @@ internal sealed class UpstreamEventTests
             request.Content = new StringContent($$"""{"jsonrpc":"2.0","id":7,"method":"{{method}}","params":{{parameters}}}""", Encoding.UTF8, "application/json");
         }
 
-        return await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
     private Task AnswerAsync(HttpContext context)

@@ -235,6 +235,25 @@ internal sealed class SingleUseTests
         await AssertHasEndedAsync(server, client, thirds.Text("refresh_token")!, thirds.Text("access_token")!);
     }
 
+    // Another node, whose clock is ahead, has moved the row: its moment is in this one's future.
+    [Test]
+    public async Task Where_there_is_no_grace_no_clock_makes_one()   // RFC 9700 §4.14.2
+    {
+        await using var server = await TestServer.StartAsync("OAuth:RefreshTokenReuseGraceSeconds=0");
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var alice = new Person(server);
+        var spent = (await client.ConnectAsync(alice)).Text("refresh_token")!;
+        using var refresh = await client.RefreshAsync(spent);
+        Assert.That(refresh.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() - TimeSpan.FromSeconds(1));
+
+        using var again = await client.RefreshAsync(spent);
+
+        Assert.That(await again.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        var refreshed = await refresh.JsonAsync();
+        await AssertHasEndedAsync(server, client, refreshed.Text("refresh_token")!, refreshed.Text("access_token")!);
+    }
+
     [Test]
     [Category("SEED-034")]
     public async Task A_refresh_token_dies_after_seven_days()   // SEED-034

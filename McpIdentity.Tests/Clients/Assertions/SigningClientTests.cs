@@ -53,11 +53,12 @@ internal sealed class SigningClientTests
     [Test]
     public async Task An_assertion_is_good_once_wherever_it_comes_again()
     {
-        var client = await SigningClient.RegisterAsync(_server, SigningClient.NewKey());
+        await using var server = await TestServer.StartAsync();
+        var client = await SigningClient.RegisterAsync(server, SigningClient.NewKey());
         var assertion = client.NewAssertion();
         using var first = await client.TokenAsync(assertion);
         Assert.That(first.StatusCode, Is.EqualTo(HttpStatusCode.OK), await first.Content.ReadAsStringAsync());
-        _server.Clock.Advance(TimeSpan.FromSeconds(30));
+        server.Clock.Advance(TimeSpan.FromSeconds(30));
 
         foreach (var path in (string[])["/oauth/token", "/oauth/introspect", "/oauth/revoke"])
         {
@@ -84,11 +85,12 @@ internal sealed class SigningClientTests
     [Test]
     public async Task An_assertion_that_was_refused_has_not_been_spent_and_two_clients_may_choose_one_identifier()
     {
-        var (one, other) = (await SigningClient.RegisterAsync(_server, SigningClient.NewKey()), await SigningClient.RegisterAsync(_server, SigningClient.NewKey()));
-        var assertion = one.NewAssertion((_, payload) => (payload["jti"], payload["nbf"]) = ("the same", _server.Clock.GetUtcNow().ToUnixTimeSeconds() + 70));
+        await using var server = await TestServer.StartAsync();
+        var (one, other) = (await SigningClient.RegisterAsync(server, SigningClient.NewKey()), await SigningClient.RegisterAsync(server, SigningClient.NewKey()));
+        var assertion = one.NewAssertion((_, payload) => (payload["jti"], payload["nbf"]) = ("the same", server.Clock.GetUtcNow().ToUnixTimeSeconds() + 70));
         using var early = await one.TokenAsync(assertion);
         Assert.That(await early.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
-        _server.Clock.Advance(TimeSpan.FromSeconds(15));
+        server.Clock.Advance(TimeSpan.FromSeconds(15));
 
         using var later = await one.TokenAsync(assertion);
         using var others = await other.TokenAsync(other.NewAssertion((_, payload) => payload["jti"] = "the same"));
