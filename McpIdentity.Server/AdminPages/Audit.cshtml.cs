@@ -95,7 +95,7 @@ internal sealed class AuditModel(AuditActs acts, Kept<AuditProof> proof, McpIden
     public Kept<AuditProof>.Answer? Proof => proof.Last;
 
     /// <summary>What there is to say of the proof that is newer, if there is one.</summary>
-    public string? ProofToCome => proof.IsRunning ? "It is being proven: load the page again." : proof.HasFailed ? "The last time it could not be proven: not all rows could be read. The log says why (event 1911)." : null;
+    public string? ProofToCome => proof.IsRunning ? "It is being proven: load the page again." : proof.HasFailed ? "The last time it could not be proven. The log says why (event 1911)." : null;
 
     public async Task<IActionResult> OnGetAsync(CancellationToken cancellationToken)
     {

@@ -9,7 +9,11 @@ internal static class ConsoleSetup
     {
         builder.Services.AddSingleton<ConsoleNotices>();
         builder.Services.AddKept<LastDay>(TimeSpan.FromMinutes(1), LastDay.ReadAsync);
-        builder.Services.AddKept<AuditProof>(TimeSpan.Zero, async (services, cancellationToken) => (await services.GetRequiredService<AuditActs>().VerifyAsync([], cancellationToken)).Value!);
+        builder.Services.AddKept<AuditProof>(TimeSpan.Zero, async (services, cancellationToken) =>
+        {
+            var (proof, problem) = await services.GetRequiredService<AuditActs>().VerifyAsync([], cancellationToken);
+            return proof ?? throw new InvalidOperationException(problem!.Detail);
+        });
     }
 
     public static void MapConsole(this WebApplication app)

@@ -92,11 +92,8 @@ internal sealed record AuditChain(string Node, long Entries, long Unchained, Dat
 internal sealed record AuditProof(bool IsWhole, long Rows, IReadOnlyList<AuditChain> Chains);
 
 /// <summary>Reads the audit for an operator: searched, exported, proven (docs/audit.md).</summary>
-internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, AuditSeal seal)
+internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, AuditSeal seal, LongWork work)
 {
-    // Each goes through all rows.
-    private static readonly SemaphoreSlim OneProof = new(1);
-
     /// <summary>The newest first.</summary>
     public async Task<AdminPage<AuditRow>> ListAsync(AuditQuestion question, Slice slice, CancellationToken cancellationToken)
     {
@@ -122,19 +119,17 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
             return new AdminProblem(AdminProblem.InvalidParameter, StatusCodes.Status400BadRequest, $"{wrong} is not NODE:SEQUENCE:HASH, which is the head of a chain.");
         }
 
-        await OneProof.WaitAsync(cancellationToken);
-        try
+        using var turn = await work.AuditProof.TakeAsync(cancellationToken);
+        if (turn is null)
         {
-            db.AllowLongStatements();
-            var reports = await new AuditVerification(db, seal).RunAsync(expected.Select(text => HeadOf(text)!.Value).ToLookup(head => head.Node, head => (head.Sequence, head.Hash)), cancellationToken);
-            return new AuditProof(
-                reports.All(report => report.Problem is null), reports.Sum(report => report.Entries + report.Unchained),
-                [.. reports.Select(report => new AuditChain(report.Node, report.Entries, report.Unchained, report.From, report.To, report.PrunedUpTo, report.Head, report.Signature, report.Problem))]);
+            return work.AuditProof.Refusal;
         }
-        finally
-        {
-            OneProof.Release();
-        }
+
+        db.AllowLongStatements();
+        var reports = await new AuditVerification(db, seal).RunAsync(expected.Select(text => HeadOf(text)!.Value).ToLookup(head => head.Node, head => (head.Sequence, head.Hash)), cancellationToken);
+        return new AuditProof(
+            reports.All(report => report.Problem is null), reports.Sum(report => report.Entries + report.Unchained),
+            [.. reports.Select(report => new AuditChain(report.Node, report.Entries, report.Unchained, report.From, report.To, report.PrunedUpTo, report.Head, report.Signature, report.Problem))]);
     }
 
     private async Task<AuditFilter> FilterAsync(AuditQuestion question, CancellationToken cancellationToken) => new()

@@ -94,7 +94,7 @@ internal sealed record PolicyTestView(
 
 /// <summary>Who may do what at the servers behind this one.</summary>
 internal sealed class PolicyActs(
-    McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, PolicyDiffTurn diffs,
+    McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, LongWork work,
     IServiceProvider services, OperatorRecord record)
 {
     private const int PeopleAtOnce = 1000;
@@ -170,10 +170,10 @@ internal sealed class PolicyActs(
             named.Add((wanted, person!.Value.Person));
         }
 
-        using var turn = await diffs.TakeAsync(cancellationToken);
+        using var turn = await work.PolicyDiff.TakeAsync(cancellationToken);
         if (turn is null)
         {
-            return new AdminProblem("too_many_requests", StatusCodes.Status429TooManyRequests, "Policies are compared one after the other, and others wait for it already. Try again in a moment.");
+            return work.PolicyDiff.Refusal;
         }
 
         var title = TitleOf(proposal);

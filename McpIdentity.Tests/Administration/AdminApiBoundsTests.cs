@@ -122,18 +122,20 @@ internal sealed class AdminApiBoundsTests
         Assert.That(await console.TextAsync(), Does.Match(@"These are the first 500 changes\. \d+ of \d+ people and services were compared to the end: there may be more\."));
     }
 
-    [Test]
-    public async Task Policies_are_compared_one_after_the_other_and_who_has_gone_waits_no_more()
+    [TestCase("policy"), TestCase("audit")]
+    public async Task What_takes_long_is_done_for_one_after_the_other_and_who_has_gone_waits_no_more(string what)
     {
-        var turn = _scene.Server.Services.GetRequiredService<PolicyDiffTurn>();
+        var work = _scene.Server.Services.GetRequiredService<LongWork>();
+        var turn = what == "policy" ? work.PolicyDiff : work.AuditProof;
+        Task<HttpResponseMessage> AskAsync(CancellationToken cancellationToken) => what == "policy" ? CompareAsync(cancellationToken) : SendAsync(new HttpRequestMessage(HttpMethod.Get, AdminClient.Prefix + "/audit/verify"), cancellationToken);
         using var gone = new CancellationTokenSource();
         List<Task<HttpResponseMessage>> waiting;
         using (await turn.TakeAsync(CancellationToken.None))
         {
-            waiting = [.. Enumerable.Range(0, 3).Select(_ => CompareAsync(gone.Token))];
+            waiting = [.. Enumerable.Range(0, 3).Select(_ => AskAsync(gone.Token))];
             await Until.TrueAsync(() => turn.Waiting == 3, "three wait");
 
-            using var fourth = await CompareAsync(CancellationToken.None);
+            using var fourth = await AskAsync(CancellationToken.None);
             Assert.That((await fourth.ProblemAsync(), fourth.Headers.RetryAfter?.ToString()), Is.EqualTo(("too_many_requests", "10")));
 
             await gone.CancelAsync();
@@ -145,7 +147,7 @@ internal sealed class AdminApiBoundsTests
             await Assert.ThrowsAsync<TaskCanceledException>(() => ended);
         }
 
-        using var next = await CompareAsync(CancellationToken.None);
+        using var next = await AskAsync(CancellationToken.None);
         Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
@@ -313,9 +315,11 @@ internal sealed class AdminApiBoundsTests
         Assert.That(refused!.Message, Does.Contain("olga@example.com made").And.Contain("clients delete squatter"));
     }
 
-    private Task<HttpResponseMessage> CompareAsync(CancellationToken cancellationToken)
+    private Task<HttpResponseMessage> CompareAsync(CancellationToken cancellationToken) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Post, AdminClient.Prefix + "/policy/diff") { Content = JsonContent.Create(new { document = new { } }) }, cancellationToken);
+
+    private Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, AdminClient.Prefix + "/policy/diff") { Content = JsonContent.Create(new { document = new { } }) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _owner.Token);
         return _scene.Server.Http.SendAsync(request, cancellationToken);
     }

@@ -1,10 +1,24 @@
 namespace McpIdentity.Server.Administration;
 
-/// <summary>
-/// Comparing policies keeps a processor busy, so one request after the other does it on a node. A few wait; more would only hear after
-/// minutes what they can be told at once.
-/// </summary>
-internal sealed class PolicyDiffTurn : IDisposable
+/// <summary>What keeps a node busy for seconds or minutes: each kind is done for one operator after the other.</summary>
+internal sealed class LongWork : IDisposable
+{
+    /// <summary>Comparing two policies.</summary>
+    public Turns PolicyDiff { get; } = new("Policies are compared");
+
+    /// <summary>Going through all rows of the audit.</summary>
+    public Turns AuditProof { get; } = new("The audit is verified for");
+
+    public void Dispose()
+    {
+        PolicyDiff.Dispose();
+        AuditProof.Dispose();
+    }
+}
+
+/// <summary>One after the other. A few wait; more would only hear after minutes what they can be told at once.</summary>
+/// <param name="what">Begins the sentence that the others are told.</param>
+internal sealed class Turns(string what) : IDisposable
 {
     private const int MaxWaiting = 3;
 
@@ -13,6 +27,9 @@ internal sealed class PolicyDiffTurn : IDisposable
 
     /// <summary>How many wait.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>What whoever gets no turn is told.</summary>
+    public AdminProblem Refusal { get; } = new("too_many_requests", StatusCodes.Status429TooManyRequests, $"{what} one after the other, and others wait for it already. Try again in a moment.");
 
     /// <returns>To be disposed of at the end; null: too many wait already.</returns>
     public async Task<IDisposable?> TakeAsync(CancellationToken cancellationToken)
