@@ -8,7 +8,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Who may do what at the servers behind this one: what is in force, what a change would do, and whether somebody may.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
+internal sealed class PolicyModel(PolicyActs acts, PolicyDiffActs diffs) : ConsolePage
 {
     public const string Path = Paths.Console + "/policy";
 
@@ -66,7 +66,7 @@ internal sealed class PolicyModel(PolicyActs acts) : ConsolePage
         await OpenAsync(cancellationToken);
         if (act != "apply")
         {
-            var differences = await acts.DiffAsync(new PolicyProposal(bytes), [], [], [], MaxShown, HttpContext.RequestAborted);
+            var differences = await diffs.DiffAsync(new PolicyProposal(bytes), [], [], [], MaxShown, HttpContext.RequestAborted);
             Differences = differences.Value;
             return differences.Problem is { } wrong ? Refused(wrong) : Page();
         }

@@ -4,7 +4,7 @@ namespace McpIdentity.Server.Administration;
 internal sealed class LongWork : IDisposable
 {
     /// <summary>Comparing two policies.</summary>
-    public Turns PolicyDiff { get; } = new("Policies are compared");
+    public Turns PolicyDiff { get; } = new("Policies are compared for");
 
     /// <summary>Going through all rows of the audit.</summary>
     public Turns AuditProof { get; } = new("The audit is verified for");
@@ -29,7 +29,7 @@ internal sealed class Turns(string what) : IDisposable
     public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>What whoever gets no turn is told.</summary>
-    public AdminProblem Refusal { get; } = new("too_many_requests", StatusCodes.Status429TooManyRequests, $"{what} one after the other, and others wait for it already. Try again in a moment.");
+    public AdminProblem Refusal { get; } = new("too_many_requests", StatusCodes.Status429TooManyRequests, $"{what} one operator after the other, and others wait for it already. Try again in a moment.");
 
     /// <returns>To be disposed of at the end; null: too many wait already.</returns>
     public async Task<IDisposable?> TakeAsync(CancellationToken cancellationToken)

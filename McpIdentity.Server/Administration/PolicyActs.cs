@@ -1,11 +1,8 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
-using McpIdentity.Server.Federation;
-using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -38,27 +35,6 @@ internal sealed record PolicyVersionView(long Version, DateTimeOffset AppliedAt,
 /// <param name="Rules">How many rules there are.</param>
 /// <param name="Warnings">What is odd.</param>
 internal sealed record PolicyCheckView(int Rules, IReadOnlyList<string> Warnings);
-
-/// <summary>A document that is only proposed.</summary>
-/// <param name="Document">Groups and rules, as JSON.</param>
-/// <param name="AsFile">Whether it would take the place of that of <c>Policy:File</c>, instead of the one that was applied last.</param>
-internal sealed record PolicyProposal(byte[] Document, bool AsFile = false);
-
-/// <summary>One thing that a proposed policy changes.</summary>
-/// <param name="Change"><c>added</c>, <c>removed</c>, <c>moved from</c>, <c>moved to</c> of a rule or a group; <c>decision</c> of what somebody may do.</param>
-/// <param name="Effect">As <c>allow -> deny</c>.</param>
-internal sealed record PolicyDifference(string Change, string Place, string? Says, string? User, string? Client, string? Server, string? What, string? Effect);
-
-/// <summary>What a proposed policy changes.</summary>
-/// <param name="Changes">Rules and groups first, then what somebody may do.</param>
-/// <param name="HasMore">Whether there are more than these, or may be: not everybody was compared.</param>
-/// <param name="Compared">How many people and services were compared to the end.</param>
-/// <param name="Callers">How many there are.</param>
-internal sealed record PolicyDifferences(IReadOnlyList<PolicyDifference> Changes, bool HasMore, int Compared, int Callers)
-{
-    /// <summary>What is left out, in words; null: nothing.</summary>
-    public string? SayLeftOut() => HasMore ? $"These are the first {Changes.Count} changes. {Compared} of {Callers} people and services were compared to the end: there may be more." : null;
-}
 
 /// <summary>Whether somebody may do something. One of tool, resource and prompt; a person, a client, or both.</summary>
 internal sealed record PolicyQuestion(string Server)
@@ -94,18 +70,12 @@ internal sealed record PolicyTestView(
 
 /// <summary>Who may do what at the servers behind this one.</summary>
 internal sealed class PolicyActs(
-    McpIdentityDbContext db, StoredPolicies stored, PolicyFeed feed, PolicyInForce inForce, PolicyDryRun dryRun, TrustedProviders trusted, SignInProviders providers, LongWork work,
-    IServiceProvider services, OperatorRecord record)
+    McpIdentityDbContext db, StoredPolicies stored, PolicyReading reading, PolicyInForce inForce, PolicyDryRun dryRun, IServiceProvider services, OperatorRecord record)
 {
-    private const int PeopleAtOnce = 1000;
-
-    /// <summary>How many changes the API and the command line show.</summary>
-    public const int MaxChanges = 5000;
-
     /// <summary>What is in force.</summary>
     public async Task<PolicyView> ShowAsync(CancellationToken cancellationToken)
     {
-        await ReadAsync(cancellationToken);
+        await reading.ReadAsync(cancellationToken);
         var policy = inForce.Current;
         return new PolicyView(
             inForce.Version, inForce.Problem, [.. policy.Rules.Select(rule => new PolicyLine(rule.Written.Place, PolicyText.Of(rule.Written)))],
@@ -135,77 +105,17 @@ internal sealed class PolicyActs(
     /// <summary>Says what is odd about a policy that is valid: the one in force, or a proposed one.</summary>
     public async Task<Outcome<PolicyCheckView>> CheckAsync(PolicyProposal? proposal, CancellationToken cancellationToken)
     {
-        await ReadAsync(cancellationToken);
-        var (policy, problem) = PolicyOf(proposal);
-        return (problem ?? (proposal is null && inForce.Problem is { } wrong ? Invalid([wrong]) : null)) is { } refusal ? refusal
+        await reading.ReadAsync(cancellationToken);
+        var (policy, problem) = reading.PolicyOf(proposal);
+        return (problem ?? (proposal is null && inForce.Problem is { } wrong ? PolicyReading.Invalid([wrong]) : null)) is { } refusal ? refusal
             : new PolicyCheckView(policy!.Rules.Count, [.. PolicyCheck.Warnings(policy, inForce.Servers), .. await UnknownGroupsAsync(policy, cancellationToken)]);
-    }
-
-    /// <summary>Says what a proposed policy would change: rule by rule, and of what whom it lets do.</summary>
-    /// <param name="proposal">What is proposed.</param>
-    /// <param name="users">Of these people only; none: of everybody who has signed in.</param>
-    /// <param name="servers">At these servers too, beside those that there are and that the rules name.</param>
-    /// <param name="tools">For these tools too.</param>
-    /// <param name="max">How many at most: one rule can change something of everybody at every tool.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<Outcome<PolicyDifferences>> DiffAsync(
-        PolicyProposal proposal, IReadOnlyList<string> users, IReadOnlyList<string> servers, IReadOnlyCollection<string> tools, int max, CancellationToken cancellationToken)
-    {
-        await ReadAsync(cancellationToken);
-        var (policy, problem) = PolicyOf(proposal);
-        if (problem is not null)
-        {
-            return problem;
-        }
-
-        var named = new List<(string Name, VouchedPerson Person)>();
-        foreach (var wanted in users)
-        {
-            var (person, nobody) = await PersonAsync(wanted, cancellationToken);
-            if (nobody is not null)
-            {
-                return nobody;
-            }
-
-            named.Add((wanted, person!.Value.Person));
-        }
-
-        using var turn = await work.PolicyDiff.TakeAsync(cancellationToken);
-        if (turn is null)
-        {
-            return work.PolicyDiff.Refusal;
-        }
-
-        var title = TitleOf(proposal);
-        var replaced = inForce.Current.Documents.FirstOrDefault(document => document.Title == title);
-        PolicySet[] both = [inForce.Current, policy!];
-        var (clients, unnamed) = (PolicySamples.Clients(both), PolicySamples.Services(both));
-        var comparison = dryRun.Compare(both[0], both[1], [.. inForce.Servers, .. servers], await KnownTools.ReadAsync(services, cancellationToken), tools);
-        var people = (users.Count > 0 ? named.ToAsyncEnumerable() : EverybodyAsync(cancellationToken)).Select(person => clients.Select(client => new PolicySample(person.Name, person.Person, client)));
-        var callers = people.Concat(unnamed.ToAsyncEnumerable().Select(client => (IEnumerable<PolicySample>)[new PolicySample($"service {client}", null, client)]));
-
-        List<PolicyDifference> found = [.. PolicyTextDiff.Of(replaced, PolicyDocument.Parse(title, proposal.Document)).Select(change => new PolicyDifference(change.Change, change.Place, change.Text, null, null, null, null, null)).Take(max + 1)];
-        var compared = 0;
-        await foreach (var caller in callers.WithCancellation(cancellationToken))
-        {
-            found.AddRange(caller.SelectMany(sample => comparison.Of(sample, cancellationToken)).Take(max + 1 - found.Count).Select(DecisionOf)); // compared as far as they are taken
-            if (found.Count > max || comparison.IsPartial)
-            {
-                break;
-            }
-
-            compared++;
-        }
-
-        var many = users.Count > 0 ? users.Count : await db.Users.CountAsync(cancellationToken);
-        return new PolicyDifferences([.. found.Take(max)], found.Count > max || comparison.IsPartial, compared, many + unnamed.Count);
     }
 
     /// <summary>Puts a document in force, on every node within seconds.</summary>
     /// <returns>The version, and what is odd about it.</returns>
     public async Task<Outcome<(PolicyVersionView Version, IReadOnlyList<string> Warnings)>> ApplyAsync(Operator by, byte[] document, string? note, CancellationToken cancellationToken)
     {
-        await ReadAsync(cancellationToken);
+        await reading.ReadAsync(cancellationToken);
         return await ApplyAsync(by, document, note, "policy_applied", cancellationToken);
     }
 
@@ -213,7 +123,7 @@ internal sealed class PolicyActs(
     /// <inheritdoc cref="ApplyAsync(Operator, byte[], string?, CancellationToken)"/>
     public async Task<Outcome<(PolicyVersionView Version, IReadOnlyList<string> Warnings)>> RollbackAsync(Operator by, long number, CancellationToken cancellationToken)
     {
-        await ReadAsync(cancellationToken);
+        await reading.ReadAsync(cancellationToken);
         return await stored.FindAsync(number, cancellationToken) is { } version
             ? await ApplyAsync(by, Encoding.UTF8.GetBytes(version.Document), $"as version {number}", "policy_rolled_back", cancellationToken)
             : NoVersion(number);
@@ -230,14 +140,14 @@ internal sealed class PolicyActs(
             return AdminProblem.Invalid(("tool", "Name one of tool, resource and prompt."), ("user", "Name a user, a client, or both."));
         }
 
-        await ReadAsync(cancellationToken);
-        var (policy, problem) = PolicyOf(proposal);
+        await reading.ReadAsync(cancellationToken);
+        var (policy, problem) = reading.PolicyOf(proposal);
         if (problem is not null)
         {
             return problem;
         }
 
-        var (found, nobody) = question.User is { } wanted ? await PersonAsync(wanted, cancellationToken) : default;
+        var (found, nobody) = question.User is { } wanted ? await reading.PersonAsync(wanted, cancellationToken) : default;
         if (nobody is not null)
         {
             return nobody;
@@ -255,70 +165,16 @@ internal sealed class PolicyActs(
             [.. groups.Select(group => group.Key).Order()], [.. groups.Select(group => $"{group.Key} ({string.Join(", ", group.Select(entry => entry.Because))})").Order()], answer.Caller.LacksGroups, answer.Scopes);
     }
 
-    // The running program knows both by itself within seconds; a verb looks now.
-    private async Task ReadAsync(CancellationToken cancellationToken)
-    {
-        await services.LoadStoredServersAsync(cancellationToken);
-        await feed.LoadAsync(cancellationToken);
-    }
-
     private async Task<Outcome<(PolicyVersionView Version, IReadOnlyList<string> Warnings)>> ApplyAsync(Operator by, byte[] document, string? note, string act, CancellationToken cancellationToken)
     {
         var (applied, problems) = await stored.ApplyAsync(document, by.Name, note, cancellationToken);
         if (applied is null)
         {
-            return Invalid([.. problems, "Nothing was applied."]);
+            return PolicyReading.Invalid([.. problems, "Nothing was applied."]);
         }
 
         await record.WriteAsync(by, SecurityEvent.Success(act) with { Reason = $"version {applied.Id}{(applied.Note is null ? "" : $": {applied.Note}")}" });
         return new((ViewOf(applied, isInForce: true), [.. PolicyCheck.Warnings(inForce.Current, inForce.Servers)]), null);
-    }
-
-    // However many there are, a page of them is in memory.
-    private async IAsyncEnumerable<(string Name, VouchedPerson Person)> EverybodyAsync([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        string? last = null;
-        List<User> page;
-        do
-        {
-            page = await db.Users.AsNoTracking().Where(user => last == null || string.Compare(user.Id, last) > 0).OrderBy(user => user.Id).Take(PeopleAtOnce).ToListAsync(cancellationToken);
-            foreach (var user in page)
-            {
-                yield return (user.Email ?? user.Name ?? user.Id, Of(user));
-            }
-
-            last = page.Count == PeopleAtOnce ? page[^1].Id : null;
-        }
-        while (last is not null);
-    }
-
-    private static PolicyDifference DecisionOf(PolicyChange change) => new(
-        "decision", change.After.Rule, null, change.Who.Name, change.Who.ClientId, change.Server,
-        $"{(change.Target.Kind == PolicyTargetKind.Tool ? "" : change.Target.Kind.ToString().ToLowerInvariant() + ":")}{change.Target.Name}",
-        $"{change.Before.Effect} -> {change.After.Effect}".ToLowerInvariant());
-
-    private Outcome<PolicySet> PolicyOf(PolicyProposal? proposal)
-    {
-        if (proposal is null)
-        {
-            return inForce.Current;
-        }
-
-        var proposed = PolicyDocument.Parse(TitleOf(proposal), proposal.Document);
-        string[] problems = [.. PolicyCheck.Problems(proposed, inForce.Above(proposal.AsFile))];
-        return problems.Length > 0 ? Invalid(problems) : inForce.With(proposed, proposal.AsFile);
-    }
-
-    private async Task<Outcome<(VouchedPerson Person, bool HasSignedIn)?>> PersonAsync(string wanted, CancellationToken cancellationToken)
-    {
-        var found = await OperatorNames.UsersAsync(db, wanted, cancellationToken);
-        if (found.Count == 0 && wanted.Contains('@', StringComparison.Ordinal))
-        {
-            return new((new VouchedPerson(null, providers.All.Select(provider => provider.Id).Append(DemoProvider.Name).FirstOrDefault(trusted.Include), wanted, true), false), null);
-        }
-
-        var (user, problem) = await OperatorNames.UserAsync(db, wanted, cancellationToken);
-        return problem is null ? new Outcome<(VouchedPerson Person, bool HasSignedIn)?>((Of(user!), true), null) : problem;
     }
 
     // One that is registered under that name, or the id as it stands: it may come some day.
@@ -352,16 +208,7 @@ internal sealed class PolicyActs(
         return undefined.Where(pair => !said.Contains(pair.Group)).Select(pair => $"{pair.Place} names the group '{pair.Group}', which Groups does not define, and which no sign-in provider has said of anybody yet.");
     }
 
-    private static VouchedPerson Of(User user) => new(user.Id, user.Provider, user.Email, user.EmailVerified) { Groups = SaidGroups.Parse(user.Groups) };
-
-    private static string TitleOf(PolicyProposal proposal) => proposal.AsFile ? PolicyDocument.File : PolicyDocument.Stored;
-
     private static PolicyVersionView ViewOf(PolicyVersion version, bool isInForce) => new(version.Id, version.At, version.Actor, version.Note, isInForce);
 
     private static AdminProblem NoVersion(long number) => new("policy_version_not_found", StatusCodes.Status404NotFound, $"There is no version {number}. 'policy versions' shows which there are.");
-
-    private static AdminProblem Invalid(string[] problems) => new("policy_invalid", StatusCodes.Status422UnprocessableEntity, string.Join('\n', problems))
-    {
-        Errors = new Dictionary<string, string[]> { ["document"] = problems },
-    };
 }

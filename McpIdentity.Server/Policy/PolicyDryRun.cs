@@ -31,13 +31,4 @@ internal sealed class PolicyDryRun(PolicyDecisions decisions)
             [.. decisions.GroupsOf(policy, person, clientId)],
             policy.ScopesAt(caller, server));
     }
-
-    /// <summary>What another policy would decide differently.</summary>
-    /// <param name="before">In force.</param>
-    /// <param name="after">Proposed.</param>
-    /// <param name="servers">At which servers, beside those that the rules name.</param>
-    /// <param name="known">For which tools of each server, beside those that the rules name.</param>
-    /// <param name="tools">For which tools everywhere.</param>
-    public PolicyComparison Compare(PolicySet before, PolicySet after, IEnumerable<string> servers, ILookup<string, PolicyTarget> known, IReadOnlyCollection<string> tools) =>
-        new(decisions, before, after, servers, known, tools);
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration;
@@ -152,10 +153,39 @@ internal sealed class AdminApiBoundsTests
     }
 
     [Test]
+    public async Task The_console_says_so_when_too_many_wait_for_a_proof_of_the_audit()
+    {
+        var turn = _scene.Server.Services.GetRequiredService<LongWork>().AuditProof;
+        var console = await ConsoleAsync();
+        await console.OpenAsync("/admin/audit");
+        using var end = new CancellationTokenSource();
+        using (await turn.TakeAsync(CancellationToken.None))
+        {
+            _ = Enumerable.Range(0, 3).Select(_ => turn.TakeAsync(end.Token)).ToList();
+
+            await console.SendAsync("Prove it");
+            await end.CancelAsync();
+
+            await Until.TrueAsync(() => turn.Waiting == 0, "they wait no more");
+            Assert.That(await console.TextAsync(), Does.Contain("The last time it could not be proven. The log says why (event 1911)."));
+        }
+
+        // Whole or not: another test of this server forges rows.
+        await console.SendAsync("Prove it");
+        await Until.TrueAsync(
+            async () =>
+            {
+                await console.OpenAsync("/admin/audit");
+                return Regex.IsMatch(await console.TextAsync(), "Nothing was changed, taken out or put in|The audit is not as it was written");
+            },
+            "the next one is done");
+    }
+
+    [Test]
     public async Task A_comparison_ends_in_the_middle_when_nobody_waits_for_it()
     {
-        var comparison = _scene.Server.Services.GetRequiredService<PolicyDryRun>().Compare(
-            PolicyWorld.Of("{}"), PolicyWorld.Of("""{ "Rules": [ { "Effect": "allow" } ] }"""), Enumerable.Range(0, 100).Select(i => $"server-{i}"), Array.Empty<PolicyTarget>().ToLookup(_ => ""), []);
+        var comparison = new PolicyComparison(
+            _scene.Server.Services.GetRequiredService<PolicyDecisions>(), PolicyWorld.Of("{}"), PolicyWorld.Of("""{ "Rules": [ { "Effect": "allow" } ] }"""), Enumerable.Range(0, 100).Select(i => $"server-{i}"), Array.Empty<PolicyTarget>().ToLookup(_ => ""), []);
         using var gone = new CancellationTokenSource();
         var told = 0;
 

@@ -69,7 +69,7 @@ internal static class PolicyOperations
         api.Ask<CheckPolicy, PolicyCheckView>("/policy/check", "check_policy", AdminRight.Read, "Says what is wrong with the policy in force or a proposed one, and what is odd.",
             (call, body) => call.Get<PolicyActs>().CheckAsync(ProposalOf(body.Document, body.Replaces), call.Cancelled));
         api.Ask<DiffPolicy, PolicyDifferences>("/policy/diff", "diff_policy", AdminRight.Read, "Says rule by rule what a proposed policy adds and removes, and what it would change for whom.",
-            (call, body) => call.Get<PolicyActs>().DiffAsync(ProposalOf(body.Document, body.Replaces)!, body.Users ?? [], body.Servers ?? [], body.Tools ?? [], PolicyActs.MaxChanges, call.Cancelled));
+            (call, body) => call.Get<PolicyDiffActs>().DiffAsync(ProposalOf(body.Document, body.Replaces)!, body.Users ?? [], body.Servers ?? [], body.Tools ?? [], PolicyDiffActs.MaxChanges, call.Cancelled));
         api.Ask<AskPolicy, PolicyTestView>("/policy/test", "test_policy", AdminRight.Read, "Says whether somebody may do something, by which rule, and in which groups they are.", (call, body) => call.Get<PolicyActs>().TestAsync(
             new PolicyQuestion(body.Server) { User = body.User, Client = body.Client, Tool = body.Tool, Resource = body.Resource, Prompt = body.Prompt, ReadOnly = body.ReadOnly, Destructive = body.Destructive },
             ProposalOf(body.Document, body.Replaces), call.Cancelled));
