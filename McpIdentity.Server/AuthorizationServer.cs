@@ -1,4 +1,5 @@
 using McpIdentity.Mcp;
+using McpIdentity.Server.Dispatching;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
@@ -12,6 +13,7 @@ internal static class AuthorizationServer
 {
     public static void AddAuthorizationServer(this WebApplicationBuilder builder, OAuthServerOptions options)
     {
+        builder.Services.AddSingleton<EventPlans>().AddScoped<IOpenIddictServerDispatcher, PlannedDispatcher>(); // before OpenIddict would add its own
         builder.Services.AddOpenIddict().AddServer(server => AddServer(server, options.Enabled));
         builder.Services.AddOptions<OpenIddictServerOptions>().Configure<IOptions<OAuthServerOptions>, IOptions<McpOptions>, ProtectedResources, TimeProvider>((server, oauth, mcp, resources, time) =>
         {
