@@ -77,6 +77,9 @@ internal sealed class Client
     /// <summary>A new code, for a browser that is signed in and has allowed the client.</summary>
     public async Task<string> CodeAsync(string cookie) => CodeOf((await Wire.GetAsync(AuthorizeUrl, cookie)).MustBe(302).Headers.Location!);
 
+    /// <summary>A new code, where what was allowed before may have ended: a reuse takes the consent along.</summary>
+    public async Task<string> NewlyAllowedCodeAsync() => CodeOf((await Browser.AllowAsync(this)).Address);
+
     /// <summary>So many grants of the same person.</summary>
     /// <returns>The refresh token of each.</returns>
     public async Task<string[]> ConnectAsync(string cookie, int times)
