@@ -6,8 +6,9 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [compare|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [compare|profile|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
           compare     two builds in turn, slice by slice: --server and --against
+          profile     a flame graph of each row, and its dearest methods; needs perf
           gateway     a server behind this one: a call beside bare YARP and straight; 10,000 streams held
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
@@ -24,6 +25,7 @@ internal sealed class BenchOptions
           --database  where the server keeps its state, sqlite or postgres (default sqlite)
           --server    a published server to measure, in place of a fresh publish
           --against   another one, to compare it with
+          --output    with profile, the folder of the graphs (default docs/flames)
         """;
 
     public TimeSpan Duration { get; private set; } = TimeSpan.FromSeconds(5);
@@ -40,6 +42,9 @@ internal sealed class BenchOptions
 
     /// <summary>The program file of the build to compare with.</summary>
     public string? Against { get; private set; }
+
+    /// <summary>The folder for what a run leaves.</summary>
+    public string? Output { get; private set; }
 
     private string[] Only { get; set; } = [];
 
@@ -89,6 +94,9 @@ internal sealed class BenchOptions
             case "--against":
                 Against = ProgramIn(value);
                 return File.Exists(Against);
+            case "--output":
+                Output = value;
+                return true;
             default:
                 return false;
         }

@@ -23,6 +23,7 @@ internal static class Program
         Func<BenchOptions, string, Task<int>> run = args.FirstOrDefault() switch
         {
             "compare" => Comparison.RunAsync,
+            "profile" => Profile.RunAsync,
             "gateway" => Gateway.RunAsync,
             "races" => Races.RunAsync,
             "kill" => Kills.RunAsync,
