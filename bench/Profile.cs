@@ -21,36 +21,31 @@ internal static class Profile
 
         await Cores.KeepLoadOffServerCoreAsync();
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
-        await using var database = options.UsePostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
-        await using var server = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database);
-        using var wire = new Wire(server.Address);
-        var trees = database is null ? [server.Tree] : new[] { server.Tree, database.Tree };
+        await using var subject = await Subject.StartAsync(options.UsePostgres ? "PostgreSQL" : "SQLite", program, folder, options.UsePostgres, options);
         var graphs = Directory.CreateDirectory(options.Output ?? Path.Combine(ServerUnderTest.RepositoryRoot(), "docs", "flames")).FullName;
         foreach (var operation in Operations.All.Where(operation => options.IsWanted(operation.Key)))
         {
             Console.Error.WriteLine(operation.Name);
-            var lanes = await operation.PrepareAsync(wire);
-            await Load.WarmUpAsync(lanes, trees);
-            var load = Load.MeasureAsync(lanes, trees, options.Duration + TimeSpan.FromSeconds(1));
-            var stacks = Stacks.Parse(await SampleAsync(Path.Combine(folder, "perf.data"), trees, options.Duration));
+            await subject.PrepareAsync(operation.PrepareLane);
+            var load = subject.MeasureAsync(options.Duration + TimeSpan.FromSeconds(1));
+            var stacks = Stacks.Parse(await SampleAsync(Path.Combine(folder, "perf.data"), subject.Processes, options.Duration));
             if ((await load).FirstError is { } error)
             {
                 throw new InvalidOperationException($"{operation.Name}: {error}");
             }
 
-            var title = $"{operation.Name}, {(options.UsePostgres ? "PostgreSQL" : "SQLite")}";
+            var title = $"{operation.Name}, {subject.Name}";
             await File.WriteAllTextAsync(Path.Combine(graphs, operation.Key + (options.UsePostgres ? "-postgres.svg" : ".svg")), FlameGraph.Draw(title, stacks));
             Print(title, stacks);
         }
 
-        server.Tree.Members().ToList().ForEach(process => File.Delete($"/tmp/perf-{process}.map"));
+        subject.Processes.ToList().ForEach(process => File.Delete($"/tmp/perf-{process}.map"));
         return 0;
     }
 
-    private static async Task<string> SampleAsync(string file, IReadOnlyList<ProcessTree> trees, TimeSpan duration)
+    private static async Task<string> SampleAsync(string file, IEnumerable<int> processes, TimeSpan duration)
     {
-        var processes = string.Join(',', trees.SelectMany(tree => tree.Members()));
-        await ChildProcess.RunAsync("perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "-g", "-p", processes, "-o", file,
+        await ChildProcess.RunAsync("perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "-g", "-p", string.Join(',', processes), "-o", file,
             "--", "sleep", duration.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         return await ChildProcess.RunAsync("perf", "script", "-i", file, "-F", "comm,ip,sym,dso");
     }

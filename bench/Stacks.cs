@@ -67,9 +67,9 @@ internal sealed partial class Stacks
     {
         var (frame, seen) = (Root, new HashSet<string>());
         Root.Count++;
-        // The native frames under the first method start every thread.
-        foreach (var name in names.SkipWhile(name => name[0] == '[' || name is "start_thread" or "clone3").Prepend(thread))
+        foreach (var name in names.Prepend(thread))
         {
+            // What an unnamed library does within itself is one frame.
             if (name != frame.Name)
             {
                 frame = frame.Child(name);
@@ -88,14 +88,14 @@ internal sealed partial class Stacks
     [GeneratedRegex(@"^\s*[0-9a-f]+ (?<symbol>.*) \((?<file>[^()]*(?:\(deleted\))?)\)$")]
     private static partial Regex Line();
 
-    [GeneratedRegex(@"\[[\w.-]+\] (?<type>[^:(]+)::(?<method>[^(\[]+)")]
+    [GeneratedRegex(@"\[[^\]]+\] (?<type>[^:( ]+)::(?<method>[^(\[]+)")]
     private static partial Regex Managed();
 
     // They run a method that waited, or start one that may wait; the method itself is the next frame.
     [GeneratedRegex(@"^System\.(Runtime\.CompilerServices\.(Async|PoolingAsync|ValueTaskAwaiter|TaskAwaiter|ConfiguredTask)|Threading\.ExecutionContext|Threading\.Tasks\.AwaitTaskContinuation)")]
     private static partial Regex Carrier();
 
-    [GeneratedRegex(@"^(?<type>.+?)\+<(?<method>\w*)>[^+]*$")]
+    [GeneratedRegex(@"^(?<type>.+?)(\+<>c[^+]*)?\+<+(?<method>\w*)>[^+]*$")]
     private static partial Regex Hidden();
 
     [GeneratedRegex(@"<(\w+)>[bg]__\S*")]
