@@ -7,6 +7,8 @@ namespace McpIdentity.Bench;
 /// <param name="parts">What ends with it.</param>
 internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree> trees, params IReadOnlyList<IAsyncDisposable> parts) : IAsyncDisposable
 {
+    private const int BurstsOfPeer = 20;
+
     private IReadOnlyList<Func<Task>> _lanes = [];
 
     public string Name => name;
@@ -17,8 +19,10 @@ internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree>
     /// <summary>The column of this build whose ratio to this one is told; a column of this build has none.</summary>
     public Subject? Now { get; init; }
 
-    /// <summary>What it can be asked for.</summary>
-    public Func<Operation, bool> Has { get; init; } = _ => true;
+    /// <summary>Another product, asked only for what it has too.</summary>
+    public bool IsPeer { get; init; }
+
+    public bool Has(Operation operation) => operation.IsOfPeers || !IsPeer;
 
     /// <summary>The identifiers of its processes and its store's.</summary>
     public IEnumerable<int> Processes => trees.SelectMany(tree => tree.Members());
@@ -56,7 +60,7 @@ internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree>
         }
 
         _lanes = lanes;
-        await Load.WarmUpAsync(lanes, trees);
+        await (IsPeer ? Load.WarmUpAsync(lanes, trees, fewest: BurstsOfPeer) : Load.WarmUpAsync(lanes, trees));
     }
 
     public Task<Figures> MeasureAsync(TimeSpan duration) => Load.MeasureAsync(_lanes, trees, duration);

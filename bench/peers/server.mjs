@@ -71,7 +71,6 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['of a bench, not of a deployment'] },
   clientDefaults: { response_types: [], id_token_signed_response_alg: 'ES256' },
   routes: { authorization: '/oauth/authorize', token: '/oauth/token', introspection: '/oauth/introspect', registration: '/register', jwks: '/.well-known/jwks.json' },
-  scopes: scope.split(' '),
   pkce: { required: () => true },
   rotateRefreshToken: true,
   issueRefreshToken: () => true,
