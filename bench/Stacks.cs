@@ -44,7 +44,7 @@ internal sealed partial class Stacks
         var (symbol, file) = (match.Groups["symbol"].Value, Path.GetFileName(match.Groups["file"].Value.Replace(" (deleted)", "", StringComparison.Ordinal)));
         if (Managed().Match(symbol) is not { Success: true } managed)
         {
-            return symbol == "[unknown]" || file.StartsWith("libcoreclr", StringComparison.Ordinal) ? $"[{file}]" : file == "[kernel.kallsyms]" ? $"{symbol} [kernel]" : symbol.Split('(')[0];
+            return symbol == "[unknown]" || file.StartsWith("libcoreclr", StringComparison.Ordinal) ? $"[{file.Trim('[', ']')}]" : file == "[kernel.kallsyms]" ? $"{symbol} [kernel]" : symbol.Split('(')[0];
         }
 
         var (type, method) = (managed.Groups["type"].Value, managed.Groups["method"].Value);
