@@ -19,8 +19,6 @@ internal sealed class Client
 
     private const string ChosenSecret = "Vq7-tRk2_mZ9xB4wLp6dNs8HcJf3Gy5A";
 
-    private static readonly byte[] Service = """{"client_name":"Bench service","grant_types":["client_credentials"]}"""u8.ToArray();
-
     private Client(Wire wire, string id, string? secret)
     {
         (Wire, Id) = (wire, id);
@@ -49,9 +47,10 @@ internal sealed class Client
         return new Client(wire, answer.Member("client_id"), secret: null);
     }
 
-    public static async Task<Client> RegisterServiceAsync(Wire wire)
+    public static async Task<Client> RegisterServiceAsync(Wire wire, string name = "Bench service")
     {
-        var answer = (await wire.PostJsonAsync("/register", Service)).MustBe(201);
+        var service = Encoding.ASCII.GetBytes($$"""{"client_name":"{{name}}","grant_types":["client_credentials"]}""");
+        var answer = (await wire.PostJsonAsync("/register", service)).MustBe(201);
         return new Client(wire, answer.Member("client_id"), answer.Member("client_secret"));
     }
 
