@@ -23,7 +23,10 @@ internal static class Pipeline
     [
         // Every request.
         new PipelineStage<ProcessRequestContext>()
-            .After(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor).Run<UsePublicAddress>(),
+            .Run<UsePublicAddress>()
+            // Routing has found the endpoint: they would look for it once more, by another reading of the address.
+            .Without(OpenIddictServerAspNetCoreHandlers.ResolveRequestUri.Descriptor)
+            .Without(InferEndpointType.Descriptor),
 
         // /oauth/authorize. What the client wrote is put into its canonical form before anything is compared with it.
         new PipelineStage<ValidateAuthorizationRequestContext>()
@@ -52,7 +55,10 @@ internal static class Pipeline
 
         // A token that comes in, at whatever endpoint.
         new PipelineStage<ValidateTokenContext>()
+            .Run<RecallSignedTokens>()
             .After(Protection.ValidateReferenceTokenIdentifier.Descriptor).Run<ReadGrantTokens>()
+            // As it was read, and before anything is asked of this moment.
+            .After(Protection.MapInternalClaims.Descriptor).Run<KeepSignedTokens>()
             .After(Protection.ValidateTokenEntry.Descriptor).Run<RefuseRevokedTokens>().Run<RequireLivingSession>(),
 
         // Codes and tokens that go out, from /oauth/authorize and /oauth/token.

@@ -9,7 +9,7 @@ internal sealed partial class CredentialCheck
 {
     private readonly TrustedIssuers _issuers;
     private readonly TokenVerifier _verifier;
-    private readonly VerifiedTokens _verified;
+    private readonly VerifiedTokens<VerifiedCaller> _verified;
     private readonly IMcpSigningKeys? _ownKeys;
     private readonly IMcpSessionStore? _sessions;
     private readonly TimeProvider _time;
@@ -17,7 +17,7 @@ internal sealed partial class CredentialCheck
     private readonly bool _requireValidSession;
 
     public CredentialCheck(
-        TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens verified, IOptions<McpOptions> options, IServiceProvider services,
+        TrustedIssuers issuers, TokenVerifier verifier, VerifiedTokens<VerifiedCaller> verified, IOptions<McpOptions> options, IServiceProvider services,
         TimeProvider time, ILogger<CredentialCheck> logger)
     {
         (_issuers, _verifier, _verified, _time, _logger) = (issuers, verifier, verified, time, logger);
@@ -113,7 +113,7 @@ internal sealed partial class CredentialCheck
         var outcome = await _verifier.VerifyAsync(token, rules, cancellationToken);
         if (outcome.Caller is { } caller)
         {
-            _verified.Add(hash, caller);
+            _verified.Add(hash, caller, caller.Expires);
         }
 
         return rules.IsOwn && outcome.Refusal == TokenRefusals.Signature && token.KeyId is { } keyId && _ownKeys?.HasLost(keyId) == true

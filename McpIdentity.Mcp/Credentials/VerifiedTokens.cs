@@ -10,26 +10,31 @@ namespace McpIdentity.Mcp.Credentials;
 /// know the caller before anything is read. The token itself is not kept. Whether its session lives and its key is still in
 /// force is asked every time.
 /// </summary>
-internal sealed class VerifiedTokens(TimeProvider time) : IDisposable
+/// <typeparam name="T">What was read of a token.</typeparam>
+internal sealed class VerifiedTokens<T>(TimeProvider time) : IDisposable
+    where T : class
 {
     private const int MaxEntries = 10_000;
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(5);
 
     private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = MaxEntries });
 
-    public VerifiedCaller? Find(in TokenHash token) =>
-        _cache.TryGetValue(token, out Entry? entry) && entry!.Until > time.GetUtcNow() ? entry.Caller : null;
+    public T? Find(in TokenHash token) =>
+        _cache.TryGetValue(token, out Entry? entry) && entry!.Until > time.GetUtcNow() ? entry.Read : null;
 
-    public void Add(in TokenHash token, VerifiedCaller caller)
+    /// <param name="token">By which it is found again.</param>
+    /// <param name="read">What it says.</param>
+    /// <param name="expires">When the token expires; null where it does not say so.</param>
+    public void Add(in TokenHash token, T read, DateTimeOffset? expires)
     {
         var latest = time.GetUtcNow() + MaxAge;
-        var entry = new Entry(caller, caller.Expires < latest ? caller.Expires : latest);
+        var entry = new Entry(read, expires < latest ? expires.Value : latest);
         _cache.Set(token, entry, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = MaxAge });
     }
 
     public void Dispose() => _cache.Dispose();
 
-    private sealed record Entry(VerifiedCaller Caller, DateTimeOffset Until);
+    private sealed record Entry(T Read, DateTimeOffset Until);
 }
 
 /// <summary>The SHA-256 of a token, as a key.</summary>

@@ -50,7 +50,7 @@ internal sealed class ServedAddresses(IServiceProvider services, McpOptions opti
     private Served Create(McpOptions at)
     {
         var mcp = new OptionsWrapper<McpOptions>(at);
-        var credentials = Make<CredentialCheck>(mcp, Make<TrustedIssuers>(mcp), Make<VerifiedTokens>());
+        var credentials = Make<CredentialCheck>(mcp, Make<TrustedIssuers>(mcp), Make<VerifiedTokens<VerifiedCaller>>());
         var site = Make<SiteRules>(mcp);
         var gate = Make<McpGate>(mcp, site, credentials, Make<McpLimits>(mcp), rules, Make<AccessRefusal>(mcp));
         return new Served(gate, describe(at), site, credentials);

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
+using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -33,7 +34,7 @@ internal static class AuthorizeEndpoint
     {
         app.Services.GetRequiredService<Administrators>().Log();
         app.Map(Paths.Authorize, AuthorizeAsync)
-            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, IsOpenIddicts = true, KeepsOpener = true });
+            .WithAddress(new AddressAttribute(Reader.People, "GET HEAD POST") { Bucket = "authorize", TakesForms = true, OpenIddict = OpenIddictServerEndpointType.Authorization, KeepsOpener = true });
     }
 
     private static async Task<IResult> AuthorizeAsync(

@@ -15,14 +15,15 @@ internal sealed class UsePublicAddress(PublicAddress address) : IOpenIddictServe
     public ValueTask HandleAsync(ProcessRequestContext context)
     {
         var http = context.Transaction.GetHttpRequest()?.HttpContext;
-        if (http?.GetEndpoint() is not RouteEndpoint endpoint || http.GetAddress() is not { IsOpenIddicts: true })
+        if (http?.GetEndpoint() is not RouteEndpoint endpoint || http.GetAddress() is not { OpenIddict: { } type })
         {
             context.SkipRequest();
             return default;
         }
 
         context.BaseUri = address.BaseUri;
-        context.RequestUri = new Uri(address.UrlOf(endpoint.RoutePattern.RawText + http.Request.QueryString));
+        context.RequestUri = new Uri(address.UrlOf(endpoint.RoutePattern.RawText!));
+        context.EndpointType = type;
         return default;
     }
 }

@@ -2,6 +2,7 @@ using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Protocol;
 using Microsoft.Extensions.Options;
+using OpenIddict.Server;
 
 namespace McpIdentity.Server.Discovery;
 
@@ -24,9 +25,10 @@ internal static class DiscoverySetup
     public static void MapDiscovery(this WebApplication app)
     {
         var mcp = app.Services.GetRequiredService<IOptions<McpOptions>>().Value.Path;
-        foreach (var path in Paths.ServerMetadata(mcp).Append(Paths.KeySet))
+        MapDocument(Paths.KeySet, OpenIddictServerEndpointType.JsonWebKeySet);
+        foreach (var path in Paths.ServerMetadata(mcp))
         {
-            app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, IsOpenIddicts = true });
+            MapDocument(path, OpenIddictServerEndpointType.Configuration);
         }
 
         foreach (var place in (string[])["", mcp])
@@ -41,6 +43,9 @@ internal static class DiscoverySetup
         // The paths of older set-ups, from the guide this product started from (LINK-03).
         app.Map(Paths.OldMetadata, (string document) => TypedResults.LocalRedirect($"{Paths.WellKnown}/{Uri.EscapeDataString(document)}", permanent: true))
             .WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true });
+
+        void MapDocument(string path, OpenIddictServerEndpointType type) =>
+            app.Map(path, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET HEAD") { Cors = true, AllowsHttp = true, AnyHost = true, OpenIddict = type });
     }
 
     private static OAuthError NotFound() => OAuthError.NotFound("There is no such metadata document on this server.");

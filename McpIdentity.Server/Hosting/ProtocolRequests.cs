@@ -101,7 +101,7 @@ internal static class ProtocolRequests
         foreach (var (name, values) in parameters)
         {
             // RFC 8707 §2: resource alone may be repeated. One that nobody knows is ignored, once or twice (RFC 6749 §3.1).
-            if (values.Count > 1 && name != Parameters.Resource && !(address.IsOpenIddicts && !KnownParameters.Include(name)) && !(isForm && address.MayRepeat(name)))
+            if (values.Count > 1 && name != Parameters.Resource && !(address.OpenIddict is not null && !KnownParameters.Include(name)) && !(isForm && address.MayRepeat(name)))
             {
                 return new OAuthError(Errors.InvalidRequest, "A parameter must not be sent twice.");
             }

@@ -1,4 +1,5 @@
 using Microsoft.Net.Http.Headers;
+using OpenIddict.Server;
 
 namespace McpIdentity.Server.Protocol;
 
@@ -61,8 +62,8 @@ internal sealed class AddressAttribute(Reader reader, string methods) : Attribut
     /// <summary>Whether a sign-in provider sends the browser here, with the <c>state</c> that it was given.</summary>
     public bool TakesUpstreamState { get; init; }
 
-    /// <summary>Whether OpenIddict answers here, before or instead of the endpoint.</summary>
-    public bool IsOpenIddicts { get; init; }
+    /// <summary>As which of its endpoints OpenIddict answers here, before or instead of ours; null: it does not look at the request.</summary>
+    public OpenIddictServerEndpointType? OpenIddict { get; init; }
 
     /// <summary>Whether it judges whoever calls by the token that they show alone: neither our cookie is looked at before, nor does OpenIddict read the request.</summary>
     public bool JudgesTokens { get; init; }

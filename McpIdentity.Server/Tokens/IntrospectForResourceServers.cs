@@ -1,6 +1,5 @@
 using McpIdentity.Server.Authorization;
 using McpIdentity.Server.Sessions;
-using Microsoft.IdentityModel.JsonWebTokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -26,7 +25,7 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
         }
 
         context.Scopes.UnionWith(token.GetScopes());
-        if (ToolsOf(token, context.Request.Token!) is { } tools)
+        if ((SignedToken.Find(context.Transaction) is { } signed ? signed.Tools : TokenPrincipal.ToolsOf(token)) is { } tools)
         {
             // RFC 7662 §2.2 lets us say more: whoever serves the tools has to know. OpenIddict leaves an empty array out, which would
             // allow everything; no tool has an empty name.
@@ -38,12 +37,6 @@ internal sealed class IntrospectForResourceServers(IOpenIddictApplicationManager
             context.Username = email;
         }
     }
-
-    // Of a JWT's array IdentityModel makes a claim an element, and of an empty one, which leaves no tool, none at all.
-    private static IReadOnlyList<string>? ToolsOf(System.Security.Claims.ClaimsPrincipal token, string raw) =>
-        !token.HasTokenType(TokenTypeIdentifiers.AccessToken) ? TokenPrincipal.ToolsOf(token)
-        : new JsonWebToken(raw).TryGetPayloadValue<string[]>(TokenPrincipal.ToolsClaim, out var tools) ? tools
-        : null;
 
     private async ValueTask<bool> MayReadAsync(string? caller, System.Security.Claims.ClaimsPrincipal token, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using McpIdentity.Server.Protocol;
+using OpenIddict.Server;
 
 namespace McpIdentity.Server.Tokens;
 
@@ -13,7 +14,7 @@ internal static class TokenEndpoints
             Cors = true,
             Bucket = "token",
             TakesForms = true,
-            IsOpenIddicts = true,
+            OpenIddict = OpenIddictServerEndpointType.Token,
         });
         // RFC 7662 §2.1: by POST alone; a token in a query stays in logs.
         app.Map(Paths.Introspect, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "POST")
@@ -21,7 +22,7 @@ internal static class TokenEndpoints
             Cors = true,
             Bucket = "introspect",
             TakesForms = true,
-            IsOpenIddicts = true,
+            OpenIddict = OpenIddictServerEndpointType.Introspection,
         });
         app.Map(Paths.Revoke, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "POST")
         {
@@ -29,7 +30,7 @@ internal static class TokenEndpoints
             Cors = true,
             Bucket = "revoke",
             TakesForms = true,
-            IsOpenIddicts = true,
+            OpenIddict = OpenIddictServerEndpointType.Revocation,
         });
         // A bucket of refusals alone: one back end asks for all of its people.
         app.Map(Paths.UserInfo, NotFound).WithAddress(new AddressAttribute(Reader.Programs, "GET POST")
@@ -37,7 +38,7 @@ internal static class TokenEndpoints
             Cors = true,
             Bucket = "userinfo",
             TakesForms = true,
-            IsOpenIddicts = true,
+            OpenIddict = OpenIddictServerEndpointType.UserInfo,
         });
         // Guesses beside them count too.
         app.Map(Paths.OAuth + "/{**rest}", NotFound).WithAddress(new AddressAttribute(Reader.Anyone, AddressAttribute.AnyMethod) { Bucket = "oauth" });

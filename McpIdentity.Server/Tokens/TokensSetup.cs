@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 
@@ -15,5 +16,6 @@ internal static class TokensSetup
         builder.Services.AddSingleton<GrantTokens>();
         builder.Services.AddSingleton<GrantClaims>();
         builder.Services.AddSingleton<Grants>();
+        builder.Services.AddSingleton<VerifiedTokens<SignedToken>>();
     }
 }

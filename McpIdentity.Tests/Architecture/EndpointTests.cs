@@ -191,7 +191,7 @@ internal sealed class EndpointTests
     {
         $"{path} {address.Reader} {address.Allow}", address.Cors ? "CORS" : null, address.ComparesOrigins ? "compares origins" : null, address.Bucket, address.TakesForms ? "forms" : null, address.AllowsHttp ? "http" : null,
         address.AnyHost ? "any host" : null, address.WithoutOAuth ? "without OAuth" : null, address.SignsInBy is { } methods ? $"signs in by {methods}" : null,
-        address.IsOpenIddicts ? "OpenIddict" : null, address.LetsThrough is { } method ? $"lets {method} through" : null,
+        address.OpenIddict is not null ? "OpenIddict" : null, address.LetsThrough is { } method ? $"lets {method} through" : null,
     }.OfType<string>());
 
     private static async Task<IReadOnlyList<(string Path, IReadOnlyList<AddressAttribute> Addresses)>> EndpointsAsync(TestServer server)

@@ -114,6 +114,7 @@ internal sealed class SigningKeyTests
         var service = await OAuthClient.RegisterServiceAsync(server);
         var stolen = await TokenAsync(service);
         Assert.That(await CallAsync(server, stolen), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await IsActiveAsync(service, stolen), Is.True);
 
         var added = await RotateAsync(server, SigningKeyStore.ShortestLead, endOthers: true);
         server.Clock.Advance(SigningKeyStore.ShortestLead);
@@ -121,6 +122,7 @@ internal sealed class SigningKeyTests
 
         Assert.That(await PublishedAsync(server), Is.EqualTo(new[] { added }));
         Assert.That(await CallAsync(server, stolen), Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(await IsActiveAsync(service, stolen), Is.False);
         Assert.That(await CallAsync(server, await TokenAsync(service)), Is.EqualTo(HttpStatusCode.OK));
     }
 
@@ -169,8 +171,7 @@ internal sealed class SigningKeyTests
 
                 Assert.That(await CallAsync(server, token), Is.EqualTo(HttpStatusCode.OK));
                 Assert.That(await PublishedAsync(server), Does.Contain(KeyOf(token)));
-                using var introspection = await service.PostAsync("/oauth/introspect", ("token", token));
-                Assert.That((await introspection.JsonAsync()).GetProperty("active").GetBoolean(), Is.True);
+                Assert.That(await IsActiveAsync(service, token), Is.True);
             }
         }
 
@@ -257,6 +258,12 @@ internal sealed class SigningKeyTests
         await using var scope = server.Services.CreateAsyncScope();
         var stored = await scope.ServiceProvider.GetRequiredService<SigningKeyStore>().RotateAsync(lead, endOthers, CancellationToken.None);
         return stored.MaxBy(key => key.ActivatesAt)!.Id;
+    }
+
+    private static async Task<bool> IsActiveAsync(OAuthClient service, string token)
+    {
+        using var response = await service.PostAsync("/oauth/introspect", ("token", token));
+        return (await response.JsonAsync()).GetProperty("active").GetBoolean();
     }
 
     private static async Task UntilAsync(TestServer server, Func<Task<bool>> isTrue)
