@@ -4,11 +4,11 @@ ARG TARGETARCH
 WORKDIR /src
 
 # What restore reads comes first, so that a change of code does not download packages again.
-COPY global.json Directory.Build.props Directory.Packages.props ./
-COPY McpIdentity.Mcp/McpIdentity.Mcp.csproj McpIdentity.Mcp/packages.lock.json McpIdentity.Mcp/
-COPY McpIdentity.Server/McpIdentity.Server.csproj McpIdentity.Server/packages.lock.json McpIdentity.Server/
-COPY migrations/McpIdentity.Migrations.csproj migrations/packages.lock.json migrations/
-# Not --locked-mode: the ahead-of-time compiler's package depends on the architecture and is not in the lock files.
+COPY global.json Directory.Build.props Directory.Build.targets Directory.Packages.props ./
+COPY McpIdentity.Mcp/McpIdentity.Mcp.csproj McpIdentity.Mcp/
+COPY McpIdentity.Server/McpIdentity.Server.csproj McpIdentity.Server/
+COPY migrations/McpIdentity.Migrations.csproj migrations/
+# Not --locked-mode: what a platform needs depends on the architecture and is not in the lock files (Directory.Build.targets).
 RUN dotnet restore McpIdentity.Server -a $TARGETARCH -p:PublishReadyToRun=true
 
 COPY .editorconfig appsettings.json ./
@@ -16,7 +16,7 @@ COPY McpIdentity.Mcp/ McpIdentity.Mcp/
 COPY McpIdentity.Server/ McpIdentity.Server/
 COPY migrations/ migrations/
 COPY docs/admin-api.json docs/
-RUN dotnet publish McpIdentity.Server -c Release -a $TARGETARCH --no-restore --no-self-contained -p:PublishReadyToRun=true -o /app \
+RUN dotnet publish McpIdentity.Server -c Release -a $TARGETARCH --no-restore --no-self-contained -o /app \
  && mkdir /app/data
 
 # No shell, no package manager; 1654 is the image's user "app".

@@ -34,8 +34,9 @@ internal static class Program
     /// <summary>The server with everything in it, not yet started.</summary>
     /// <param name="settings">Configuration in the form <c>--Section:Key=value</c>; it wins over every other source.</param>
     /// <param name="configure">Changes to make before the server is built: a clock, in tests.</param>
+    /// <param name="hasPages">Whether somebody may ask for its pages: to find them is a third of the work, which a verb does not need.</param>
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
-    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
+    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null, bool hasPages = true)
     {
         var problems = new ConfigurationProblems();
         var builder = Configure(settings, problems);
@@ -106,7 +107,11 @@ internal static class Program
         app.MapTokenEndpoints();
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
-        app.MapPages();
+        if (hasPages)
+        {
+            app.MapPages();
+        }
+
         app.MapAccount();
         app.MapHealth();
         app.MapDebugEndpoints();

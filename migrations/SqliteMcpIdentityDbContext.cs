@@ -24,6 +24,6 @@ public sealed class SqliteMcpIdentityDbContext(DbContextOptions<SqliteMcpIdentit
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicksConverter>();
 
-    private sealed class UtcTicksConverter() : ValueConverter<DateTimeOffset, long>(
+    internal sealed class UtcTicksConverter() : ValueConverter<DateTimeOffset, long>(
         moment => moment.UtcTicks, ticks => new DateTimeOffset(Math.Clamp(ticks, 0, DateTimeOffset.MaxValue.Ticks), TimeSpan.Zero)); // one that somebody has changed may be any number
 }

@@ -78,7 +78,7 @@ internal static class DoctorCommand
         WebApplication app;
         try
         {
-            app = CommandLine.Build(settings);
+            app = CommandLine.Build(settings, hasPages: true);
         }
         catch (ConfigurationProblems.InvalidConfigurationException exception)
         {

@@ -24,9 +24,9 @@ internal static class DebugEndpoints
 
         var debug = app.MapGroup(Paths.Debug).WithAddress(new AddressAttribute(Reader.Programs, "GET") { AllowsHttp = true, WithoutOAuth = true }).AddEndpointFilter(async (context, next) =>
             IsFromThisMachine(context.HttpContext) ? await next(context) : TypedResults.NotFound());
-        debug.Map("/config", (IConfiguration configuration) => TypedResults.Json(
+        debug.Map("/config", IResult (IConfiguration configuration) => TypedResults.Json(
             EffectiveSettings.List((IConfigurationRoot)configuration).ToDictionary(setting => setting.Key, setting => new { value = setting.Value, source = setting.Source })));
-        debug.Map("/tokens", async (McpIdentityDbContext db, CancellationToken cancellationToken) => TypedResults.Json(
+        debug.Map("/tokens", async Task<IResult> (McpIdentityDbContext db, CancellationToken cancellationToken) => TypedResults.Json(
             (await db.Set<Grant>().AsNoTracking().OrderByDescending(grant => grant.CreatedAt).Take(MostRecent).ToListAsync(cancellationToken)).Select(grant => new
             {
                 grant = Convert.ToHexStringLower(grant.Id),

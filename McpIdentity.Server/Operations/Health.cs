@@ -42,7 +42,7 @@ internal static class Health
     public static void MapHealth(this WebApplication app)
     {
         var address = new AddressAttribute(Reader.Programs, "GET HEAD") { AllowsHttp = true, AnyHost = true, WithoutOAuth = true };
-        app.Map(Paths.Live, () => TypedResults.Ok(new { status = "ok" })).WithAddress(address);
+        app.Map(Paths.Live, IResult () => TypedResults.Ok(new { status = "ok" })).WithAddress(address);
         foreach (var path in (string[])[Paths.Ready, Paths.Health])
         {
             app.Map(path, AnswerAsync).WithAddress(address);

@@ -45,9 +45,11 @@ internal static class PersistenceSetup
     }
 
     // Whoever catches the exception knows what it means, and says so once: EF Core would write a stack or two before.
+    // That each model has its migration says a test, once: EF Core would build the model once more to find out.
     private static void LogNoErrors(WarningsConfigurationBuilder warnings) => warnings.Log(
         (RelationalEventId.ConnectionError, LogLevel.Debug), (RelationalEventId.CommandError, LogLevel.Debug),
-        (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug));
+        (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
+        .Ignore(RelationalEventId.PendingModelChangesWarning);
 
     /// <summary>Applies what is pending, or refuses to start with it where <c>Database:MigrateOnStart</c> is off.</summary>
     /// <returns>The names of the migrations applied.</returns>
@@ -84,17 +86,23 @@ internal static class PersistenceSetup
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
         await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
         await db.MakeCompactableAsync(cancellationToken);
-        await db.EndAbandonedMigrationAsync(cancellationToken);
-        await db.RefuseNewerSchemaAsync(cancellationToken);
-        var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
-        if (pending.Count > 0)
+        var known = db.Database.GetMigrations().ToList();
+        var applied = await db.AppliedMigrationsAsync(cancellationToken);
+        RefuseNewerSchema(known, applied);
+        var pending = known.Except(applied, StringComparer.Ordinal).ToList();
+        if (pending.Count > 0 && !apply)
         {
-            if (!apply)
-            {
-                throw new InvalidOperationException(
-                    $"The database is not up to date ({string.Join(", ", pending)}) and Database:MigrateOnStart is off. Run the verb migrate.");
-            }
+            throw new InvalidOperationException(
+                $"The database is not up to date ({string.Join(", ", pending)}) and Database:MigrateOnStart is off. Run the verb migrate.");
+        }
 
+        if (applied.Count == 0)
+        {
+            await db.CreateTablesAsync(cancellationToken);
+        }
+        else if (pending.Count > 0)
+        {
+            await db.EndAbandonedMigrationAsync(cancellationToken);
             if (!db.Database.IsSqlite())
             {
                 // An index over a large table takes its time; the bound of a request is not meant for it.
@@ -109,13 +117,12 @@ internal static class PersistenceSetup
 
     /// <summary>Of a newer release nobody here knows what its columns mean, and what must be written into them.</summary>
     /// <exception cref="InvalidOperationException">The database has a migration that this release does not know.</exception>
-    private static async Task RefuseNewerSchemaAsync(this McpIdentityDbContext db, CancellationToken cancellationToken)
+    private static void RefuseNewerSchema(List<string> known, List<string> applied)
     {
-        var known = db.Database.GetMigrations();
-        if ((await db.Database.GetAppliedMigrationsAsync(cancellationToken)).Except(known, StringComparer.Ordinal).ToList() is { Count: > 0 } unknown)
+        if (applied.Except(known, StringComparer.Ordinal).ToList() is { Count: > 0 } unknown)
         {
             throw new InvalidOperationException(
-                $"The database was migrated by a newer release ({string.Join(", ", unknown)}), which this one ({known.Last()}) does not understand: run that release, or put back the backup from before it.");
+                $"The database was migrated by a newer release ({string.Join(", ", unknown)}), which this one ({known[^1]}) does not understand: run that release, or put back the backup from before it.");
         }
     }
 

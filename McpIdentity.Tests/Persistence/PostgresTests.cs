@@ -61,16 +61,6 @@ internal sealed class PostgresTests
     }
 
     [Test]
-    public void Neither_provider_has_a_model_without_a_migration()
-    {
-        using var sqlite = new SqliteMcpIdentityDbContext(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite("Data Source=:memory:").Options);
-        using var postgres = new PostgresMcpIdentityDbContext(new DbContextOptionsBuilder<PostgresMcpIdentityDbContext>().UseNpgsql("Host=localhost").Options);
-
-        Assert.That(sqlite.Database.HasPendingModelChanges(), Is.False);
-        Assert.That(postgres.Database.HasPendingModelChanges(), Is.False);
-    }
-
-    [Test]
     public async Task Sqlite_runs_in_wal_with_a_busy_timeout_and_full_durability()
     {
         await using var server = await TestServer.StartAsync();
