@@ -36,6 +36,8 @@ internal sealed partial class ArrowTests
             .Where(file => !file.Contains("/Clients/Assertions/", StringComparison.Ordinal) && !file.Contains("/Clients/Statements/", StringComparison.Ordinal))
             // The gate, with rules of its own, stands before the servers that this one fronts.
             .Where(file => !file.Contains("/Gateway/", StringComparison.Ordinal))
+            // A token whose signature was good is remembered at introspection as it is at the module's endpoint.
+            .Where(file => !file.Contains("/Tokens/", StringComparison.Ordinal))
             .Where(file => Inside().IsMatch(File.ReadAllText(file))).Select(Path.GetFileName),
         Is.Empty, "the module's gate, credentials, options' rules and metadata are its own");
 

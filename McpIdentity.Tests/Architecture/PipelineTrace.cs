@@ -38,7 +38,7 @@ internal sealed class PipelineTrace : IAsyncDisposable
             var requests = new List<List<Step>>();
             foreach (var step in _log.Lines.Select(Step.Read).OfType<Step>())
             {
-                if (step is { Event: "ProcessRequest", Handler: "ResolveRequestUri" })
+                if (step is { Event: "ProcessRequest", Handler: nameof(McpIdentity.Server.Authorization.UsePublicAddress) })
                 {
                     requests.Add([]);
                 }
