@@ -38,37 +38,33 @@ internal static class BareEndpoint
         string[] command = ["dotnet", typeof(BareEndpoint).Assembly.Location, "floor", port.ToString(CultureInfo.InvariantCulture), size.ToString(CultureInfo.InvariantCulture)];
         var process = ChildProcess.Start(folder, "floor", command);
         var endpoint = new RunningEndpoint(process, new Wire(new Uri($"http://localhost:{port}")));
-        await process.WaitUntilAsync(async () =>
-        {
-            try
-            {
-                return (await endpoint.Wire.GetAsync("/")).Status == 200;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        });
+        await process.WaitUntilAsync(() => endpoint.Wire.AnswersAsync("/"));
         return endpoint;
     }
 
-    public static async Task<Floor> MeasureAsync(RunningEndpoint endpoint, TimeSpan duration)
+    /// <summary>The same for each kind of request, ready to be measured; they share a process.</summary>
+    public static async Task<IReadOnlyDictionary<BareRequest, Subject>> SubjectsAsync(RunningEndpoint endpoint)
     {
-        var get = await MeasureAsync(endpoint, duration, async () => (await endpoint.Wire.GetAsync("/")).MustBe(200));
-        var post = await MeasureAsync(endpoint, duration, async () => (await endpoint.Wire.PostFormAsync("/", Form)).MustBe(200));
-        return new Floor(get, post);
-    }
+        var subjects = new Dictionary<BareRequest, Subject>();
+        foreach (var (kind, request) in new (BareRequest, Func<Task>)[] { (BareRequest.Get, GetAsync), (BareRequest.Post, PostAsync), (BareRequest.Pair, PairAsync) })
+        {
+            subjects[kind] = new Subject("bare Kestrel", endpoint.Wire, [endpoint.Tree]);
+            await subjects[kind].PrepareAsync(_ => Task.FromResult(request));
+        }
 
-    private static async Task<double> MeasureAsync(RunningEndpoint endpoint, TimeSpan duration, Func<Task> request)
-    {
-        var lanes = Enumerable.Repeat(request, Load.Connections).ToList();
-        await Load.WarmUpAsync(lanes, [endpoint.Tree]);
-        return (await Load.MeasureAsync(lanes, [endpoint.Tree], duration)).CpuMicroseconds;
+        return subjects;
+
+        async Task GetAsync() => (await endpoint.Wire.GetAsync("/")).MustBe(200);
+
+        async Task PostAsync() => (await endpoint.Wire.PostFormAsync("/", Form)).MustBe(200);
+
+        async Task PairAsync()
+        {
+            await GetAsync();
+            await PostAsync();
+        }
     }
 }
-
-/// <summary>CPU microseconds of a bare GET and of a bare form POST.</summary>
-internal sealed record Floor(double Get, double Post);
 
 internal sealed record RunningEndpoint(ChildProcess Process, Wire Wire) : IAsyncDisposable
 {

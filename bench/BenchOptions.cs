@@ -6,8 +6,10 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [compare|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [starts|compare|profile|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
+          starts      the first 200, the verbs and their CPU, beside bare ones
           compare     two builds in turn, slice by slice: --server and --against
+          profile     a flame graph of each row, and its dearest methods; needs perf
           gateway     a server behind this one: a call beside bare YARP and straight; 10,000 streams held
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
           kill        kill -9 in the middle of refreshes and codes, and what is left of what was answered
@@ -17,18 +19,29 @@ internal sealed class BenchOptions
           redis       Redis hangs for seconds while it counts: answers, losses, the longest wait
           output      nobody reads standard output
           rolling     two servers behind deploy/nginx.conf, replaced one right after the other under load
-          --rounds    of all these but compare and failover (default 100)
+          --rounds    of races, kill, outages, restore, redis, output and rolling (default 100)
           --seconds   how long each operation is measured (default 5)
-          --only      operations whose key contains one of these words
+          --only      operations whose key contains one of these words; `gateway` and `starts` are such rows too
           --filled    how many grants are stored before, with a tenth as many clients (default 0)
-          --database  where the server keeps its state, sqlite or postgres (default sqlite)
+          --database  where the server keeps its state, sqlite or postgres (default: without a word both, side by side; with one sqlite)
           --server    a published server to measure, in place of a fresh publish
-          --against   another one, to compare it with
+          --against   another one, to compare it with: the release before, say
+          --peers     oidc-provider: it is measured too, in memory and with Redis; needs node, npm and redis-server
+          --output    with profile, the folder of the graphs (default docs/flames)
         """;
 
     public TimeSpan Duration { get; private set; } = TimeSpan.FromSeconds(5);
 
-    public bool UsePostgres { get; private set; }
+    /// <summary>The database that was named, of a run with one.</summary>
+    public bool UsePostgres => Database == "postgres";
+
+    /// <summary>Whether a run with a column for each database has this one.</summary>
+    public bool Has(string database) => Database is null || Database == database;
+
+    /// <summary>Whether others are measured too.</summary>
+    public bool WithPeers { get; private set; }
+
+    private string? Database { get; set; }
 
     public int Rounds { get; private set; } = 100;
 
@@ -40,6 +53,9 @@ internal sealed class BenchOptions
 
     /// <summary>The program file of the build to compare with.</summary>
     public string? Against { get; private set; }
+
+    /// <summary>The folder for what a run leaves.</summary>
+    public string? Output { get; private set; }
 
     private string[] Only { get; set; } = [];
 
@@ -73,9 +89,9 @@ internal sealed class BenchOptions
             case "--only":
                 Only = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
                 // A misspelt word must not make a run that measures nothing and succeeds.
-                return Only.All(word => Operations.All.Any(operation => operation.Key.Contains(word, StringComparison.OrdinalIgnoreCase)));
+                return Only.All(word => Operations.All.Select(operation => operation.Key).Concat(["gateway", "starts"]).Any(key => key.Contains(word, StringComparison.OrdinalIgnoreCase)));
             case "--database" when value is "sqlite" or "postgres":
-                UsePostgres = value == "postgres";
+                Database = value;
                 return true;
             case "--rounds" when int.TryParse(value, CultureInfo.InvariantCulture, out var rounds) && rounds > 0:
                 Rounds = rounds;
@@ -89,6 +105,12 @@ internal sealed class BenchOptions
             case "--against":
                 Against = ProgramIn(value);
                 return File.Exists(Against);
+            case "--peers" when value == "oidc-provider":
+                WithPeers = true;
+                return true;
+            case "--output":
+                Output = value;
+                return true;
             default:
                 return false;
         }

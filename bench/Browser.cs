@@ -16,7 +16,7 @@ internal static partial class Browser
     public static async Task<Return> AllowAsync(Client client)
     {
         var (wire, cookies) = (client.Wire, new CookieContainer());
-        string Cookie() => cookies.GetCookieHeader(wire.Server);
+        string Cookie(string path) => cookies.GetCookieHeader(new Uri(wire.Server, path));
 
         var answer = await wire.GetAsync(client.AuthorizeUrl);
         for (var hops = 0; hops < 20; hops++)
@@ -27,30 +27,31 @@ internal static partial class Browser
                 var next = new Uri(wire.Server, location);
                 if (next.Authority != wire.Server.Authority)
                 {
-                    return new Return(next, Cookie());
+                    return new Return(next, Cookie(client.AuthorizeUrl));
                 }
 
-                answer = await wire.GetAsync(next.PathAndQuery, Cookie());
+                answer = await wire.GetAsync(next.PathAndQuery, Cookie(next.PathAndQuery));
                 continue;
             }
 
             var page = answer.MustBe(200).Text;
             answer = Refresh().Match(page) is { Success: true } refresh
-                ? await wire.GetAsync(WebUtility.HtmlDecode(refresh.Groups[1].Value), Cookie())
-                : await SubmitAsync(wire, page, Cookie());
+                ? await wire.GetAsync(WebUtility.HtmlDecode(refresh.Groups[1].Value), Cookie(WebUtility.HtmlDecode(refresh.Groups[1].Value)))
+                : await SubmitAsync(wire, page, Cookie);
         }
 
         throw new WrongAnswerException("The browser was sent in circles: " + answer.Text);
     }
 
     // What a browser sends: everything that the form holds, as it stands, with Alice's name and her consent.
-    private static Task<Answer> SubmitAsync(Wire wire, string page, string cookie)
+    private static Task<Answer> SubmitAsync(Wire wire, string page, Func<string, string> cookie)
     {
         using var document = new HtmlParser().ParseDocument(page);
         var form = document.QuerySelector("form:has([name=username]), form:has([name=decision][value=allow])") ?? throw new WrongAnswerException("A page without a form for Alice: " + page);
         var held = form.QuerySelectorAll<IHtmlInputElement>("input[name]").Where(input => input.Type is not ("checkbox" or "radio") || input.IsChecked)
             .Select(input => (input.Name!, input.Name == "username" ? "alice" : input.Value));
-        return wire.PostFormAsync(form.GetAttribute("action")!, Wire.Form([.. held, ("decision", "allow")]), cookie: cookie);
+        var action = form.GetAttribute("action")!;
+        return wire.PostFormAsync(action, Wire.Form([.. held, ("decision", "allow")]), cookie: cookie(action));
     }
 
     private static void Keep(Answer answer, Uri server, CookieContainer cookies)

@@ -19,8 +19,6 @@ internal sealed class Client
 
     private const string ChosenSecret = "Vq7-tRk2_mZ9xB4wLp6dNs8HcJf3Gy5A";
 
-    private static readonly byte[] Service = """{"client_name":"Bench service","grant_types":["client_credentials"]}"""u8.ToArray();
-
     private Client(Wire wire, string id, string? secret)
     {
         (Wire, Id) = (wire, id);
@@ -49,9 +47,10 @@ internal sealed class Client
         return new Client(wire, answer.Member("client_id"), secret: null);
     }
 
-    public static async Task<Client> RegisterServiceAsync(Wire wire)
+    public static async Task<Client> RegisterServiceAsync(Wire wire, string name = "Bench service")
     {
-        var answer = (await wire.PostJsonAsync("/register", Service)).MustBe(201);
+        var service = Encoding.ASCII.GetBytes($$"""{"client_name":"{{name}}","grant_types":["client_credentials"]}""");
+        var answer = (await wire.PostJsonAsync("/register", service)).MustBe(201);
         return new Client(wire, answer.Member("client_id"), answer.Member("client_secret"));
     }
 
@@ -76,6 +75,9 @@ internal sealed class Client
 
     /// <summary>A new code, for a browser that is signed in and has allowed the client.</summary>
     public async Task<string> CodeAsync(string cookie) => CodeOf((await Wire.GetAsync(AuthorizeUrl, cookie)).MustBe(302).Headers.Location!);
+
+    /// <summary>A new code, where what was allowed before may have ended: a reuse takes the consent along.</summary>
+    public async Task<string> NewlyAllowedCodeAsync() => CodeOf((await Browser.AllowAsync(this)).Address);
 
     /// <summary>So many grants of the same person.</summary>
     /// <returns>The refresh token of each.</returns>

@@ -19,35 +19,50 @@ internal static class Gateway
     private static readonly byte[] Answer = """{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"pong"}]}}"""u8.ToArray();
     private static readonly (string, string)[] Headers = [("Accept", "application/json, text/event-stream"), ("MCP-Protocol-Version", "2025-11-25")];
 
+    private const double Aim = 1.5;
+
     public static async Task<int> RunAsync(BenchOptions options, string folder)
     {
         await Cores.KeepLoadOffServerCoreAsync();
-        var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
+        return await MeasureAsync(options, options.Server ?? await ServerUnderTest.PublishAsync(folder), folder, holdsStreams: true);
+    }
+
+    /// <summary>The table of the calls, and of the streams when they are asked for.</summary>
+    /// <returns>How many answers were wrong.</returns>
+    public static async Task<int> MeasureAsync(BenchOptions options, string program, string folder, bool holdsStreams = false)
+    {
         await using var upstream = await StartUpstreamAsync();
         var url = new Uri(upstream.Urls.First() + "/mcp");
         // The security log is on, as in Production: a line for every call.
         await using var server = await ServerUnderTest.StartAsync(
-            program, folder, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Mcp:SecurityLogging:Enabled=true", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
-        await using var yarp = await StartYarpAsync(folder, url);
+            program, Directory.CreateDirectory(Path.Combine(folder, "gateway")).FullName, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Mcp:SecurityLogging:Enabled=true", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
+        await using var proxy = await StartYarpAsync(folder, url);
         using var wire = new Wire(server.Address);
-        using var straight = new Wire(url);
-
         var client = await Client.RegisterServiceAsync(wire);
         var bearer = "Bearer " + (await client.TokenAsync(("grant_type", "client_credentials"), ("resource", new Uri(server.Address, "/mcp/notes").AbsoluteUri))).MustBe(200).Member("access_token");
-        Console.Out.WriteLine("| call | server CPU µs | × YARP | p50 ms | p99 ms | errors |\n|---|---:|---:|---:|---:|---:|");
-        var direct = await MeasureAsync(straight, "/mcp", null, [], options.Duration);
-        var bare = await MeasureAsync(yarp.Wire, "/mcp", null, [yarp.Tree], options.Duration);
-        var fronted = await MeasureAsync(wire, "/mcp/notes", bearer, [server.Tree], options.Duration);
-        Row("straight at the server", direct, null);
-        Row("bare YARP", bare, bare);
-        Row("the gateway", fronted, bare);
 
-        await HoldStreamsAsync(server, wire, bearer);
-        return fronted.Errors + bare.Errors == 0 ? 0 : 1;
+        await using var straight = new Subject("straight at the server", new Wire(url), []);
+        await using var yarp = new Subject("bare YARP", new Wire(proxy.Wire.Server), [proxy.Tree]);
+        await using var gateway = new Subject("the gateway", new Wire(server.Address), [server.Tree]);
+        await straight.PrepareAsync(to => CallAsync(to, "/mcp", null));
+        await yarp.PrepareAsync(to => CallAsync(to, "/mcp", null));
+        await gateway.PrepareAsync(to => CallAsync(to, "/mcp/notes", bearer));
+        var series = await Series.MeasureAsync([straight, yarp, gateway], options.Duration);
 
-        static void Row(string name, Figures figures, Figures? bare) => Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"| {name} | {(bare is null ? "-" : $"{figures.CpuMicroseconds:F0}")} | {(bare is null ? "-" : $"{figures.CpuMicroseconds / bare.CpuMicroseconds:F2}")} | {figures.Median.TotalMilliseconds:F2} | {figures.P99.TotalMilliseconds:F2} | {figures.Errors} {figures.FirstError} |"));
+        Console.WriteLine("\n| call of a server behind | CPU µs (× YARP) | p50 ms | p99 ms | errors | verdict |\n|---|---:|---:|---:|---:|---|");
+        Row(straight, series[0], "-", "");
+        Row(yarp, series[1], string.Create(CultureInfo.InvariantCulture, $"{series[1].CpuMicroseconds:N0}"), "");
+        var ratio = series[2].Ratio(series[1]);
+        Row(gateway, series[2], string.Create(CultureInfo.InvariantCulture, $"{series[2].CpuMicroseconds:N0} ({ratio:N2})"), Report.Within(ratio, Aim, "× YARP"));
+        if (holdsStreams)
+        {
+            await HoldStreamsAsync(server, wire, bearer);
+        }
+
+        return series.Sum(one => one.Errors);
+
+        static void Row(Subject subject, Series figures, string cost, string verdict) => Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"| {subject.Name} | {cost} | {figures.Median:N2} | {figures.P99:N2} | {figures.Errors} {figures.FirstError} | {verdict} |"));
     }
 
     /// <summary>YARP's forwarder with nothing before it, as a process of its own.</summary>
@@ -65,12 +80,8 @@ internal static class Gateway
         await app.RunAsync();
     }
 
-    private static async Task<Figures> MeasureAsync(Wire wire, string path, string? bearer, IReadOnlyList<ProcessTree> trees, TimeSpan duration)
-    {
-        var lanes = Enumerable.Repeat<Func<Task>>(async () => (await wire.PostJsonAsync(path, Call, bearer, Headers)).MustBe(200).MustContain("\"text\":\"pong\""u8), Load.Connections).ToList();
-        await Load.WarmUpAsync(lanes, trees);
-        return await Load.MeasureAsync(lanes, trees, duration);
-    }
+    private static Task<Func<Task>> CallAsync(Wire wire, string path, string? bearer) => Task.FromResult<Func<Task>>(
+        async () => (await wire.PostJsonAsync(path, Call, bearer, Headers)).MustBe(200).MustContain("\"text\":\"pong\""u8));
 
     private static async Task HoldStreamsAsync(ServerUnderTest server, Wire wire, string bearer)
     {
@@ -143,6 +154,7 @@ internal static class Gateway
         var port = Program.FreePort();
         var process = ChildProcess.Start(folder, "yarp", ["dotnet", typeof(Gateway).Assembly.Location, "yarp", port.ToString(CultureInfo.InvariantCulture), url.AbsoluteUri]);
         var endpoint = new RunningEndpoint(process, new Wire(new Uri($"http://localhost:{port}")));
+        // A GET would be a stream.
         await process.WaitUntilAsync(async () =>
         {
             try

@@ -17,10 +17,11 @@ internal static class Load
     /// the background, in steps, and on a saturated core the compiler does not come to its turn (seen: 223 operations a
     /// second in place of 900).
     /// </summary>
-    public static async Task WarmUpAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees)
+    /// <param name="fewest">At least so many bursts: of a runtime whose compiler does not show.</param>
+    public static async Task WarmUpAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees, int fewest = FewestBursts)
     {
         var quietBursts = 0;
-        for (var burst = 0; burst < FewestBursts || (quietBursts < 2 && burst < MostBursts); burst++)
+        for (var burst = 0; burst < fewest || (quietBursts < 2 && burst < MostBursts); burst++)
         {
             var before = Compiler(trees);
             await RunAsync(lanes, Burst);

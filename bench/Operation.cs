@@ -3,19 +3,24 @@ namespace McpIdentity.Bench;
 /// <summary>One thing the server is asked to do, over and over.</summary>
 /// <param name="Key">What <c>--only</c> looks in.</param>
 /// <param name="Name">The row's title.</param>
-/// <param name="Aim">CPU microseconds on SQLite that we aim at; PostgreSQL may take twice that.</param>
-/// <param name="Bare">What the same number of bare requests costs.</param>
+/// <param name="Bare">The bare requests that it is compared with.</param>
+/// <param name="Aim">So many times what they cost is what we aim at on SQLite; PostgreSQL may take twice that. Null for a row that only explains others.</param>
 /// <param name="PrepareLane">Makes what a lane needs (a client, a token) and returns the request that it repeats.</param>
-internal sealed record Operation(string Key, string Name, int Aim, Func<Floor, double> Bare, Func<Wire, Task<Func<Task>>> PrepareLane)
+internal sealed record Operation(string Key, string Name, BareRequest Bare, double? Aim, Func<Wire, Task<Func<Task>>> PrepareLane)
 {
-    public async Task<IReadOnlyList<Func<Task>>> PrepareAsync(Wire wire)
-    {
-        var lanes = new List<Func<Task>>();
-        for (var lane = 0; lane < Load.Connections; lane++)
-        {
-            lanes.Add(await PrepareLane(wire));
-        }
+    /// <summary>Whether other authorization servers do it too.</summary>
+    public bool IsOfPeers { get; init; }
+}
 
-        return lanes;
-    }
+/// <summary>What a bare endpoint is asked for.</summary>
+internal enum BareRequest
+{
+    /// <summary>A GET.</summary>
+    Get,
+
+    /// <summary>A POST of a form.</summary>
+    Post,
+
+    /// <summary>One after the other, as a code is fetched and redeemed.</summary>
+    Pair,
 }

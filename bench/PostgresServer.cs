@@ -14,6 +14,9 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     private PostgresServer(ChildProcess process, int port) => (_process, _folder, _port) = (process, FolderOf(port), port);
 
+    /// <summary>Whether its package is there.</summary>
+    public static bool IsInstalled => Directory.Exists(Programs);
+
     public string ConnectionString => ConnectionStringOf(this);
 
     private string Url => $"postgres://bench@127.0.0.1:{_port}/mcpidentity";

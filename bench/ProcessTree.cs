@@ -12,9 +12,12 @@ internal sealed class ProcessTree(int root)
     private const double TickMicroseconds = 10_000;
 
     /// <summary>User and system time so far, of ended and reaped descendants too (PostgreSQL's backends come and go).</summary>
-    public double CpuMicroseconds() => Members().Sum(process => process.Ticks) * TickMicroseconds;
+    public double CpuMicroseconds() => Processes().Sum(process => process.Ticks) * TickMicroseconds;
 
-    public long ResidentMiB() => Members().Sum(process => ResidentKiB(process.Id)) / 1024;
+    /// <summary>Its processes' identifiers.</summary>
+    public IEnumerable<int> Members() => Processes().Select(process => process.Id);
+
+    public long ResidentMiB() => Processes().Sum(process => ResidentKiB(process.Id)) / 1024;
 
     /// <summary>What the runtime's background compiler has used, as long as its thread lives; seconds of idleness end it.</summary>
     public double CompilerMicroseconds() => Directory.EnumerateDirectories($"/proc/{root}/task").Sum(CompilerMicroseconds);
@@ -34,7 +37,7 @@ internal sealed class ProcessTree(int root)
         }
     }
 
-    private IEnumerable<Stat> Members()
+    private IEnumerable<Stat> Processes()
     {
         var all = Directory.EnumerateDirectories("/proc")
             .Select(path => int.TryParse(Path.GetFileName(path), out var id) ? Read(id) : null).OfType<Stat>().ToList();

@@ -42,11 +42,10 @@ internal static class Races
         {
             var client = await Client.RegisterForPeopleAsync(wire);
             Client[] at = [client, client.At(otherWire)];
-            var cookie = (await Browser.AllowAsync(client)).Cookie;
             while (Interlocked.Decrement(ref left) >= 0)
             {
-                await RaceForCodeAsync(at, await client.CodeAsync(cookie), count);
-                await RaceForRefreshAsync(at, await client.CodeAsync(cookie), grace, count);
+                await RaceForCodeAsync(at, await client.NewlyAllowedCodeAsync(), count);
+                await RaceForRefreshAsync(at, await client.NewlyAllowedCodeAsync(), grace, count);
             }
         }));
         return count;

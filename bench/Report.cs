@@ -3,53 +3,116 @@ using System.Runtime.InteropServices;
 
 namespace McpIdentity.Bench;
 
-/// <summary>The run as Markdown.</summary>
-internal sealed class Report(BenchOptions options, Floor floor)
+/// <summary>The run as Markdown: what each row costs on the server, how it felt to clients, and the memory.</summary>
+internal sealed class Report(BenchOptions options)
 {
-    // What a bare request cost on the machine for which the aims were set, in microseconds of CPU.
-    private static readonly Floor OfTheAims = new(18, 17);
+    private const int IdleAim = 80;
+    private const int LoadedAim = 150;
 
-    private readonly List<string> _rows = [];
+    private readonly List<(Operation Operation, Series Bare, Dictionary<Subject, Series> Cells)> _rows = [];
     private readonly List<string> _notes = [];
+    private readonly List<(string Name, long Idle, long Loaded)> _memory = [];
+    private IReadOnlyList<Subject> _subjects = [];
 
-    public int Errors { get; private set; }
+    public int Errors => _rows.Sum(row => row.Cells.Values.Sum(series => series.Errors));
 
-    private string Store => options.Filled == 0
-        ? ""
-        : string.Create(CultureInfo.InvariantCulture, $" with {options.Filled:N0} grants and {options.Filled / Filling.GrantsPerClient:N0} clients");
-
-    public void Add(Operation operation, Figures figures)
+    public void Add(Operation operation, Series bare, Dictionary<Subject, Series> cells)
     {
-        var aim = operation.Aim * (options.UsePostgres ? 2 : 1);
-        _rows.Add(string.Create(CultureInfo.InvariantCulture,
-            $"| {operation.Name} | {figures.CpuMicroseconds:N0} | {aim:N0} | {figures.CpuMicroseconds / operation.Bare(floor):N1} | {aim / operation.Bare(OfTheAims):N1} | {figures.PerSecond:N0} | {figures.Median.TotalMilliseconds:N1} | {figures.P99.TotalMilliseconds:N1} | {figures.Errors} |"));
-        Errors += figures.Errors;
-        if (figures.Compiled > 0.03)
+        _rows.Add((operation, bare, cells));
+        foreach (var (subject, series) in cells)
         {
-            _notes.Add(string.Create(CultureInfo.InvariantCulture, $"{operation.Name}: {figures.Compiled:P0} of the CPU was still compilation."));
-        }
+            if (series.Compiled > 0.03)
+            {
+                _notes.Add(string.Create(CultureInfo.InvariantCulture, $"{operation.Name}, {subject.Name}: {series.Compiled:P0} of the CPU was still compilation."));
+            }
 
-        if (figures.FirstError is { } error)
-        {
-            _notes.Add($"{operation.Name}, first error: {error.ReplaceLineEndings(" ")}");
+            if (series.FirstError is { } error)
+            {
+                _notes.Add($"{operation.Name}, {subject.Name}, first error: {error.ReplaceLineEndings(" ")}");
+            }
         }
     }
 
-    public void Memory(long idle, long loaded, TimeSpan firstStart, TimeSpan start, RunningEndpoint bare) =>
-        _notes.Add(string.Create(CultureInfo.InvariantCulture,
-            $"Memory {idle} MiB idle, {loaded} MiB loaded (bare Kestrel {bare.Tree.ResidentMiB()}). First metadata 200 after {start.TotalMilliseconds:N0} ms; {firstStart.TotalMilliseconds:N0} ms when the schema had to be created."));
+    public void Idle(IReadOnlyList<Subject> subjects, RunningEndpoint bare)
+    {
+        _subjects = subjects;
+        _memory.AddRange(subjects.Select(subject => (subject.Name, subject.ResidentMiB(), 0L)).Append(("bare Kestrel", bare.Tree.ResidentMiB(), 0L)));
+    }
+
+    public void Loaded(IReadOnlyList<Subject> subjects, RunningEndpoint bare)
+    {
+        var loaded = subjects.Select(subject => subject.ResidentMiB()).Append(bare.Tree.ResidentMiB()).ToList();
+        for (var i = 0; i < loaded.Count; i++)
+        {
+            _memory[i] = _memory[i] with { Loaded = loaded[i] };
+        }
+    }
 
     public void Print(TextWriter writer)
     {
-        var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
-        var split = Cores.AreSplit ? "server on one, load on the others" : "shared by server and load";
-        writer.WriteLine($"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}, {(options.UsePostgres ? "PostgreSQL" : "SQLite")}{Store}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS");
-        writer.WriteLine();
-        writer.WriteLine("| operation | CPU µs/op | aim | × bare | aim × bare | ops/s | p50 ms | p99 ms | errors |");
-        writer.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-        writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| *bare Kestrel: GET, form POST* | {floor.Get:N0}, {floor.Post:N0} | | | | | | | |"));
-        _rows.ForEach(writer.WriteLine);
+        writer.WriteLine(Machine(options));
+        if (_rows.Count == 0)
+        {
+            return;
+        }
+
+        writer.WriteLine("\nServer CPU µs per operation, the store's included (× bare); at a peer or an earlier build also what ours costs of it:\n");
+        Line(["operation", "bare", .. _subjects.Select(subject => subject.Name), "aim × bare", "verdict"]);
+        writer.WriteLine("|---|---:|" + string.Concat(_subjects.Select(_ => "---:|")) + "---:|---|");
+        foreach (var (operation, bare, cells) in _rows)
+        {
+            Line([operation.Name, Number(bare.CpuMicroseconds), .. _subjects.Select(subject => Cell(subject, bare, cells)), operation.Aim is { } aim ? Number(aim) : "", Verdict(operation, bare, cells)]);
+        }
+
+        writer.WriteLine("\nOperations a second, p50 and p99 in ms:\n");
+        Line(["operation", .. _subjects.Select(subject => subject.Name), "errors"]);
+        writer.WriteLine("|---|" + string.Concat(_subjects.Select(_ => "---:|")) + "---:|");
+        foreach (var (operation, _, cells) in _rows)
+        {
+            Line([operation.Name, .. _subjects.Select(subject => cells.TryGetValue(subject, out var series) ? string.Create(CultureInfo.InvariantCulture, $"{series.PerSecond:N0}, {series.Median:N1}, {series.P99:N1}") : ""), Number(cells.Values.Sum(series => series.Errors))]);
+        }
+
+        writer.WriteLine("\n| memory, MiB | idle | loaded | verdict |\n|---|---:|---:|---|");
+        foreach (var (name, idle, loaded) in _memory)
+        {
+            var isOurs = _subjects.Any(subject => subject.Name == name && subject.Now is null);
+            Line([name, Number(idle), Number(loaded), isOurs ? $"idle {Within(idle, IdleAim, "MiB")}, loaded {Within(loaded, LoadedAim, "MiB")}" : ""]);
+        }
+
         writer.WriteLine();
         _notes.ForEach(writer.WriteLine);
+
+        void Line(IEnumerable<string> cells) => writer.WriteLine($"| {string.Join(" | ", cells)} |");
     }
+
+    /// <summary>What was measured where.</summary>
+    public static string Machine(BenchOptions options)
+    {
+        var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
+        var split = Cores.AreSplit ? "server on one, load on the others" : "shared by server and load";
+        var store = options.Filled == 0 ? "" : $", {options.Filled.ToString("N0", CultureInfo.InvariantCulture)} grants and {(options.Filled / Filling.GrantsPerClient).ToString("N0", CultureInfo.InvariantCulture)} clients stored before";
+        return $"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}{store}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS";
+    }
+
+    /// <summary>Whether a figure is what we aim at.</summary>
+    public static string Within(double figure, double aim, string unit) =>
+        figure <= aim ? $"≤ {Number(aim)} {unit}: met" : string.Create(CultureInfo.InvariantCulture, $"≤ {Number(aim)} {unit}: missed by {figure / aim:N2} ×");
+
+    private static string Cell(Subject subject, Series bare, Dictionary<Subject, Series> cells)
+    {
+        if (!cells.TryGetValue(subject, out var series))
+        {
+            return "";
+        }
+
+        var now = subject.Now is { } ours ? $"; ours {cells[ours].Ratio(series).ToString("N2", CultureInfo.InvariantCulture)}" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{series.CpuMicroseconds:N0} ({series.Ratio(bare):N1}{now})");
+    }
+
+    private static string Verdict(Operation operation, Series bare, Dictionary<Subject, Series> cells) => operation.Aim is not { } aim ? "" : string.Join(", ", cells
+        .Where(cell => cell.Key.Now is null)
+        .Select(cell => (cell.Key.Name, Over: cell.Value.Ratio(bare) / (aim * cell.Key.Allowance)))
+        .Select(cell => cell.Over <= 1 ? $"{cell.Name}: met" : string.Create(CultureInfo.InvariantCulture, $"{cell.Name}: missed by {cell.Over:N2} ×")));
+
+    private static string Number(double number) => number.ToString(number < 10 ? "0.#" : "N0", CultureInfo.InvariantCulture);
 }

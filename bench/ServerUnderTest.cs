@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Runtime.CompilerServices;
 
 namespace McpIdentity.Bench;
@@ -23,6 +22,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     /// <summary>From the start of the process to the first 200 of the metadata.</summary>
     public TimeSpan Ready { get; private set; }
 
+    /// <summary>The CPU that it had used by then.</summary>
+    public TimeSpan ReadyCpu { get; private set; }
+
     /// <returns>The path of the program file.</returns>
     public static async Task<string> PublishAsync(string folder)
     {
@@ -42,11 +44,12 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         var address = new Uri($"http://localhost:{port}");
         var clock = Stopwatch.StartNew();
         string[] shell = before is null ? [] : ["/bin/sh", "-c", before + "; exec \"$0\" \"$@\""];
-        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, "--environment=Development", $"--Server:Port={port}", .. Client.OfOperator, .. Storage(folder, database), .. settings]);
+        var process = ChildProcess.Start(folder, "server", [.. shell, "dotnet", program, .. Settings(folder, port, database), .. settings]);
         var server = new ServerUnderTest(process, address);
-        using var http = new HttpClient { BaseAddress = address };
-        await process.WaitUntilAsync(() => IsUpAsync(http));
+        using var wire = new Wire(address);
+        await process.WaitUntilAsync(() => wire.AnswersAsync(Operations.Metadata));
         server.Ready = clock.Elapsed;
+        server.ReadyCpu = TimeSpan.FromMicroseconds(server.Tree.CpuMicroseconds());
         return server;
     }
 
@@ -59,6 +62,10 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     public static string SqliteFileIn(string folder) => Path.Combine(folder, "bench.db");
 
+    /// <summary>The words of its command line, for the server and for verbs that look at it.</summary>
+    public static string[] Settings(string folder, int port, PostgresServer? database) =>
+        ["--environment=Development", $"--Server:Port={port}", .. Client.OfOperator, .. Storage(folder, database)];
+
     private static string[] Storage(string folder, PostgresServer? database) => database is null
         ? [$"--Database:ConnectionString={SqliteIn(folder)}"]
         : ["--Database:Provider=Postgres", $"--Database:ConnectionString={database.ConnectionString}"];
@@ -68,19 +75,6 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     /// <summary>SIGKILL.</summary>
     public ValueTask DisposeAsync() => _process.DisposeAsync();
-
-    private static async Task<bool> IsUpAsync(HttpClient http)
-    {
-        try
-        {
-            using var response = await http.GetAsync(Operations.Metadata);
-            return response.StatusCode == HttpStatusCode.OK;
-        }
-        catch (HttpRequestException)
-        {
-            return false; // nobody listens yet
-        }
-    }
 
     // The working directory is the caller's; where this file was compiled is the repository's.
     public static string RepositoryRoot([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, ".."));

@@ -52,6 +52,19 @@ internal sealed class Wire(Uri server) : IDisposable
         return SendAsync(request);
     }
 
+    /// <summary>Whether there is somebody who answers 200.</summary>
+    public async Task<bool> AnswersAsync(string path)
+    {
+        try
+        {
+            return (await GetAsync(path)).Status == 200;
+        }
+        catch (HttpRequestException)
+        {
+            return false; // nobody listens yet
+        }
+    }
+
     public void Dispose() => _http.Dispose();
 
     /// <summary>A form's bytes; the values are escaped here.</summary>
@@ -87,6 +100,16 @@ internal sealed record Answer(int Status, HttpResponseHeaders Headers, byte[] Bo
     public string Text => Encoding.UTF8.GetString(Body);
 
     public Answer MustBe(int status) => Status == status ? this : throw new WrongAnswerException($"{Status} in place of {status}: {Text}") { Status = Status };
+
+    /// <summary>302, or the 303 that some send in its place.</summary>
+    public Answer MustRedirect() => Status == 303 ? this : MustBe(302);
+
+    /// <summary>Of an introspection (RFC 7662, section 2.2).</summary>
+    public Answer MustBeActive()
+    {
+        using var document = JsonDocument.Parse(Body);
+        return document.RootElement.TryGetProperty("active", out var active) && active.GetBoolean() ? this : throw new WrongAnswerException($"not active: {Text}");
+    }
 
     /// <summary>A 200 with the wrong content is as wrong as a 500.</summary>
     public Answer MustContain(ReadOnlySpan<byte> text) =>

@@ -259,7 +259,7 @@ internal sealed partial class AuditPruning(McpIdentityDbContext db, PreparedSql 
     private Task<AuditHead?> ReadAsync(string node, CancellationToken cancellationToken) =>
         db.AuditHeads.Where(head => head.Node == node).Readable().SingleOrDefaultAsync(cancellationToken);
 
-    private Task<bool> MoveAsync(AuditHead head, long pruned, byte[]? prunedHash, params (string Sql, object[] Values)[] more)
+    private Task<bool> MoveAsync(AuditHead head, long pruned, byte[]? prunedHash, params (string Sql, object?[] Values)[] more)
     {
         var before = head.Signature;
         (head.PrunedSequence, head.PrunedHash) = (pruned, prunedHash);

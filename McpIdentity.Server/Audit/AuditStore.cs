@@ -88,7 +88,7 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
 
                 _end = null; // another process of this name was faster
             }
-            catch (DbException exception) when (IsTaken(exception) && attempt < Attempts)
+            catch (DbException exception) when (StorageFaults.IsTaken(exception) && attempt < Attempts)
             {
                 _end = null; // the same, seen by the index of the rows
             }
@@ -193,19 +193,15 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
         }
     }
 
-    // Of a head or a row there is one already.
-    private static bool IsTaken(DbException exception) =>
-        exception is SqliteException { SqliteExtendedErrorCode: SQLITE_CONSTRAINT_UNIQUE or SQLITE_CONSTRAINT_PRIMARYKEY } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
-
     // What the database says of the values and not of itself (PostgreSQL, "Error Codes": 22 data, 23 constraints, 54 limits). To try again would not help.
-    private static bool IsOfARow(Exception exception) => exception is DbException ofDatabase && !IsTaken(ofDatabase) &&
+    private static bool IsOfARow(Exception exception) => exception is DbException && !StorageFaults.IsTaken(exception) &&
         (exception is SqliteException { SqliteErrorCode: SQLITE_CONSTRAINT or SQLITE_TOOBIG or SQLITE_MISMATCH } ||
         (exception is PostgresException { SqlState: var state } && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("54", StringComparison.Ordinal))));
 
-    private static object[] ValuesOf(AuditEntry row) =>
+    private static object?[] ValuesOf(AuditEntry row) =>
     [
-        row.Node, row.Sequence, row.At, row.Event, row.Level, row.Result, OrNull(row.Actor), OrNull(row.ClientId), OrNull(row.Subject), OrNull(row.Resource),
-        OrNull(row.Tool), OrNull(row.Flow), OrNull(row.GrantId), OrNull(row.TraceId), OrNull(row.Address), row.Line, row.Hash,
+        row.Node, row.Sequence, row.At, row.Event, row.Level, row.Result, row.Actor, row.ClientId, row.Subject, row.Resource,
+        row.Tool, row.Flow, row.GrantId, row.TraceId, row.Address, row.Line, row.Hash,
     ];
 
     // The same, a column at a time.
@@ -220,8 +216,6 @@ internal sealed partial class AuditStore(PreparedSql sql, AuditSeal seal, AuditC
 
         T[] All<T>(Func<AuditEntry, T> column) => [.. rows.Select(column)];
     }
-
-    private static object OrNull(string? text) => text ?? (object)DBNull.Value;
 
     [LoggerMessage(2003, LogLevel.Critical, "The audit chain {Problem}. It is left as it is, and {Chain} begins with an alarm (audit_chain_broken). Somebody may have changed the database: run 'audit verify', and see docs/audit.md.")]
     private partial void ChainBroken(string problem, string chain);

@@ -1,8 +1,6 @@
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Memory;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -11,11 +9,11 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>
 /// Clients remembered across requests: every token request reads one. OpenIddict's own cache lives as long as a request.
-/// The entries are untracked copies, so that no two requests share an entity that EF Core writes to. While the database is
+/// The entries are copies, so that no two requests share an entity that EF Core writes to. While the database is
 /// away they stay good for some minutes: what needs no more than a known client goes on.
 /// </summary>
 internal sealed class ClientCache(
-    ClientCache.Entries entries, SignedClients signed, McpIdentityDbContext db, TimeProvider time, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
+    ClientCache.Entries entries, SignedClients signed, PreparedSql sql, TimeProvider time, IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
     : IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication>
 {
     /// <summary>The part that outlives a request. Another node's change shows after <see cref="Lifetime"/>.</summary>
@@ -90,11 +88,11 @@ internal sealed class ClientCache(
         return found is null && await signed.RestoreAsync(identifier, cancellationToken) ? await FindStoredAsync() : found;
 
         ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindStoredAsync() =>
-            FindAsync(ByClientId(identifier), clients => clients.Where(client => client.ClientId == identifier), cancellationToken);
+            FindAsync(ByClientId(identifier), ClientStatements.ByClientId, identifier, cancellationToken);
     }
 
     public ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByIdAsync(string identifier, CancellationToken cancellationToken) =>
-        FindAsync(ById(identifier), clients => clients.Where(client => client.Id == identifier), cancellationToken);
+        FindAsync(ById(identifier), ClientStatements.ById, identifier, cancellationToken);
 
     public IAsyncEnumerable<OpenIddictEntityFrameworkCoreApplication> FindByPostLogoutRedirectUriAsync(string uri, CancellationToken cancellationToken) =>
         store.FindByPostLogoutRedirectUriAsync(uri, cancellationToken);
@@ -102,10 +100,7 @@ internal sealed class ClientCache(
     public IAsyncEnumerable<OpenIddictEntityFrameworkCoreApplication> FindByRedirectUriAsync(string uri, CancellationToken cancellationToken) =>
         store.FindByRedirectUriAsync(uri, cancellationToken);
 
-    private async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindAsync(
-        (string, string) key,
-        Func<IQueryable<OpenIddictEntityFrameworkCoreApplication>, IQueryable<OpenIddictEntityFrameworkCoreApplication>> where,
-        CancellationToken cancellationToken)
+    private async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindAsync((string, string) key, string select, string identifier, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var known = entries.Clients.Get<Remembered>(key) is { } remembered && remembered.IsGood(now) ? remembered : null;
@@ -115,27 +110,17 @@ internal sealed class ClientCache(
         }
 
         var forgotten = entries.Forgotten;
-        OpenIddictEntityFrameworkCoreApplication? client;
-        var waits = false;
+        ClientStatements.Found? found;
         try
         {
-            // A disabled client is as good as unknown.
-            var found = await where(db.Clients.AsNoTracking().Where(stored => EF.Property<DateTimeOffset?>(stored, ClientColumns.DisabledAt) == null))
-                .Select(stored => new { Client = stored, Waits = EF.Property<DateTimeOffset?>(stored, ClientColumns.AwaitingApprovalSince) != null })
-                .SingleOrDefaultAsync(cancellationToken);
-            (client, waits) = (found?.Client, found?.Waits == true);
+            found = await sql.ReadAsync(select, [identifier], ClientStatements.Read, cancellationToken);
         }
         catch (Exception exception) when (known is not null && entries.Clients.Get<Remembered>(key) == known && StorageFaults.IsOne(exception))
         {
             return known.Client;
         }
 
-        if (waits)
-        {
-            ClientApproval.Mark(client!);
-        }
-
-        if (client is null || waits)
+        if (found is null or { Waits: true })
         {
             // An unknown client is not remembered: it may be registered on another node in the next moment; nor is one that
             // waits, which an operator may approve in that moment.
@@ -143,10 +128,10 @@ internal sealed class ClientCache(
         }
         else if (forgotten == entries.Forgotten)
         {
-            entries.Clients.Set(key, new Remembered(client, now), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Entries.GoodWhileAway });
+            entries.Clients.Set(key, new Remembered(found.Client, now), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Entries.GoodWhileAway });
         }
 
-        return client;
+        return found?.Client;
     }
 
     private static (string, string) ByClientId(string clientId) => ("client_id", clientId);

@@ -51,6 +51,18 @@ internal sealed class ClientManager(
             PreviousSecret.Of(await GetPropertiesAsync(application, cancellationToken)) is { } previous && previous.Until > time.GetUtcNow() &&
             await ValidateClientSecretAsync(secret, previous.Hash, cancellationToken));
 
+    /// <summary>
+    /// What is stored of a client that our own rules have passed (<see cref="ClientMetadataRules"/>), with a hash of its secret. OpenIddict's checks would find
+    /// nothing more, and read the client; that there is none of this identifier yet is said by the index.
+    /// </summary>
+    public async ValueTask<OpenIddictEntityFrameworkCoreApplication> MakeAsync(ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken)
+    {
+        var client = new OpenIddictEntityFrameworkCoreApplication();
+        await PopulateAsync(client, descriptor, cancellationToken);
+        client.ClientSecret = secret is null ? null : await ObfuscateClientSecretAsync(secret, cancellationToken);
+        return client;
+    }
+
     public override async ValueTask PopulateAsync(
         OpenIddictEntityFrameworkCoreApplication application, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken = default)
     {

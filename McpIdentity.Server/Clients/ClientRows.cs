@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients.Statements;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ namespace McpIdentity.Server.Clients;
 
 /// <summary>Stores clients that nobody configured, with what we keep beside OpenIddict's columns.</summary>
 internal sealed class ClientRows(
-    IOpenIddictApplicationManager clients, InitialAccessTokens tokens, McpIdentityDbContext db, IOptions<OAuthServerOptions> options, TimeProvider time)
+    IOpenIddictApplicationManager clients, InitialAccessTokens tokens, PreparedSql sql, McpIdentityDbContext db, IOptions<OAuthServerOptions> options, TimeProvider time)
 {
     /// <param name="descriptor">What is stored.</param>
     /// <param name="secret">Its secret, of which a hash is stored.</param>
@@ -26,7 +27,8 @@ internal sealed class ClientRows(
 
         if (token is { Id: { } counted })
         {
-            return await AddCountedAsync(counted, descriptor, secret, cancellationToken) ? false : null;
+            // In one transaction: no use is counted without its client, and no client is there without its use.
+            return await sql.WriteTogetherAsync(tokens.Spend(counted), (ClientStatements.Insert, await ValuesAsync(descriptor, secret, waits: false, cancellationToken))) ? false : null;
         }
 
         // Whom a token vouches for, or a statement of somebody whom the operator trusts, the operator has let in.
@@ -37,16 +39,9 @@ internal sealed class ClientRows(
 
     /// <param name="waits">Whether it waits for an operator.</param>
     /// <inheritdoc cref="AddAsync(ClientDescriptor, string?, InitialAccessTokens.Presented?, CancellationToken)"/>
-    public async Task AddAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
-    {
-        var stored = new OpenIddictEntityFrameworkCoreApplication();
-        var (row, now) = (db.Add(stored), time.GetUtcNow());
-        row.Property<DateTimeOffset?>(ClientColumns.RegisteredAt).CurrentValue = now;
-        row.Property<DateTimeOffset?>(ClientColumns.AwaitingApprovalSince).CurrentValue = waits ? now : null;
-        await clients.PopulateAsync(stored, descriptor, cancellationToken);
-        stored.ClientSecret = null;
-        await clients.CreateAsync(stored, secret, cancellationToken);
-    }
+    /// <exception cref="System.Data.Common.DbException">There is one of this identifier (<see cref="StorageFaults.IsTaken"/>).</exception>
+    public async Task AddAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken) =>
+        await sql.WriteAsync(ClientStatements.Insert, await ValuesAsync(descriptor, secret, waits, cancellationToken));
 
     /// <summary>Replaces what is stored of a client.</summary>
     /// <param name="stored">The client, as the store found it.</param>
@@ -76,19 +71,6 @@ internal sealed class ClientRows(
             cancellationToken);
     }
 
-    // In one transaction: no use is counted without its client, and no client is there without its use.
-    private Task<bool> AddCountedAsync(string token, ClientDescriptor descriptor, string? secret, CancellationToken cancellationToken) => db.WriteAsync(
-        async () =>
-        {
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-            if (!await tokens.SpendAsync(token, cancellationToken))
-            {
-                return false;
-            }
-
-            await AddAsync(descriptor, secret, waits: false, cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
-            return true;
-        },
-        cancellationToken);
+    private async ValueTask<object?[]> ValuesAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken) =>
+        ClientStatements.ValuesOf(await ((ClientManager)clients).MakeAsync(descriptor, secret, cancellationToken), time.GetUtcNow(), waits);
 }

@@ -1,11 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using McpIdentity.Migrations;
-using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 
@@ -15,7 +13,7 @@ namespace McpIdentity.Server.Clients;
 /// RFC 7591 §3: tokens that the operator hands to those who may register clients. One may stand in the configuration; the
 /// others are made by <c>clients tokens create</c>, each with a name, and kept as a hash.
 /// </summary>
-internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAuthServerOptions> options, TimeProvider time)
+internal sealed class InitialAccessTokens(PreparedSql sql, IOptions<OAuthServerOptions> options, TimeProvider time)
 {
     /// <summary>What the token of <c>OAuth:Registration:InitialAccessToken</c> is called. No other may be called so.</summary>
     public const string Configured = "configuration";
@@ -25,6 +23,19 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
 
     // In OpenIddict's properties of a client.
     private const string Property = "initial_access_token";
+
+    // That it is good at a moment.
+    private const string Good = """
+        "Id" = $1 AND "RevokedAt" IS NULL AND ("ExpiresAt" IS NULL OR "ExpiresAt" > $2) AND ("MaxUses" IS NULL OR "Uses" < "MaxUses")
+        """;
+
+    private const string SelectName = $"""
+        SELECT "Name" FROM "InitialAccessTokens" WHERE {Good}
+        """;
+
+    private const string CountUse = $"""
+        UPDATE "InitialAccessTokens" SET "Uses" = "Uses" + 1, "LastUsedAt" = $2 WHERE {Good}
+        """;
 
     private readonly RegistrationOptions _options = options.Value.Registration;
 
@@ -64,7 +75,7 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
         }
 
         var id = HashOf(token);
-        if (await Good(id).Select(stored => stored.Name).SingleOrDefaultAsync(cancellationToken) is { } name)
+        if (await sql.ReadAsync(SelectName, [id, time.GetUtcNow()], row => row.GetString(0), cancellationToken) is { } name)
         {
             return (new Presented(name, id), null);
         }
@@ -73,26 +84,13 @@ internal sealed class InitialAccessTokens(McpIdentityDbContext db, IOptions<OAut
         return (null, Policy == RegistrationPolicy.Open ? null : Refuse(request));
     }
 
-    /// <summary>Counts one use, in the transaction of its registration.</summary>
-    /// <returns>False when it has none left, has expired or was revoked meanwhile.</returns>
-    public async Task<bool> SpendAsync(string id, CancellationToken cancellationToken)
-    {
-        var now = time.GetUtcNow();
-        return await Good(id).ExecuteUpdateAsync(
-            set => set.SetProperty(token => token.Uses, token => token.Uses + 1).SetProperty(token => token.LastUsedAt, now), cancellationToken) == 1;
-    }
+    /// <summary>Counts one use, in the transaction of its registration; changes no row when it has none left, has expired or was revoked meanwhile.</summary>
+    public (string Sql, object?[] Values) Spend(string id) => (CountUse, [id, time.GetUtcNow()]);
 
     public static OAuthError Refuse(HttpRequest request) =>
         BearerToken.Refuse(request, "Registration needs an initial access token of this server's operator, one that has not expired and has uses left.");
 
     private RegistrationPolicy Policy => _options.PolicyInForce();
-
-    private IQueryable<InitialAccessToken> Good(string id)
-    {
-        var now = time.GetUtcNow();
-        return db.InitialAccessTokens.Where(token => token.Id == id && token.RevokedAt == null &&
-            (token.ExpiresAt == null || token.ExpiresAt > now) && (token.MaxUses == null || token.Uses < token.MaxUses));
-    }
 
     private static bool IsSame(string left, string right) =>
         CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(left)), SHA256.HashData(Encoding.UTF8.GetBytes(right)));

@@ -4,7 +4,6 @@ using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
-using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Clients;
 
@@ -37,7 +36,7 @@ internal sealed partial class SignedClients(
             await scope.ServiceProvider.GetRequiredService<ClientRegistrar>().RestoreAsync(clientId, registration, StatementOf(registration), secret, cancellationToken);
             ClientRestored(clientId);
         }
-        catch (Exception exception) when (exception is DbUpdateException or OpenIddictExceptions.ValidationException && !StorageFaults.IsOne(exception))
+        catch (Exception exception) when (StorageFaults.IsTaken(exception))
         {
             // Another request, here or on another node, was faster.
         }

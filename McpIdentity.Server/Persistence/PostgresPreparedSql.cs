@@ -15,7 +15,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
     private static readonly long FirstMoment = (DateTimeOffset.MinValue - Epoch).Ticks / TimeSpan.TicksPerMicrosecond;
     private static readonly long LastMoment = (DateTimeOffset.MaxValue - Epoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
-    public override async ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public override async ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class => await RunAsync(await OpenAsync(cancellationToken), sql, values, async command =>
         {
             // Without the token: to take a statement back costs more than to hear its answer.
@@ -23,10 +23,10 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
             return await row.ReadAsync(CancellationToken.None) ? read(row) : null;
         }).WaitAsync(Patience, cancellationToken);
 
-    public override async Task<int> WriteAsync(string sql, params object[] values) =>
+    public override async Task<int> WriteAsync(string sql, params object?[] values) =>
         await RunAsync(await OpenAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);
 
-    public override async Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements) =>
+    public override async Task<bool> WriteTogetherAsync(params (string Sql, object?[] Values)[] statements) =>
         await RunTogetherAsync(await OpenAsync(CancellationToken.None), statements).WaitAsync(Patience);
 
     public override bool IsPostgres => true;
@@ -49,7 +49,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
         }
     }
 
-    private async Task<bool> RunTogetherAsync(NpgsqlConnection connection, (string Sql, object[] Values)[] statements)
+    private async Task<bool> RunTogetherAsync(NpgsqlConnection connection, (string Sql, object?[] Values)[] statements)
     {
         await using (connection)
         {
@@ -78,7 +78,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
     }
 
     // Closes the connection when the statement has ended, however long ago the caller left.
-    private async Task<T> RunAsync<T>(NpgsqlConnection connection, string sql, object[] values, Func<NpgsqlCommand, Task<T>> execute)
+    private async Task<T> RunAsync<T>(NpgsqlConnection connection, string sql, object?[] values, Func<NpgsqlCommand, Task<T>> execute)
     {
         await using (connection)
         {
@@ -97,7 +97,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
         }
     }
 
-    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] values)
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object?[] values)
     {
         var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values)
@@ -108,7 +108,7 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
                 string text => new NpgsqlParameter<string> { TypedValue = StorableText.Of(text) },
                 int number => new NpgsqlParameter<int> { TypedValue = number },
                 DateTimeOffset moment => new NpgsqlParameter<DateTimeOffset> { TypedValue = moment },
-                _ => new NpgsqlParameter { Value = value },
+                _ => new NpgsqlParameter { Value = value ?? DBNull.Value }, // a null without a type has that of its column
             });
         }
 

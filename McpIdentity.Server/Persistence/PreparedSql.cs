@@ -10,23 +10,23 @@ namespace McpIdentity.Server.Persistence;
 internal abstract class PreparedSql
 {
     /// <param name="sql">A constant; its parameters are <c>$1</c>, <c>$2</c> and so on, and its names are quoted.</param>
-    /// <param name="values">Byte arrays, strings, numbers and moments in UTC.</param>
+    /// <param name="values">Byte arrays, strings, numbers, moments in UTC, and nulls.</param>
     /// <param name="read">Reads the row.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>The one row, or null.</returns>
-    public abstract ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public abstract ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class;
 
     /// <summary>One statement in a transaction of its own: when this returns, what it wrote survives a crash and a power cut.</summary>
     /// <inheritdoc cref="ReadAsync"/>
     /// <returns>How many rows it changed.</returns>
     /// <remarks>Once sent it is not called back: a client that hangs up must not make a half-known spending.</remarks>
-    public abstract Task<int> WriteAsync(string sql, params object[] values);
+    public abstract Task<int> WriteAsync(string sql, params object?[] values);
 
     /// <summary>Several statements in one transaction, of which each must change a row: all of them are done, or none.</summary>
     /// <inheritdoc cref="WriteAsync"/>
     /// <returns>Whether they were done.</returns>
-    public abstract Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements);
+    public abstract Task<bool> WriteTogetherAsync(params (string Sql, object?[] Values)[] statements);
 
     /// <summary>Whether the database is PostgreSQL, where one statement cannot be written for both.</summary>
     public abstract bool IsPostgres { get; }

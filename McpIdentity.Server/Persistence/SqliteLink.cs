@@ -18,7 +18,7 @@ internal sealed class SqliteLink : IDisposable
     }
 
     /// <summary>The prepared statement with these values, good until the next call.</summary>
-    public SqliteCommand Prepared(string sql, params ReadOnlySpan<object> values)
+    public SqliteCommand Prepared(string sql, params ReadOnlySpan<object?> values)
     {
         if (!_commands.TryGetValue(sql, out var command))
         {
@@ -34,7 +34,7 @@ internal sealed class SqliteLink : IDisposable
             {
                 DateTimeOffset moment => moment.UtcTicks,
                 string text => StorableText.Of(text),
-                var other => other,
+                var other => other ?? DBNull.Value,
             };
             if (i == command.Parameters.Count)
             {

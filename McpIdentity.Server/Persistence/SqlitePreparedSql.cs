@@ -9,7 +9,7 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
     // As many as threads have read at the same time.
     private readonly ConcurrentBag<SqliteLink> _idle = [];
 
-    public override ValueTask<T?> ReadAsync<T>(string sql, object[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public override ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class
     {
         var link = _idle.TryTake(out var idle) ? idle : new SqliteLink(connectionString);
@@ -31,9 +31,9 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
         }
     }
 
-    public override Task<int> WriteAsync(string sql, params object[] values) => writer.WriteAsync(sql, values);
+    public override Task<int> WriteAsync(string sql, params object?[] values) => writer.WriteAsync(sql, values);
 
-    public override async Task<bool> WriteTogetherAsync(params (string Sql, object[] Values)[] statements) => await writer.WriteAsync(statements) > 0;
+    public override async Task<bool> WriteTogetherAsync(params (string Sql, object?[] Values)[] statements) => await writer.WriteAsync(statements) > 0;
 
     public override bool IsPostgres => false;
 

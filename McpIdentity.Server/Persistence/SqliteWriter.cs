@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using McpIdentity.Migrations;
 
 namespace McpIdentity.Server.Persistence;
@@ -9,79 +8,83 @@ namespace McpIdentity.Server.Persistence;
 /// the file sleep through each other's commits instead: 273 refreshes a second against docs/decisions/0005.
 /// </summary>
 /// <remarks>A thread of its own, because SQLite waits for disk and locks without letting its thread go.</remarks>
-internal sealed class SqliteWriter : IDisposable
+internal sealed class SqliteWriter(string connectionString, SqliteTurns turns) : IDisposable
 {
     private const int MaxBatch = 64;
 
-    private readonly BlockingCollection<Write> _queue = [];
-    private readonly string _connectionString;
-    private readonly SqliteTurns _turns;
-    private readonly Lazy<Thread> _thread;
-
-    public SqliteWriter(string connectionString, SqliteTurns turns)
-    {
-        (_connectionString, _turns) = (connectionString, turns);
-        // Lazy: a command-line verb that writes nothing starts no thread.
-        _thread = new Lazy<Thread>(() =>
-        {
-            var thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
-            thread.Start();
-            return thread;
-        });
-    }
+    // Waited for by Monitor, which blocks at once: a collection that spins before it blocks takes, between any two batches, the
+    // processor from those who make the next one.
+    private readonly Queue<Write> _queue = new();
+    private Thread? _thread; // none in a command-line verb that writes nothing
+    private bool _ends;
 
     /// <summary>Statements that wait to be written.</summary>
-    public int Waiting => _queue.Count;
+    public int Waiting
+    {
+        get
+        {
+            lock (_queue)
+            {
+                return _queue.Count;
+            }
+        }
+    }
 
     /// <returns>How many rows changed, once that is durable.</returns>
-    public Task<int> WriteAsync(string sql, object[] values) => WriteAsync((sql, values));
+    public Task<int> WriteAsync(string sql, object?[] values) => WriteAsync((sql, values));
 
     /// <param name="statements">Several are done together: each must change a row, or none is done.</param>
     /// <returns>How many rows the last of them changed, once that is durable; 0 where nothing was done.</returns>
-    public Task<int> WriteAsync(params (string Sql, object[] Values)[] statements)
+    public Task<int> WriteAsync(params (string Sql, object?[] Values)[] statements)
     {
-        _ = _thread.Value;
         var write = new Write(statements);
-        _queue.Add(write);
+        lock (_queue)
+        {
+            ObjectDisposedException.ThrowIf(_ends, this);
+            _queue.Enqueue(write);
+            if (_thread is null)
+            {
+                _thread = new Thread(Run) { IsBackground = true, Name = "SQLite writer" };
+                _thread.Start();
+            }
+            else if (_queue.Count == 1)
+            {
+                Monitor.Pulse(_queue); // who comes after it is taken with it
+            }
+        }
+
         return write.Task;
     }
 
     /// <summary>Writes what waits, and ends.</summary>
     public void Dispose()
     {
-        _queue.CompleteAdding();
-        if (_thread.IsValueCreated)
+        lock (_queue)
         {
-            _thread.Value.Join();
+            _ends = true;
+            Monitor.Pulse(_queue);
         }
 
-        _queue.Dispose();
+        _thread?.Join();
     }
 
     private void Run()
     {
         SqliteLink? link = null;
         var batch = new List<Write>(MaxBatch);
-        foreach (var first in _queue.GetConsumingEnumerable())
+        while (Take(batch))
         {
-            batch.Clear();
-            batch.Add(first);
-            while (batch.Count < MaxBatch && _queue.TryTake(out var next))
-            {
-                batch.Add(next);
-            }
-
             try
             {
-                using (_turns.Take())
+                using (turns.Take())
                 {
                     try
                     {
-                        Commit(link ??= new SqliteLink(_connectionString), batch);
+                        Commit(link ??= new SqliteLink(connectionString), batch);
                     }
                     catch (Exception exception)
                     {
-                        _turns.Failed(exception); // before the next one takes its turn
+                        turns.Failed(exception); // before the next one takes its turn
                         throw;
                     }
                 }
@@ -94,9 +97,10 @@ internal sealed class SqliteWriter : IDisposable
                 // waited too. The closed connection has no half-done transaction; the next write opens another.
                 link?.Dispose();
                 link = null;
-                while (_queue.TryTake(out var next))
+                lock (_queue)
                 {
-                    batch.Add(next);
+                    batch.AddRange(_queue);
+                    _queue.Clear();
                 }
 
                 batch.ForEach(write => write.Fail(exception));
@@ -104,6 +108,27 @@ internal sealed class SqliteWriter : IDisposable
         }
 
         link?.Dispose();
+    }
+
+    /// <summary>Waits until something is to be written, and takes all of it that one transaction holds.</summary>
+    /// <returns>False at the end, when all is written.</returns>
+    private bool Take(List<Write> batch)
+    {
+        batch.Clear();
+        lock (_queue)
+        {
+            while (_queue.Count == 0 && !_ends)
+            {
+                Monitor.Wait(_queue);
+            }
+
+            while (batch.Count < MaxBatch && _queue.TryDequeue(out var next))
+            {
+                batch.Add(next);
+            }
+        }
+
+        return batch.Count > 0;
     }
 
     private static void Commit(SqliteLink link, List<Write> batch)
@@ -125,7 +150,7 @@ internal sealed class SqliteWriter : IDisposable
         link.Prepared("COMMIT").ExecuteNonQuery();
     }
 
-    private static int RunTogether(SqliteLink link, (string Sql, object[] Values)[] statements)
+    private static int RunTogether(SqliteLink link, (string Sql, object?[] Values)[] statements)
     {
         link.Prepared("SAVEPOINT together").ExecuteNonQuery();
         try
@@ -158,12 +183,12 @@ internal sealed class SqliteWriter : IDisposable
         link.Prepared("RELEASE together").ExecuteNonQuery();
     }
 
-    private sealed class Write((string Sql, object[] Values)[] statements)
+    private sealed class Write((string Sql, object?[] Values)[] statements)
     {
         // The answers are written by the pool, not by the thread that should be writing the next batch.
         private readonly TaskCompletionSource<int> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public (string Sql, object[] Values)[] Statements => statements;
+        public (string Sql, object?[] Values)[] Statements => statements;
 
         public int Rows { get; set; }
 

@@ -33,6 +33,10 @@ internal static class StorageFaults
     public static bool IsRefusal(Exception exception) =>
         exception.GetBaseException() is PostgresException answer && IsOfClass(answer, "28", "3D");
 
+    /// <summary>Whether a row was not written because one with the same key is there.</summary>
+    public static bool IsTaken(Exception exception) =>
+        exception is SqliteException { SqliteExtendedErrorCode: SQLITE_CONSTRAINT_UNIQUE or SQLITE_CONSTRAINT_PRIMARYKEY } or PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
+
     // Whatever Npgsql says itself is about the connection; of the server's own words (PostgreSQL, "Error Codes") those that are
     // not about our statement: 08 the connection, and all that PgBouncer says, 25 read-only after a failover or idle for too
     // long within a transaction, 28 and 3D a password or database that is gone, 53 too many connections or a full disk, 57

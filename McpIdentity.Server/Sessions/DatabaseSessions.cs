@@ -1,14 +1,30 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Sessions;
 
 /// <summary>Sessions beside everything else, in the database: for one node and for many.</summary>
-internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKeys keys, TimeProvider time) : ISessionStorage
+internal sealed class DatabaseSessions(PreparedSql sql, IServiceScopeFactory scopes, EncryptionKeys keys, TimeProvider time) : ISessionStorage
 {
+    private const string Columns = """
+        s."Id", s."UserId", s."Provider", s."CreatedAt", s."AuthenticatedAt", s."LastSeenAt", s."SignedInUntil", s."KeptUntil", s."DeviceHint", s."Network", s."ProtectedTokens"
+        """;
+
+    private const string Select = $"""
+        SELECT {Columns} FROM "SignInSessions" s WHERE s."Id" = $1 AND s."EndedAt" IS NULL
+        """;
+
+    private const string SelectWithPerson = $"""
+        SELECT {Columns}, {People.Columns} FROM "SignInSessions" s JOIN "Users" p ON p."Id" = s."UserId" WHERE s."Id" = $1 AND s."EndedAt" IS NULL
+        """;
+
+    private const int ColumnCount = 11;
+
     public async Task<int> OpenAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -26,16 +42,16 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
         await db.SaveChangesAsync(cancellationToken);
     }
 
-    public async Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        return await FindAsync(scope, id, cancellationToken);
-    }
+    public async Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken) =>
+        await sql.ReadAsync(Select, [id], Read, cancellationToken) is { } session && IsReadable(session) ? session : null;
+
+    public async Task<SessionOfPerson?> FindWithPersonAsync(string id, People people, CancellationToken cancellationToken) =>
+        await sql.ReadAsync(SelectWithPerson, [id], row => new SessionOfPerson(Read(row), People.Read(sql, row, ColumnCount)), cancellationToken) is { } found && IsReadable(found.Session) ? found : null;
 
     public async Task<SignInSession?> UpdateAsync(string id, Func<SignInSession, SignInSession> change, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        while (await FindAsync(scope, id, cancellationToken) is { } old)
+        while (await FindAsync(id, cancellationToken) is { } old)
         {
             var changed = change(old);
             if (changed == old)
@@ -91,8 +107,20 @@ internal sealed class DatabaseSessions(IServiceScopeFactory scopes, EncryptionKe
 
     public async Task CheckAsync(CancellationToken cancellationToken) => await FindAsync("", cancellationToken);
 
-    private async Task<SignInSession?> FindAsync(AsyncServiceScope scope, string id, CancellationToken cancellationToken) =>
-        await Living(scope).SingleOrDefaultAsync(session => session.Id == id, cancellationToken) is { } session && IsReadable(session) ? session : null;
+    private SignInSession Read(DbDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        UserId = row.GetString(1),
+        Provider = row.GetString(2),
+        CreatedAt = sql.Moment(row, 3),
+        AuthenticatedAt = row.IsDBNull(4) ? null : sql.Moment(row, 4),
+        LastSeenAt = sql.Moment(row, 5),
+        SignedInUntil = sql.Moment(row, 6),
+        KeptUntil = sql.Moment(row, 7),
+        DeviceHint = row.IsDBNull(8) ? null : row.GetString(8),
+        Network = row.IsDBNull(9) ? null : row.GetString(9),
+        ProtectedTokens = row.GetString(10),
+    };
 
     private bool IsReadable(SignInSession session) => keys.Unprotect(UpstreamTokens.Purpose, session.ProtectedTokens) is not null;
 

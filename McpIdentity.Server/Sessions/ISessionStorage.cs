@@ -21,6 +21,11 @@ internal interface ISessionStorage
     /// <returns>Null for one that was never there, has ended, or was protected under an unknown key.</returns>
     Task<SignInSession?> FindAsync(string id, CancellationToken cancellationToken);
 
+    /// <summary>A session with the person whose it is: in one look, where both are in one place.</summary>
+    /// <returns>Null also where the person was deleted.</returns>
+    async Task<SessionOfPerson?> FindWithPersonAsync(string id, People people, CancellationToken cancellationToken) =>
+        await FindAsync(id, cancellationToken) is { } session && await people.ReadAsync(session.UserId, cancellationToken) is { } person ? new SessionOfPerson(session, person) : null;
+
     /// <summary>Changes a session unless it has ended; of two changes at once none is lost.</summary>
     /// <param name="id">Which.</param>
     /// <param name="change">May be called more than once.</param>
@@ -41,3 +46,6 @@ internal interface ISessionStorage
     /// <summary>Whether it answers, for the readiness check: returns or throws.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>A session, and the person whose it is as they are stored now.</summary>
+internal sealed record SessionOfPerson(SignInSession Session, User Person);

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -11,8 +12,13 @@ namespace McpIdentity.Server.Sessions;
 /// </summary>
 internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
 {
-    private const string Select = """
-        SELECT "Provider", "Name", "Email", "EmailVerified", "Groups" FROM "Users" WHERE "Id" = $1
+    /// <summary>The columns of a person <c>p</c>, in the order in which <see cref="Read"/> takes them.</summary>
+    public const string Columns = """
+        p."Id", p."Provider", p."ProviderSubject", p."Name", p."Email", p."EmailVerified", p."HostedDomain", p."Groups", p."CreatedAt", p."LastSignInAt", p."DisabledAt"
+        """;
+
+    private const string Select = $"""
+        SELECT {Columns} FROM "Users" p WHERE p."Id" = $1
         """;
 
     // A new name or group shows after it; a disabled or deleted person's tokens end by revocation.
@@ -39,13 +45,9 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
         var asked = Stopwatch.GetTimestamp();
         try
         {
-            var person = await sql.ReadAsync(
-                Select,
-                [userId],
-                row => new PersonRecord(row.GetString(0), TextIn(row, 1), TextIn(row, 2), row.GetBoolean(3)) { Groups = SaidGroups.Parse(TextIn(row, 4)) },
-                cancellationToken);
+            var person = await ReadAsync(userId, cancellationToken);
             _outage.End();
-            return Remember(userId, new Known(person, now));
+            return Remember(userId, new Known(person is null ? null : new PersonRecord(person.Provider, person.Name, person.Email, person.EmailVerified) { Groups = SaidGroups.Parse(person.Groups) }, now));
         }
         catch (Exception exception) when (StorageFaults.IsOne(exception))
         {
@@ -58,6 +60,27 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
             return Remember(userId, known with { CheckedAt = now });
         }
     }
+
+    /// <summary>As they are stored now.</summary>
+    public ValueTask<User?> ReadAsync(string userId, CancellationToken cancellationToken) => sql.ReadAsync(Select, [userId], row => Read(sql, row, 0), cancellationToken);
+
+    /// <param name="sql">Where the row comes from.</param>
+    /// <param name="row">A row with <see cref="Columns"/>.</param>
+    /// <param name="first">The first of them.</param>
+    public static User Read(PreparedSql sql, DbDataReader row, int first) => new()
+    {
+        Id = row.GetString(first),
+        Provider = row.GetString(first + 1),
+        ProviderSubject = row.GetString(first + 2),
+        Name = TextIn(row, first + 3),
+        Email = TextIn(row, first + 4),
+        EmailVerified = row.GetBoolean(first + 5),
+        HostedDomain = TextIn(row, first + 6),
+        Groups = TextIn(row, first + 7),
+        CreatedAt = sql.Moment(row, first + 8),
+        LastSignInAt = sql.Moment(row, first + 9),
+        DisabledAt = row.IsDBNull(first + 10) ? null : sql.Moment(row, first + 10),
+    };
 
     /// <summary>They have signed in anew: what this node remembers of them may be of the last time.</summary>
     public void Forget(string userId) => _known.Remove(userId);

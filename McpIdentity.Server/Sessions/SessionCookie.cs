@@ -8,7 +8,6 @@ using McpIdentity.Server.Keys;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -21,7 +20,7 @@ namespace McpIdentity.Server.Sessions;
 /// makes a new secret and a new session, so that nobody can sign somebody in to a session they know (session fixation).
 /// </summary>
 internal sealed class SessionCookie(
-    ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, EncryptionKeys keys, TimeProvider time, IOptions<OAuthServerOptions> options)
+    ISessionStorage storage, SignInSessions sessions, EncryptionKeys keys, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     /// <summary>On the principal that signs in: who vouched for the person.</summary>
     public const string ProviderClaim = "provider";
@@ -86,8 +85,7 @@ internal sealed class SessionCookie(
     {
         var aborted = context.HttpContext.RequestAborted;
         if (context.Principal?.FindFirstValue(SecretClaim) is { } secret &&
-            await sessions.FindSignedInAsync(IdOf(secret), aborted) is { } session &&
-            await db.Users.AsNoTracking().SingleOrDefaultAsync(user => user.Id == session.UserId, aborted) is { DisabledAt: null } person)
+            await sessions.FindSignedInAsync(IdOf(secret), aborted) is { Session: var session, Person: { DisabledAt: null } person })
         {
             context.ReplacePrincipal(SignedInPerson.ToPrincipal(session, person));
         }

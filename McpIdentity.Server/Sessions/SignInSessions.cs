@@ -15,7 +15,7 @@ namespace McpIdentity.Server.Sessions;
 /// this node first sees it and once a minute after that; what ends one in between comes by the revocation feed.
 /// </summary>
 internal sealed partial class SignInSessions(
-    ISessionStorage storage, RevocationList revoked, EncryptionKeys keys, IServiceScopeFactory scopes, TimeProvider time,
+    ISessionStorage storage, People people, RevocationList revoked, EncryptionKeys keys, IServiceScopeFactory scopes, TimeProvider time,
     IOptions<OAuthServerOptions> options, ILogger<SignInSessions> logger) : IMcpSessionStore, IDisposable
 {
     private const int MaxKnown = 100_000;
@@ -44,12 +44,12 @@ internal sealed partial class SignInSessions(
             : LookUpAsync(sessionId, known, now, cancellationToken);
     }
 
-    /// <summary>The session of a browser that is signed in; null when it was signed out, or its time is over.</summary>
-    public async Task<SignInSession?> FindSignedInAsync(string sessionId, CancellationToken cancellationToken)
+    /// <summary>The session of a browser that is signed in, and who sits there; null when it was signed out, or its time is over.</summary>
+    public async Task<SessionOfPerson?> FindSignedInAsync(string sessionId, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         if (revoked.IsRevoked(RevocationKind.Session, sessionId) ||
-            await storage.FindAsync(sessionId, cancellationToken) is not { } session || session.SignedInUntil <= now)
+            await storage.FindWithPersonAsync(sessionId, people, cancellationToken) is not { Session: var session } found || session.SignedInUntil <= now)
         {
             return null;
         }
@@ -60,7 +60,7 @@ internal sealed partial class SignInSessions(
             await storage.UpdateAsync(sessionId, row => row.LastSeenAt < now ? row with { LastSeenAt = now } : row, cancellationToken);
         }
 
-        return session;
+        return found;
     }
 
     /// <summary>

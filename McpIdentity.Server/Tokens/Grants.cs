@@ -1,6 +1,8 @@
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
+using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Tokens;
@@ -10,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthServerOptions> options)
+internal sealed class Grants : IDisposable
 {
     private const string Insert = """
         INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "ProtectedClaims")
@@ -29,20 +31,55 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
         WHERE "Id" = $4 AND "Generation" <= $5 AND "RevokedAt" IS NULL
         """;
 
-    public Task StartAsync(Grant grant) => sql.WriteAsync(
-        Insert, grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.Generation, grant.RotatedAt, grant.ExpiresAt, grant.CreatedAt, grant.ProtectedClaims);
+    private const int MaxKnown = 4_000;
 
-    public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => sql.ReadAsync(Select, [id], row => new Grant
+    // Rows as this node wrote them last. Never changed: a request may hold one.
+    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = MaxKnown });
+    private readonly PreparedSql _sql;
+    private readonly TimeProvider _time;
+    private readonly OAuthServerOptions _options;
+
+    public Grants(PreparedSql sql, RevocationList revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
+    {
+        (_sql, _time, _options) = (sql, time, options.Value);
+        revocations.Added += (kind, target) =>
+        {
+            if (kind == RevocationKind.Grant)
+            {
+                _known.Remove(target);
+            }
+            else
+            {
+                ForgetAll(); // whose grants they are is not looked up
+            }
+        };
+    }
+
+    public async Task StartAsync(Grant grant)
+    {
+        await _sql.WriteAsync(
+            Insert, grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.Generation, grant.RotatedAt, grant.ExpiresAt, grant.CreatedAt, grant.ProtectedClaims);
+        Remember(grant);
+    }
+
+    /// <summary>
+    /// The grant of a token that is to be spent. What this node wrote last of it will do where that is the token's own generation: the
+    /// spending moves the row on from there or not at all, and then the row is read, whoever has moved or ended it meanwhile.
+    /// </summary>
+    public ValueTask<Grant?> FindToSpendAsync(byte[] id, int generation, CancellationToken cancellationToken) =>
+        _known.TryGetValue(Grant.NameOf(id), out Grant? known) && known!.Generation == generation ? new(known) : FindAsync(id, cancellationToken);
+
+    public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => _sql.ReadAsync(Select, [id], row => new Grant
     {
         Id = id,
         UserId = row.GetString(0),
         ClientId = row.GetString(1),
         SessionId = row.GetString(2),
         Generation = row.GetInt32(3),
-        RotatedAt = sql.Moment(row, 4),
-        ExpiresAt = sql.Moment(row, 5),
-        CreatedAt = sql.Moment(row, 6),
-        RevokedAt = row.IsDBNull(7) ? null : sql.Moment(row, 7),
+        RotatedAt = _sql.Moment(row, 4),
+        ExpiresAt = _sql.Moment(row, 5),
+        CreatedAt = _sql.Moment(row, 6),
+        RevokedAt = row.IsDBNull(7) ? null : _sql.Moment(row, 7),
         ProtectedClaims = row.GetString(8),
     }, cancellationToken);
 
@@ -72,16 +109,48 @@ internal sealed class Grants(PreparedSql sql, TimeProvider time, IOptions<OAuthS
     // (docs/interoperability.md, "Two refreshes at once"). A code is never answered twice (RFC 6749 §4.1.2). Where there is no
     // grace the moments are not asked: the node that moved the row may have a clock that is ahead of this one's.
     private Spending Judge(Grant grant, int generation) =>
-        generation > 0 && grant.Generation == generation + 1 && options.Value.RefreshTokenReuseGraceSeconds > 0 &&
-        time.GetUtcNow() < grant.RotatedAt.AddSeconds(options.Value.RefreshTokenReuseGraceSeconds)
+        generation > 0 && grant.Generation == generation + 1 && _options.RefreshTokenReuseGraceSeconds > 0 &&
+        _time.GetUtcNow() < grant.RotatedAt.AddSeconds(_options.RefreshTokenReuseGraceSeconds)
             ? Spending.Repeated
             : Spending.Reused;
 
     private async Task<bool> TrySpendAsync(Grant grant, int generation, bool goesOn)
     {
-        var now = time.GetUtcNow();
-        var slides = now + (goesOn ? options.Value.RefreshTokenLifetime : options.Value.AccessTokenLifetime);
-        var ends = grant.CreatedAt + options.Value.RefreshTokenFamilyLifetime;
-        return await sql.WriteAsync(Spend, generation + 1, now, slides < ends ? slides : ends, grant.Id, generation) == 1;
+        _known.Remove(Grant.NameOf(grant.Id)); // until it is known what became of it
+        var now = _time.GetUtcNow();
+        var slides = now + (goesOn ? _options.RefreshTokenLifetime : _options.AccessTokenLifetime);
+        var ends = grant.CreatedAt + _options.RefreshTokenFamilyLifetime;
+        var until = slides < ends ? slides : ends;
+        if (await _sql.WriteAsync(Spend, generation + 1, now, until, grant.Id, generation) != 1)
+        {
+            return false;
+        }
+
+        if (goesOn)
+        {
+            Remember(new Grant
+            {
+                Id = grant.Id,
+                UserId = grant.UserId,
+                ClientId = grant.ClientId,
+                SessionId = grant.SessionId,
+                Generation = generation + 1,
+                RotatedAt = now,
+                ExpiresAt = until,
+                CreatedAt = grant.CreatedAt,
+                ProtectedClaims = grant.ProtectedClaims,
+            });
+        }
+
+        return true;
     }
+
+    /// <summary>As a new process begins: with nothing in memory.</summary>
+    internal void ForgetAll() => _known.Clear();
+
+    public void Dispose() => _known.Dispose();
+
+    // As long as its access token is good, and a while longer: then its client comes again.
+    private void Remember(Grant grant) =>
+        _known.Set(Grant.NameOf(grant.Id), grant, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = _options.AccessTokenLifetime * 1.25 });
 }

@@ -32,7 +32,9 @@ internal sealed class ReadGrantTokens(Grants grants, GrantClaims claims, GrantTo
             return;
         }
 
-        var grant = await grants.FindAsync(id, context.CancellationToken);
+        var grant = context.EndpointType == OpenIddictServerEndpointType.Token
+            ? await grants.FindToSpendAsync(id, generation, context.CancellationToken)
+            : await grants.FindAsync(id, context.CancellationToken);
         if (grant is null || grant.RevokedAt is not null)
         {
             context.Reject(Errors.InvalidToken, "The grant has ended.");

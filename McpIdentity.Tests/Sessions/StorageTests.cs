@@ -300,7 +300,7 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
             SessionStorageType.File => new FileSessions(
                 Options.Create(new SessionStorageOptions { FilePath = Path.Combine(_folder.FullName, "sessions.db") }), keys, _clock, NullLogger<FileSessions>.Instance),
             SessionStorageType.Redis => new RedisSessions(Redis(), keys, _clock),
-            _ => new DatabaseSessions(Scopes(), keys, _clock),
+            _ => OverDatabase(keys),
         };
         _opened.Add(storage);
         return (storage, await storage.OpenAsync(default));
@@ -324,13 +324,19 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         _opened.Clear();
     }
 
-    private IServiceScopeFactory Scopes()
+    private DatabaseSessions OverDatabase(EncryptionKeys keys)
+    {
+        var services = Services();
+        return new DatabaseSessions(services.GetRequiredService<PreparedSql>(), services.GetRequiredService<IServiceScopeFactory>(), keys, _clock);
+    }
+
+    private ServiceProvider Services()
     {
         var services = new ServiceCollection();
         _addDatabase(services);
         var provider = services.BuildServiceProvider();
         _opened.Add(provider);
-        return provider.GetRequiredService<IServiceScopeFactory>();
+        return provider;
     }
 
     private async Task PrepareDatabaseAsync()
@@ -343,10 +349,14 @@ internal sealed class StorageTests(SessionStorageType type, bool postgres)
         var connection = postgres
             ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()
             : $"Data Source={Path.Combine(_folder.FullName, "test.db")}";
+        var options = new DatabaseOptions { Provider = postgres ? DatabaseProvider.Postgres : DatabaseProvider.Sqlite, ConnectionString = connection };
         _addDatabase = services => _ = postgres
             ? services.AddDbContextPool<McpIdentityDbContext, PostgresMcpIdentityDbContext>(db => db.UseNpgsql(connection))
-            : services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db.UseSqlite(connection).AddInterceptors(new SqlitePragmas()));
-        await using var scope = Scopes().CreateAsyncScope();
+                .AddSingleton<PreparedSql>(_ => new PostgresPreparedSql(new PostgresConnections(Options.Create(options), _clock, NullLogger<PostgresConnections>.Instance)))
+            : services.AddDbContextPool<McpIdentityDbContext, SqliteMcpIdentityDbContext>(db => db.UseSqlite(connection).AddInterceptors(new SqlitePragmas()))
+                .AddSingleton<SqliteTurns>().AddSingleton(provider => new SqliteWriter(connection, provider.GetRequiredService<SqliteTurns>()))
+                .AddSingleton<PreparedSql>(provider => new SqlitePreparedSql(connection, provider.GetRequiredService<SqliteWriter>()));
+        await using var scope = Services().CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         await db.Database.MigrateAsync();
         db.Users.AddRange(new User { Id = "alice", Provider = "demo", ProviderSubject = "alice" }, new User { Id = "bob", Provider = "demo", ProviderSubject = "bob" });

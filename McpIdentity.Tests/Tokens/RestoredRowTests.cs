@@ -1,6 +1,7 @@
 using System.Net;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Query;
@@ -39,10 +40,10 @@ internal sealed class RestoredRowTests(bool postgres)
     }
 
     [Test]
-    public async Task It_goes_on_and_nobody_is_accused([Values(0, 1, 2, 3)] int knownGeneration)
+    public async Task It_goes_on_and_nobody_is_accused([Values(0, 1, 2, 3)] int knownGeneration, [Values] bool hasRestarted)
     {
         var (client, tokens) = await FourTokensAsync(_server);
-        await PutBackAsync(_server, client, knownGeneration);
+        await PutBackAsync(_server, client, knownGeneration, hasRestarted);
 
         using var first = await client.RefreshAsync(tokens[3]);
         var next = (await first.JsonAsync()).Text("refresh_token")!;
@@ -131,6 +132,19 @@ internal sealed class RestoredRowTests(bool postgres)
         Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
     }
 
+    [Test]
+    public async Task What_a_server_remembers_of_a_grant_spends_no_token_that_another_has_spent_or_ended([Values] bool isEnded)
+    {
+        var (client, tokens) = await FourTokensAsync(_strict);
+        await ChangeAsync(_strict, client, set => _ = isEnded ? set.SetProperty(grant => grant.RevokedAt, _strict.Clock.GetUtcNow()) : set.SetProperty(grant => grant.Generation, 5), hasRestarted: false);
+
+        using var refresh = await client.RefreshAsync(tokens[3]);
+
+        Assert.That(await refresh.OAuthErrorAsync(), Is.EqualTo("invalid_grant"));
+        await using var scope = _strict.Services.CreateAsyncScope();
+        Assert.That(await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Grants.SingleAsync(grant => grant.ClientId == client.ClientId), Has.Property("RevokedAt").Not.Null, "a reuse ends the grant");
+    }
+
     // When it was issued is lost with the row: the database says when the grant's time is over.
     [Test]
     public async Task A_grant_whose_time_is_over_is_over_and_no_theft([Values(0, 1)] int knownGeneration)
@@ -171,11 +185,16 @@ internal sealed class RestoredRowTests(bool postgres)
         return (client, [.. tokens]);
     }
 
-    private static Task PutBackAsync(TestServer server, OAuthClient client, int generation) => ChangeAsync(server, client, set => set
-        .SetProperty(grant => grant.Generation, generation).SetProperty(grant => grant.RotatedAt, server.Clock.GetUtcNow() - TimeSpan.FromMinutes(10)));
+    private static Task PutBackAsync(TestServer server, OAuthClient client, int generation, bool hasRestarted = true) => ChangeAsync(server, client, set => set
+        .SetProperty(grant => grant.Generation, generation).SetProperty(grant => grant.RotatedAt, server.Clock.GetUtcNow() - TimeSpan.FromMinutes(10)), hasRestarted);
 
-    private static async Task ChangeAsync(TestServer server, OAuthClient client, Action<UpdateSettersBuilder<Grant>> set)
+    private static async Task ChangeAsync(TestServer server, OAuthClient client, Action<UpdateSettersBuilder<Grant>> set, bool hasRestarted = true)
     {
+        if (hasRestarted)
+        {
+            server.Services.GetRequiredService<Grants>().ForgetAll();
+        }
+
         await using var scope = server.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         Assert.That(await db.Grants.Where(grant => grant.ClientId == client.ClientId).ExecuteUpdateAsync(set), Is.EqualTo(1));

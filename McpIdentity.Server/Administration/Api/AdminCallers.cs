@@ -105,7 +105,7 @@ internal sealed class AdminCallers(
     }
 
     private async Task<bool> IsFreshAsync(string? sessionId, CancellationToken cancellationToken) =>
-        sessionId is not null && await sessions.FindSignedInAsync(sessionId, cancellationToken) is { } session && AdminRights.IsFresh(session.AuthenticatedAt, time.GetUtcNow());
+        sessionId is not null && await sessions.FindSignedInAsync(sessionId, cancellationToken) is { Session: var session } && AdminRights.IsFresh(session.AuthenticatedAt, time.GetUtcNow());
 
     private AdminProblem Challenge(HttpContext http, string code, string detail, string? error)
     {

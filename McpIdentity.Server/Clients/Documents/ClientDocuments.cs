@@ -150,8 +150,8 @@ internal sealed partial class ClientDocuments(
                 throw new ClientDocumentException("the client id belongs to a client that was registered");
             }
         }
-        catch (Exception exception) when (exception is DbUpdateException or OpenIddictExceptions.ConcurrencyException or OpenIddictExceptions.ValidationException &&
-            !Persistence.StorageFaults.IsOne(exception))
+        catch (Exception exception) when (Persistence.StorageFaults.IsTaken(exception) ||
+            (exception is DbUpdateException or OpenIddictExceptions.ConcurrencyException or OpenIddictExceptions.ValidationException && !Persistence.StorageFaults.IsOne(exception)))
         {
             // Another node has read the same document in the same moment.
             var isThere = await services.GetRequiredService<McpIdentityDbContext>().Clients.AsNoTracking().AnyAsync(other => other.ClientId == client.ClientId);
