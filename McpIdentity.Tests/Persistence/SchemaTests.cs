@@ -39,7 +39,7 @@ internal sealed class SchemaTests
             db.GetService<IModelSource>().GetModel(db, db.GetService<ModelCreationDependencies>(), designTime: false), designTime: false);
 
         Assert.That(db.Model.GetType().Name, Is.EqualTo($"{provider}McpIdentityDbContextModel"), "the compiled one is used");
-        Assert.That(db.Model.ToDebugString(MetadataDebugStringOptions.LongDefault), Is.EqualTo(entities.ToDebugString(MetadataDebugStringOptions.LongDefault)), Cure);
+        Assert.That(Describe(db.Model), Is.EqualTo(Describe(entities)), Cure);
         Assert.That(
             db.Model.GetRelationalModel().ToDebugString(MetadataDebugStringOptions.LongDefault),
             Is.EqualTo(entities.GetRelationalModel().ToDebugString(MetadataDebugStringOptions.LongDefault)), Cure);
@@ -69,6 +69,9 @@ internal sealed class SchemaTests
         Assert.That(TablesOf(made), Is.EqualTo(TablesOf(migrated)));
         Assert.That(await made.AppliedMigrationsAsync(CancellationToken.None), Is.EqualTo(await migrated.Database.GetAppliedMigrationsAsync()).And.Not.Empty);
     }
+
+    // Not the model's own text: types that a raw query reads into are added to it while other tests run.
+    private static IEnumerable<string> Describe(IModel model) => model.GetEntityTypes().Select(type => type.ToDebugString(MetadataDebugStringOptions.LongDefault)).Order(StringComparer.Ordinal);
 
     private static SqliteMcpIdentityDbContext Sqlite(string connectionString) =>
         new(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite(connectionString).Options);
