@@ -39,6 +39,7 @@ internal static class Profile
             Print(title, stacks);
         }
 
+        // Where perf looks for the names of methods, and .NET writes them, whatever TMPDIR says.
         subject.Processes.ToList().ForEach(process => File.Delete($"/tmp/perf-{process}.map"));
         return 0;
     }
