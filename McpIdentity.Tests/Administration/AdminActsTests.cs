@@ -126,7 +126,7 @@ internal sealed class AdminActsTests
         var found = await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = "Bearer " + access });
         Assert.That((found.Text("kind"), found.GetProperty("accepted").GetBoolean(), found.Text("email"), found.Text("token_id"), found.Text("key_state")), Is.EqualTo(("access_token", true, "emil@example.com", jwt.Id, "current")));
         Assert.That(found.GetRawText(), Does.Not.Contain(access.Split('.')[2]));
-        Assert.That((await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = access[..^4] + "AAAA" })).Text("kind"), Is.EqualTo("jwt"), "signed by nobody here");
+        Assert.That((await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = access.Altered() })).Text("kind"), Is.EqualTo("jwt"), "signed by nobody here");
         Assert.That((await _owner.DoAsync("look_up_token", "/tokens/look-up", new { token = refresh })).Text("grant_id"), Is.EqualTo(jwt.GetClaim("oi_au_id").Value));
         await _owner.RefusedAsync("look_up_token", "/tokens/look-up", 404, "token_not_found", new { token = "opaque" });
 

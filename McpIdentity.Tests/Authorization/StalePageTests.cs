@@ -131,7 +131,7 @@ internal sealed partial class StalePageTests
         server.Clock.Advance(TimeSpan.FromMinutes(20));
         Assert.That((await alice.Browser.GetAsync(url)).Address.Query, Does.StartWith("?request=").And.Not.Contain(ticket));
 
-        var forged = await alice.Browser.GetAsync(url[..^4] + "AAAA");
+        var forged = await alice.Browser.GetAsync(url.Altered());
         server.Clock.Advance(TimeSpan.FromDays(1));
         var old = await alice.Browser.GetAsync(url);
         foreach (var page in new[] { forged, old })

@@ -53,7 +53,7 @@ internal sealed class SignedClientIdTests
         var (_, client) = await RegisterAndLoseAsync(new { client_name = "A service", grant_types = new[] { "client_credentials" } });
         await using var server = await TestServer.StartAsync(On);
 
-        using var wrong = await OAuthClient.Of(server, client.ClientId, client.Secret![..^1] + (client.Secret[^1] == 'A' ? 'B' : 'A'), "").TokenAsync(("grant_type", "client_credentials"));
+        using var wrong = await OAuthClient.Of(server, client.ClientId, client.Secret!.Altered(), "").TokenAsync(("grant_type", "client_credentials"));
         using var right = await OAuthClient.Of(server, client.ClientId, client.Secret, "").TokenAsync(("grant_type", "client_credentials"));
 
         Assert.That(await wrong.OAuthErrorAsync(), Is.EqualTo("invalid_client"));
@@ -87,7 +87,7 @@ internal sealed class SignedClientIdTests
 
         for (var i = 5; i < id.Length; i += 7)
         {
-            Assert.That(await IsKnownAsync(server, id[..i] + (id[i] == 'A' ? 'B' : 'A') + id[(i + 1)..]), Is.False, $"changed at {i}");
+            Assert.That(await IsKnownAsync(server, id.Altered(i)), Is.False, $"changed at {i}");
         }
 
         foreach (var wrong in (string[])[id[..^1], id[..5], id[..40], id + "A", id[5..], "mcpc_", "mcpc_" + new string('A', 200), id.ToUpperInvariant(), id + "\n"])

@@ -38,7 +38,7 @@ internal sealed class OtherHostTests
             using var good = await AskAsync(http, resource, own.Text("access_token"));
             Assert.That(good.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             Assert.That(await good.Content.ReadAsStringAsync(), Does.Contain("may mcp"));
-            foreach (var token in new[] { null, "garbage", others.Text("access_token"), own.Text("id_token"), own.Text("access_token")![..^2] + "AA" })
+            foreach (var token in new[] { null, "garbage", others.Text("access_token"), own.Text("id_token"), own.Text("access_token")!.Altered() })
             {
                 using var refused = await AskAsync(http, resource, token);
                 Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized), token);
