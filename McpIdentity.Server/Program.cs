@@ -127,6 +127,8 @@ internal static class Program
     public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
     {
         var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        // That every service can be made say the tests: in Development each start and each verb would look at all of them.
+        builder.Host.UseDefaultServiceProvider(services => services.ValidateScopes = builder.Environment.IsDevelopment());
         HostingEnvironment.Check(builder.Environment, problems);
         builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
         return builder;

@@ -60,6 +60,7 @@ internal sealed class TestServer : IAsyncDisposable
         var app = Program.Build(all, builder =>
         {
             builder.Logging.SetMinimumLevel(LogLevel.Warning);
+            builder.Host.UseDefaultServiceProvider(services => services.ValidateScopes = services.ValidateOnBuild = true);
             builder.Services.AddSingleton<TimeProvider>(clock);
             configure?.Invoke(builder);
         });
