@@ -2,8 +2,8 @@ using System.Globalization;
 using McpIdentity.Server;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
