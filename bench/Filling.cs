@@ -27,6 +27,7 @@ internal static class Filling
             ? new SqliteConnection(ServerUnderTest.SqliteIn(folder))
             : new NpgsqlConnection(database.ConnectionString + ";Command Timeout=0");
         await connection.OpenAsync();
+        await ExecuteAsync(connection, database is null ? "PRAGMA cache_size = -1000000; PRAGMA synchronous = OFF" : "SET synchronous_commit = off");
         // It is written a moment after the answer, and copied once it is there.
         const string issued = "\"AuditEntries\" WHERE \"Event\" = 'token_issued'";
         while (!await AnyAsync(connection, issued))
@@ -44,7 +45,7 @@ internal static class Filling
         });
         await CopyAsync(connection, "Grants", "\"Grants\"", grants, new()
         {
-            ["Id"] = database is null ? "randomblob(16)" : "decode(md5(random()::text || i), 'hex')",
+            ["Id"] = database is null ? $"unhex({hex} || substr({random}, 1, 16))" : $"decode({hex} || substr({random}, 1, 16), 'hex')",
             ["UserId"] = random,
             ["SessionId"] = random,
             ["ClientId"] = $"'filled-' || (i % {clients})",
