@@ -48,7 +48,7 @@ internal static class BareEndpoint
         var subjects = new Dictionary<BareRequest, Subject>();
         foreach (var (kind, request) in new (BareRequest, Func<Task>)[] { (BareRequest.Get, GetAsync), (BareRequest.Post, PostAsync), (BareRequest.Pair, PairAsync) })
         {
-            subjects[kind] = new Subject("bare Kestrel", endpoint.Wire, [endpoint.Tree]);
+            subjects[kind] = new Subject("bare Kestrel", [endpoint.Wire], [endpoint.Tree]);
             await subjects[kind].PrepareAsync(_ => Task.FromResult(request));
         }
 

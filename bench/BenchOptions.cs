@@ -6,9 +6,11 @@ namespace McpIdentity.Bench;
 internal sealed class BenchOptions
 {
     public const string Usage = """
-        dotnet run -c Release --project bench -- [starts|compare|profile|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
+        dotnet run -c Release --project bench -- [starts|compare|filled|nodes|profile|gateway|races|kill|outages|failover|restore|redis|output|rolling] [options]
           starts      the first 200, the verbs and their CPU, beside bare ones
           compare     two builds in turn, slice by slice: --server and --against
+          filled      an empty store and one of --filled rows, in turn
+          nodes       one node and two that share a PostgreSQL, in turn
           profile     a flame graph of each row, and its dearest methods; needs perf
           gateway     a server behind this one: a call beside bare YARP and straight; 10,000 streams held
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two
@@ -22,7 +24,7 @@ internal sealed class BenchOptions
           --rounds    of races, kill, outages, restore, redis, output and rolling (default 100)
           --seconds   how long each operation is measured (default 5)
           --only      operations whose key contains one of these words; `gateway` and `starts` are such rows too
-          --filled    how many grants are stored before, with a tenth as many clients (default 0)
+          --filled    of filled: how many grants and rows of the audit are stored before, with a tenth as many clients (default 1000000)
           --database  where the server keeps its state, sqlite or postgres (default: without a word both, side by side; with one sqlite)
           --server    a published server to measure, in place of a fresh publish
           --against   another one, to compare it with: the release before, say
@@ -45,8 +47,8 @@ internal sealed class BenchOptions
 
     public int Rounds { get; private set; } = 100;
 
-    /// <summary>How many grants of others are in the store.</summary>
-    public int Filled { get; private set; }
+    /// <summary>How many grants of others are in a full store, where it was said.</summary>
+    public int? Filled { get; private set; }
 
     /// <summary>The server's program file, when it is not to be published first.</summary>
     public string? Server { get; private set; }

@@ -26,7 +26,7 @@ internal sealed class Client
         var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
         AuthorizeUrl = $"/oauth/authorize?response_type=code&client_id={id}&redirect_uri={Uri.EscapeDataString(RedirectUri)}" +
             $"&code_challenge={challenge}&code_challenge_method=S256&state=0123456789abcdef&scope=mcp%20mcp%3Acall" +
-            $"&resource={Uri.EscapeDataString(new Uri(wire.Server, "/mcp").AbsoluteUri)}";
+            $"&resource={Uri.EscapeDataString(new Uri(wire.Issuer, "/mcp").AbsoluteUri)}";
     }
 
     public Wire Wire { get; private init; }

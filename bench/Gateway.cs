@@ -41,9 +41,9 @@ internal static class Gateway
         var client = await Client.RegisterServiceAsync(wire);
         var bearer = "Bearer " + (await client.TokenAsync(("grant_type", "client_credentials"), ("resource", new Uri(server.Address, "/mcp/notes").AbsoluteUri))).MustBe(200).Member("access_token");
 
-        await using var straight = new Subject("straight at the server", new Wire(url), []);
-        await using var yarp = new Subject("bare YARP", new Wire(proxy.Wire.Server), [proxy.Tree]);
-        await using var gateway = new Subject("the gateway", new Wire(server.Address), [server.Tree]);
+        await using var straight = new Subject("straight at the server", [new Wire(url)], []);
+        await using var yarp = new Subject("bare YARP", [new Wire(proxy.Wire.Server)], [proxy.Tree]);
+        await using var gateway = new Subject("the gateway", [new Wire(server.Address)], [server.Tree]);
         await straight.PrepareAsync(to => CallAsync(to, "/mcp", null));
         await yarp.PrepareAsync(to => CallAsync(to, "/mcp", null));
         await gateway.PrepareAsync(to => CallAsync(to, "/mcp/notes", bearer));

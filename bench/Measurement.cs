@@ -57,10 +57,10 @@ internal static class Measurement
                 continue;
             }
 
-            subjects.Add(await Subject.StartAsync(name, program, folder, onPostgres, options));
+            subjects.Add(await Subject.StartAsync(name, program, folder, onPostgres));
             if (options.Against is { } against)
             {
-                subjects.Add(await Subject.StartAsync($"{name} before", against, folder, onPostgres, options, now: subjects[^1]));
+                subjects.Add(await Subject.StartAsync($"{name} before", against, folder, onPostgres, now: subjects[^1]));
             }
         }
 

@@ -35,7 +35,7 @@ internal static class Peers
         var wire = new Wire(address);
         await process.WaitUntilAsync(() => wire.AnswersAsync(Operations.Metadata));
         return store is null
-            ? new Subject(name, wire, [process.Tree], process) { Now = now, IsPeer = true }
-            : new Subject(name, wire, [process.Tree, store.Tree], process, store) { Now = now, IsPeer = true };
+            ? new Subject(name, [wire], [process.Tree], process) { Now = now, IsPeer = true }
+            : new Subject(name, [wire], [process.Tree, store.Tree], process, store) { Now = now, IsPeer = true };
     }
 }

@@ -21,7 +21,7 @@ internal static class Profile
 
         await Cores.KeepLoadOffServerCoreAsync();
         var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
-        await using var subject = await Subject.StartAsync(options.UsePostgres ? "PostgreSQL" : "SQLite", program, folder, options.UsePostgres, options);
+        await using var subject = await Subject.StartAsync(options.UsePostgres ? "PostgreSQL" : "SQLite", program, folder, options.UsePostgres);
         var graphs = Directory.CreateDirectory(options.Output ?? Path.Combine(ServerUnderTest.RepositoryRoot(), "docs", "flames")).FullName;
         foreach (var operation in Operations.All.Where(operation => options.IsWanted(operation.Key)))
         {

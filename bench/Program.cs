@@ -28,7 +28,9 @@ internal static class Program
         Func<BenchOptions, string, Task<int>> run = args.FirstOrDefault() switch
         {
             "starts" => Starts.RunAsync,
-            "compare" => Comparison.RunAsync,
+            "compare" => Comparison.OfBuildsAsync,
+            "filled" => Comparison.OfStoresAsync,
+            "nodes" => Comparison.OfNodesAsync,
             "profile" => Profile.RunAsync,
             "gateway" => Gateway.RunAsync,
             "races" => Races.RunAsync,

@@ -90,8 +90,7 @@ internal sealed class Report(BenchOptions options)
     {
         var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown CPU";
         var split = Cores.AreSplit ? "server on one, load on the others" : "shared by server and load";
-        var store = options.Filled == 0 ? "" : $", {options.Filled.ToString("N0", CultureInfo.InvariantCulture)} grants and {(options.Filled / Filling.GrantsPerClient).ToString("N0", CultureInfo.InvariantCulture)} clients stored before";
-        return $"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}{store}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS";
+        return $"{cpu}, {Environment.ProcessorCount} cores ({split}), {RuntimeInformation.FrameworkDescription}, {options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s each, {Load.Connections} connections, no TLS";
     }
 
     /// <summary>Whether a figure is what we aim at.</summary>

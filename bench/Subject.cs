@@ -1,11 +1,11 @@
 namespace McpIdentity.Bench;
 
-/// <summary>One column: a server that runs on the server's core, with the store it keeps its state in.</summary>
+/// <summary>One column: a server that runs on the server's core, or several that share a store, with the store.</summary>
 /// <param name="name">The column's title.</param>
-/// <param name="wire">Where it answers.</param>
-/// <param name="trees">Its processes first, then its store's: both count.</param>
+/// <param name="wires">Where it answers: lanes take them in turn.</param>
+/// <param name="trees">Its processes first, then its store's: all count.</param>
 /// <param name="parts">What ends with it.</param>
-internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree> trees, params IReadOnlyList<IAsyncDisposable> parts) : IAsyncDisposable
+internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyList<ProcessTree> trees, params IReadOnlyList<IAsyncDisposable> parts) : IAsyncDisposable
 {
     private const int BurstsOfPeer = 20;
 
@@ -30,25 +30,38 @@ internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree>
     /// <summary>Memory of the server's processes, without the store's.</summary>
     public long ResidentMiB() => trees[0].ResidentMiB();
 
-    public static async Task<Subject> StartAsync(string name, string program, string folder, bool onPostgres, BenchOptions options, Subject? now = null)
+    /// <param name="name">The column's title.</param>
+    /// <param name="program">The server's program file.</param>
+    /// <param name="folder">Where it gets a folder of its own.</param>
+    /// <param name="onPostgres">Whether its store is a PostgreSQL of its own.</param>
+    /// <param name="filled">How many rows of others are stored before (<see cref="Filling"/>).</param>
+    /// <param name="nodes">How many servers share the store.</param>
+    /// <param name="now">See <see cref="Now"/>.</param>
+    public static async Task<Subject> StartAsync(string name, string program, string folder, bool onPostgres, int filled = 0, int nodes = 1, Subject? now = null)
     {
         Console.Error.WriteLine($"starting {name}");
         folder = Directory.CreateDirectory(Path.Combine(folder, name.Replace(' ', '-'))).FullName;
         var database = onPostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
-        if (options.Filled > 0)
+        if (filled > 0)
         {
             await using var first = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database);
-            await Filling.FillAsync(first, folder, database, options.Filled);
+            await Filling.FillAsync(first, folder, database, filled);
         }
 
-        var server = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database);
-        return database is null
-            ? new Subject(name, new Wire(server.Address), [server.Tree], server) { Now = now }
-            : new Subject(name, new Wire(server.Address), [server.Tree, database.Tree], server, database) { Now = now, Allowance = 2 };
+        var ports = Enumerable.Range(0, nodes).Select(_ => Program.FreePort()).ToList();
+        var servers = new List<ServerUnderTest>();
+        foreach (var port in ports)
+        {
+            servers.Add(await ServerUnderTest.StartAsync(program, folder, port, database, $"--Server:PublicBaseUrl=http://localhost:{ports[0]}"));
+        }
+
+        ProcessTree[] trees = [.. servers.Select(server => server.Tree), .. database is null ? [] : new[] { database.Tree }];
+        IAsyncDisposable[] parts = [.. servers, .. database is null ? [] : new[] { database }];
+        return new Subject(name, [.. servers.Select(server => new Wire(server.Address, servers[0].Address))], trees, parts) { Now = now, Allowance = database is null ? 1 : 2 };
     }
 
     /// <summary>How long its metadata is: a bare endpoint answers as much.</summary>
-    public async Task<int> MetadataSizeAsync() => (await wire.GetAsync(Operations.Metadata)).MustBe(200).Body.Length;
+    public async Task<int> MetadataSizeAsync() => (await wires[0].GetAsync(Operations.Metadata)).MustBe(200).Body.Length;
 
     /// <summary>Makes the lanes and lets the runtime compile what they need.</summary>
     public async Task PrepareAsync(Func<Wire, Task<Func<Task>>> prepareLane)
@@ -56,7 +69,7 @@ internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree>
         var lanes = new List<Func<Task>>();
         for (var lane = 0; lane < Load.Connections; lane++)
         {
-            lanes.Add(await prepareLane(wire));
+            lanes.Add(await prepareLane(wires[lane % wires.Count]));
         }
 
         _lanes = lanes;
@@ -67,7 +80,11 @@ internal sealed class Subject(string name, Wire wire, IReadOnlyList<ProcessTree>
 
     public async ValueTask DisposeAsync()
     {
-        wire.Dispose();
+        foreach (var wire in wires)
+        {
+            wire.Dispose();
+        }
+
         foreach (var part in parts)
         {
             await part.DisposeAsync();

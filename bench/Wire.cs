@@ -5,7 +5,9 @@ using System.Text.Json;
 namespace McpIdentity.Bench;
 
 /// <summary>Plain HTTP over as many keep-alive connections as there are lanes; no cookie jar, no redirects, little work of its own.</summary>
-internal sealed class Wire(Uri server) : IDisposable
+/// <param name="server">Where it listens.</param>
+/// <param name="issuer">Under which address clients know it; null: the same.</param>
+internal sealed class Wire(Uri server, Uri? issuer = null) : IDisposable
 {
     // Below HttpClient: its extras would be CPU of the load generator.
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
@@ -18,6 +20,8 @@ internal sealed class Wire(Uri server) : IDisposable
     });
 
     public Uri Server => server;
+
+    public Uri Issuer => issuer ?? server;
 
     public Task<Answer> GetAsync(string path, string? cookie = null)
     {

@@ -177,7 +177,7 @@ public abstract class McpIdentityDbContext(DbContextOptions options) : DbContext
             entry.HasIndex(e => e.GrantId).HasFilter("\"GrantId\" IS NOT NULL");
             entry.HasIndex(e => e.TraceId).HasFilter("\"TraceId\" IS NOT NULL");
             entry.HasIndex(e => new { e.Event, e.Id });
-            entry.HasIndex(e => new { e.ClientId, e.Event, e.At }).HasFilter("\"ClientId\" IS NOT NULL");
+            entry.HasIndex(e => new { e.ClientId, e.Event, e.At }).HasFilter($"\"ClientId\" IS NOT NULL AND \"Event\" IN ({string.Join(", ", AuditEntry.ClientMarks.Select(mark => $"'{mark}'"))})");
             entry.HasIndex(e => new { e.Address, e.Id }).HasFilter("\"Address\" IS NOT NULL");
             // What operators did is little among all that happens.
             entry.HasIndex(e => e.Id).HasFilter("\"Actor\" IS NOT NULL").HasDatabaseName("IX_AuditEntries_Acts");

@@ -22,4 +22,5 @@ done
 [ $# -eq 0 ] || dotnet build migrations --verbosity quiet
 for provider in Sqlite Postgres; do
     ef "migrations script" "$provider" --no-transactions --output "migrations/$provider/Schema.sql"
+    sed -i '1s/^\xef\xbb\xbf//' "migrations/$provider/Schema.sql" # no byte order mark: it is SQL
 done

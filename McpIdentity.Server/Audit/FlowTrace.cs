@@ -61,12 +61,13 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
     private static readonly TimeSpan SameVisit = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan RegisteredFor = TimeSpan.FromHours(1);
 
-    // What ends an access from outside of the flow.
-    private static readonly string[] Endings =
-        ["user_disabled", "user_removed", "user_enabled", "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "session_ended", "sessions_ended", "account_disconnected", "account_connected"];
+    private const string Registered = "client_registered";
 
     // What a client is told before its code or token has been read.
     private static readonly string[] Refusals = ["token_refused", "client_authentication_failed"];
+
+    // What ends an access from outside of the flow.
+    private static readonly string[] Endings = [.. AuditEntry.ClientMarks.Except([Registered, .. Refusals])];
 
     /// <summary>The flows of these people or clients, the newest first.</summary>
     public async Task<IReadOnlyList<TracedFlow>> OfAsync(IReadOnlyList<string> subjects, IReadOnlyList<string> clients, CancellationToken cancellationToken)
@@ -152,8 +153,8 @@ internal sealed class FlowTrace(McpIdentityDbContext db)
         var more = await db.AuditEntries.Where(entry => grants.Contains(entry.GrantId!)).OrderByDescending(entry => entry.Id).Take(MaxSteps).Readable().ToListAsync(cancellationToken);
         if (client is not null)
         {
-            var ofClient = db.AuditEntries.Where(entry => entry.ClientId == client);
-            more.AddRange(await LastAsync(ofClient.Where(entry => entry.Event == "client_registered" && entry.At >= registered)));
+            var ofClient = db.AuditEntries.Where(entry => entry.ClientId == client && EF.Constant(AuditEntry.ClientMarks).Contains(entry.Event));
+            more.AddRange(await LastAsync(ofClient.Where(entry => entry.Event == Registered && entry.At >= registered)));
             more.AddRange(await LastAsync(ofClient.Where(entry => Refusals.Contains(entry.Event) && entry.Flow == null && entry.GrantId == null && entry.At >= from)));
             more.AddRange(await LastAsync(ofClient.Where(entry => Endings.Contains(entry.Event) && (entry.Subject == null || entry.Subject == subject) && entry.At >= from)));
         }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Clients;
 using McpIdentity.Server.Protocol;
@@ -13,9 +12,9 @@ namespace McpIdentity.Server.Authorization;
 /// Gives an authorization an id, which the request carries through our pages and back, and the audit keeps with every event of it
 /// (docs/audit.md, "Why somebody cannot connect"). Begins before anything is judged, so that a refusal belongs to it too.
 /// </summary>
-internal sealed class StartFlow(SecurityLog log) : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
+internal sealed class StartFlow(SecurityLog log, TimeProvider time) : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
 {
-    private const int Size = 16;
+    private const int Length = 32;
 
     public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
     {
@@ -25,8 +24,8 @@ internal sealed class StartFlow(SecurityLog log) : IOpenIddictServerHandler<Vali
         }
 
         var carried = (string?)context.Request[KnownParameters.Flow];
-        var isCarried = carried is { Length: 2 * Size } && carried.All(char.IsAsciiHexDigitLower);
-        var flow = isCarried ? carried! : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Size));
+        var isCarried = carried is { Length: Length } && carried.All(char.IsAsciiHexDigitLower);
+        var flow = isCarried ? carried! : Guid.CreateVersion7(time.GetUtcNow()).ToString("N"); // new rows of the audit stand together at the end of its index
         context.Request[KnownParameters.Flow] = flow;
         http.Features.Set(new RequestFacts { ClientId = context.Request.ClientId, Resource = context.Request.GetResources().FirstOrDefault(), Flow = flow });
         if (!isCarried)

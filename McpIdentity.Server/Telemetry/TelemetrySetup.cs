@@ -14,13 +14,22 @@ internal static class TelemetrySetup
         builder.Services.AddHostedService<ServerMeters>();
     }
 
-    /// <summary>For a server that serves; a verb sends nothing. Without an endpoint no assembly of OpenTelemetry is loaded.</summary>
+    /// <summary>
+    /// For a server that serves; a verb sends nothing. Without an endpoint no assembly of OpenTelemetry is loaded. Where no traces are sent a trace id
+    /// begins with the time, so that the audit's index by it grows at its end; its right-most 7 bytes are random (W3C Trace Context, Level 2). Where they
+    /// are, all of it stays random: OpenTelemetry's sampling by a ratio goes by the left-most bytes.
+    /// </summary>
     public static void AddTelemetryExport(this WebApplicationBuilder builder)
     {
         var wanted = WantedTelemetry.In(builder.Configuration);
         if (wanted.IsAny)
         {
             OpenTelemetryExport.Add(builder, wanted);
+        }
+
+        if (!wanted.Traces)
+        {
+            Activity.TraceIdGenerator = () => ActivityTraceId.CreateFromString(Guid.CreateVersion7().ToString("N"));
         }
     }
 

@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
 using McpIdentity.Server.Telemetry;
 using McpIdentity.Tests.Support;
@@ -18,6 +21,7 @@ internal sealed class TelemetryStartTests
         await OAuthClient.RegisterPublicAsync(server.Http);
 
         Assert.That(await LoadedAsync(server), Has.None.StartsWith("OpenTelemetry"));
+        Assert.That(await VersionOfReferenceAsync(server), Is.EqualTo(7), "by the time, for the audit's index (RFC 9562 §5.7)");
     }
 
     // The collector takes connections and never answers: the worst that one can do.
@@ -41,6 +45,7 @@ internal sealed class TelemetryStartTests
         await client.ConnectAsync(alice);
         using var health = await server.Http.GetAsync("/health/ready");
         Assert.That(await LoadedAsync(server), Has.Some.EqualTo("OpenTelemetry.dll"));
+        Assert.That(await VersionOfReferenceAsync(server) == 7 && await VersionOfReferenceAsync(server) == 7 && await VersionOfReferenceAsync(server) == 7, Is.False, "random, for sampling by a ratio");
 
         var started = Stopwatch.GetTimestamp();
         Assert.That((health.StatusCode, await server.StopAsync()), Is.EqualTo((HttpStatusCode.OK, 0)));
@@ -86,6 +91,12 @@ internal sealed class TelemetryStartTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(setting => setting.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))).Build();
 
         Assert.That(WantedTelemetry.In(configuration).IsAny, Is.EqualTo(isAny));
+    }
+
+    private static async Task<int> VersionOfReferenceAsync(ServerProcess server)
+    {
+        using var refused = await server.Http.GetAsync(Paths.AdminApi + "/nothing");
+        return Guid.ParseExact((await refused.Content.ReadFromJsonAsync<JsonElement>()).Text("reference")!, "N").Version;
     }
 
     private static async Task<IReadOnlyList<string>> LoadedAsync(ServerProcess server) =>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Tokens;
@@ -6,6 +7,8 @@ using McpIdentity.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace McpIdentity.Tests.Tokens;
 
@@ -19,6 +22,7 @@ namespace McpIdentity.Tests.Tokens;
 internal sealed class RestoredRowTests(bool postgres)
 {
     private readonly List<TestServer> _all = [];
+    private readonly RecordedLog _log = new();
     private TestServer _server = null!;
     private TestServer _strict = null!;
     private string? _database;
@@ -37,6 +41,8 @@ internal sealed class RestoredRowTests(bool postgres)
         {
             await server.DisposeAsync();
         }
+
+        _log.Dispose();
     }
 
     [Test]
@@ -46,13 +52,32 @@ internal sealed class RestoredRowTests(bool postgres)
         await PutBackAsync(_server, client, knownGeneration, hasRestarted);
 
         using var first = await client.RefreshAsync(tokens[3]);
-        var next = (await first.JsonAsync()).Text("refresh_token")!;
+        Assert.That(first.StatusCode, Is.EqualTo(HttpStatusCode.OK), await first.Content.ReadAsStringAsync());
+        var successor = await first.JsonAsync();
+        var next = successor.Text("refresh_token")!;
         using var repeated = await client.RefreshAsync(tokens[3]);
         using var second = await client.RefreshAsync(next);
 
-        Assert.That(first.StatusCode, Is.EqualTo(HttpStatusCode.OK), await first.Content.ReadAsStringAsync());
         Assert.That((await repeated.JsonAsync()).Text("refresh_token"), Is.EqualTo(next), "within the grace, as ever");
         Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        if (hasRestarted) // else it may have known it all along
+        {
+            Assert.That(Warnings(successor), Is.EqualTo(1), "an operator reads of it");
+        }
+    }
+
+    // What this server remembers of the grant is older than the token then; its row is not.
+    [Test]
+    public async Task Of_a_token_that_another_node_has_made_nothing_is_said()
+    {
+        var second = await StartAsync("OAuth:RefreshTokenReuseGraceSeconds=30", $"Server:PublicBaseUrl={_server.BaseUrl}", _server.Settings.Last(setting => setting.StartsWith("--Database:ConnectionString=", StringComparison.Ordinal))[2..]);
+        var (client, tokens) = await FourTokensAsync(_server);
+
+        using var there = await client.At(second.Http).RefreshAsync(tokens[3]);
+        using var here = await client.RefreshAsync((await there.JsonAsync()).Text("refresh_token")!);
+
+        Assert.That(here.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(Warnings(await here.JsonAsync()), Is.Zero);
     }
 
     [Test]
@@ -163,10 +188,13 @@ internal sealed class RestoredRowTests(bool postgres)
     private async Task<TestServer> StartAsync(params string[] settings)
     {
         _database ??= postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : "";
-        var server = await TestServer.StartAsync(postgres ? [.. settings, "Database:Provider=Postgres", $"Database:ConnectionString={_database}"] : settings);
+        var server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(_log), postgres ? [.. settings, "Database:Provider=Postgres", $"Database:ConnectionString={_database}"] : settings);
         _all.Add(server);
         return server;
     }
+
+    private int Warnings(JsonElement tokens) =>
+        _log.Lines.Count(line => line.Contains("as after a restore", StringComparison.Ordinal) && line.Contains(new JsonWebToken(tokens.Text("access_token")).GetClaim("oi_au_id").Value, StringComparison.Ordinal));
 
     // The refresh tokens 1 to 4, of which the last is current.
     private static async Task<(OAuthClient Client, string[] Tokens)> FourTokensAsync(TestServer server, bool confidential = false)

@@ -6,6 +6,17 @@ namespace McpIdentity.Migrations.Entities;
 /// </summary>
 public sealed class AuditEntry
 {
+    /// <summary>
+    /// The events that tell of a client beside its authorizations and calls: seldom ones, so that the index by client and event holds these alone. A query
+    /// names all of them to use it.
+    /// </summary>
+    public static readonly string[] ClientMarks =
+    [
+        "client_registered", "token_refused", "client_authentication_failed",
+        "client_disabled", "client_deleted", "client_enabled", "app_disconnected", "grant_revoked", "session_ended", "sessions_ended", "account_disconnected", "account_connected",
+        "user_disabled", "user_removed", "user_enabled",
+    ];
+
     /// <summary>Ascending in the order in which the database took them: pages and exports go by it.</summary>
     public long Id { get; set; }
 

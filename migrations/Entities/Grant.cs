@@ -11,7 +11,7 @@ public sealed class Grant
     /// <summary>The length of <see cref="Id"/> in bytes.</summary>
     public const int IdSize = 16;
 
-    /// <summary>Sixteen random bytes; in access tokens as <c>oi_au_id</c>.</summary>
+    /// <summary>A UUID of sixteen bytes, those of one time beside each other (version 7, RFC 9562 §5.7; random ones before 0.2.0); in access tokens as <c>oi_au_id</c>.</summary>
     public required byte[] Id { get; set; }
 
     public required string UserId { get; set; }

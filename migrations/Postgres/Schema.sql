@@ -443,3 +443,10 @@ CREATE INDEX "IX_IdempotentAnswers_ExpiresAt" ON "IdempotentAnswers" ("ExpiresAt
 INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
 VALUES ('20261129201624_AuditAndAdministration', '10.0.15');
 
+DROP INDEX "IX_AuditEntries_ClientId_Event_At";
+
+CREATE INDEX "IX_AuditEntries_ClientId_Event_At" ON "AuditEntries" ("ClientId", "Event", "At") WHERE "ClientId" IS NOT NULL AND "Event" IN ('client_registered', 'token_refused', 'client_authentication_failed', 'client_disabled', 'client_deleted', 'client_enabled', 'app_disconnected', 'grant_revoked', 'session_ended', 'sessions_ended', 'account_disconnected', 'account_connected', 'user_disabled', 'user_removed', 'user_enabled');
+
+INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
+VALUES ('20261130053007_NarrowAuditIndex', '10.0.15');
+

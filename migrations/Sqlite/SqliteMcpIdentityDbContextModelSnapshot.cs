@@ -150,7 +150,7 @@ namespace McpIdentity.Migrations.Sqlite
                         .HasFilter("\"Subject\" IS NOT NULL");
 
                     b.HasIndex("ClientId", "Event", "At")
-                        .HasFilter("\"ClientId\" IS NOT NULL");
+                        .HasFilter("\"ClientId\" IS NOT NULL AND \"Event\" IN ('client_registered', 'token_refused', 'client_authentication_failed', 'client_disabled', 'client_deleted', 'client_enabled', 'app_disconnected', 'grant_revoked', 'session_ended', 'sessions_ended', 'account_disconnected', 'account_connected', 'user_disabled', 'user_removed', 'user_enabled')");
 
                     b.ToTable("AuditEntries");
                 });

@@ -223,7 +223,7 @@ namespace McpIdentity.Migrations.Postgres
 
             var index9 = runtimeEntityType.AddIndex(
                 new[] { clientId, @event, at });
-            index9.AddAnnotation("Relational:Filter", "\"ClientId\" IS NOT NULL");
+            index9.AddAnnotation("Relational:Filter", "\"ClientId\" IS NOT NULL AND \"Event\" IN ('client_registered', 'token_refused', 'client_authentication_failed', 'client_disabled', 'client_deleted', 'client_enabled', 'app_disconnected', 'grant_revoked', 'session_ended', 'sessions_ended', 'account_disconnected', 'account_connected', 'user_disabled', 'user_removed', 'user_enabled')");
 
             return runtimeEntityType;
         }

@@ -12,7 +12,7 @@ namespace McpIdentity.Migrations.Postgres
     public partial class PostgresMcpIdentityDbContextModel
     {
         private PostgresMcpIdentityDbContextModel()
-            : base(skipDetectChanges: false, modelId: new Guid("02d76ad9-e142-4845-b3c1-79e85a278d3c"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("2ef1efc1-1778-42c0-859b-cd172cc02a09"), entityTypeCount: 26)
         {
         }
 

@@ -11,7 +11,7 @@ namespace McpIdentity.Migrations.Sqlite
     public partial class SqliteMcpIdentityDbContextModel
     {
         private SqliteMcpIdentityDbContextModel()
-            : base(skipDetectChanges: false, modelId: new Guid("ecd7b20a-258e-4f12-bf88-d1d7c9e86255"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("b38fcbb2-6bd5-4894-8b30-8cee56cb5af1"), entityTypeCount: 26)
         {
         }
 
