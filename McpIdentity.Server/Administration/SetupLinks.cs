@@ -66,6 +66,7 @@ internal sealed class SetupLinks(PreparedSql sql, AdminRoles roles, IServiceProv
 
         var by = new Operator(name, userId, AdminRole.Owner, Operator.BySetupLink);
         await record.WriteAsync(by, SecurityEvent.Success("setup_link_used") with { Subject = userId });
+        // Not a part of its own: it brings EF Core, which a start that only makes a link has no use for.
         return (await services.GetRequiredService<RoleActs>().GrantAsync(by, userId, AdminRole.Owner, cancellationToken)).Problem is null;
     }
 
