@@ -17,7 +17,11 @@ internal sealed class ProcessTree(int root)
     /// <summary>Its processes' identifiers.</summary>
     public IEnumerable<int> Members() => Processes().Select(process => process.Id);
 
-    public long ResidentMiB() => Processes().Sum(process => ResidentKiB(process.Id)) / 1024;
+    /// <summary>What of its memory is there, pages of files included that it shares with others.</summary>
+    public long ResidentMiB() => Processes().Sum(process => KiB($"/proc/{process.Id}/status", "VmRSS:")) / 1024;
+
+    /// <summary>What of that nobody else has and no file: it is freed with the process alone.</summary>
+    public long PrivateMiB() => Processes().Sum(process => KiB($"/proc/{process.Id}/smaps_rollup", "Private_Dirty:")) / 1024;
 
     /// <summary>What the runtime's background compiler has used, as long as its thread lives; seconds of idleness end it.</summary>
     public double CompilerMicroseconds() => Directory.EnumerateDirectories($"/proc/{root}/task").Sum(CompilerMicroseconds);
@@ -63,9 +67,9 @@ internal sealed class ProcessTree(int root)
         }
     }
 
-    private static long ResidentKiB(int id)
+    private static long KiB(string file, string name)
     {
-        var line = File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        var line = File.ReadLines(file).FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
         return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 

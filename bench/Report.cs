@@ -11,7 +11,7 @@ internal sealed class Report(BenchOptions options)
 
     private readonly List<(Operation Operation, Series Bare, Dictionary<Subject, Series> Cells)> _rows = [];
     private readonly List<string> _notes = [];
-    private readonly List<(string Name, long Idle, long Loaded)> _memory = [];
+    private readonly List<(string Name, (long Resident, long Private) Idle, (long Resident, long Private) Loaded)> _memory = [];
     private IReadOnlyList<Subject> _subjects = [];
 
     public int Errors => _rows.Sum(row => row.Cells.Values.Sum(series => series.Errors));
@@ -36,12 +36,12 @@ internal sealed class Report(BenchOptions options)
     public void Idle(IReadOnlyList<Subject> subjects, RunningEndpoint bare)
     {
         _subjects = subjects;
-        _memory.AddRange(subjects.Select(subject => (subject.Name, subject.ResidentMiB(), 0L)).Append(("bare Kestrel", bare.Tree.ResidentMiB(), 0L)));
+        _memory.AddRange(subjects.Select(subject => (subject.Name, subject.MemoryMiB(), (0L, 0L))).Append(("bare Kestrel", MemoryOf(bare), (0L, 0L))));
     }
 
     public void Loaded(IReadOnlyList<Subject> subjects, RunningEndpoint bare)
     {
-        var loaded = subjects.Select(subject => subject.ResidentMiB()).Append(bare.Tree.ResidentMiB()).ToList();
+        var loaded = subjects.Select(subject => subject.MemoryMiB()).Append(MemoryOf(bare)).ToList();
         for (var i = 0; i < loaded.Count; i++)
         {
             _memory[i] = _memory[i] with { Loaded = loaded[i] };
@@ -72,11 +72,11 @@ internal sealed class Report(BenchOptions options)
             Line([operation.Name, .. _subjects.Select(subject => cells.TryGetValue(subject, out var series) ? string.Create(CultureInfo.InvariantCulture, $"{series.PerSecond:N0}, {series.Median:N1}, {series.P99:N1}") : ""), Number(cells.Values.Sum(series => series.Errors))]);
         }
 
-        writer.WriteLine("\n| memory, MiB | idle | loaded | verdict |\n|---|---:|---:|---|");
+        writer.WriteLine("\n| memory, MiB | idle | its own | loaded | its own | verdict |\n|---|---:|---:|---:|---:|---|");
         foreach (var (name, idle, loaded) in _memory)
         {
             var isOurs = _subjects.Any(subject => subject.Name == name && subject.Now is null);
-            Line([name, Number(idle), Number(loaded), isOurs ? $"idle {Within(idle, IdleAim, "MiB")}, loaded {Within(loaded, LoadedAim, "MiB")}" : ""]);
+            Line([name, Number(idle.Resident), Number(idle.Private), Number(loaded.Resident), Number(loaded.Private), isOurs ? $"idle {Within(idle.Resident, IdleAim, "MiB")}, loaded {Within(loaded.Resident, LoadedAim, "MiB")}" : ""]);
         }
 
         writer.WriteLine();
@@ -112,6 +112,8 @@ internal sealed class Report(BenchOptions options)
         .Where(cell => cell.Key.Now is null)
         .Select(cell => (cell.Key.Name, Over: cell.Value.Ratio(bare) / (aim * cell.Key.Allowance)))
         .Select(cell => cell.Over <= 1 ? $"{cell.Name}: met" : string.Create(CultureInfo.InvariantCulture, $"{cell.Name}: missed by {cell.Over:N2} ×")));
+
+    private static (long Resident, long Private) MemoryOf(RunningEndpoint bare) => (bare.Tree.ResidentMiB(), bare.Tree.PrivateMiB());
 
     private static string Number(double number) => number.ToString(number < 10 ? "0.#" : "N0", CultureInfo.InvariantCulture);
 }

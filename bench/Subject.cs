@@ -27,8 +27,8 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     /// <summary>The identifiers of its processes and its store's.</summary>
     public IEnumerable<int> Processes => trees.SelectMany(tree => tree.Members());
 
-    /// <summary>Memory of the server's processes, without the store's.</summary>
-    public long ResidentMiB() => trees[0].ResidentMiB();
+    /// <summary>Memory of the server's processes, without the store's: all that is there, and what of it is theirs alone.</summary>
+    public (long Resident, long Private) MemoryMiB() => (trees[0].ResidentMiB(), trees[0].PrivateMiB());
 
     /// <param name="name">The column's title.</param>
     /// <param name="program">The server's program file.</param>

@@ -35,6 +35,8 @@ internal static class ServeCommand
         }
 
         await PrintSetupLinkAsync(app, cancellationToken);
+        // What a start has made and will not need again is not kept for the life of the server: no request may come for hours, and the collector comes only with them.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
         return 0;

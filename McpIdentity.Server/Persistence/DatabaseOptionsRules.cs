@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using McpIdentity.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
@@ -52,8 +53,7 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
         {
             if (options.Provider == DatabaseProvider.Postgres)
             {
-                return string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(options, PostgresTraits.Unknown)).Host)
-                    ? "Database:ConnectionString names no Host, which Database:Provider=Postgres needs: Host=db;Database=mcpidentity;Username=…;Password=…." : null;
+                return CheckHost(options);
             }
 
             var sqlite = new SqliteConnectionStringBuilder(ConnectionStrings.Sqlite(options));
@@ -67,6 +67,11 @@ internal sealed class DatabaseOptionsRules(IHostEnvironment environment) : IVali
                 : $"Database:ConnectionString cannot be read by {options.Provider} (Database:Provider): {exception.Message.ReplaceLineEndings(" ")}";
         }
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // on SQLite Npgsql is not loaded
+    private static string? CheckHost(DatabaseOptions options) =>
+        string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(ConnectionStrings.Postgres(options, PostgresTraits.Unknown)).Host)
+            ? "Database:ConnectionString names no Host, which Database:Provider=Postgres needs: Host=db;Database=mcpidentity;Username=…;Password=…." : null;
 
     private static bool IsInMemory(SqliteConnectionStringBuilder sqlite) =>
         sqlite.Mode == SqliteOpenMode.Memory || sqlite.DataSource.Contains(":memory:", StringComparison.OrdinalIgnoreCase);

@@ -23,7 +23,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     private readonly Lock _changing = new();
     private ConnectionMultiplexer? _connection;
     private ConnectionMultiplexer? _listeningOn;
-    private (RedisChannel Channel, Action<string?> Wake)? _listener;
+    private Listener? _listener;
     private CancellationTokenSource _waiting = new();
     private Task _trying = Task.CompletedTask;
     private volatile Exception? _away;
@@ -84,7 +84,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
     public async Task ListenAsync(RedisChannel channel, Action<string?> wake)
     {
-        _listener = (channel, wake);
+        _listener = new Listener(channel, wake);
         try
         {
             await RunAsync(async _ =>
@@ -292,6 +292,9 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
             _listeningOn = connection;
         }
     }
+
+    // Not a tuple, whose layout would load the library wherever this class is named, also where no setting asks for Redis.
+    private sealed record Listener(RedisChannel Channel, Action<string?> Wake);
 
     [LoggerMessage(1601, LogLevel.Warning, "{Redis} is out of reach ({Reason}). What needs it is answered 503 until it is back.")]
     private partial void LostIt(RedisOptions redis, string reason);

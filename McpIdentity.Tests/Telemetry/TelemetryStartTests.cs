@@ -15,12 +15,12 @@ namespace McpIdentity.Tests.Telemetry;
 internal sealed class TelemetryStartTests
 {
     [Test]
-    public async Task Without_an_endpoint_nothing_of_OpenTelemetry_is_loaded()
+    public async Task What_no_setting_asks_for_is_not_loaded_OpenTelemetry_Npgsql_and_the_client_of_Redis()
     {
         await using var server = await ServerProcess.StartAsync(new ServerStart { Environment = new Dictionary<string, string?> { ["OTEL_SERVICE_NAME"] = "quiet" } });
         await OAuthClient.RegisterPublicAsync(server.Http);
 
-        Assert.That(await LoadedAsync(server), Has.None.StartsWith("OpenTelemetry"));
+        Assert.That(await LoadedAsync(server), Has.None.StartsWith("OpenTelemetry").And.No.Member("Npgsql.dll").And.No.Member("StackExchange.Redis.dll"));
         Assert.That(await VersionOfReferenceAsync(server), Is.EqualTo(7), "by the time, for the audit's index (RFC 9562 §5.7)");
     }
 
