@@ -34,9 +34,9 @@ internal static class Program
     /// <summary>The server with everything in it, not yet started.</summary>
     /// <param name="settings">Configuration in the form <c>--Section:Key=value</c>; it wins over every other source.</param>
     /// <param name="configure">Changes to make before the server is built: a clock, in tests.</param>
-    /// <param name="hasPages">Whether somebody may ask for its pages: to find them is a third of the work, which a verb does not need.</param>
+    /// <param name="serves">Whether it is to answer requests: a verb has the same parts, and no addresses.</param>
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
-    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null, bool hasPages = true)
+    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null, bool serves = true)
     {
         var problems = new ConfigurationProblems();
         var builder = Configure(settings, problems);
@@ -78,6 +78,11 @@ internal static class Program
         var app = builder.Build();
         problems.ThrowIfAny(app.Services);
         app.LogStart(problems);
+        app.Services.PutServersInForce();
+        if (!serves)
+        {
+            return app;
+        }
 
         app.UseDraining();
         app.UseTrustedProxies();
@@ -107,11 +112,7 @@ internal static class Program
         app.MapTokenEndpoints();
         app.MapCallbackEndpoint();
         app.MapRegistrationEndpoint();
-        if (hasPages)
-        {
-            app.MapPages();
-        }
-
+        app.MapPages();
         app.MapAccount();
         app.MapHealth();
         app.MapDebugEndpoints();
@@ -127,6 +128,8 @@ internal static class Program
     public static WebApplicationBuilder Configure(string[] settings, ConfigurationProblems problems)
     {
         var builder = WebApplication.CreateBuilder(HostingEnvironment.Options(settings));
+        // That every service can be made say the tests: in Development each start and each verb would look at all of them.
+        builder.Host.UseDefaultServiceProvider(services => services.ValidateScopes = builder.Environment.IsDevelopment());
         HostingEnvironment.Check(builder.Environment, problems);
         builder.Configuration.AddEnvironmentNames(builder.Environment.ContentRootPath, problems);
         return builder;

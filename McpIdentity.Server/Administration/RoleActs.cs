@@ -109,10 +109,6 @@ internal sealed class RoleActs(McpIdentityDbContext db, OperatorRecord record, I
     public Task RecordTakenAsync(Operator by, string userId, string was) =>
         record.WriteAsync(by, (SecurityEvent.Success("admin_role_revoked") with { Subject = userId }).Changing(("role", was, null)));
 
-    /// <summary>Whether anybody is an owner, by the settings or by a row.</summary>
-    public async Task<bool> AnyOwnerAsync(CancellationToken cancellationToken) =>
-        options.Value.Owners.Count > 0 || await db.AdministratorRoles.AnyAsync(row => row.Role == "owner", cancellationToken);
-
     /// <summary>Whether without this person nobody would be an owner who may sign in: who runs the machine can make another, over the network nobody could.</summary>
     public async Task<bool> IsLastOwnerAsync(string userId, CancellationToken cancellationToken) =>
         options.Value.Owners.Count == 0 && await db.AdministratorRoles.AnyAsync(row => row.UserId == userId && row.Role == "owner", cancellationToken) &&

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
@@ -20,31 +21,37 @@ internal sealed partial class CatalogueFeed : SignalledFeed
     /// <summary>One writes at a time: what is trusted follows from what stood there before.</summary>
     public const string LockName = "tool catalogue";
 
+    private const string All = """SELECT "Server", "Name", "Hash", "FirstHash", "ReviewedHash", "State" FROM "GatewayTools" """;
+    private const string OfServer = """
+        SELECT "Name", "Title", "Description", "ReadOnly", "Destructive", "Hash", "FirstHash", "ReviewedHash", "State", "TrustedDocument" FROM "GatewayTools" WHERE "Server" = $1
+        """;
+
     private readonly ToolCatalogue _catalogue;
     private readonly RevocationSignals _signals;
+    private readonly PreparedSql _sql;
     private readonly IServiceScopeFactory _scopes;
     private readonly ILogger<CatalogueFeed> _logger;
 
-    public CatalogueFeed(ToolCatalogue catalogue, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<CatalogueFeed> logger)
+    public CatalogueFeed(ToolCatalogue catalogue, RevocationSignals signals, PreparedSql sql, IServiceScopeFactory scopes, TimeProvider time, ILogger<CatalogueFeed> logger)
         : base(Signal, signals, time)
     {
-        (_catalogue, _signals, _scopes, _logger) = (catalogue, signals, scopes, logger);
+        (_catalogue, _signals, _sql, _scopes, _logger) = (catalogue, signals, sql, scopes, logger);
         catalogue.Learnt += Wake;
     }
 
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var scope = _scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var unwritten = _catalogue.Unwritten();
         if (unwritten.Count > 0)
         {
+            await using var scope = _scopes.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
             await db.WriteAsync(() => WriteAsync(db, unwritten, cancellationToken), cancellationToken);
             _catalogue.Written(unwritten);
             await _signals.SendAsync(db, Signal);
         }
 
-        _catalogue.Take(await ReadAsync(db, cancellationToken));
+        _catalogue.Take(await ReadAsync(cancellationToken));
     }
 
     protected override void Fails(Exception exception) => CannotRun(exception);
@@ -99,30 +106,31 @@ internal sealed partial class CatalogueFeed : SignalledFeed
     }
 
     // What decides first; the words only of servers of which something is other than this node knows it.
-    private async Task<IReadOnlyDictionary<string, IReadOnlyList<KnownTool>>> ReadAsync(McpIdentityDbContext db, CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<string, IReadOnlyList<KnownTool>>> ReadAsync(CancellationToken cancellationToken)
     {
-        var rows = await db.GatewayTools.AsNoTracking()
-            .Select(row => new { row.Server, row.Name, row.Hash, row.FirstHash, row.ReviewedHash, row.State }).ToListAsync(cancellationToken);
+        var rows = await _sql.ListAsync(
+            All, [],
+            row => (Server: row.GetString(0), Name: row.GetString(1), Hash: row.GetString(2), FirstHash: row.GetString(3), ReviewedHash: TextOf(row, 4), State: (GatewayToolState)row.GetInt32(5)),
+            cancellationToken);
         var read = new Dictionary<string, IReadOnlyList<KnownTool>>(StringComparer.Ordinal);
         foreach (var server in rows.GroupBy(row => row.Server))
         {
             var known = server.Select(row => _catalogue.Known(server.Key, row.Name) is { } tool && tool.Seen.Hash == row.Hash && (tool.FirstHash, tool.ReviewedHash, tool.State) == (row.FirstHash, row.ReviewedHash, row.State) ? tool : null).ToList();
-            read[server.Key] = known.Contains(null) ? await ReadAsync(db, server.Key, cancellationToken) : [.. known.OfType<KnownTool>()];
+            read[server.Key] = known.Contains(null) ? await _sql.ListAsync(OfServer, [server.Key], Read, cancellationToken) : [.. known.OfType<KnownTool>()];
         }
 
         return read;
     }
 
-    private static async Task<IReadOnlyList<KnownTool>> ReadAsync(McpIdentityDbContext db, string server, CancellationToken cancellationToken)
+    private static KnownTool Read(DbDataReader row) => new(
+        new CatalogueTool(row.GetString(0), TextOf(row, 1), TextOf(row, 2), IsOf(row, 3), IsOf(row, 4), row.GetString(5)), row.GetString(6), TextOf(row, 7), (GatewayToolState)row.GetInt32(8))
     {
-        var rows = await db.GatewayTools.AsNoTracking().Where(row => row.Server == server)
-            .Select(row => new { row.Name, row.Title, row.Description, row.ReadOnly, row.Destructive, row.Hash, row.FirstHash, row.ReviewedHash, row.State, row.TrustedDocument })
-            .ToListAsync(cancellationToken);
-        return [.. rows.Select(row => new KnownTool(new CatalogueTool(row.Name, row.Title, row.Description, row.ReadOnly, row.Destructive, row.Hash), row.FirstHash, row.ReviewedHash, row.State)
-        {
-            Trusted = row.TrustedDocument is { } document ? Parse(document) : null,
-        })];
-    }
+        Trusted = TextOf(row, 9) is { } document ? Parse(document) : null,
+    };
+
+    private static string? TextOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static bool? IsOf(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetBoolean(column);
 
     private static CatalogueTool? Parse(string document)
     {

@@ -4,6 +4,7 @@ using McpIdentity.Server.Clients.Assertions;
 using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Outbound;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -55,6 +56,11 @@ internal static class ClientsSetup
     /// <summary>Makes the registry agree with <c>OAuth:StaticClients</c>.</summary>
     public static async Task ApplyStaticClientsAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
+        if (!await StaticClients.AreAnyAsync(services.GetRequiredService<PreparedSql>(), services.GetRequiredService<IOptions<OAuthServerOptions>>().Value, cancellationToken))
+        {
+            return;
+        }
+
         await using var scope = services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<StaticClients>().ApplyAsync(cancellationToken);
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Clients.Assertions;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Settings;
@@ -31,6 +32,8 @@ internal sealed partial class StaticClients(
     public const string ConfiguredProperty = "configured";
     public const string PreApprovedProperty = "pre_approved";
     private const int Attempts = 5;
+    private const string SelectConfigured =
+        """SELECT "ClientId" FROM "OpenIddictApplications" WHERE "Properties" LIKE $1 OR ("Properties" LIKE $2 AND "DisabledAt" IS NULL) LIMIT 1""";
 
     /// <summary>Whether a client is, or was, one of the settings.</summary>
     /// <param name="properties">OpenIddict's properties of the client.</param>
@@ -39,6 +42,11 @@ internal sealed partial class StaticClients(
     /// <summary>Whether the operator has answered the consent page for everybody.</summary>
     /// <inheritdoc cref="IsConfigured"/>
     public static bool IsPreApproved(ImmutableDictionary<string, JsonElement> properties) => properties.ContainsKey(PreApprovedProperty);
+
+    /// <summary>Whether the settings name a client, or did when a server started last.</summary>
+    public static async Task<bool> AreAnyAsync(PreparedSql sql, OAuthServerOptions options, CancellationToken cancellationToken) =>
+        ConfiguredClients.ListFrom(options).Count > 0 ||
+        await sql.ReadAsync(SelectConfigured, [$"%\"{ConfiguredProperty}\":true%", $"%\"{ConfiguredProperty}\":%"], row => row.GetString(0), cancellationToken) is not null;
 
     /// <summary>Makes the database say what the configuration says.</summary>
     /// <exception cref="InvalidOperationException">A client id belongs to a client that registered itself.</exception>

@@ -69,7 +69,7 @@ internal static class AdminCommand
             return ExitCode.Failed;
         }
 
-        var link = await links.CreateAsync(Operator.OfThisMachine, cancellationToken);
+        var link = await links.CreateAsync(Operator.OfThisMachine);
         if (Table.IsJson(parsed))
         {
             await Table.WriteOneAsync(parsed, ("link", link));

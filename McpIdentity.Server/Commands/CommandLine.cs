@@ -279,14 +279,14 @@ internal static class CommandLine
 
     /// <summary>The parts of the server for a verb. Standard output belongs to its result: what is logged goes to standard error, and is little.</summary>
     /// <param name="settings">As of <see cref="Program.Build"/>.</param>
-    /// <param name="hasPages">As of <see cref="Program.Build"/>: for a verb that says whether a server would start.</param>
-    public static WebApplication Build(string[] settings, bool hasPages = false) => Program.Build(settings, builder =>
+    /// <param name="serves">As of <see cref="Program.Build"/>: for a verb that says whether a server would start.</param>
+    public static WebApplication Build(string[] settings, bool serves = false) => Program.Build(settings, builder =>
     {
         builder.Services.Configure<ConsoleLoggerOptions>(console => (console.LogToStandardErrorThreshold, console.FormatterName) = (LogLevel.Trace, console.FormatterName ?? ConsoleFormatterNames.Simple));
         builder.Services.Configure<SimpleConsoleFormatterOptions>(console => console.ColorBehavior = LoggerColorBehavior.Disabled); // there is none in what a verb says (docs/cli.md, "Conventions")
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) =>
             (level >= LogLevel.Warning && category != typeof(PolicyInForce).FullName) || category == typeof(Pruning).FullName); // what is odd about a policy its verbs say
-    }, hasPages);
+    }, serves);
 
     /// <summary>Writes down what this verb did.</summary>
     /// <returns>Whether the database took it.</returns>

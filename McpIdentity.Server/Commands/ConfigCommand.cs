@@ -38,7 +38,7 @@ internal static class ConfigCommand
     private static Command Validate() => CommandLine.Verb(
         "validate", "Says whether the server would start with these settings, without asking database and network.", "config validate", async (_, settings, _) =>
         {
-            await using var app = CommandLine.Build(settings, hasPages: true);
+            await using var app = CommandLine.Build(settings, serves: true);
             Console.WriteLine("The configuration is valid.");
             return 0;
         }, onlyHere: OnlyHere);

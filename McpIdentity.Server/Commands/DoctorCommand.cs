@@ -78,7 +78,7 @@ internal static class DoctorCommand
         WebApplication app;
         try
         {
-            app = CommandLine.Build(settings, hasPages: true);
+            app = CommandLine.Build(settings, serves: true);
         }
         catch (ConfigurationProblems.InvalidConfigurationException exception)
         {

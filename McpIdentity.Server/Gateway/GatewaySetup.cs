@@ -31,12 +31,15 @@ internal static class GatewaySetup
     public static Task LoadStoredServersAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
         services.GetRequiredService<ServersFeed>().LoadAsync(cancellationToken);
 
-    public static void MapGateway(this WebApplication app)
+    /// <summary>Those of the settings, for whoever serves them and for a verb that speaks of them.</summary>
+    public static void PutServersInForce(this IServiceProvider services)
     {
-        var servers = app.Services.GetRequiredService<FrontedServers>();
+        var servers = services.GetRequiredService<FrontedServers>();
         servers.Apply();
-        app.Services.GetRequiredService<ConnectableServers>().Source =
+        services.GetRequiredService<ConnectableServers>().Source =
             () => servers.All.Where(fronted => fronted.Server.Options.Upstream.Auth == UpstreamAuth.OAuth).Select(fronted => fronted.Server.Connectable);
-        ((IEndpointRouteBuilder)app).DataSources.Add(new FrontedEndpoints(servers));
     }
+
+    public static void MapGateway(this WebApplication app) =>
+        ((IEndpointRouteBuilder)app).DataSources.Add(new FrontedEndpoints(app.Services.GetRequiredService<FrontedServers>()));
 }

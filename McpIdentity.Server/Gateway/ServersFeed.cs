@@ -1,17 +1,20 @@
-using McpIdentity.Migrations;
+using System.Data.Common;
 using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Gateway;
 
 /// <summary>Puts in force on this node what servers were added, changed or removed while the programs run, and reads what came of asking each.</summary>
 internal sealed partial class ServersFeed(
-    FrontedServers servers, StoredServers stored, ServerContacts contacts, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time, ILogger<ServersFeed> logger)
+    FrontedServers servers, StoredServers stored, ServerContacts contacts, RevocationSignals signals, PreparedSql sql, TimeProvider time, ILogger<ServersFeed> logger)
     : SignalledFeed(Signal, signals, time)
 {
     /// <summary>What the signal says of a server that was added, changed or removed.</summary>
     public const string Signal = "servers";
+
+    private const string Contacts = """SELECT "Server", "At", "AnsweredAt", "Problem", "Tools" FROM "GatewayContacts" """;
+    private const string Servers = """SELECT "Name", "Document", "CreatedAt", "UpdatedAt", "UpdatedBy" FROM "GatewayServers" """;
 
     private readonly HashSet<string> _said = [];
     private Dictionary<string, string> _rows = [];
@@ -19,10 +22,8 @@ internal sealed partial class ServersFeed(
 
     protected override async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        contacts.Take(await db.GatewayContacts.AsNoTracking().ToListAsync(cancellationToken));
-        var rows = await db.GatewayServers.AsNoTracking().ToListAsync(cancellationToken);
+        contacts.Take(await sql.ListAsync(Contacts, [], ReadContact, cancellationToken));
+        var rows = await sql.ListAsync(Servers, [], ReadServer, cancellationToken);
         if (rows.Count != _rows.Count || rows.Any(row => _rows.GetValueOrDefault(row.Name) != row.Document))
         {
             Apply(rows);
@@ -30,6 +31,24 @@ internal sealed partial class ServersFeed(
     }
 
     protected override void Fails(Exception exception) => CannotRead(exception);
+
+    private GatewayContact ReadContact(DbDataReader row) => new()
+    {
+        Server = row.GetString(0),
+        At = sql.Moment(row, 1),
+        AnsweredAt = row.IsDBNull(2) ? null : sql.Moment(row, 2),
+        Problem = row.IsDBNull(3) ? null : row.GetString(3),
+        Tools = row.GetInt32(4),
+    };
+
+    private GatewayServer ReadServer(DbDataReader row) => new()
+    {
+        Name = row.GetString(0),
+        Document = row.GetString(1),
+        CreatedAt = sql.Moment(row, 2),
+        UpdatedAt = sql.Moment(row, 3),
+        UpdatedBy = row.GetString(4),
+    };
 
     private void Apply(List<GatewayServer> rows)
     {

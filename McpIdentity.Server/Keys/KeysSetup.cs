@@ -1,5 +1,4 @@
 using McpIdentity.Mcp;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.DataProtection;
@@ -34,9 +33,10 @@ internal static class KeysSetup
         }
 
         services.AddHostedService(provider => provider.GetRequiredService<SigningKeyRotation>());
-        services.AddDataProtection().SetApplicationName("McpIdentity").PersistKeysToDbContext<McpIdentityDbContext>();
+        services.AddDataProtection().SetApplicationName("McpIdentity");
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
-            options => options.XmlEncryptor = new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>())));
+            options => (options.XmlRepository, options.XmlEncryptor) =
+                (new DataProtectionRows(provider.GetRequiredService<PreparedSql>()), new DataProtectionEncryptor(provider.GetRequiredService<EncryptionKeys>()))));
     }
 
     /// <summary>
@@ -45,8 +45,7 @@ internal static class KeysSetup
     /// </summary>
     public static async Task MakeFirstCookieKeyAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
-        await using var scope = services.CreateAsyncScope();
-        await using var work = await scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().BeginWorkAsync("cookie keys", cancellationToken);
+        await using var work = await services.GetRequiredService<PreparedSql>().BeginWorkAsync("cookie keys", cancellationToken);
         services.GetDataProtector("first key").Protect([1]);
     }
 

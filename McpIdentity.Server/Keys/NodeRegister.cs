@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace McpIdentity.Server.Keys;
@@ -13,13 +11,15 @@ namespace McpIdentity.Server.Keys;
 /// <c>invalid_grant</c> to good refresh tokens, and their clients would throw them away. Whoever comes second does not start.
 /// </summary>
 internal sealed class NodeRegister(
-    EncryptionKeys keys, PreparedSql sql, IServiceScopeFactory scopes, IOptions<OAuthServerOptions> options, TimeProvider time) : BackgroundService
+    EncryptionKeys keys, PreparedSql sql, IOptions<OAuthServerOptions> options, TimeProvider time) : BackgroundService
 {
     /// <summary>How often a row is written anew, where others may look at it.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     private const int GoneAfter = 4;
     private const string Here = "here";
+    private const string Select = """SELECT "Id", "Keys", "SeenAt" FROM "Nodes" """;
+    private const string Delete = """DELETE FROM "Nodes" WHERE "Id" = $1""";
     private const string Upsert =
         "INSERT INTO \"Nodes\" (\"Id\", \"Keys\", \"SeenAt\") VALUES ($1, $2, $3) ON CONFLICT (\"Id\") DO UPDATE SET \"SeenAt\" = excluded.\"SeenAt\", \"Keys\" = excluded.\"Keys\"";
 
@@ -46,13 +46,11 @@ internal sealed class NodeRegister(
 
     private async Task AgreeAsync(bool isServer, CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (db.Database.IsNpgsql())
+        if (sql.IsPostgres)
         {
             _id = IsShared ? _id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
             Dictionary<string, DateTimeOffset>? first = null;
-            for (var look = 0; !await TryAgreeAsync(db, isServer, look == GoneAfter, others => Look(first ??= others, others), cancellationToken); look++)
+            for (var look = 0; !await TryAgreeAsync(isServer, look == GoneAfter, others => Look(first ??= others, others), cancellationToken); look++)
             {
                 await Task.Delay(Interval, time, cancellationToken);
             }
@@ -68,7 +66,7 @@ internal sealed class NodeRegister(
         if (IsShared)
         {
             // The next one with another key need not wait until this one is known to be gone.
-            var leaving = sql.WriteAsync("DELETE FROM \"Nodes\" WHERE \"Id\" = $1", _id);
+            var leaving = sql.WriteAsync(Delete, _id);
             await Task.WhenAny(leaving, Task.Delay(LeavesWithin, CancellationToken.None));
         }
     }
@@ -90,12 +88,12 @@ internal sealed class NodeRegister(
     }
 
     /// <returns>Whether all agree, and this server is among them; otherwise somebody with another key was there, and may be gone.</returns>
-    private async Task<bool> TryAgreeAsync(
-        McpIdentityDbContext db, bool isServer, bool areGone, Action<Dictionary<string, DateTimeOffset>> look, CancellationToken cancellationToken)
+    private async Task<bool> TryAgreeAsync(bool isServer, bool areGone, Action<Dictionary<string, DateTimeOffset>> look, CancellationToken cancellationToken)
     {
         // Of two that start at once the second sees the first.
-        await using var turn = await db.BeginExclusiveAsync("nodes", cancellationToken);
-        var others = (await db.Nodes.AsNoTracking().ToListAsync(cancellationToken)).Where(node => !Agrees(node)).ToDictionary(node => node.Id);
+        await using var turn = await sql.BeginWorkAsync("nodes", cancellationToken);
+        var nodes = await sql.ListAsync(Select, [], row => new Node { Id = row.GetString(0), Keys = row.GetString(1), SeenAt = sql.Moment(row, 2) }, cancellationToken);
+        var others = nodes.Where(node => !Agrees(node)).ToDictionary(node => node.Id);
         if (others.Count > 0 && !areGone)
         {
             look(others.ToDictionary(node => node.Key, node => node.Value.SeenAt));
@@ -108,11 +106,12 @@ internal sealed class NodeRegister(
         }
 
         var forgotten = time.GetUtcNow() - Forgotten;
-        // Its own row is there when the step of the start is done again that wrote it, and did not hear so.
-        await db.Nodes.Where(node => others.Keys.Contains(node.Id) || node.SeenAt < forgotten || node.Id == _id).ExecuteDeleteAsync(cancellationToken);
-        db.Nodes.Add(new Node { Id = _id, Keys = _keys, SeenAt = time.GetUtcNow() });
-        await db.SaveChangesAsync(cancellationToken);
-        await turn.CommitAsync(cancellationToken);
+        foreach (var gone in nodes.Where(node => others.ContainsKey(node.Id) || node.SeenAt < forgotten))
+        {
+            await sql.WriteAsync(Delete, gone.Id);
+        }
+
+        await BeatAsync(); // its own row is there when the step of the start is done again that wrote it, and did not hear so
         return true;
     }
 

@@ -1,9 +1,8 @@
+using System.Data.Common;
 using System.Security.Cryptography;
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 
@@ -14,9 +13,13 @@ namespace McpIdentity.Server.Keys;
 /// once, one does and the others find its key.
 /// </summary>
 internal sealed class SigningKeyStore(
-    McpIdentityDbContext db, SigningKeyRing ring, EncryptionKeys encryption, TimeProvider time, IOptions<OAuthServerOptions> options)
+    PreparedSql sql, SigningKeyRing ring, EncryptionKeys encryption, TimeProvider time, IOptions<OAuthServerOptions> options)
 {
     public const string Purpose = "signing keys";
+
+    private const string Select = """SELECT "Id", "Algorithm", "ProtectedKey", "CreatedAt", "ActivatesAt", "RetiresAt" FROM "SigningKeys" """;
+    private const string Retire = """UPDATE "SigningKeys" SET "RetiresAt" = $1 WHERE "Id" = $2""";
+    private const string Insert = """INSERT INTO "SigningKeys" ("Id", "Algorithm", "ProtectedKey", "CreatedAt", "ActivatesAt") VALUES ($1, $2, $3, $4, $5)""";
 
     /// <summary>How long a new key is published before it signs: as long as clients may keep our key set, and a reserve.</summary>
     public static readonly TimeSpan Lead = TimeSpan.FromMinutes(6);
@@ -32,7 +35,7 @@ internal sealed class SigningKeyStore(
 
     // The client sorts: SQLite and PostgreSQL agree on the order of moments only there, and the list is short.
     public async Task<List<SigningKey>> ReadAsync(CancellationToken cancellationToken) =>
-        ring.Usable(await db.SigningKeys.AsNoTracking().ToListAsync(cancellationToken));
+        ring.Usable(await sql.ListAsync(Select, [], Read, cancellationToken));
 
     /// <summary>All usable keys; the first one is made where there is none, and a new one where the algorithm was changed by configuration.</summary>
     public async Task<List<SigningKey>> StartAsync(CancellationToken cancellationToken)
@@ -70,8 +73,8 @@ internal sealed class SigningKeyStore(
     {
         // Made before the lock is taken: an RSA key takes its time.
         var (id, pkcs8) = (Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(16)), NewKey(Algorithm));
-        await using var transaction = await db.BeginExclusiveAsync("signing keys", cancellationToken);
-        var stored = ring.Usable(await db.SigningKeys.ToListAsync(cancellationToken));
+        await using var work = await sql.BeginWorkAsync("signing keys", cancellationToken);
+        var stored = await ReadAsync(cancellationToken);
         var now = time.GetUtcNow();
         if (!isWanted(stored))
         {
@@ -91,17 +94,34 @@ internal sealed class SigningKeyStore(
             CreatedAt = now,
             ActivatesAt = stored.Count == 0 ? now : now + lead,
         };
-        foreach (var other in stored.Where(other => other.RetiresAt is null || (endOthers && other.RetiresAt > key.ActivatesAt)))
+        var retiring = stored.FindAll(other => other.RetiresAt is null || (endOthers && other.RetiresAt > key.ActivatesAt));
+        foreach (var other in retiring)
         {
             other.RetiresAt = endOthers ? key.ActivatesAt : key.ActivatesAt + options.Value.AccessTokenLifetime + Overlap;
         }
 
-        db.SigningKeys.Add(key);
-        await db.SaveChangesAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        if (!await sql.WriteTogetherAsync(
+        [
+            .. retiring.Select(other => (Retire, new object?[] { other.RetiresAt, other.Id })),
+            (Insert, [key.Id, key.Algorithm, key.ProtectedKey, key.CreatedAt, key.ActivatesAt]),
+        ]))
+        {
+            throw new InvalidOperationException("A signing key was deleted while another one was added. Nothing was changed; it is tried again, or try it again.");
+        }
+
         stored.Add(key);
         return stored;
     }
+
+    private SigningKey Read(DbDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        Algorithm = row.GetString(1),
+        ProtectedKey = row.GetString(2),
+        CreatedAt = sql.Moment(row, 3),
+        ActivatesAt = sql.Moment(row, 4),
+        RetiresAt = row.IsDBNull(5) ? null : sql.Moment(row, 5),
+    };
 
     private static byte[] NewKey(string algorithm)
     {

@@ -32,6 +32,7 @@ internal static class PagesSetup
                 parts.FeatureProviders.Remove(provider);
             }
         });
+        BoundProperties.Register(builder.Services);
     }
 
     public static void MapPages(this WebApplication app)

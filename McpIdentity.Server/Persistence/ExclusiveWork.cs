@@ -32,16 +32,40 @@ internal static class ExclusiveWork
 
     /// <summary>For work in many transactions.</summary>
     /// <returns>Ends the work when it is disposed of; null while another process does it.</returns>
-    public static async Task<IAsyncDisposable?> TryBeginWorkAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken)
+    public static Task<IAsyncDisposable?> TryBeginWorkAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken) =>
+        TryBeginWorkAsync(db.Database.GetConnectionString()!, db.Database.IsNpgsql(), name, cancellationToken);
+
+    /// <summary>Waits until no other process does it.</summary>
+    public static Task<IAsyncDisposable> BeginWorkAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken) =>
+        BeginWorkAsync(db.Database.GetConnectionString()!, db.Database.IsNpgsql(), name, cancellationToken);
+
+    /// <inheritdoc cref="BeginWorkAsync(McpIdentityDbContext, string, CancellationToken)"/>
+    public static Task<IAsyncDisposable> BeginWorkAsync(this PreparedSql sql, string name, CancellationToken cancellationToken) =>
+        BeginWorkAsync(sql.ConnectionString, sql.IsPostgres, name, cancellationToken);
+
+    private static async Task<IAsyncDisposable> BeginWorkAsync(string connectionString, bool isPostgres, string name, CancellationToken cancellationToken)
     {
-        if (db.Database.IsSqlite())
+        for (var pause = 100; ; pause = Math.Min(pause * 2, 1000))
         {
-            return TryLockFile(db, name);
+            if (await TryBeginWorkAsync(connectionString, isPostgres, name, cancellationToken) is { } work)
+            {
+                return work;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(pause), cancellationToken); // each look is a connection of PostgreSQL
+        }
+    }
+
+    private static async Task<IAsyncDisposable?> TryBeginWorkAsync(string connectionString, bool isPostgres, string name, CancellationToken cancellationToken)
+    {
+        if (!isPostgres)
+        {
+            return TryLockFile(connectionString, name);
         }
 
         // The lock is a transaction's, not a session's, which would not survive a pooler such as PgBouncer; the work has
         // transactions of its own on another connection.
-        var connection = new NpgsqlConnection(PostgresConnections.OwnOf(db.Database.GetConnectionString()!));
+        var connection = new NpgsqlConnection(PostgresConnections.OwnOf(connectionString));
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -64,25 +88,11 @@ internal static class ExclusiveWork
         return null;
     }
 
-    /// <summary>Waits until no other process does it.</summary>
-    public static async Task<IAsyncDisposable> BeginWorkAsync(this McpIdentityDbContext db, string name, CancellationToken cancellationToken)
-    {
-        for (var pause = 100; ; pause = Math.Min(pause * 2, 1000))
-        {
-            if (await db.TryBeginWorkAsync(name, cancellationToken) is { } work)
-            {
-                return work;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(pause), cancellationToken); // each look is a connection of PostgreSQL
-        }
-    }
-
     private static string LockName(string name) => "mcpidentity " + name;
 
-    private static Stream? TryLockFile(McpIdentityDbContext db, string name)
+    private static Stream? TryLockFile(string connectionString, string name)
     {
-        var database = new SqliteConnectionStringBuilder(db.Database.GetConnectionString());
+        var database = new SqliteConnectionStringBuilder(connectionString);
         if (database is { DataSource: "" or ":memory:" } or { Mode: SqliteOpenMode.Memory })
         {
             return new MemoryStream(); // no second process can have it

@@ -76,18 +76,22 @@ internal static class PersistenceSetup
 
     private static async Task<IReadOnlyList<string>> ApplyPendingAsync(this IServiceProvider services, bool apply, CancellationToken cancellationToken)
     {
-        await using var scope = services.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-        if (db.Database.IsSqlite())
+        var sql = services.GetRequiredService<PreparedSql>();
+        if (!sql.IsPostgres)
         {
-            SqliteFiles.Prepare(db.Database.GetConnectionString()!, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!));
+            SqliteFiles.Prepare(sql.ConnectionString, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(PersistenceSetup).FullName!));
         }
 
         // Of nodes that start at once, one migrates; the others wait and find nothing to do.
-        await using var work = await db.BeginWorkAsync("migrations", cancellationToken);
-        await db.MakeCompactableAsync(cancellationToken);
-        var known = db.Database.GetMigrations().ToList();
-        var applied = await db.AppliedMigrationsAsync(cancellationToken);
+        await using var work = await sql.BeginWorkAsync("migrations", cancellationToken);
+        await using var database = await sql.OpenAsync(cancellationToken);
+        if (database is SqliteConnection sqlite)
+        {
+            SqliteCompaction.MakeCompactable(sqlite);
+        }
+
+        var known = StoredSchema.KnownMigrations(sql.IsPostgres);
+        var applied = await database.AppliedMigrationsAsync(sql.IsPostgres, cancellationToken);
         RefuseNewerSchema(known, applied);
         var pending = known.Except(applied, StringComparer.Ordinal).ToList();
         if (pending.Count > 0 && !apply)
@@ -98,10 +102,13 @@ internal static class PersistenceSetup
 
         if (applied.Count == 0)
         {
-            await db.CreateTablesAsync(cancellationToken);
+            await database.CreateTablesAsync(sql.IsPostgres, cancellationToken);
         }
         else if (pending.Count > 0)
         {
+            await database.CloseAsync();
+            await using var scope = services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
             await db.EndAbandonedMigrationAsync(cancellationToken);
             if (!db.Database.IsSqlite())
             {
@@ -158,8 +165,6 @@ internal static class PersistenceSetup
             return postgres.Describe();
         }
 
-        using var scope = services.CreateScope();
-        var database = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().Database;
-        return "SQLite " + new SqliteConnectionStringBuilder(database.GetConnectionString()).DataSource;
+        return "SQLite " + new SqliteConnectionStringBuilder(services.GetRequiredService<PreparedSql>().ConnectionString).DataSource;
     }
 }

@@ -16,25 +16,42 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
     private static readonly long LastMoment = (DateTimeOffset.MaxValue - Epoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     public override async ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
-        where T : class => await RunAsync(await OpenAsync(cancellationToken), sql, values, async command =>
+        where T : class => await RunAsync(await ConnectAsync(cancellationToken), sql, values, async command =>
         {
             // Without the token: to take a statement back costs more than to hear its answer.
             await using var row = await command.ExecuteReaderAsync(CancellationToken.None);
             return await row.ReadAsync(CancellationToken.None) ? read(row) : null;
         }).WaitAsync(Patience, cancellationToken);
 
+    public override async Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
+        await RunAsync(await ConnectAsync(cancellationToken), sql, values, async command =>
+        {
+            var all = new List<T>();
+            await using var rows = await command.ExecuteReaderAsync(CancellationToken.None);
+            while (await rows.ReadAsync(CancellationToken.None))
+            {
+                all.Add(read(rows));
+            }
+
+            return all;
+        }).WaitAsync(cancellationToken);
+
     public override async Task<int> WriteAsync(string sql, params object?[] values) =>
-        await RunAsync(await OpenAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);
+        await RunAsync(await ConnectAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);
 
     public override async Task<bool> WriteTogetherAsync(params (string Sql, object?[] Values)[] statements) =>
-        await RunTogetherAsync(await OpenAsync(CancellationToken.None), statements).WaitAsync(Patience);
+        await RunTogetherAsync(await ConnectAsync(CancellationToken.None), statements).WaitAsync(Patience);
 
     public override bool IsPostgres => true;
 
     // By PostgreSQL's own number: what somebody has put there may be no moment of .NET.
     public override DateTimeOffset Moment(DbDataReader row, int column) => Epoch.AddTicks(Math.Clamp(row.GetFieldValue<long>(column), FirstMoment, LastMoment) * TimeSpan.TicksPerMicrosecond);
 
-    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    public override string ConnectionString => connections.ConnectionString;
+
+    public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken) => await ConnectAsync(cancellationToken);
+
+    private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(connections.ConnectionString);
         try

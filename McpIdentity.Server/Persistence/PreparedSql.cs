@@ -3,9 +3,9 @@ using System.Data.Common;
 namespace McpIdentity.Server.Persistence;
 
 /// <summary>
-/// The few statements that nearly every request runs, prepared once a connection, over the tables that EF Core maps.
+/// The few statements that nearly every request or every start runs, prepared once a connection, over the tables that EF Core maps.
 /// EF Core builds and translates a query, opens a connection and tracks nothing that these need: docs/decisions/0005 has
-/// the figures. Everything that is not hot stays with EF Core.
+/// the figures. Everything that is not hot stays with EF Core, which a server loads when something asks for it.
 /// </summary>
 internal abstract class PreparedSql
 {
@@ -16,6 +16,10 @@ internal abstract class PreparedSql
     /// <returns>The one row, or null.</returns>
     public abstract ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class;
+
+    /// <summary>All rows. For a start and for what follows the database beside requests: nothing ends the wait but the bound of a statement, and the token.</summary>
+    /// <inheritdoc cref="ReadAsync"/>
+    public abstract Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
     /// <summary>One statement in a transaction of its own: when this returns, what it wrote survives a crash and a power cut.</summary>
     /// <inheritdoc cref="ReadAsync"/>
@@ -30,6 +34,12 @@ internal abstract class PreparedSql
 
     /// <summary>Whether the database is PostgreSQL, where one statement cannot be written for both.</summary>
     public abstract bool IsPostgres { get; }
+
+    /// <summary>How EF Core reaches the same database.</summary>
+    public abstract string ConnectionString { get; }
+
+    /// <summary>An open connection of that kind, for statements that run once in the life of a database.</summary>
+    public abstract Task<DbConnection> OpenAsync(CancellationToken cancellationToken);
 
     /// <summary>A moment, in the form in which the provider keeps it.</summary>
     public abstract DateTimeOffset Moment(DbDataReader row, int column);

@@ -17,16 +17,13 @@ internal static class SqliteCompaction
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>At the start, before anything is read: makes the file one that <see cref="CompactAsync"/> can make smaller.</summary>
-    public static Task MakeCompactableAsync(this McpIdentityDbContext db, CancellationToken cancellationToken) => OnSqliteAsync(
-        db,
-        async sqlite =>
+    public static void MakeCompactable(SqliteConnection sqlite)
+    {
+        if (Read(sqlite, "PRAGMA auto_vacuum") == 0 && Read(sqlite, "PRAGMA page_count") * Read(sqlite, "PRAGMA page_size") <= RewrittenAtStart)
         {
-            if (Read(sqlite, "PRAGMA auto_vacuum") == 0 && Read(sqlite, "PRAGMA page_count") * Read(sqlite, "PRAGMA page_size") <= RewrittenAtStart)
-            {
-                await db.WriteAsync(() => RunAsync(sqlite, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM"), cancellationToken);
-            }
-        },
-        cancellationToken);
+            Run(sqlite, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM");
+        }
+    }
 
     /// <summary>After many rows were deleted.</summary>
     public static Task CompactAsync(this McpIdentityDbContext db, CancellationToken cancellationToken) => OnSqliteAsync(
@@ -35,13 +32,13 @@ internal static class SqliteCompaction
         {
             long left;
             while ((left = Read(sqlite, "PRAGMA freelist_count")) > 0 &&
-                await db.WriteAsync(() => RunAsync(sqlite, FreeSome), cancellationToken) && Read(sqlite, "PRAGMA freelist_count") < left)
+                await db.WriteAsync(() => Task.FromResult(Run(sqlite, FreeSome)), cancellationToken) && Read(sqlite, "PRAGMA freelist_count") < left)
             {
                 await Task.Delay(Pause, cancellationToken);
             }
 
             // Also cuts the log to nothing, unless somebody reads at that moment.
-            await db.WriteAsync(() => RunAsync(sqlite, "PRAGMA wal_checkpoint(TRUNCATE)"), cancellationToken);
+            await db.WriteAsync(() => Task.FromResult(Run(sqlite, "PRAGMA wal_checkpoint(TRUNCATE)")), cancellationToken);
         },
         cancellationToken);
 
@@ -72,6 +69,5 @@ internal static class SqliteCompaction
 
     /// <returns>False where another process is at work, or there is no room: the next time will do.</returns>
     // By SQLite's own function: the vacuum answers with rows that have no columns, at the first of which ADO.NET stops.
-    private static Task<bool> RunAsync(SqliteConnection sqlite, string statements) =>
-        Task.FromResult(raw.sqlite3_exec(sqlite.Handle, statements) == raw.SQLITE_OK);
+    private static bool Run(SqliteConnection sqlite, string statements) => raw.sqlite3_exec(sqlite.Handle, statements) == raw.SQLITE_OK;
 }

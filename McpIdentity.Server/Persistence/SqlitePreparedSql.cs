@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 
 namespace McpIdentity.Server.Persistence;
 
@@ -10,32 +11,45 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
     private readonly ConcurrentBag<SqliteLink> _idle = [];
 
     public override ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
-        where T : class
-    {
-        var link = _idle.TryTake(out var idle) ? idle : new SqliteLink(connectionString);
-        try
+        where T : class => new(Read(sql, values, row => row.Read() ? read(row) : null));
+
+    public override Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
+        Task.FromResult(Read(sql, values, row =>
         {
-            T? result;
-            using (var row = link.Prepared(sql, values).ExecuteReader())
+            var all = new List<T>();
+            while (row.Read())
             {
-                result = row.Read() ? read(row) : null;
+                all.Add(read(row));
             }
 
-            _idle.Add(link);
-            return new(result);
-        }
-        catch
-        {
-            link.Dispose();
-            throw;
-        }
-    }
+            return all;
+        }));
 
     public override Task<int> WriteAsync(string sql, params object?[] values) => writer.WriteAsync(sql, values);
 
     public override async Task<bool> WriteTogetherAsync(params (string Sql, object?[] Values)[] statements) => await writer.WriteAsync(statements) > 0;
 
     public override bool IsPostgres => false;
+
+    public override string ConnectionString => connectionString;
+
+    public override async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        var connection = new SqliteConnection(connectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            await using var pragmas = connection.CreateCommand();
+            pragmas.CommandText = SqlitePragmas.Text;
+            await pragmas.ExecuteNonQueryAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
 
     public override DateTimeOffset Moment(DbDataReader row, int column) => new(Math.Clamp(row.GetInt64(column), 0, DateTimeOffset.MaxValue.Ticks), TimeSpan.Zero);
 
@@ -44,6 +58,27 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
         while (_idle.TryTake(out var link))
         {
             link.Dispose();
+        }
+    }
+
+    private T Read<T>(string sql, object?[] values, Func<DbDataReader, T> read)
+    {
+        var link = _idle.TryTake(out var idle) ? idle : new SqliteLink(connectionString);
+        try
+        {
+            T result;
+            using (var row = link.Prepared(sql, values).ExecuteReader())
+            {
+                result = read(row);
+            }
+
+            _idle.Add(link);
+            return result;
+        }
+        catch
+        {
+            link.Dispose();
+            throw;
         }
     }
 }

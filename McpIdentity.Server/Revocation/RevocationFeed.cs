@@ -1,6 +1,6 @@
 using System.Threading.Channels;
-using McpIdentity.Migrations;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Migrations.Entities;
+using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Revocation;
 
@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Revocation;
 /// and tokens go on being validated.
 /// </summary>
 internal sealed partial class RevocationFeed(
-    RevocationList list, RevocationSignals signals, IServiceScopeFactory scopes, TimeProvider time,
+    RevocationList list, RevocationSignals signals, PreparedSql sql, TimeProvider time,
     ILogger<RevocationFeed> logger)
     : BackgroundService
 {
@@ -21,6 +21,8 @@ internal sealed partial class RevocationFeed(
     // later than another with a higher number: what was new a short while ago is read again.
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
 
+    private const string Select = """SELECT "Id", "Kind", "Target", "RevokedAt", "ExpiresAt" FROM "Revocations" WHERE "Id" > $1 AND "ExpiresAt" >= $2""";
+
     private long _settled;
     private long _highest;
     private (long Id, long At)? _mark;
@@ -28,21 +30,20 @@ internal sealed partial class RevocationFeed(
     /// <summary>Reads what was revoked since the last time, the first time everything that still matters.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
         var now = time.GetUtcNow();
         if (_mark is { } mark && time.GetElapsedTime(mark.At) >= Overlap)
         {
             (_settled, _mark) = (mark.Id, (_highest, time.GetTimestamp()));
         }
 
-        var settled = _settled;
-        var revoked = db.Revocations.AsNoTracking().Where(revocation => revocation.Id > settled && revocation.ExpiresAt >= now);
-        await foreach (var revocation in revoked.AsAsyncEnumerable().WithCancellation(cancellationToken))
-        {
-            list.Add(revocation.Kind, revocation.Target, revocation.RevokedAt, revocation.ExpiresAt);
-            _highest = Math.Max(_highest, revocation.Id);
-        }
+        await sql.ListAsync(
+            Select, [_settled, now],
+            row =>
+            {
+                list.Add((RevocationKind)row.GetInt32(1), row.GetString(2), sql.Moment(row, 3), sql.Moment(row, 4));
+                return _highest = Math.Max(_highest, row.GetInt64(0));
+            },
+            cancellationToken);
 
         _mark ??= (_highest, time.GetTimestamp());
         list.Forget(now);

@@ -16,10 +16,16 @@ internal sealed class AdminRoles(IOptions<AdminOptions> options, TrustedProvider
 {
     private const string Select = """SELECT "Role" FROM "AdministratorRoles" WHERE "UserId" = $1""";
 
+    private const string SelectOwner = """SELECT "UserId" FROM "AdministratorRoles" WHERE "Role" = 'owner' LIMIT 1""";
+
     private Reduced? _ofSettings;
 
     /// <summary>Whether the settings name an owner.</summary>
     public bool SettingsNameOwners => options.Value.Owners.Count > 0;
+
+    /// <summary>Whether anybody is an owner, by the settings or by a row.</summary>
+    public async ValueTask<bool> AnyOwnerAsync(CancellationToken cancellationToken) =>
+        SettingsNameOwners || await sql.ReadAsync(SelectOwner, [], row => row.GetString(0), cancellationToken) is not null;
 
     /// <returns>Null for who has none, and for who was deleted.</returns>
     public async ValueTask<AdminRole?> FindAsync(string userId, CancellationToken cancellationToken) =>

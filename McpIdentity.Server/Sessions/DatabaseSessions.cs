@@ -27,11 +27,14 @@ internal sealed class DatabaseSessions(PreparedSql sql, IServiceScopeFactory sco
 
     public async Task<int> OpenAsync(CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var now = time.GetUtcNow();
         var known = keys.Prefixes.ToArray();
-        return await Living(scope).CountAsync(
-            session => session.KeptUntil > now && !known.Contains(session.ProtectedTokens.Substring(0, known[0].Length)), cancellationToken);
+        var counted = await sql.ListAsync(
+            $"""
+            SELECT COUNT(*) FROM "SignInSessions" WHERE "EndedAt" IS NULL AND "KeptUntil" > $1
+                AND substr("ProtectedTokens", 1, {known[0].Length}) NOT IN ({string.Join(", ", known.Select((_, i) => $"${i + 2}"))})
+            """,
+            [time.GetUtcNow(), .. known], row => row.GetInt64(0), cancellationToken);
+        return (int)counted[0];
     }
 
     public async Task AddAsync(SignInSession session, CancellationToken cancellationToken)

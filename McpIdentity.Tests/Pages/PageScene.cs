@@ -294,7 +294,7 @@ internal sealed class PageScene : IAsyncDisposable
     private async Task SetUpAsync(IPage page)
     {
         await using var scope = _demo.Services.CreateAsyncScope();
-        await page.GotoAsync(await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateAsync(Operator.OfThisMachine, CancellationToken.None));
+        await page.GotoAsync(await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateAsync(Operator.OfThisMachine));
     }
 
     private IEnumerable<PageState> Errors() =>

@@ -53,7 +53,8 @@ internal sealed class SchemaTests
 
         var steps = db.GetService<IMigrator>().GenerateScript(options: MigrationsSqlGenerationOptions.NoTransactions);
 
-        Assert.That(db.TablesScript().Trim(), Is.EqualTo(steps.Trim()), Cure);
+        Assert.That(StoredSchema.TablesScript(isPostgres: provider == "Postgres").Trim(), Is.EqualTo(steps.Trim()), Cure);
+        Assert.That(StoredSchema.KnownMigrations(isPostgres: provider == "Postgres"), Is.EqualTo(db.Database.GetMigrations()).And.Not.Empty);
     }
 
     [Test]
@@ -61,13 +62,13 @@ internal sealed class SchemaTests
     {
         await using var made = Sqlite("Data Source=:memory:");
         await made.Database.OpenConnectionAsync();
-        await made.CreateTablesAsync(CancellationToken.None);
+        await made.Database.GetDbConnection().CreateTablesAsync(isPostgres: false, CancellationToken.None);
         await using var migrated = Sqlite("Data Source=:memory:");
         await migrated.Database.OpenConnectionAsync();
         await migrated.Database.MigrateAsync();
 
         Assert.That(TablesOf(made), Is.EqualTo(TablesOf(migrated)));
-        Assert.That(await made.AppliedMigrationsAsync(CancellationToken.None), Is.EqualTo(await migrated.Database.GetAppliedMigrationsAsync()).And.Not.Empty);
+        Assert.That(await made.Database.GetDbConnection().AppliedMigrationsAsync(isPostgres: false, CancellationToken.None), Is.EqualTo(await migrated.Database.GetAppliedMigrationsAsync()).And.Not.Empty);
     }
 
     // Not the model's own text: types that a raw query reads into are added to it while other tests run.

@@ -65,6 +65,16 @@ internal sealed partial class DatabaseStatements
             return inner.ReadAsync(sql, values, read, cancellationToken);
         }
 
+        public override Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+        {
+            hear(NameOf(sql));
+            return inner.ListAsync(sql, values, read, cancellationToken);
+        }
+
+        public override string ConnectionString => inner.ConnectionString;
+
+        public override Task<DbConnection> OpenAsync(CancellationToken cancellationToken) => inner.OpenAsync(cancellationToken);
+
         public override Task<int> WriteAsync(string sql, params object?[] values)
         {
             hear(NameOf(sql));

@@ -3,6 +3,7 @@ using McpIdentity.Server;
 using McpIdentity.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -60,6 +61,7 @@ internal sealed class TestServer : IAsyncDisposable
         var app = Program.Build(all, builder =>
         {
             builder.Logging.SetMinimumLevel(LogLevel.Warning);
+            builder.Host.UseDefaultServiceProvider(services => services.ValidateScopes = services.ValidateOnBuild = true);
             builder.Services.AddSingleton<TimeProvider>(clock);
             configure?.Invoke(builder);
         });
