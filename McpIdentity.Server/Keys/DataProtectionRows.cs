@@ -10,7 +10,7 @@ namespace McpIdentity.Server.Keys;
 /// </summary>
 internal sealed class DataProtectionRows(PreparedSql sql) : IXmlRepository
 {
-    private const string Select = """SELECT "Xml" FROM "DataProtectionKeys" WHERE "Xml" IS NOT NULL""";
+    private const string Select = """SELECT "Xml" FROM "DataProtectionKeys" WHERE "Xml" <> ''""";
     private const string Insert = """INSERT INTO "DataProtectionKeys" ("FriendlyName", "Xml") VALUES ($1, $2)""";
 
     public IReadOnlyCollection<XElement> GetAllElements() =>

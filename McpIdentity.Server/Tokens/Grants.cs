@@ -67,7 +67,7 @@ internal sealed class Grants : IDisposable
     /// spending moves the row on from there or not at all, and then the row is read, whoever has moved or ended it meanwhile.
     /// </summary>
     public ValueTask<Grant?> FindToSpendAsync(byte[] id, int generation, CancellationToken cancellationToken) =>
-        _known.TryGetValue(Grant.NameOf(id), out Grant? known) ? new(known) : FindAsync(id, cancellationToken);
+        _known.TryGetValue(Grant.NameOf(id), out Grant? known) && known!.Generation == generation ? new(known) : FindAsync(id, cancellationToken);
 
     public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => _sql.ReadAsync(Select, [id], row => new Grant
     {

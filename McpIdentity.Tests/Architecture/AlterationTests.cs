@@ -26,7 +26,7 @@ internal sealed partial class AlterationTests
         Assert.That(text.Altered(0)[1..], Is.EqualTo(text[1..]));
     }
 
-    // Text without its last characters, and others in their place: '[..^4] + "AAAA"', '{link[..^2]}xx'.
+    // Text without its last characters, and letters in their place, by '+' or within an interpolated text.
     [GeneratedRegex("""\[\.\.\^\d+\](\}| \+ ("|'))[A-Za-z0-9]|\[\.\.\^\d+\] \+ \(""")]
     private static partial Regex WritesOverEnd();
 }
