@@ -33,6 +33,7 @@ internal static class PagesSetup
             }
         });
         BoundProperties.Register(builder.Services);
+        LatePages.Register(builder.Services);
     }
 
     public static void MapPages(this WebApplication app)
