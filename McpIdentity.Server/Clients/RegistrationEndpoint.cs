@@ -1,3 +1,4 @@
+using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Clients.Statements;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -17,11 +18,12 @@ internal static class RegistrationEndpoint
         app.Services.GetRequiredService<SoftwareStatements>(); // reads the files that the settings name now, and not with the first client
         var address = new AddressAttribute(Reader.Programs, "POST") { Cors = true, Bucket = Bucket };
         var isOn = app.Services.GetRequiredService<IOptions<OAuthServerOptions>>().Value.Registration.PolicyInForce() != RegistrationPolicy.Off;
+        var record = new RecordRegistration(app.Services.GetRequiredService<SecurityLog>()); // by its type alone, what makes it would be compiled at each start
         foreach (var path in (string[])[Paths.Register, Paths.OldRegister])
         {
-            var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map(path, IsOff);
+            var endpoint = isOn ? app.Map(path, RegisterAsync).AddEndpointFilter(record) : app.Map(path, IsOff);
             endpoint.WithAddress(address);
-            var configuration = isOn ? app.Map($"{path}/{{clientId}}", ClientConfigurationEndpoint.AnswerAsync).AddEndpointFilter<RouteHandlerBuilder, RecordRegistration>() : app.Map($"{path}/{{clientId}}", IsOff);
+            var configuration = isOn ? app.Map($"{path}/{{clientId}}", ClientConfigurationEndpoint.AnswerAsync).AddEndpointFilter(record) : app.Map($"{path}/{{clientId}}", IsOff);
             configuration.WithAddress(new AddressAttribute(Reader.Programs, "GET PUT DELETE") { Cors = true, Bucket = Bucket });
         }
     }

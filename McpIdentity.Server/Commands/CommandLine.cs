@@ -29,36 +29,37 @@ internal static class CommandLine
 
     private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "Says nothing but what was asked for, and what went wrong.", Recursive = true };
 
-    // One file a verb, each with a Create(). Settings (--Section:Key=value) may follow every verb. Once: an option remembers every verb that it was given to.
-    internal static RootCommand Root { get; } = new(
-        $"McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value. Exit codes: {string.Join("; ", ExitCode.All.Select(code => $"{code.Code} {code.Means}"))}.")
+    // One file a verb. Settings (--Section:Key=value) may follow every verb. Once: an option remembers every verb that it was given to.
+    private static readonly Dictionary<string, Lazy<Command>> Verbs = new()
     {
-        Quiet,
-        ServeCommand.Create(),
-        MigrateCommand.Create(),
-        GrantsCommand.Create(),
-        SessionsCommand.Create(),
-        UsersCommand.Create(),
-        AdminCommand.Create(),
-        ConfigCommand.Create(),
-        DoctorCommand.Create(),
-        HealthCheckCommand.Create(),
-        KeygenCommand.Create(),
-        KeysCommand.Create(),
-        ClientsCommand.Create(),
-        PolicyCommand.Create(),
-        PruneCommand.Create(),
-        TokenCommand.Create(),
-        AuditCommand.Create(),
-        TraceCommand.Create(),
-        BackupCommand.Create(),
-        RestoredCommand.Create(),
-        ServersCommand.Create(),
-        ToolsCommand.Create(),
-        ConnectionsCommand.Create(),
-        VersionCommand.Create(),
-        CompletionCommand.Create(),
+        ["serve"] = new(ServeCommand.Create),
+        ["migrate"] = new(MigrateCommand.Create),
+        ["grants"] = new(GrantsCommand.Create),
+        ["sessions"] = new(SessionsCommand.Create),
+        ["users"] = new(UsersCommand.Create),
+        ["admin"] = new(AdminCommand.Create),
+        ["config"] = new(ConfigCommand.Create),
+        ["doctor"] = new(DoctorCommand.Create),
+        ["healthcheck"] = new(HealthCheckCommand.Create),
+        ["keygen"] = new(KeygenCommand.Create),
+        ["keys"] = new(KeysCommand.Create),
+        ["clients"] = new(ClientsCommand.Create),
+        ["policy"] = new(PolicyCommand.Create),
+        ["prune"] = new(PruneCommand.Create),
+        ["token"] = new(TokenCommand.Create),
+        ["audit"] = new(AuditCommand.Create),
+        ["trace"] = new(TraceCommand.Create),
+        ["backup"] = new(BackupCommand.Create),
+        ["restored"] = new(RestoredCommand.Create),
+        ["servers"] = new(ServersCommand.Create),
+        ["tools"] = new(ToolsCommand.Create),
+        ["connections"] = new(ConnectionsCommand.Create),
+        ["version"] = new(VersionCommand.Create),
+        ["completion"] = new(CompletionCommand.Create),
     };
+
+    /// <summary>With all verbs, for whoever asks what there is.</summary>
+    internal static RootCommand Root => field ??= With(Verbs.Values);
 
     /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>
     public static async Task<int> Main(string[] args)
@@ -79,7 +80,9 @@ internal static class CommandLine
 
         try
         {
-            var parsed = Root.Parse(isVerb ? args : ["serve", .. args]);
+            // A verb that is named needs no other beside it: to make them all takes longer than some of them.
+            string[] words = isVerb ? args : ["serve", .. args];
+            var parsed = (Verbs.TryGetValue(words[0], out var verb) ? With([verb]) : Root).Parse(words);
             var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = EndsWithin });
             return parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
         }
@@ -103,6 +106,18 @@ internal static class CommandLine
 
             return Failures.IsAway(exception) ? ExitCode.Unavailable : ExitCode.Failed;
         }
+    }
+
+    private static RootCommand With(IEnumerable<Lazy<Command>> verbs)
+    {
+        var root = new RootCommand(
+            $"McpIdentity, an authorization server for MCP. Settings are passed as --Section:Key=value. Exit codes: {string.Join("; ", ExitCode.All.Select(code => $"{code.Code} {code.Means}"))}.") { Quiet };
+        foreach (var verb in verbs)
+        {
+            root.Subcommands.Add(verb.Value);
+        }
+
+        return root;
     }
 
     /// <summary>Whether nothing is to be said beside the answer.</summary>
