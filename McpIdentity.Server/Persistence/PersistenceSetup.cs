@@ -133,6 +133,10 @@ internal static class PersistenceSetup
         }
     }
 
+    /// <summary>For a process that answers no requests: the same of all its statements.</summary>
+    /// <param name="services">Of which nothing has asked the database yet.</param>
+    public static void AllowLongStatements(this IServiceProvider services) => services.GetService<PostgresConnections>()?.AllowLongStatements();
+
     /// <summary>
     /// For work that no request waits for, on more rows than a request touches. SQLite has no such bound: there the number
     /// says how long a lock of another process is waited for.
@@ -141,7 +145,7 @@ internal static class PersistenceSetup
     {
         if (db.Database.IsNpgsql())
         {
-            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
+            db.Database.SetCommandTimeout(ConnectionStrings.LongCommandSeconds);
         }
     }
 
