@@ -82,9 +82,11 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     }
 
     /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
-    public async Task ListenAsync(RedisChannel channel, Action<string?> wake)
+    /// <param name="name">As of <see cref="Channel"/>: whoever has no Redis would load its client for that type.</param>
+    /// <param name="wake">Hears the message.</param>
+    public async Task ListenAsync(string name, Action<string?> wake)
     {
-        _listener = new Listener(channel, wake);
+        _listener = new Listener(Channel(name), wake);
         try
         {
             await RunAsync(async _ =>

@@ -54,7 +54,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
             {
                 if (redis.IsConfigured)
                 {
-                    await redis.ListenAsync(redis.Channel(Channel), Hear);
+                    await redis.ListenAsync(Channel, Hear);
                     return;
                 }
 
