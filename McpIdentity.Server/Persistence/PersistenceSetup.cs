@@ -107,19 +107,25 @@ internal static class PersistenceSetup
         else if (pending.Count > 0)
         {
             await database.CloseAsync();
-            await using var scope = services.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-            await db.EndAbandonedMigrationAsync(cancellationToken);
-            if (!db.Database.IsSqlite())
-            {
-                // An index over a large table takes its time; the bound of a request is not meant for it.
-                db.Database.SetCommandTimeout(MigrationTimeout);
-            }
-
-            await db.Database.MigrateAsync(cancellationToken);
+            await services.MigrateOlderAsync(cancellationToken);
         }
 
         return pending;
+    }
+
+    // By EF Core, which only this loads.
+    private static async Task MigrateOlderAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        await db.EndAbandonedMigrationAsync(cancellationToken);
+        if (!db.Database.IsSqlite())
+        {
+            // An index over a large table takes its time; the bound of a request is not meant for it.
+            db.Database.SetCommandTimeout(MigrationTimeout);
+        }
+
+        await db.Database.MigrateAsync(cancellationToken);
     }
 
     /// <summary>Of a newer release nobody here knows what its columns mean, and what must be written into them.</summary>
