@@ -147,15 +147,18 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     {
         await _ending.CancelAsync();
         await _trying;
-        if (_connection is not null)
+        if (_connection is { } open)
         {
-            await _connection.DisposeAsync();
+            await CloseAsync(open);
         }
 
         _opening.Dispose();
         _ending.Dispose();
         _waiting.Dispose();
     }
+
+    // Not in its place: whoever has no Redis would load its client to end.
+    private static ValueTask CloseAsync(ConnectionMultiplexer connection) => connection.DisposeAsync();
 
     private async Task<ConnectionMultiplexer> OpenAsync()
     {
