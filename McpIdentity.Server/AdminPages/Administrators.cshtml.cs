@@ -1,4 +1,3 @@
-using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Roles;
@@ -8,7 +7,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Who administers this server. Changing it is for owners who have signed in a moment ago.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class AdministratorsModel(RoleActs acts, McpIdentityDbContext db) : ConsolePage
+internal sealed class AdministratorsModel(RoleActs acts, UserDirectory people) : ConsolePage
 {
     public const string Path = Paths.Console + "/administrators";
 
@@ -24,11 +23,11 @@ internal sealed class AdministratorsModel(RoleActs acts, McpIdentityDbContext db
 
     public async Task<IActionResult> OnPostGrantAsync([FromForm] string? user, [FromForm] string? role, CancellationToken cancellationToken)
     {
-        var (person, nobody) = await OperatorNames.UserAsync(db, user ?? "", cancellationToken);
+        var (person, nobody) = await people.NamedAsync(user ?? "", cancellationToken);
         var granted = nobody is not null ? nobody
             : AdminRoles.Parse(role) is not { } named ? AdminProblem.Invalid(("role", "Choose a role."))
-            : await acts.GrantAsync(By, person!.Id, named, cancellationToken);
-        return await DoneAsync(granted.Problem, $"{person?.Email ?? person?.Id} is {role} now.", cancellationToken);
+            : await acts.GrantAsync(By, person!.UserId, named, cancellationToken);
+        return await DoneAsync(granted.Problem, $"{person?.Email ?? person?.UserId} is {role} now.", cancellationToken);
     }
 
     public async Task<IActionResult> OnPostRevokeAsync([FromForm] string? user, CancellationToken cancellationToken) =>

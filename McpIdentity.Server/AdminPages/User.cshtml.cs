@@ -6,7 +6,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>One person.</summary>
 [Address(Reader.People, "GET HEAD POST", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class ConsoleUserModel(UserActs acts) : ConsolePage
+internal sealed class ConsoleUserModel(UserActs acts, UserDirectory directory) : ConsolePage
 {
     private const string Path = Paths.Console + "/user";
 
@@ -61,7 +61,7 @@ internal sealed class ConsoleUserModel(UserActs acts) : ConsolePage
 
     private async Task<bool> OpenAsync(CancellationToken cancellationToken)
     {
-        if (Filled(Id) is not { } id || (await acts.GetAsync(id, cancellationToken)).Value is not { } details)
+        if (Filled(Id) is not { } id || (await directory.GetAsync(id, cancellationToken)).Value is not { } details)
         {
             return false;
         }

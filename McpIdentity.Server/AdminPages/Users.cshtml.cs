@@ -6,7 +6,7 @@ namespace McpIdentity.Server.AdminPages;
 
 /// <summary>Who has signed in here.</summary>
 [Address(Reader.People, "GET HEAD", Bucket = "account", TakesForms = true, HasScript = true)]
-internal sealed class UsersModel(UserActs acts) : ListPage
+internal sealed class UsersModel(UserDirectory directory) : ListPage
 {
     public const string Path = Paths.Console + "/users";
 
@@ -32,7 +32,7 @@ internal sealed class UsersModel(UserActs acts) : ListPage
 
     public async Task OnGetAsync(CancellationToken cancellationToken)
     {
-        var page = await acts.ListAsync(new UserFilter(Filled(Text), Filled(Status), null), new Slice(PageSize, Filled(After)), cancellationToken);
+        var page = await directory.ListAsync(new UserFilter(Filled(Text), Filled(Status), null), new Slice(PageSize, Filled(After)), cancellationToken);
         (Users, Next) = (page.Items, page.Next);
     }
 }

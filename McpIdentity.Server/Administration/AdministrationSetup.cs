@@ -11,7 +11,7 @@ internal static class AdministrationSetup
     {
         builder.Services.AddSingleton<OperatorRecord>();
         builder.Services.AddScoped<SessionActs>().AddScoped<GrantActs>().AddScoped<TokenActs>().AddScoped<TokenMinting>().AddScoped<KeyActs>().AddScoped<RegistrationActs>()
-            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<PolicyDiffActs>().AddScoped<PolicyReading>().AddScoped<AdmissionActs>().AddScoped<RoleActs>().AddScoped<ClientActs>().AddScoped<ClientDirectory>().AddScoped<UserActs>().AddScoped<TraceActs>().AddScoped<AuditActs>().AddScoped<SetupLinks>();
+            .AddScoped<ServerActs>().AddScoped<ToolActs>().AddScoped<ConnectionActs>().AddScoped<PolicyActs>().AddScoped<PolicyDiffActs>().AddScoped<PolicyReading>().AddScoped<AdmissionActs>().AddScoped<RoleActs>().AddScoped<ClientActs>().AddScoped<ClientDirectory>().AddScoped<UserActs>().AddScoped<UserDirectory>().AddScoped<TraceActs>().AddScoped<AuditActs>().AddScoped<SetupLinks>();
         builder.Services.AddSingleton<SettingsActs>().AddSingleton<Overview>().AddSingleton<LongWork>();
         builder.Services.AddKept<IReadOnlyList<CheckResult>>(TimeSpan.FromSeconds(10), (services, cancellationToken) => OwnChecks.RunAsync(services, wanted: null, cancellationToken));
         builder.AddAdminApi();

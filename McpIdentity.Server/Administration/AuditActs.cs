@@ -92,7 +92,7 @@ internal sealed record AuditChain(string Node, long Entries, long Unchained, Dat
 internal sealed record AuditProof(bool IsWhole, long Rows, IReadOnlyList<AuditChain> Chains);
 
 /// <summary>Reads the audit for an operator: searched, exported, proven (docs/audit.md).</summary>
-internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, AuditSeal seal, LongWork work)
+internal sealed class AuditActs(McpIdentityDbContext db, PreparedSql sql, AuditSearch search, AuditSeal seal, LongWork work)
 {
     /// <summary>The newest first.</summary>
     public async Task<AdminPage<AuditRow>> ListAsync(AuditQuestion question, Slice slice, CancellationToken cancellationToken)
@@ -152,10 +152,10 @@ internal sealed class AuditActs(McpIdentityDbContext db, AuditSearch search, Aud
 
     // Who is gone has no name any more, and stands in the audit all the same.
     private async Task<IReadOnlyList<string>> SubjectsAsync(string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
+        await OperatorNames.UsersAsync(sql, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(user => user.Id)] : [wanted];
 
     private async Task<IReadOnlyList<string>> ClientsAsync(string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is { Count: > 0 } found ? [.. found.Select(client => client.ClientId!)] : [wanted];
+        await OperatorNames.ClientsAsync(sql, wanted, cancellationToken) is { Count: > 0 } found ? [.. found] : [wanted];
 
     private static (string Node, long Sequence, string Hash)? HeadOf(string text) =>
         text.Split(':') is [var node, var number, var hash] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? (node, sequence, hash) : null;

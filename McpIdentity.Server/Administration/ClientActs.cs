@@ -219,10 +219,7 @@ internal sealed class ClientActs(
     public async Task<PrunedClients> PruneUnusedAsync(Operator by, DateTimeOffset unusedSince, bool dryRun, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var unused = directory.Filtered(new ClientFilter { Kind = ClientView.Dynamic, UnusedSince = unusedSince, Status = "enabled" })
-            .Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) != null && !db.Grants.Any(grant => grant.ClientId == client.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now))
-            .OrderBy(client => client.ClientId).Select(client => client.ClientId!);
-        var ids = await unused.ToListAsync(cancellationToken);
+        var ids = await directory.EmptyHandedAsync(new ClientFilter { Kind = ClientView.Dynamic, UnusedSince = unusedSince, Status = "enabled" }, cancellationToken);
         var pruned = 0;
         try
         {

@@ -1,15 +1,24 @@
+using System.Data.Common;
 using System.Globalization;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Clients;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Protocol;
-using Microsoft.EntityFrameworkCore;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace McpIdentity.Server.Administration;
 
 /// <summary>The clients as operators see them: listed, one of them, and how it is connected. What is done with them is in <see cref="ClientActs"/>.</summary>
-internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResources resources, TimeProvider time)
+internal sealed class ClientDirectory(PreparedSql sql, ProtectedResources resources, TimeProvider time)
 {
+    private const string Select = """
+        SELECT "ClientId", "DisplayName", "ClientType", "ApplicationType", "RedirectUris", "Permissions", "Properties", "RegisteredAt", "LastUsedAt", "DisabledAt", "AwaitingApprovalSince"
+            FROM "OpenIddictApplications"
+        """;
+
+    private const string SelectUse = """
+        SELECT (SELECT COUNT(*) FROM "Grants" g WHERE g."ClientId" = c."ClientId" AND g."RevokedAt" IS NULL AND g."ExpiresAt" > $2) FROM "OpenIddictApplications" c WHERE c."ClientId" = $1
+        """;
+
     /// <summary>Those of a filter, in an order, from a place on.</summary>
     /// <param name="filter">Which.</param>
     /// <param name="sort"><c>last_used</c> and <c>registered</c>, the last first; <c>name</c>; <c>client_id</c>.</param>
@@ -17,7 +26,7 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
     /// <param name="count">How many at most.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     public async Task<IReadOnlyList<ClientView>> ListAsync(ClientFilter filter, string sort, string? after, int count, CancellationToken cancellationToken) =>
-        [.. (await Rows(Sorted(await MeantAsync(filter, cancellationToken), sort, after).Take(count)).ToListAsync(cancellationToken)).Select(ClientView.Of)];
+        await ReadAsync(Sorted(await MeantAsync(Filtered(new ListQuery(Select), filter), filter.Called, cancellationToken), sort, after, count), cancellationToken);
 
     /// <summary>Where a client stands in an order.</summary>
     public static string KeyOf(ClientView client, string sort) => (sort switch
@@ -29,16 +38,23 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
     }) + "\n" + client.ClientId;
 
     public async Task<Outcome<ClientView>> GetAsync(string clientId, CancellationToken cancellationToken) =>
-        await Rows(Filtered(new ClientFilter()).Where(client => client.ClientId == clientId)).FirstOrDefaultAsync(cancellationToken) is { } found ? ClientView.Of(found) : NotFound(clientId);
+        await ReadAsync(Filtered(new ListQuery(Select), new ClientFilter()).Where($""" "ClientId" = {clientId}"""), cancellationToken) is [var found] ? found : NotFound(clientId);
 
     /// <summary>How much it holds.</summary>
     public async Task<Outcome<ClientUse>> UseAsync(string clientId, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
-        return await db.Clients.AnyAsync(client => client.ClientId == clientId, cancellationToken)
-            ? new ClientUse(await db.Grants.CountAsync(grant => grant.ClientId == clientId && grant.RevokedAt == null && grant.ExpiresAt > now, cancellationToken))
-            : NotFound(clientId);
+        var counted = await sql.ListAsync(SelectUse, [clientId, time.GetUtcNow()], row => (int)row.GetInt64(0), cancellationToken);
+        return counted is [var grants] ? new ClientUse(grants) : NotFound(clientId);
     }
+
+    /// <summary>The <c>client_id</c> of those of a filter that registered themselves and hold nothing that is good.</summary>
+    public Task<List<string>> EmptyHandedAsync(ClientFilter filter, CancellationToken cancellationToken) => sql.ListAsync(
+        Filtered(new ListQuery("""SELECT "ClientId" FROM "OpenIddictApplications" c"""), filter)
+            .Where($"""
+                "RegisteredAt" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "Grants" g WHERE g."ClientId" = c."ClientId" AND g."RevokedAt" IS NULL AND g."ExpiresAt" > {time.GetUtcNow()})
+                """)
+            .Then($""" ORDER BY "ClientId" """),
+        row => row.GetString(0), cancellationToken);
 
     /// <summary>How a client in wide use connects as this one.</summary>
     /// <param name="clientId">This one.</param>
@@ -66,75 +82,91 @@ internal sealed class ClientDirectory(McpIdentityDbContext db, ProtectedResource
 
     public static AdminProblem NotFound(string clientId) => AdminProblem.NotFound("client", clientId);
 
-    private async Task<IQueryable<OpenIddictEntityFrameworkCoreApplication>> MeantAsync(ClientFilter filter, CancellationToken cancellationToken)
+    private async Task<ListQuery> MeantAsync(ListQuery query, string? called, CancellationToken cancellationToken) =>
+        called is null ? query : query.WhereIn("\"ClientId\"", await OperatorNames.ClientsAsync(sql, called, cancellationToken));
+
+    private static ListQuery Filtered(ListQuery query, ClientFilter filter)
     {
-        if (filter.Called is not { } called)
+        var (configured, created) = (ListQuery.Containing($"\"{StaticClients.ConfiguredProperty}\":"), ListQuery.Containing($"\"{OperatorClients.Property}\":"));
+        if (!filter.WithDeleted)
         {
-            return Filtered(filter);
+            query.Where($""" "Properties" <> {ClientDeletion.Deleted} OR "Properties" IS NULL""");
         }
 
-        string[] ids = [.. (await OperatorNames.ClientsAsync(db, called, cancellationToken)).Select(client => client.ClientId!)];
-        return Filtered(filter).Where(client => ids.Contains(client.ClientId));
-    }
-
-#pragma warning disable CA1304, CA1307, CA1311, CA1862 // EF Core translates these, and no comparison that is named
-    /// <summary>Those that a filter leaves.</summary>
-    public IQueryable<OpenIddictEntityFrameworkCoreApplication> Filtered(ClientFilter filter)
-    {
-        const string configured = $"\"{StaticClients.ConfiguredProperty}\":";
-        const string created = $"\"{OperatorClients.Property}\":";
-        var query = db.Clients.AsNoTracking().Where(client => filter.WithDeleted || client.Properties != ClientDeletion.Deleted || client.Properties == null);
-        if (filter.Text?.ToLowerInvariant() is { } text)
+        if (filter.Text is { } text)
         {
-            query = query.Where(client => client.ClientId!.ToLower().Contains(text) || client.DisplayName!.ToLower().Contains(text) || client.RedirectUris!.ToLower().Contains(text));
+            var part = ListQuery.Containing(text.ToLowerInvariant());
+            query.Where($"""lower("ClientId") LIKE {part} ESCAPE '\' OR lower("DisplayName") LIKE {part} ESCAPE '\' OR lower("RedirectUris") LIKE {part} ESCAPE '\'""");
         }
 
-        query = filter.Kind switch
+        _ = filter.Kind switch
         {
-            ClientView.Configured => query.Where(client => client.Properties!.Contains(configured)),
-            ClientView.Created => query.Where(client => client.Properties!.Contains(created)),
-            ClientView.Document => query.Where(client => client.ClientId!.StartsWith("https://") && (client.Properties == null || !(client.Properties.Contains(configured) || client.Properties.Contains(created)))),
-            ClientView.Dynamic => query.Where(client => !client.ClientId!.StartsWith("https://") && (client.Properties == null || !(client.Properties.Contains(configured) || client.Properties.Contains(created)))),
+            ClientView.Configured => query.Where($""" "Properties" LIKE {configured} ESCAPE '\'"""),
+            ClientView.Created => query.Where($""" "Properties" LIKE {created} ESCAPE '\'"""),
+            ClientView.Document or ClientView.Dynamic => query
+                .Where($""" "Properties" IS NULL OR NOT ("Properties" LIKE {configured} ESCAPE '\' OR "Properties" LIKE {created} ESCAPE '\')""")
+                .Where(filter.Kind == ClientView.Document ? $""" "ClientId" LIKE 'https://%'""" : (FormattableString)$""" "ClientId" NOT LIKE 'https://%'"""),
             _ => query,
         };
-        query = filter.Status switch
+        _ = filter.Status switch
         {
-            "disabled" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) != null),
-            "waiting" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null && EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null),
-            "enabled" => query.Where(client => EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt) == null && EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) == null),
+            "disabled" => query.Where($""" "DisabledAt" IS NOT NULL"""),
+            "waiting" => query.Where($""" "DisabledAt" IS NULL AND "AwaitingApprovalSince" IS NOT NULL"""),
+            "enabled" => query.Where($""" "DisabledAt" IS NULL AND "AwaitingApprovalSince" IS NULL"""),
             _ => query,
         };
-        query = filter.NeverUsed is { } never ? query.Where(client => (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null) == never) : query;
-        return filter.UnusedSince is { } since
-            ? query.Where(client => (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt)) < since)
-            : query;
+        _ = filter.NeverUsed switch
+        {
+            true => query.Where($""" "LastUsedAt" IS NULL"""),
+            false => query.Where($""" "LastUsedAt" IS NOT NULL"""),
+            null => query,
+        };
+        return filter.UnusedSince is { } since ? query.Where($"""COALESCE("LastUsedAt", "RegisteredAt") < {since}""") : query;
     }
 
-    private static IQueryable<OpenIddictEntityFrameworkCoreApplication> Sorted(IQueryable<OpenIddictEntityFrameworkCoreApplication> query, string sort, string? after)
+    private static ListQuery Sorted(ListQuery query, string sort, string? after, int count)
     {
-        var (value, id) = after?.Split('\n', 2) is [var v, var i] ? (v, i) : (null, null);
-        var (epoch, isFirst) = (DateTimeOffset.UnixEpoch, value is null);
-        var moment = sort is "name" or "client_id" || !long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) || ticks > DateTimeOffset.MaxValue.UtcTicks ? epoch : new DateTimeOffset(ticks, TimeSpan.Zero);
-        return sort switch
+        var epoch = DateTimeOffset.UnixEpoch;
+        if (after?.Split('\n', 2) is [var value, var id])
         {
-            "name" => query.Where(client => isFirst || string.Compare(client.DisplayName ?? "", value) > 0 || ((client.DisplayName ?? "") == value && string.Compare(client.ClientId, id) > 0))
-                .OrderBy(client => client.DisplayName ?? "").ThenBy(client => client.ClientId),
-            "client_id" => query.Where(client => isFirst || string.Compare(client.ClientId, id) > 0).OrderBy(client => client.ClientId),
-            "registered" => query
-                .Where(client => isFirst || (EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) < moment || ((EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) == moment && string.Compare(client.ClientId, id) > 0))
-                .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch).ThenBy(client => client.ClientId),
-            _ => query
-                .Where(client => isFirst || (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) < moment ||
-                    ((EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch) == moment && string.Compare(client.ClientId, id) > 0))
-                .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? epoch).ThenBy(client => client.ClientId),
-        };
-    }
-#pragma warning restore CA1304, CA1307, CA1311, CA1862
+            var moment = long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) && ticks <= DateTimeOffset.MaxValue.UtcTicks ? new DateTimeOffset(ticks, TimeSpan.Zero) : epoch;
+            query.Where(sort switch
+            {
+                "name" => $"""COALESCE("DisplayName", '') > {value} OR (COALESCE("DisplayName", '') = {value} AND "ClientId" > {id})""",
+                "client_id" => $""" "ClientId" > {id}""",
+                "registered" => $"""COALESCE("RegisteredAt", {epoch}) < {moment} OR (COALESCE("RegisteredAt", {epoch}) = {moment} AND "ClientId" > {id})""",
+                _ => $"""COALESCE("LastUsedAt", "RegisteredAt", {epoch}) < {moment} OR (COALESCE("LastUsedAt", "RegisteredAt", {epoch}) = {moment} AND "ClientId" > {id})""",
+            });
+        }
 
-    private static IQueryable<ClientRow> Rows(IQueryable<OpenIddictEntityFrameworkCoreApplication> query) => query.Select(client => new ClientRow(
-        client,
-        EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt), EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt),
-        EF.Property<DateTimeOffset?>(client, ClientColumns.DisabledAt), EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince)));
+        return query.Then(sort switch
+        {
+            "name" => $""" ORDER BY COALESCE("DisplayName", ''), "ClientId" LIMIT {count}""",
+            "client_id" => $""" ORDER BY "ClientId" LIMIT {count}""",
+            "registered" => $""" ORDER BY COALESCE("RegisteredAt", {epoch}) DESC, "ClientId" LIMIT {count}""",
+            _ => $""" ORDER BY COALESCE("LastUsedAt", "RegisteredAt", {epoch}) DESC, "ClientId" LIMIT {count}""",
+        });
+    }
+
+    private Task<List<ClientView>> ReadAsync(ListQuery query, CancellationToken cancellationToken) => sql.ListAsync(
+        query,
+        row => ClientView.Of(new ClientRow(
+            new OpenIddictEntityFrameworkCoreApplication
+            {
+                ClientId = row.GetString(0),
+                DisplayName = TextIn(row, 1),
+                ClientType = TextIn(row, 2),
+                ApplicationType = TextIn(row, 3),
+                RedirectUris = TextIn(row, 4),
+                Permissions = TextIn(row, 5),
+                Properties = TextIn(row, 6),
+            },
+            MomentIn(row, 7), MomentIn(row, 8), MomentIn(row, 9), MomentIn(row, 10))),
+        cancellationToken);
+
+    private static string? TextIn(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    private DateTimeOffset? MomentIn(DbDataReader row, int column) => row.IsDBNull(column) ? null : sql.Moment(row, column);
 
     // As the columns have it: that of a client which an operator made is no column.
     private static string TicksOf(DateTimeOffset? moment) => (moment ?? DateTimeOffset.UnixEpoch).UtcTicks.ToString(CultureInfo.InvariantCulture);

@@ -3,6 +3,7 @@ using McpIdentity.Migrations;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -19,7 +20,7 @@ namespace McpIdentity.Server.Administration;
 internal sealed record ConnectionView(string Server, string UserId, string? Email, string? Scope, DateTimeOffset ConnectedAt, DateTimeOffset RefreshedAt);
 
 /// <summary>Who has connected their own account where, and how that ends.</summary>
-internal sealed class ConnectionActs(McpIdentityDbContext db, Vault vault, StoredServers stored, IOptions<GatewayOptions> configured, OperatorRecord record)
+internal sealed class ConnectionActs(McpIdentityDbContext db, PreparedSql sql, Vault vault, StoredServers stored, IOptions<GatewayOptions> configured, OperatorRecord record)
 {
     /// <summary>Those that there are, by server and person.</summary>
     /// <param name="user">Whose: identifier, e-mail address or name; null: everybody's.</param>
@@ -28,7 +29,7 @@ internal sealed class ConnectionActs(McpIdentityDbContext db, Vault vault, Store
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<Outcome<AdminPage<ConnectionView>>> ListAsync(string? user, string? server, Slice slice, CancellationToken cancellationToken)
     {
-        var (person, problem) = user is null ? default : await OperatorNames.UserAsync(db, user, cancellationToken);
+        var (person, problem) = user is null ? default : await OperatorNames.UserAsync(sql, user, cancellationToken);
         if (problem is not null)
         {
             return problem;
@@ -51,7 +52,7 @@ internal sealed class ConnectionActs(McpIdentityDbContext db, Vault vault, Store
     /// <summary>Deletes a person's account at a server. They are asked to connect it anew.</summary>
     public async Task<Outcome<ConnectionView>> RemoveAsync(Operator by, string user, string server, CancellationToken cancellationToken)
     {
-        var (person, problem) = await OperatorNames.UserAsync(db, user, cancellationToken);
+        var (person, problem) = await OperatorNames.UserAsync(sql, user, cancellationToken);
         if (problem is not null)
         {
             return problem;

@@ -1,10 +1,10 @@
+using System.Data.Common;
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
 using McpIdentity.Server.Tokens;
-using Microsoft.EntityFrameworkCore;
 using OpenIddict.Abstractions;
 
 namespace McpIdentity.Server.Administration;
@@ -36,10 +36,19 @@ internal sealed record GrantView(
     string? Resource, IReadOnlyList<string> Scopes);
 
 /// <summary>What people have granted to clients, and how it ends.</summary>
-internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Revocations revocations, OperatorRecord record, TimeProvider time)
+internal sealed class GrantActs(PreparedSql sql, GrantClaims claims, Revocations revocations, OperatorRecord record, TimeProvider time)
 {
     // What a grant is for is encrypted: for a resource that few or none are for, all would be opened for each page.
     private const int MaxLooked = 2000;
+
+    private const string Select = """
+        SELECT g."Id", g."UserId", p."Email", g."ClientId", c."DisplayName", g."SessionId", g."CreatedAt", g."RotatedAt", g."ExpiresAt", g."ProtectedClaims"
+            FROM "Grants" g LEFT JOIN "Users" p ON p."Id" = g."UserId" LEFT JOIN "OpenIddictApplications" c ON c."ClientId" = g."ClientId"
+        """;
+
+    private const string Count = """SELECT COUNT(*) FROM "Grants" g""";
+
+    private const string SelectWhose = """SELECT "UserId", "ClientId" FROM "Grants" WHERE "Id" = $1""";
 
     /// <summary>Those that live, the newest first. A page of those for a resource may have few, or none, and go on all the same.</summary>
     public async Task<Outcome<AdminPage<GrantView>>> ListAsync(GrantFilter filter, Slice slice, CancellationToken cancellationToken)
@@ -50,61 +59,43 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
             return problem;
         }
 
-        var (after, found, looked) = (MomentKey.Parse(slice.After), new List<GrantView>(), 0);
-        var rows = Living(chosen!);
-        rows = after is { } last ? rows.Where(grant => grant.CreatedAt <= last.At) : rows;
-        var seen = after is { } key ? Grant.ParseName(key.Name) : null;
-        var read = rows.OrderByDescending(grant => grant.CreatedAt).ThenBy(grant => grant.Id).Select(grant => new
+        var query = Living(Select, chosen!);
+        if (MomentKey.Parse(slice.After) is var (at, name))
         {
-            Row = grant,
-            db.Users.FirstOrDefault(user => user.Id == grant.UserId)!.Email,
-            Client = db.Clients.FirstOrDefault(client => client.ClientId == grant.ClientId)!.DisplayName,
-        });
-        await foreach (var one in read.AsAsyncEnumerable().WithCancellation(cancellationToken))
+            query.Where($"""g."CreatedAt" < {at} OR (g."CreatedAt" = {at} AND g."Id" > {Grant.ParseName(name) ?? []})""");
+        }
+
+        var most = filter.Resource is null || slice.Limit == int.MaxValue ? slice.OneMore : MaxLooked;
+        var (looked, last, found) = (0, default(MomentKey), new List<GrantView>());
+        await sql.ListAsync(query.Then($""" ORDER BY g."CreatedAt" DESC, g."Id" LIMIT {most}"""), row =>
         {
-            // Of one moment there are few, and no database that compares bytes for LINQ.
-            var wasSeen = after?.At == one.Row.CreatedAt && one.Row.Id.AsSpan().SequenceCompareTo(seen) <= 0;
-            if (!wasSeen && ViewOf(one.Row, one.Email, one.Client) is var view && (filter.Resource is null || view.Resource == filter.Resource))
+            if (found.Count < slice.OneMore && Read(row) is var view && (filter.Resource is null || view.Resource == filter.Resource))
             {
                 found.Add(view);
             }
 
-            if (found.Count >= slice.OneMore)
-            {
-                break;
-            }
-
-            if (++looked == MaxLooked && slice.Limit < int.MaxValue)
-            {
-                return new AdminPage<GrantView>(found, new MomentKey(one.Row.CreatedAt, Grant.NameOf(one.Row.Id)).ToString());
-            }
-        }
-
-        return slice.Of(found, view => new MomentKey(view.GrantedAt, view.Id).ToString());
+            last = new MomentKey(sql.Moment(row, 6), Grant.NameOf(row.GetFieldValue<byte[]>(0)));
+            return ++looked;
+        }, cancellationToken);
+        return found.Count < slice.OneMore && looked == MaxLooked && most == MaxLooked
+            ? new AdminPage<GrantView>(found, last.ToString())
+            : slice.Of(found, view => new MomentKey(view.GrantedAt, view.Id).ToString());
     }
 
     /// <summary>One that lives.</summary>
-    public async Task<Outcome<GrantView>> FindAsync(string name, CancellationToken cancellationToken)
-    {
-        if (Grant.ParseName(name) is not { } id || await Living(new Chosen(null, null)).SingleOrDefaultAsync(grant => grant.Id == id, cancellationToken) is not { } grant)
-        {
-            return AdminProblem.NotFound("grant", name);
-        }
-
-        var email = await db.Users.Where(user => user.Id == grant.UserId).Select(user => user.Email).FirstOrDefaultAsync(cancellationToken);
-        return ViewOf(grant, email, await db.Clients.Where(client => client.ClientId == grant.ClientId).Select(client => client.DisplayName).FirstOrDefaultAsync(cancellationToken));
-    }
+    public async Task<Outcome<GrantView>> FindAsync(string name, CancellationToken cancellationToken) =>
+        Grant.ParseName(name) is { } id && await sql.ListAsync(Living(Select, new Chosen(null, null)).Where($"""g."Id" = {id}"""), Read, cancellationToken) is [var found] ? found : AdminProblem.NotFound("grant", name);
 
     /// <summary>Ends one: its code or refresh token, its access tokens, and the consent that it came from.</summary>
     public async Task<Outcome<string>> RevokeAsync(Operator by, string name, CancellationToken cancellationToken)
     {
-        if (Grant.ParseName(name) is not { } id || await db.Grants.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is not { } grant)
+        if (Grant.ParseName(name) is not { } id || await sql.ReadAsync(SelectWhose, [id], row => new Chosen(row.GetString(0), row.GetString(1)), cancellationToken) is not { } whose)
         {
             return AdminProblem.NotFound("grant", name);
         }
 
         await revocations.RevokeGrantAsync(id);
-        await record.WriteAsync(by, SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = grant.ClientId, Subject = grant.UserId });
+        await record.WriteAsync(by, SecurityEvent.Success("grant_revoked") with { GrantId = name, ClientId = whose.ClientId, Subject = whose.UserId });
         return name;
     }
 
@@ -136,7 +127,7 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
         }
         else
         {
-            count = await Living(chosen).CountAsync(cancellationToken);
+            count = (await sql.ListAsync(Living(Count, chosen), row => (int)row.GetInt64(0), cancellationToken))[0];
             await (userId is null ? revocations.RevokeClientAsync(clientId!) : revocations.DisconnectAsync(userId, clientId is null ? null : [clientId]));
         }
 
@@ -146,17 +137,31 @@ internal sealed class GrantActs(McpIdentityDbContext db, GrantClaims claims, Rev
 
     private async Task<Outcome<Chosen>> ChooseAsync(GrantFilter filter, CancellationToken cancellationToken)
     {
-        var (user, unknownUser) = filter.User is { } who ? await OperatorNames.UserAsync(db, who, cancellationToken) : default;
-        var (client, unknownClient) = filter.Client is { } which ? await OperatorNames.ClientAsync(db, which, cancellationToken) : default;
-        return (unknownUser ?? unknownClient) is { } problem ? problem : new Chosen(user?.Id, client?.ClientId);
+        var (user, unknownUser) = filter.User is { } who ? await OperatorNames.UserAsync(sql, who, cancellationToken) : default;
+        var (client, unknownClient) = filter.Client is { } which ? await OperatorNames.ClientAsync(sql, which, cancellationToken) : default;
+        return (unknownUser ?? unknownClient) is { } problem ? problem : new Chosen(user?.Id, client);
     }
 
-    private IQueryable<Grant> Living(Chosen chosen)
+    private ListQuery Living(string select, Chosen chosen)
     {
-        var (userId, clientId, now) = (chosen.UserId, chosen.ClientId, time.GetUtcNow());
-        return db.Grants.AsNoTracking().Where(grant => grant.RevokedAt == null && grant.ExpiresAt > now)
-            .Where(grant => (userId == null || grant.UserId == userId) && (clientId == null || grant.ClientId == clientId));
+        var query = new ListQuery(select).Where($"""g."RevokedAt" IS NULL AND g."ExpiresAt" > {time.GetUtcNow()}""");
+        query = chosen.UserId is { } userId ? query.Where($"""g."UserId" = {userId}""") : query;
+        return chosen.ClientId is { } clientId ? query.Where($"""g."ClientId" = {clientId}""") : query;
     }
+
+    private GrantView Read(DbDataReader row) => ViewOf(
+        new Grant
+        {
+            Id = row.GetFieldValue<byte[]>(0),
+            UserId = row.GetString(1),
+            ClientId = row.GetString(3),
+            SessionId = row.GetString(5),
+            CreatedAt = sql.Moment(row, 6),
+            RotatedAt = sql.Moment(row, 7),
+            ExpiresAt = sql.Moment(row, 8),
+            ProtectedClaims = row.GetString(9),
+        },
+        row.IsDBNull(2) ? null : row.GetString(2), row.IsDBNull(4) ? null : row.GetString(4));
 
     /// <summary>What a row says.</summary>
     public GrantView ViewOf(Grant grant, string? email = null, string? clientName = null)

@@ -1,51 +1,50 @@
+using System.Data.Common;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
-using Microsoft.EntityFrameworkCore;
-using OpenIddict.EntityFrameworkCore.Models;
+using McpIdentity.Server.Persistence;
+using McpIdentity.Server.Sessions;
 
 namespace McpIdentity.Server.Administration;
 
 /// <summary>Finds whom an operator names: by identifier, or by what people call them. An identifier wins; a name that several have names none of them.</summary>
 internal static class OperatorNames
 {
-    private const int MaxListed = 10;
+    private const string Users = $"""SELECT {People.Columns} FROM "Users" p WHERE """;
+    private const string Clients = """SELECT "ClientId" FROM "OpenIddictApplications" WHERE """;
+    private const string MaxListed = "10";
 
-#pragma warning disable CA1862 // EF Core translates ToLower, and no comparison that is named
     /// <summary>All people who can be meant, by identifier, e-mail address or name.</summary>
-    public static async Task<List<User>> UsersAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
-    {
-        if (StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.Text) is not { } text)
-        {
-            return [];
-        }
+    public static async Task<List<User>> UsersAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
+        StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.Text) is not { } text ? [] : await FirstFoundAsync(
+            sql, [(Users + "p.\"Id\" = $1", text), (Users + $"""lower(p."Email") = $1 ORDER BY p."Id" LIMIT {MaxListed}""", Lower(text)), (Users + $"""lower(p."Name") = $1 ORDER BY p."Id" LIMIT {MaxListed}""", Lower(text))],
+            row => People.Read(sql, row, 0), cancellationToken);
 
-        var lower = Lower(text);
-        var found = await db.Users.Where(user => user.Id == text).ToListAsync(cancellationToken);
-        found = found.Count > 0 ? found : await db.Users.Where(user => user.Email!.ToLower() == lower).OrderBy(user => user.Id).Take(MaxListed).ToListAsync(cancellationToken);
-        return found.Count > 0 ? found : await db.Users.Where(user => user.Name!.ToLower() == lower).OrderBy(user => user.Id).Take(MaxListed).ToListAsync(cancellationToken);
-    }
-
-    /// <summary>All clients that can be meant, by <c>client_id</c> or name.</summary>
-    public static async Task<List<OpenIddictEntityFrameworkCoreApplication>> ClientsAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken)
-    {
-        if (StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.ClientId) is not { } text)
-        {
-            return [];
-        }
-
-        var lower = Lower(text);
-        var found = await db.Clients.Where(client => client.ClientId == text).ToListAsync(cancellationToken);
-        return found.Count > 0 ? found : await db.Clients.Where(client => client.DisplayName!.ToLower() == lower).OrderBy(client => client.ClientId).Take(MaxListed).ToListAsync(cancellationToken);
-    }
-#pragma warning restore CA1862
+    /// <summary>The <c>client_id</c> of all clients that can be meant, by that or by name.</summary>
+    public static async Task<List<string>> ClientsAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
+        StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.ClientId) is not { } text ? [] : await FirstFoundAsync(
+            sql, [(Clients + "\"ClientId\" = $1", text), (Clients + $"""lower("DisplayName") = $1 ORDER BY "ClientId" LIMIT {MaxListed}""", Lower(text))],
+            row => row.GetString(0), cancellationToken);
 
     /// <summary>The only person of that name.</summary>
-    public static async Task<Outcome<User>> UserAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        Only(await UsersAsync(db, wanted, cancellationToken), "user", wanted, user => $"{user.Id} ({user.Provider}, {user.Email ?? user.Name})");
+    public static async Task<Outcome<User>> UserAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
+        Only(await UsersAsync(sql, wanted, cancellationToken), "user", wanted, user => $"{user.Id} ({user.Provider}, {user.Email ?? user.Name})");
 
-    /// <summary>The only client of that name.</summary>
-    public static async Task<Outcome<OpenIddictEntityFrameworkCoreApplication>> ClientAsync(McpIdentityDbContext db, string wanted, CancellationToken cancellationToken) =>
-        Only(await ClientsAsync(db, wanted, cancellationToken), "client", wanted, client => client.ClientId!);
+    /// <summary>The <c>client_id</c> of the only client of that name.</summary>
+    public static async Task<Outcome<string>> ClientAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
+        Only(await ClientsAsync(sql, wanted, cancellationToken), "client", wanted, clientId => clientId);
+
+    private static async Task<List<T>> FirstFoundAsync<T>(PreparedSql sql, (string Sql, string Value)[] ways, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    {
+        foreach (var (statement, value) in ways)
+        {
+            if (await sql.ListAsync(statement, [value], read, cancellationToken) is { Count: > 0 } found)
+            {
+                return found;
+            }
+        }
+
+        return [];
+    }
 
     private static Outcome<T> Only<T>(List<T> found, string kind, string wanted, Func<T, string> describe) =>
         found is [var only] ? only

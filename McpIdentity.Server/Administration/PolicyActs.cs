@@ -3,6 +3,7 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
 using Microsoft.EntityFrameworkCore;
@@ -70,7 +71,7 @@ internal sealed record PolicyTestView(
 
 /// <summary>Who may do what at the servers behind this one.</summary>
 internal sealed class PolicyActs(
-    McpIdentityDbContext db, StoredPolicies stored, PolicyReading reading, PolicyInForce inForce, PolicyDryRun dryRun, IServiceProvider services, OperatorRecord record)
+    McpIdentityDbContext db, PreparedSql sql, StoredPolicies stored, PolicyReading reading, PolicyInForce inForce, PolicyDryRun dryRun, IServiceProvider services, OperatorRecord record)
 {
     /// <summary>What is in force.</summary>
     public async Task<PolicyView> ShowAsync(CancellationToken cancellationToken)
@@ -179,7 +180,7 @@ internal sealed class PolicyActs(
 
     // One that is registered under that name, or the id as it stands: it may come some day.
     private async Task<string> ClientIdAsync(string wanted, CancellationToken cancellationToken) =>
-        await OperatorNames.ClientsAsync(db, wanted, cancellationToken) is [var only] ? only.ClientId! : wanted;
+        await OperatorNames.ClientsAsync(sql, wanted, cancellationToken) is [var only] ? only : wanted;
 
     // Whoever says one of the two says what there is to say of the tool; else it is what the catalogue knows.
     private async Task<PolicyTarget> ToolAsync(PolicyQuestion question, CancellationToken cancellationToken)

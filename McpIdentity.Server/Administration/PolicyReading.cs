@@ -1,7 +1,7 @@
-using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Federation;
 using McpIdentity.Server.Gateway;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Sessions;
 
@@ -13,7 +13,7 @@ namespace McpIdentity.Server.Administration;
 internal sealed record PolicyProposal(byte[] Document, bool AsFile = false);
 
 /// <summary>Which policy an operator means, and whom: the one in force or a proposed one; somebody who has signed in, or is only known by an address.</summary>
-internal sealed class PolicyReading(McpIdentityDbContext db, PolicyFeed feed, PolicyInForce inForce, TrustedProviders trusted, SignInProviders providers, IServiceProvider services)
+internal sealed class PolicyReading(PreparedSql sql, PolicyFeed feed, PolicyInForce inForce, TrustedProviders trusted, SignInProviders providers, IServiceProvider services)
 {
     /// <summary>What is stored now: the running program knows it by itself within seconds, a verb does not.</summary>
     public async Task ReadAsync(CancellationToken cancellationToken)
@@ -38,13 +38,13 @@ internal sealed class PolicyReading(McpIdentityDbContext db, PolicyFeed feed, Po
     /// <returns>The person, and whether they have ever signed in: who has not is judged by the address.</returns>
     public async Task<Outcome<(VouchedPerson Person, bool HasSignedIn)?>> PersonAsync(string wanted, CancellationToken cancellationToken)
     {
-        var found = await OperatorNames.UsersAsync(db, wanted, cancellationToken);
+        var found = await OperatorNames.UsersAsync(sql, wanted, cancellationToken);
         if (found.Count == 0 && wanted.Contains('@', StringComparison.Ordinal))
         {
             return new((new VouchedPerson(null, providers.All.Select(provider => provider.Id).Append(DemoProvider.Name).FirstOrDefault(trusted.Include), wanted, true), false), null);
         }
 
-        var (user, problem) = await OperatorNames.UserAsync(db, wanted, cancellationToken);
+        var (user, problem) = await OperatorNames.UserAsync(sql, wanted, cancellationToken);
         return problem is null ? new Outcome<(VouchedPerson Person, bool HasSignedIn)?>((Of(user!), true), null) : problem;
     }
 

@@ -6,6 +6,7 @@ using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
 using McpIdentity.Server.Catalogue;
 using McpIdentity.Server.Gateway;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
 using McpIdentity.Server.Settings;
@@ -109,7 +110,7 @@ internal sealed record TestedTool(string Name, string? Title, string Says, strin
 
 /// <summary>The MCP servers behind this one.</summary>
 internal sealed class ServerActs(
-    McpIdentityDbContext db, StoredServers stored, UpstreamListing listing, PolicyDecisions decisions, PolicyInForce policy, PublicAddress address, IServiceProvider services, OperatorRecord record)
+    McpIdentityDbContext db, PreparedSql sql, StoredServers stored, UpstreamListing listing, PolicyDecisions decisions, PolicyInForce policy, PublicAddress address, IServiceProvider services, OperatorRecord record)
 {
     /// <summary>Those of the configuration and those that were added, by name.</summary>
     public async Task<AdminPage<ServerView>> ListAsync(Slice slice, CancellationToken cancellationToken)
@@ -212,7 +213,7 @@ internal sealed class ServerActs(
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<Outcome<ServerTest>> TestAsync(Operator by, string name, string? user, CancellationToken cancellationToken)
     {
-        var (person, nobody) = user is null ? default : await OperatorNames.UserAsync(db, user, cancellationToken);
+        var (person, nobody) = user is null ? default : await OperatorNames.UserAsync(sql, user, cancellationToken);
         if (nobody is not null)
         {
             return nobody;

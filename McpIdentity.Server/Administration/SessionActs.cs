@@ -2,8 +2,8 @@ using McpIdentity.Mcp.Audit;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Administration.Api;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Sessions;
-using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration;
 
@@ -30,15 +30,21 @@ internal sealed record SessionView(
     DateTimeOffset TokensUntil, string? Device, string? Network);
 
 /// <summary>Who is signed in, and how that ends.</summary>
-internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessions, McpIdentityDbContext db, OperatorRecord record, TimeProvider time)
+internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessions, PreparedSql sql, OperatorRecord record, TimeProvider time)
 {
+    private const string SelectOfClient = """SELECT DISTINCT "SessionId" FROM "Grants" WHERE "ClientId" = $1 AND "RevokedAt" IS NULL AND "ExpiresAt" > $2""";
+
+    private const string SelectWhose = """SELECT "UserId" FROM "Grants" WHERE "SessionId" = $1 AND "RevokedAt" IS NULL LIMIT 1""";
+
+    private const string SelectPeople = $"""SELECT {People.Columns} FROM "Users" p""";
+
     /// <summary>Those that live, the newest first.</summary>
     public async Task<Outcome<AdminPage<SessionView>>> ListAsync(SessionFilter filter, Slice slice, CancellationToken cancellationToken)
     {
         string? userId = null;
         if (filter.User is { } who)
         {
-            var (user, problem) = await OperatorNames.UserAsync(db, who, cancellationToken);
+            var (user, problem) = await OperatorNames.UserAsync(sql, who, cancellationToken);
             if (problem is not null)
             {
                 return problem;
@@ -50,14 +56,13 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
         HashSet<string>? ofClient = null;
         if (filter.Client is { } which)
         {
-            var (client, problem) = await OperatorNames.ClientAsync(db, which, cancellationToken);
+            var (clientId, problem) = await OperatorNames.ClientAsync(sql, which, cancellationToken);
             if (problem is not null)
             {
                 return problem;
             }
 
-            var now = time.GetUtcNow();
-            ofClient = [.. await db.Grants.Where(grant => grant.ClientId == client!.ClientId && grant.RevokedAt == null && grant.ExpiresAt > now).Select(grant => grant.SessionId).Distinct().ToListAsync(cancellationToken)];
+            ofClient = [.. await sql.ListAsync(SelectOfClient, [clientId, time.GetUtcNow()], row => row.GetString(0), cancellationToken)];
         }
 
         // The store may be Redis or a file, which have no order: the newest of those behind the last one, and never more of them in memory than are wanted.
@@ -91,7 +96,7 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
         // Of a session that cannot be read any more there may still be grants.
         if (StorableText.ForComparison(id, McpIdentityDbContext.Lengths.Text) is null ||
             ((await storage.FindAsync(id, cancellationToken))?.UserId ??
-            await db.Grants.Where(grant => grant.SessionId == id && grant.RevokedAt == null).Select(grant => grant.UserId).FirstOrDefaultAsync(cancellationToken)) is not { } userId)
+            await sql.ReadAsync(SelectWhose, [id], row => row.GetString(0), cancellationToken)) is not { } userId)
         {
             return AdminProblem.NotFound("session", id);
         }
@@ -105,7 +110,7 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
     /// <returns>How many sessions there were.</returns>
     public async Task<Outcome<int>> EndAllOfAsync(Operator by, string user, CancellationToken cancellationToken)
     {
-        var (person, problem) = await OperatorNames.UserAsync(db, user, cancellationToken);
+        var (person, problem) = await OperatorNames.UserAsync(sql, user, cancellationToken);
         if (problem is not null)
         {
             return problem;
@@ -142,9 +147,9 @@ internal sealed class SessionActs(ISessionStorage storage, SignInSessions sessio
         var people = new Dictionary<string, (string? Email, string? Name)>();
         foreach (var ids in found.Select(session => session.UserId).Distinct().Chunk(500))
         {
-            foreach (var row in await db.Users.Where(user => ids.Contains(user.Id)).Select(user => new { user.Id, user.Email, user.Name }).ToListAsync(cancellationToken))
+            foreach (var person in await sql.ListAsync(new ListQuery(SelectPeople).WhereIn("p.\"Id\"", ids), row => People.Read(sql, row, 0), cancellationToken))
             {
-                people[row.Id] = (row.Email, row.Name);
+                people[person.Id] = (person.Email, person.Name);
             }
         }
 

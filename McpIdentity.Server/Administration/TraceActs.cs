@@ -1,5 +1,6 @@
 using McpIdentity.Migrations;
 using McpIdentity.Server.Audit;
+using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 
 namespace McpIdentity.Server.Administration;
@@ -21,7 +22,7 @@ internal sealed record TraceResult(string What, int Known, IReadOnlyList<Diagnos
 }
 
 /// <summary>Why somebody cannot connect (docs/audit.md, "Why somebody cannot connect").</summary>
-internal sealed class TraceActs(McpIdentityDbContext db, TimeProvider time)
+internal sealed class TraceActs(McpIdentityDbContext db, PreparedSql sql, TimeProvider time)
 {
     private const int MaxClients = 50;
 
@@ -45,12 +46,12 @@ internal sealed class TraceActs(McpIdentityDbContext db, TimeProvider time)
     private async Task<(string? What, IReadOnlyList<TracedFlow> Flows)> FlowsAsync(string wanted, CancellationToken cancellationToken)
     {
         var trace = new FlowTrace(db);
-        if (await OperatorNames.UsersAsync(db, wanted, cancellationToken) is { Count: > 0 } users)
+        if (await OperatorNames.UsersAsync(sql, wanted, cancellationToken) is { Count: > 0 } users)
         {
             return ($"Flows of {users[0].Email ?? users[0].Name ?? users[0].Id}", await trace.OfAsync([.. users.Select(user => user.Id)], [], cancellationToken));
         }
 
-        var clients = (await OperatorNames.ClientsAsync(db, wanted, cancellationToken)).Select(client => client.ClientId!).ToList();
+        var clients = await OperatorNames.ClientsAsync(sql, wanted, cancellationToken);
         if (clients.Count == 0 && wanted.Contains('.', StringComparison.Ordinal) && !wanted.Contains('@', StringComparison.Ordinal))
         {
             // By the host of its document, or of where its answers go.

@@ -52,6 +52,11 @@ internal sealed class ClientPreset
     /// <summary>Completes the configured clients that name a preset; a name that is none is left to <see cref="StaticClientRules"/>.</summary>
     public static void Apply(OAuthServerOptions options)
     {
+        if (options.StaticClients.All(client => client.Preset is null))
+        {
+            return; // the list is long to read for each start and each verb
+        }
+
         var presets = ListFrom(options, out _);
         foreach (var client in options.StaticClients)
         {

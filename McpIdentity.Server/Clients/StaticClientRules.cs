@@ -16,7 +16,12 @@ internal sealed class StaticClientRules(OwnEndpoint own, IHostEnvironment enviro
     {
         var clients = ConfiguredClients.ListFrom(options);
         var problems = clients.SelectMany(client => Check(client.Setting, client.Options).Concat(CheckResources(client.Setting, client.Options, options))).ToList();
-        var presets = ClientPreset.ListFrom(options, out var unreadable);
+        var (presets, unreadable) = ((IReadOnlyList<ClientPreset>)[], (string?)null);
+        if (options.ClientPresets is { Length: > 0 } || clients.Any(client => client.Options.Preset is not null))
+        {
+            presets = ClientPreset.ListFrom(options, out unreadable);
+        }
+
         problems.AddRange(unreadable is null ? [] : [unreadable]);
         problems.AddRange(clients.Where(client => unreadable is null && client.Options.Preset is { } preset && !presets.Any(known => known.Id == preset))
             .Select(client => $"{client.Setting}:Preset is '{client.Options.Preset}', which is none of {string.Join(", ", presets.Select(known => known.Id).OfType<string>())}."));

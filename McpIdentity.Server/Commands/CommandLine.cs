@@ -4,7 +4,6 @@ using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using McpIdentity.Mcp.Audit;
-using McpIdentity.Migrations;
 using McpIdentity.Server.Administration;
 using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
@@ -236,9 +235,9 @@ internal static class CommandLine
     private static async Task<int> WithStorageAsync(string[] settings, bool takesWord, Func<IServiceProvider, Task<int>> run, CancellationToken cancellationToken)
     {
         await using var app = Build([.. settings.Where(setting => !takesWord || setting.StartsWith('-'))]);
+        app.Services.AllowLongStatements();
         await app.Services.MigrateOnStartAsync(cancellationToken);
         await using var scope = app.Services.CreateAsyncScope();
-        scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>().AllowLongStatements();
         return await run(scope.ServiceProvider);
     }
 

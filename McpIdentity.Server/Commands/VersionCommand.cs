@@ -1,8 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using McpIdentity.Migrations;
-using Microsoft.EntityFrameworkCore;
+using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Commands;
 
@@ -11,11 +10,9 @@ internal static class VersionCommand
 {
     public static Command Create() => CommandLine.Verb("version", "Prints the release, the runtime and the schema of the database that it needs.", "version -o json", async (parsed, _, _) =>
     {
-        // The newest migration: the same names in both sets.
-        await using var db = new SqliteMcpIdentityDbContext(new DbContextOptionsBuilder<SqliteMcpIdentityDbContext>().UseSqlite("Data Source=:memory:").Options);
         await Table.WriteOneAsync(parsed,
             ("version", typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]),
-            ("runtime", RuntimeInformation.FrameworkDescription), ("platform", RuntimeInformation.RuntimeIdentifier), ("schema", db.Database.GetMigrations().Last()));
+            ("runtime", RuntimeInformation.FrameworkDescription), ("platform", RuntimeInformation.RuntimeIdentifier), ("schema", StoredSchema.KnownMigrations(isPostgres: false)[^1]));
         return ExitCode.Ok;
     }).With(Table.Output);
 }

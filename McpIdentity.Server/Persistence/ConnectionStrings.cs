@@ -14,21 +14,25 @@ internal static class ConnectionStrings
     // To a server that did not answer a statement Npgsql sends a request to cancel it, over another connection that it waits
     // for as long as for any: a statement ends after both.
     private const int ConnectSeconds = 2;
-    private const int CommandSeconds = 2;
+    public const int CommandSeconds = 2;
     private const int CancelNever = -1;
+
+    /// <summary>Of a statement that no request waits for.</summary>
+    public const int LongCommandSeconds = 60;
 
     // After a failover it is as long as this until the new primary is found.
     private const int RecheckSeconds = 1;
 
     /// <param name="options">What is configured.</param>
     /// <param name="server">What the server said of itself.</param>
-    public static string Postgres(DatabaseOptions options, PostgresTraits server)
+    /// <param name="commandSeconds">How long a statement may take.</param>
+    public static string Postgres(DatabaseOptions options, PostgresTraits server, int commandSeconds = CommandSeconds)
     {
         var said = new DbConnectionStringBuilder { ConnectionString = options.Url is { Length: > 0 } url ? PostgresUrl.Parse(url).ConnectionString : options.ConnectionString };
         var settings = new NpgsqlConnectionStringBuilder
         {
             Timeout = ConnectSeconds,
-            CommandTimeout = CommandSeconds,
+            CommandTimeout = commandSeconds,
             CancellationTimeout = CancelNever, // once asked, the answer is not waited for
             MaxAutoPrepare = server.PreparedStatements,
             MaxPoolSize = server.Connections,

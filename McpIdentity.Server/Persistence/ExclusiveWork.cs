@@ -56,13 +56,12 @@ internal static class ExclusiveWork
         }
     }
 
-    private static async Task<IAsyncDisposable?> TryBeginWorkAsync(string connectionString, bool isPostgres, string name, CancellationToken cancellationToken)
-    {
-        if (!isPostgres)
-        {
-            return TryLockFile(connectionString, name);
-        }
+    // Not one method: to begin it would load Npgsql on SQLite too.
+    private static Task<IAsyncDisposable?> TryBeginWorkAsync(string connectionString, bool isPostgres, string name, CancellationToken cancellationToken) =>
+        isPostgres ? TryLockDatabaseAsync(connectionString, name, cancellationToken) : Task.FromResult<IAsyncDisposable?>(TryLockFile(connectionString, name));
 
+    private static async Task<IAsyncDisposable?> TryLockDatabaseAsync(string connectionString, string name, CancellationToken cancellationToken)
+    {
         // The lock is a transaction's, not a session's, which would not survive a pooler such as PgBouncer; the work has
         // transactions of its own on another connection.
         var connection = new NpgsqlConnection(PostgresConnections.OwnOf(connectionString));

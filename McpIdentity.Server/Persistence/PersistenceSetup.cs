@@ -107,19 +107,25 @@ internal static class PersistenceSetup
         else if (pending.Count > 0)
         {
             await database.CloseAsync();
-            await using var scope = services.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
-            await db.EndAbandonedMigrationAsync(cancellationToken);
-            if (!db.Database.IsSqlite())
-            {
-                // An index over a large table takes its time; the bound of a request is not meant for it.
-                db.Database.SetCommandTimeout(MigrationTimeout);
-            }
-
-            await db.Database.MigrateAsync(cancellationToken);
+            await services.MigrateOlderAsync(cancellationToken);
         }
 
         return pending;
+    }
+
+    // By EF Core, which only this loads.
+    private static async Task MigrateOlderAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        await using var scope = services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+        await db.EndAbandonedMigrationAsync(cancellationToken);
+        if (!db.Database.IsSqlite())
+        {
+            // An index over a large table takes its time; the bound of a request is not meant for it.
+            db.Database.SetCommandTimeout(MigrationTimeout);
+        }
+
+        await db.Database.MigrateAsync(cancellationToken);
     }
 
     /// <summary>Of a newer release nobody here knows what its columns mean, and what must be written into them.</summary>
@@ -133,6 +139,10 @@ internal static class PersistenceSetup
         }
     }
 
+    /// <summary>For a process that answers no requests: the same of all its statements.</summary>
+    /// <param name="services">Of which nothing has asked the database yet.</param>
+    public static void AllowLongStatements(this IServiceProvider services) => services.GetService<PostgresConnections>()?.AllowLongStatements();
+
     /// <summary>
     /// For work that no request waits for, on more rows than a request touches. SQLite has no such bound: there the number
     /// says how long a lock of another process is waited for.
@@ -141,7 +151,7 @@ internal static class PersistenceSetup
     {
         if (db.Database.IsNpgsql())
         {
-            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
+            db.Database.SetCommandTimeout(ConnectionStrings.LongCommandSeconds);
         }
     }
 

@@ -26,14 +26,18 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
 
     private string? _connectionString;
     private long _answeredAt;
+    private int _commandSeconds = ConnectionStrings.CommandSeconds;
 
     /// <summary>Whether a pooler such as PgBouncer stands between.</summary>
     public bool IsPooled { get; private set; }
 
-    public string ConnectionString => _connectionString ??= ConnectionStrings.Postgres(options.Value, PostgresTraits.Unknown);
+    public string ConnectionString => _connectionString ??= ConnectionStrings.Postgres(options.Value, PostgresTraits.Unknown, _commandSeconds);
 
     /// <summary>Outside of the pool, for what keeps a connection for long.</summary>
     public string OwnConnectionString => OwnOf(ConnectionString);
+
+    /// <summary>For a process that answers no requests; before its first statement.</summary>
+    public void AllowLongStatements() => _commandSeconds = ConnectionStrings.LongCommandSeconds;
 
     /// <summary>A connection string for one connection that lives long and is used little.</summary>
     public static string OwnOf(string connectionString) =>
@@ -133,7 +137,7 @@ internal sealed partial class PostgresConnections(IOptions<DatabaseOptions> opti
         // A pooler makes up the identification of the connection, with which a client would cancel a statement.
         var server = new PostgresTraits(answer.GetInt32(0) != connection.ProcessID, answer.GetInt32(3));
         IsPooled = server.IsPooled;
-        _connectionString ??= ConnectionStrings.Postgres(options.Value, server);
+        _connectionString ??= ConnectionStrings.Postgres(options.Value, server, _commandSeconds);
         if (IsPooled)
         {
             BehindPooler(name);

@@ -3,7 +3,7 @@ using System.Data.Common;
 namespace McpIdentity.Server.Persistence;
 
 /// <summary>
-/// The few statements that nearly every request or every start runs, prepared once a connection, over the tables that EF Core maps.
+/// The few statements that nearly every request, every start or a verb that lists runs, prepared once a connection, over the tables that EF Core maps.
 /// EF Core builds and translates a query, opens a connection and tracks nothing that these need: docs/decisions/0005 has
 /// the figures. Everything that is not hot stays with EF Core, which a server loads when something asks for it.
 /// </summary>
@@ -20,6 +20,10 @@ internal abstract class PreparedSql
     /// <summary>All rows. For a start and for what follows the database beside requests: nothing ends the wait but the bound of a statement, and the token.</summary>
     /// <inheritdoc cref="ReadAsync"/>
     public abstract Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken);
+
+    /// <summary>All rows of a list whose conditions somebody chose.</summary>
+    /// <inheritdoc cref="ListAsync{T}(string, object?[], Func{DbDataReader, T}, CancellationToken)"/>
+    public Task<List<T>> ListAsync<T>(ListQuery query, Func<DbDataReader, T> read, CancellationToken cancellationToken) => ListAsync(query.Text, query.Values, read, cancellationToken);
 
     /// <summary>One statement in a transaction of its own: when this returns, what it wrote survives a crash and a power cut.</summary>
     /// <inheritdoc cref="ReadAsync"/>

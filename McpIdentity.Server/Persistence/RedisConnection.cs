@@ -82,9 +82,11 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     }
 
     /// <summary>Calls <paramref name="wake"/> for each message, now and after every reconnection.</summary>
-    public async Task ListenAsync(RedisChannel channel, Action<string?> wake)
+    /// <param name="name">As of <see cref="Channel"/>: whoever has no Redis would load its client for that type.</param>
+    /// <param name="wake">Hears the message.</param>
+    public async Task ListenAsync(string name, Action<string?> wake)
     {
-        _listener = new Listener(channel, wake);
+        _listener = new Listener(Channel(name), wake);
         try
         {
             await RunAsync(async _ =>
@@ -145,15 +147,18 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     {
         await _ending.CancelAsync();
         await _trying;
-        if (_connection is not null)
+        if (_connection is { } open)
         {
-            await _connection.DisposeAsync();
+            await CloseAsync(open);
         }
 
         _opening.Dispose();
         _ending.Dispose();
         _waiting.Dispose();
     }
+
+    // Not in its place: whoever has no Redis would load its client to end.
+    private static ValueTask CloseAsync(ConnectionMultiplexer connection) => connection.DisposeAsync();
 
     private async Task<ConnectionMultiplexer> OpenAsync()
     {

@@ -6,6 +6,9 @@ namespace McpIdentity.Server.Persistence;
 /// <summary>One open connection to SQLite with the statements that were prepared on it. For one thread at a time.</summary>
 internal sealed class SqliteLink : IDisposable
 {
+    // A list has as many statements as there are choices of its conditions (ListQuery).
+    private const int MostPrepared = 200;
+
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _commands = [];
 
@@ -15,6 +18,7 @@ internal sealed class SqliteLink : IDisposable
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
         _connection.Open();
         Prepared(SqlitePragmas.Text).ExecuteNonQuery();
+        SqliteLower.Teach(_connection);
     }
 
     /// <summary>The prepared statement with these values, good until the next call.</summary>
@@ -22,6 +26,11 @@ internal sealed class SqliteLink : IDisposable
     {
         if (!_commands.TryGetValue(sql, out var command))
         {
+            if (_commands.Count == MostPrepared)
+            {
+                Forget();
+            }
+
             command = _connection.CreateCommand();
             command.CommandText = sql;
             _commands[sql] = command;
@@ -51,11 +60,17 @@ internal sealed class SqliteLink : IDisposable
 
     public void Dispose()
     {
+        Forget();
+        _connection.Dispose();
+    }
+
+    private void Forget()
+    {
         foreach (var command in _commands.Values)
         {
             command.Dispose();
         }
 
-        _connection.Dispose();
+        _commands.Clear();
     }
 }

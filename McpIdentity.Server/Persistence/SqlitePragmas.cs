@@ -2,14 +2,12 @@ using System.Data.Common;
 using System.Runtime.CompilerServices;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using SQLitePCL;
 
 namespace McpIdentity.Server.Persistence;
 
 /// <summary>
 /// WAL, so that readers do not wait for the writer, and a busy timeout inside SQLite itself. EF Core opens the pooled
-/// connection for every command; the pragmas are sent once for each underlying handle. SQLite's own <c>lower</c> knows the letters of
-/// ASCII alone: what is looked for in any case is found as PostgreSQL finds it.
+/// connection for every command; the pragmas are sent once for each underlying handle.
 /// </summary>
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
@@ -29,7 +27,7 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
 
     private void Prepare(DbConnection connection)
     {
-        if (connection is not SqliteConnection { Handle: { } handle } || !_prepared.TryAdd(handle, handle))
+        if (connection is not SqliteConnection { Handle: { } handle } sqlite || !_prepared.TryAdd(handle, handle))
         {
             return;
         }
@@ -37,19 +35,6 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
         using var command = connection.CreateCommand();
         command.CommandText = Text;
         command.ExecuteNonQuery();
-        // On the handle itself: what is registered by ADO.NET ends with each use of a pooled connection.
-        raw.sqlite3_create_function(handle, "lower", 1, raw.SQLITE_UTF8 | raw.SQLITE_DETERMINISTIC, null, Lower);
-    }
-
-    private static void Lower(sqlite3_context context, object data, sqlite3_value[] arguments)
-    {
-        if (raw.sqlite3_value_type(arguments[0]) == raw.SQLITE_NULL)
-        {
-            raw.sqlite3_result_null(context);
-        }
-        else
-        {
-            raw.sqlite3_result_text(context, raw.sqlite3_value_text(arguments[0]).utf8_to_string().ToLowerInvariant());
-        }
+        SqliteLower.Teach(sqlite);
     }
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using McpIdentity.Migrations;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -33,7 +34,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
                 await db.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, {word})");
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
+        catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))
         {
             CannotSend(exception);
         }
@@ -54,7 +55,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
             {
                 if (redis.IsConfigured)
                 {
-                    await redis.ListenAsync(redis.Channel(Channel), Hear);
+                    await redis.ListenAsync(Channel, Hear);
                     return;
                 }
 
@@ -66,7 +67,7 @@ internal sealed partial class RevocationSignals(RedisConnection redis, ILogger<R
 
                 await ListenAsync(postgres.OwnConnectionString, Hear, stoppingToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException || StorageFaults.IsOne(exception))
+            catch (Exception exception) when (exception is DbException || StorageFaults.IsOne(exception))
             {
                 CannotListen(exception);
                 await Task.Delay(RetryAfter, stoppingToken);

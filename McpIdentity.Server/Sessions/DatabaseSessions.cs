@@ -23,6 +23,16 @@ internal sealed class DatabaseSessions(PreparedSql sql, IServiceScopeFactory sco
         SELECT {Columns}, {People.Columns} FROM "SignInSessions" s JOIN "Users" p ON p."Id" = s."UserId" WHERE s."Id" = $1 AND s."EndedAt" IS NULL
         """;
 
+    private const string SelectOf = $"""
+        SELECT {Columns} FROM "SignInSessions" s WHERE s."UserId" = $1 AND s."EndedAt" IS NULL
+        """;
+
+    private const string SelectPart = $"""
+        SELECT {Columns} FROM "SignInSessions" s WHERE s."Id" > $1 AND s."EndedAt" IS NULL ORDER BY s."Id" LIMIT $2
+        """;
+
+    private const int PartSize = 1000;
+
     private const int ColumnCount = 11;
 
     public async Task<int> OpenAsync(CancellationToken cancellationToken)
@@ -91,22 +101,21 @@ internal sealed class DatabaseSessions(PreparedSql sql, IServiceScopeFactory sco
 
     public async IAsyncEnumerable<SignInSession> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        await foreach (var session in Living(scope).AsAsyncEnumerable().WithCancellation(cancellationToken))
+        // A part at a time: there may be more than anybody wants in memory.
+        for (var last = ""; last is not null;)
         {
-            if (IsReadable(session))
+            var part = await sql.ListAsync(SelectPart, [last, PartSize], Read, cancellationToken);
+            foreach (var session in part.Where(IsReadable))
             {
                 yield return session;
             }
+
+            last = part.Count == PartSize ? part[^1].Id : null;
         }
     }
 
-    public async Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        var sessions = await Living(scope).Where(session => session.UserId == userId).ToListAsync(cancellationToken);
-        return sessions.FindAll(IsReadable);
-    }
+    public async Task<IReadOnlyList<SignInSession>> ListOfAsync(string userId, CancellationToken cancellationToken) =>
+        (await sql.ListAsync(SelectOf, [userId], Read, cancellationToken)).FindAll(IsReadable);
 
     public async Task CheckAsync(CancellationToken cancellationToken) => await FindAsync("", cancellationToken);
 

@@ -99,6 +99,9 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }, $"The server at {BaseUrl}");
 
+    /// <summary>The files that it has mapped at this moment, its assemblies among them.</summary>
+    public async Task<IReadOnlyList<string>> LoadedAsync() => [.. (await File.ReadAllLinesAsync($"/proc/{Id}/maps")).Select(line => Path.GetFileName(line)).Distinct()];
+
     /// <summary>Waits for an end that comes by itself.</summary>
     public Task<int> WaitForExitAsync() => _process.WaitForExitAsync();
 

@@ -1,0 +1,48 @@
+using System.Reflection;
+using McpIdentity.Server.Pages;
+using McpIdentity.Tests.Support;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ApplicationModels;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.AspNetCore.Mvc.RazorPages.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace McpIdentity.Tests.Pages;
+
+/// <summary>What of a page's model a request may set, as MVC knows it of a running server (<see cref="BoundProperties"/>).</summary>
+[Parallelizable(ParallelScope.All)]
+internal sealed class BoundPropertiesTests
+{
+    [Test]
+    public async Task Of_every_page_exactly_what_a_request_may_set_is_bound()
+    {
+        await using var server = await TestServer.StartAsync();
+        var loader = server.Services.GetRequiredService<PageLoader>();
+        var pages = server.Services.GetRequiredService<IActionDescriptorCollectionProvider>().ActionDescriptors.Items.OfType<PageActionDescriptor>();
+        var models = await Task.WhenAll(pages.Select(page => loader.LoadAsync(page, new Microsoft.AspNetCore.Http.EndpointMetadataCollection())));
+
+        foreach (var model in models)
+        {
+            Assert.That(
+                model.BoundProperties.Cast<PageBoundPropertyDescriptor>().Select(property => property.Property.Name), Is.EquivalentTo(PropertiesOf(model.ModelTypeInfo!).Where(IsForRequests).Select(property => property.Name)), model.ModelTypeInfo!.Name);
+        }
+
+        Assert.That(models.Sum(model => model.BoundProperties.Count), Is.GreaterThan(20), "filters of lists, and what a form sends");
+    }
+
+    [Test]
+    public async Task What_no_request_may_set_is_not_described_to_find_the_pages()
+    {
+        await using var server = await TestServer.StartAsync();
+        var parts = server.Services.GetRequiredService<IPageApplicationModelPartsProvider>();
+        var properties = typeof(BoundProperties).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(PageModel)) && !type.IsAbstract).SelectMany(PropertiesOf).ToList();
+
+        Assert.That(properties.Where(property => parts.CreatePropertyModel(property) is not null), Is.EquivalentTo(properties.Where(IsForRequests)));
+        Assert.That(properties.Where(IsForRequests).Count(), Is.GreaterThan(20).And.LessThan(properties.Count / 4));
+    }
+
+    private static PropertyInfo[] PropertiesOf(Type model) => model.GetProperties(BindingFlags.Instance | BindingFlags.Public);
+
+    private static bool IsForRequests(PropertyInfo property) => property.GetCustomAttributes<BindPropertyAttribute>().Any();
+}
