@@ -10,7 +10,7 @@ internal sealed class BenchOptions
           starts      the first 200, the verbs and their CPU, beside bare ones
           compare     two builds in turn, slice by slice: --server and --against
           filled      an empty store and one of --filled rows, in turn
-          nodes       one node and two that share a PostgreSQL, in turn
+          nodes       one server, two that have nothing in common, and two nodes, in turn on PostgreSQL
           profile     a flame graph of each row, and its dearest methods; needs perf
           gateway     a server behind this one: a call beside bare YARP and straight; 10,000 streams held
           races       twelve requests at once with one code or refresh token, grace 0 and 30, on one node and on two

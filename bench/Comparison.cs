@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace McpIdentity.Bench;
 
-/// <summary>Two columns in one run, each with a database of its own, loaded in turn: two builds, an empty store and a full one, one node and two.</summary>
+/// <summary>Two columns in one run, each with a database of its own, loaded in turn: two builds, an empty store and a full one; and two nodes.</summary>
 internal static class Comparison
 {
     private const int Full = 1_000_000;
@@ -23,11 +23,36 @@ internal static class Comparison
         ("empty", program => Subject.StartAsync("empty", program, folder, options.UsePostgres)),
         ("filled", program => Subject.StartAsync("filled", program, folder, options.UsePostgres, filled: options.Filled ?? Full)));
 
-    /// <summary>Two nodes serve 2 / ratio times as much as one, for as long as their database does.</summary>
-    public static Task<int> OfNodesAsync(BenchOptions options, string folder) => RunAsync(
-        options, folder,
-        ("one node", program => Subject.StartAsync("one node", program, folder, onPostgres: true)),
-        ("two nodes", program => Subject.StartAsync("two nodes", program, folder, onPostgres: true, nodes: 2)));
+    /// <summary>
+    /// Two nodes beside two servers that have nothing in common, and so serve twice as much as one on cores of their own: what nodes cost beyond them is what
+    /// sharing costs. All stand on one core here; that two processes take turns on it costs both alike, and shows beside the column of one.
+    /// </summary>
+    public static async Task<int> OfNodesAsync(BenchOptions options, string folder)
+    {
+        await Cores.KeepLoadOffServerCoreAsync();
+        var program = options.Server ?? await ServerUnderTest.PublishAsync(folder);
+        await using var one = await Subject.StartAsync("one", program, folder, onPostgres: true);
+        await using var apart = await Subject.StartTwoAsync("two apart", program, folder, areNodes: false);
+        await using var nodes = await Subject.StartTwoAsync("two nodes", program, folder, areNodes: true);
+
+        Console.WriteLine("| operation | one, CPU µs/op (of it the database) | two apart | two nodes | two nodes / two apart | middle half |\n|---|---:|---:|---:|---:|---:|");
+        var errors = 0;
+        foreach (var operation in Operations.All.Where(operation => options.IsWanted(operation.Key)))
+        {
+            Subject[] all = [one, apart, nodes];
+            foreach (var subject in all)
+            {
+                await subject.PrepareAsync(operation.PrepareLane);
+            }
+
+            var series = await Series.MeasureAsync(all, options.Duration);
+            errors += series.Sum(each => each.Errors);
+            var figures = string.Join(" | ", series.Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.CpuMicroseconds:N0} ({each.StoreMicroseconds:N0})")));
+            Console.WriteLine($"| {operation.Name} | {figures} | {Compared(series[2], series[1])} |");
+        }
+
+        return errors == 0 ? 0 : 1;
+    }
 
     private static async Task<int> RunAsync(BenchOptions options, string folder, (string Name, Func<string, Task<Subject>> Start) first, (string Name, Func<string, Task<Subject>> Start) second)
     {
@@ -44,11 +69,15 @@ internal static class Comparison
             await other.PrepareAsync(operation.PrepareLane);
             var series = await Series.MeasureAsync([one, other], options.Duration);
             errors += series.Sum(each => each.Errors);
-            var ratios = series[1].Ratios(series[0]);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {operation.Name} | {series[0].CpuMicroseconds:N0} | {series[1].CpuMicroseconds:N0} | {series[1].Ratio(series[0]):N2} | {ratios[ratios.Count / 4]:N2} to {ratios[ratios.Count * 3 / 4]:N2} |"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {operation.Name} | {series[0].CpuMicroseconds:N0} | {series[1].CpuMicroseconds:N0} | {Compared(series[1], series[0])} |"));
         }
 
         return errors == 0 ? 0 : 1;
+    }
+
+    private static string Compared(Series one, Series other)
+    {
+        var ratios = one.Ratios(other);
+        return string.Create(CultureInfo.InvariantCulture, $"{one.Ratio(other):N2} | {ratios[ratios.Count / 4]:N2} to {ratios[ratios.Count * 3 / 4]:N2}");
     }
 }

@@ -30,12 +30,16 @@ internal static class Load
         }
     }
 
-    public static async Task<Figures> MeasureAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees, TimeSpan duration)
+    /// <param name="lanes">What they send, one after the other each.</param>
+    /// <param name="trees">The processes that count.</param>
+    /// <param name="store">That among them which is a database of its own.</param>
+    /// <param name="duration">How long.</param>
+    public static async Task<Figures> MeasureAsync(IReadOnlyList<Func<Task>> lanes, IReadOnlyList<ProcessTree> trees, ProcessTree? store, TimeSpan duration)
     {
-        var (cpu, compiler) = (Cpu(trees), Compiler(trees));
+        var (cpu, ofStore, compiler) = (Cpu(trees), store?.CpuMicroseconds() ?? 0, Compiler(trees));
         var clock = Stopwatch.StartNew();
         var results = await RunAsync(lanes, duration);
-        var (used, elapsed) = (Cpu(trees) - cpu, clock.Elapsed);
+        var (used, usedByStore, elapsed) = (Cpu(trees) - cpu, (store?.CpuMicroseconds() ?? 0) - ofStore, clock.Elapsed);
         var compiled = Math.Max(0, Compiler(trees) - compiler) / Math.Max(used, 1);
 
         var latencies = results.SelectMany(lane => lane.Latencies).Order().ToList();
@@ -43,7 +47,10 @@ internal static class Load
         var done = latencies.Count;
         return new Figures(
             used / Math.Max(done, 1), done / elapsed.TotalSeconds, Percentile(latencies, 0.50), Percentile(latencies, 0.99),
-            compiled, errors, results.Select(lane => lane.FirstError).FirstOrDefault(error => error is not null));
+            compiled, errors, results.Select(lane => lane.FirstError).FirstOrDefault(error => error is not null))
+        {
+            StoreMicroseconds = usedByStore / Math.Max(done, 1),
+        };
     }
 
     private static Task<LaneResult[]> RunAsync(IReadOnlyList<Func<Task>> lanes, TimeSpan duration)
@@ -112,4 +119,8 @@ internal static class Load
 /// <param name="Compiled">The part of the CPU that went into compilation: what the warm-up left.</param>
 /// <param name="Errors">Requests whose answer was not the right one.</param>
 /// <param name="FirstError">One of them.</param>
-internal sealed record Figures(double CpuMicroseconds, double PerSecond, TimeSpan Median, TimeSpan P99, double Compiled, int Errors, string? FirstError);
+internal sealed record Figures(double CpuMicroseconds, double PerSecond, TimeSpan Median, TimeSpan P99, double Compiled, int Errors, string? FirstError)
+{
+    /// <summary>What of the CPU is the database's, where it has processes of its own.</summary>
+    public double StoreMicroseconds { get; init; }
+}

@@ -19,6 +19,9 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public string ConnectionString => ConnectionStringOf(this);
 
+    /// <summary>Of another database at this server.</summary>
+    public string ConnectionStringOf(string database) => new Npgsql.NpgsqlConnectionStringBuilder(ConnectionString) { Database = database }.ConnectionString;
+
     private string Url => $"postgres://bench@127.0.0.1:{_port}/mcpidentity";
 
     /// <summary>For a client that goes to whichever of them takes writes.</summary>

@@ -1,6 +1,6 @@
 namespace McpIdentity.Bench;
 
-/// <summary>One column: a server that runs on the server's core, or several that share a store, with the store.</summary>
+/// <summary>One column: a server that runs on the server's core, or two, with the store.</summary>
 /// <param name="name">The column's title.</param>
 /// <param name="wires">Where it answers: lanes take them in turn.</param>
 /// <param name="trees">Its processes first, then its store's: all count.</param>
@@ -10,6 +10,12 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     private const int BurstsOfPeer = 20;
 
     private IReadOnlyList<Func<Task>> _lanes = [];
+
+    /// <summary>That of its processes which is a database.</summary>
+    private ProcessTree? Store { get; init; }
+
+    /// <summary>How many lanes load it.</summary>
+    private int Connections { get; init; } = Load.Connections;
 
     public string Name => name;
 
@@ -35,9 +41,8 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     /// <param name="folder">Where it gets a folder of its own.</param>
     /// <param name="onPostgres">Whether its store is a PostgreSQL of its own.</param>
     /// <param name="filled">How many rows of others are stored before (<see cref="Filling"/>).</param>
-    /// <param name="nodes">How many servers share the store.</param>
     /// <param name="now">See <see cref="Now"/>.</param>
-    public static async Task<Subject> StartAsync(string name, string program, string folder, bool onPostgres, int filled = 0, int nodes = 1, Subject? now = null)
+    public static async Task<Subject> StartAsync(string name, string program, string folder, bool onPostgres, int filled = 0, Subject? now = null)
     {
         Console.Error.WriteLine($"starting {name}");
         folder = Directory.CreateDirectory(Path.Combine(folder, name.Replace(' ', '-'))).FullName;
@@ -48,16 +53,39 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
             await Filling.FillAsync(first, folder, database, filled);
         }
 
-        var ports = Enumerable.Range(0, nodes).Select(_ => Program.FreePort()).ToList();
+        var server = await ServerUnderTest.StartAsync(program, folder, Program.FreePort(), database);
+        return new Subject(name, [new Wire(server.Address)], database is null ? [server.Tree] : [server.Tree, database.Tree], database is null ? [server] : [server, database])
+        {
+            Now = now,
+            Store = database?.Tree,
+            Allowance = database is null ? 1 : 2,
+        };
+    }
+
+    /// <summary>Two servers on one PostgreSQL, each with as many lanes as one alone has.</summary>
+    /// <param name="name">The column's title.</param>
+    /// <param name="program">The server's program file.</param>
+    /// <param name="folder">Where they get a folder.</param>
+    /// <param name="areNodes">They share a database, and each request goes to the other one in turn, whatever came before it; else each has a database and lanes of its own.</param>
+    public static async Task<Subject> StartTwoAsync(string name, string program, string folder, bool areNodes)
+    {
+        Console.Error.WriteLine($"starting {name}");
+        folder = Directory.CreateDirectory(Path.Combine(folder, name.Replace(' ', '-'))).FullName;
+        var database = await PostgresServer.StartAsync(Program.FreePort());
+        int[] ports = [Program.FreePort(), Program.FreePort()];
         var servers = new List<ServerUnderTest>();
         foreach (var port in ports)
         {
-            servers.Add(await ServerUnderTest.StartAsync(program, folder, port, database, $"--Server:PublicBaseUrl=http://localhost:{ports[0]}"));
+            // On one machine both would write the chain of one name.
+            string[] settings = areNodes
+                ? [$"--Audit:Node={port}", $"--Server:PublicBaseUrl=http://localhost:{ports[0]}"]
+                : [$"--Database:ConnectionString={database.ConnectionStringOf("of" + port)}"]; // which the server makes
+            servers.Add(await ServerUnderTest.StartAsync(program, folder, port, database, settings));
         }
 
-        ProcessTree[] trees = [.. servers.Select(server => server.Tree), .. database is null ? [] : new[] { database.Tree }];
-        IAsyncDisposable[] parts = [.. servers, .. database is null ? [] : new[] { database }];
-        return new Subject(name, [.. servers.Select(server => new Wire(server.Address, servers[0].Address))], trees, parts) { Now = now, Allowance = database is null ? 1 : 2 };
+        List<Uri> addresses = [.. servers.Select(server => server.Address)];
+        Wire[] wires = areNodes ? [new Wire(addresses, addresses[0])] : [.. addresses.Select(address => new Wire(address))];
+        return new Subject(name, wires, [.. servers.Select(server => server.Tree), database.Tree], [.. servers, database]) { Store = database.Tree, Connections = servers.Count * Load.Connections };
     }
 
     /// <summary>How long its metadata is: a bare endpoint answers as much.</summary>
@@ -67,7 +95,7 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     public async Task PrepareAsync(Func<Wire, Task<Func<Task>>> prepareLane)
     {
         var lanes = new List<Func<Task>>();
-        for (var lane = 0; lane < Load.Connections; lane++)
+        for (var lane = 0; lane < Connections; lane++)
         {
             lanes.Add(await prepareLane(wires[lane % wires.Count]));
         }
@@ -76,7 +104,7 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
         await (IsPeer ? Load.WarmUpAsync(lanes, trees, fewest: BurstsOfPeer) : Load.WarmUpAsync(lanes, trees));
     }
 
-    public Task<Figures> MeasureAsync(TimeSpan duration) => Load.MeasureAsync(_lanes, trees, duration);
+    public Task<Figures> MeasureAsync(TimeSpan duration) => Load.MeasureAsync(_lanes, trees, Store, duration);
 
     public async ValueTask DisposeAsync()
     {
@@ -96,6 +124,8 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
 internal sealed class Series(IReadOnlyList<Figures> slices)
 {
     public double CpuMicroseconds => Of(slice => slice.CpuMicroseconds);
+
+    public double StoreMicroseconds => Of(slice => slice.StoreMicroseconds);
 
     public double PerSecond => Of(slice => slice.PerSecond);
 

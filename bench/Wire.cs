@@ -5,9 +5,9 @@ using System.Text.Json;
 namespace McpIdentity.Bench;
 
 /// <summary>Plain HTTP over as many keep-alive connections as there are lanes; no cookie jar, no redirects, little work of its own.</summary>
-/// <param name="server">Where it listens.</param>
-/// <param name="issuer">Under which address clients know it; null: the same.</param>
-internal sealed class Wire(Uri server, Uri? issuer = null) : IDisposable
+/// <param name="servers">Where they listen: each request goes to the next of them, as from a balancer.</param>
+/// <param name="issuer">Under which address clients know them.</param>
+internal sealed class Wire(IReadOnlyList<Uri> servers, Uri issuer) : IDisposable
 {
     // Below HttpClient: its extras would be CPU of the load generator.
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
@@ -15,17 +15,26 @@ internal sealed class Wire(Uri server, Uri? issuer = null) : IDisposable
         AllowAutoRedirect = false,
         UseCookies = false,
         UseProxy = false,
-        MaxConnectionsPerServer = Load.Connections,
+        MaxConnectionsPerServer = servers.Count * Load.Connections,
         ActivityHeadersPropagator = null,
     });
 
-    public Uri Server => server;
+    private int _turn;
 
-    public Uri Issuer => issuer ?? server;
+    public Wire(Uri server)
+        : this([server], server)
+    {
+    }
+
+    public Uri Server => servers[0];
+
+    public Uri Issuer => issuer;
+
+    private Uri Next => servers[(int)((uint)Interlocked.Increment(ref _turn) % servers.Count)];
 
     public Task<Answer> GetAsync(string path, string? cookie = null)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server, path));
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Next, path));
         if (cookie is not null)
         {
             request.Headers.TryAddWithoutValidation("Cookie", cookie);
@@ -79,7 +88,7 @@ internal sealed class Wire(Uri server, Uri? issuer = null) : IDisposable
     {
         var content = new ByteArrayContent(body);
         content.Headers.TryAddWithoutValidation("Content-Type", type);
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server, path)) { Content = content };
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Next, path)) { Content = content };
         if (authorization is not null)
         {
             request.Headers.TryAddWithoutValidation("Authorization", authorization);

@@ -1,4 +1,5 @@
 using McpIdentity.Migrations;
+using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -29,7 +30,7 @@ internal static class StoredChecks
         var unused = await db.Clients.CountAsync(client => EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) < unusedSince &&
             (EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) == null || EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) < unusedSince), cancellationToken);
         var waiting = await db.Clients.CountAsync(client => EF.Property<DateTimeOffset?>(client, ClientColumns.AwaitingApprovalSince) != null, cancellationToken);
-        var left = await db.Grants.CountAsync(grant => grant.ExpiresAt < expired, cancellationToken) + await db.SignInSessions.CountAsync(session => session.KeptUntil < expired, cancellationToken);
+        var left = await db.Grants.CountAsync(Grant.ExpiredBefore(expired), cancellationToken) + await db.SignInSessions.CountAsync(session => session.KeptUntil < expired, cancellationToken);
         return
         [
             Unused.Judge(unused == 0, "no registration is unused for a month", $"{unused} registered clients were not used for {LongUnused.TotalDays:0} days"),

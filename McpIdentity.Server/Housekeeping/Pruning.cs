@@ -41,7 +41,7 @@ internal sealed partial class Pruning(McpIdentityDbContext db, AuditPruning audi
         var retired = time.GetUtcNow() - TimeSpan.FromDays(1);
         IReadOnlyList<(string What, int Count)> done =
         [
-            await RunAsync("expired grants", db.Grants.Where(grant => grant.ExpiresAt < expired), g => g.OrderBy(grant => grant.ExpiresAt), dryRun, cancellationToken),
+            await RunAsync("expired grants", db.Grants.Where(Grant.ExpiredBefore(expired)), g => g.OrderBy(grant => grant.ExpiresOn), dryRun, cancellationToken),
             await RunAsync("expired sign-in sessions", db.SignInSessions.Where(session => session.KeptUntil < expired), s => s.OrderBy(session => session.KeptUntil), dryRun, cancellationToken),
             await RunAsync(Lost, LostSignIns(), OldestFirst, dryRun, cancellationToken),
             await RunAsync("expired revocations", db.Revocations.Where(revocation => revocation.ExpiresAt < expired), r => r.OrderBy(revocation => revocation.ExpiresAt), dryRun, cancellationToken),

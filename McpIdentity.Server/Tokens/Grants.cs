@@ -15,8 +15,8 @@ namespace McpIdentity.Server.Tokens;
 internal sealed class Grants : IDisposable
 {
     private const string Insert = """
-        INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "CreatedAt", "ProtectedClaims")
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "ExpiresOn", "CreatedAt", "ProtectedClaims")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """;
 
     private const string Select = """
@@ -25,10 +25,11 @@ internal sealed class Grants : IDisposable
         """;
 
     // A token is written only after its row was moved on to it, so that a row is never behind a token, unless the database was
-    // put back to an earlier state: then "<=" lets the row catch up. It falls behind no token that it has passed.
+    // put back to an earlier state: then "<=" lets the row catch up. It falls behind no token that it has passed. No index has a column
+    // that changes at each refresh (ExpiresOn changes by the day).
     private const string Spend = """
-        UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3
-        WHERE "Id" = $4 AND "Generation" <= $5 AND "RevokedAt" IS NULL
+        UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3, "ExpiresOn" = $4
+        WHERE "Id" = $5 AND "Generation" <= $6 AND "RevokedAt" IS NULL
         """;
 
     private const int MaxKnown = 4_000;
@@ -58,7 +59,8 @@ internal sealed class Grants : IDisposable
     public async Task StartAsync(Grant grant)
     {
         await _sql.WriteAsync(
-            Insert, grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.Generation, grant.RotatedAt, grant.ExpiresAt, grant.CreatedAt, grant.ProtectedClaims);
+            Insert, grant.Id, grant.UserId, grant.ClientId, grant.SessionId, grant.Generation, grant.RotatedAt, grant.ExpiresAt, grant.ExpiresOn, grant.CreatedAt,
+            grant.ProtectedClaims);
         Remember(grant);
     }
 
@@ -121,7 +123,7 @@ internal sealed class Grants : IDisposable
         var slides = now + (goesOn ? _options.RefreshTokenLifetime : _options.AccessTokenLifetime);
         var ends = grant.CreatedAt + _options.RefreshTokenFamilyLifetime;
         var until = slides < ends ? slides : ends;
-        if (await _sql.WriteAsync(Spend, generation + 1, now, until, grant.Id, generation) != 1)
+        if (await _sql.WriteAsync(Spend, generation + 1, now, until, Grant.DayOf(until), grant.Id, generation) != 1)
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Linq.Expressions;
 
 namespace McpIdentity.Migrations.Entities;
 
@@ -28,7 +29,17 @@ public sealed class Grant
     public DateTimeOffset RotatedAt { get; set; }
 
     /// <summary>When the code, and then the current refresh token, can no longer be used.</summary>
-    public DateTimeOffset ExpiresAt { get; set; }
+    public DateTimeOffset ExpiresAt
+    {
+        get;
+        set => (field, ExpiresOn) = (value, DayOf(value));
+    }
+
+    /// <summary>
+    /// The day of <see cref="ExpiresAt"/> (UTC), by which pruning finds it: an index of what each refresh changes would have PostgreSQL write all indexes of the row anew
+    /// (no heap-only update). A server that does not know the column leaves it behind.
+    /// </summary>
+    public DateTimeOffset ExpiresOn { get; private set; }
 
     public DateTimeOffset CreatedAt { get; set; }
 
@@ -37,6 +48,16 @@ public sealed class Grant
 
     /// <summary>The claims that its tokens are made of, encrypted under the encryption key.</summary>
     public required string ProtectedClaims { get; set; }
+
+    /// <summary>As <see cref="ExpiresOn"/> has it.</summary>
+    public static DateTimeOffset DayOf(DateTimeOffset moment) => new(moment.UtcDateTime.Date, TimeSpan.Zero);
+
+    /// <summary>Those that were over before a moment, by the index.</summary>
+    public static Expression<Func<Grant, bool>> ExpiredBefore(DateTimeOffset moment)
+    {
+        var day = DayOf(moment);
+        return grant => grant.ExpiresOn <= day && grant.ExpiresAt < moment;
+    }
 
     /// <summary>A grant's identifier as it stands in access tokens (<c>oi_au_id</c>), in the log and on the command line.</summary>
     public static string NameOf(ReadOnlySpan<byte> id) => Base64Url.EncodeToString(id);

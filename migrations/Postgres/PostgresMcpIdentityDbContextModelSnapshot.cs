@@ -385,6 +385,11 @@ namespace McpIdentity.Migrations.Postgres
                     b.Property<DateTimeOffset>("ExpiresAt")
                         .HasColumnType("timestamp with time zone");
 
+                    b.Property<DateTimeOffset>("ExpiresOn")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasDefaultValue(new DateTimeOffset(new DateTime(1970, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
+
                     b.Property<int>("Generation")
                         .HasColumnType("integer");
 
@@ -412,13 +417,15 @@ namespace McpIdentity.Migrations.Postgres
 
                     b.HasIndex("ClientId");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ExpiresOn");
 
                     b.HasIndex("SessionId");
 
                     b.HasIndex("UserId", "ClientId");
 
                     b.ToTable("Grants");
+
+                    b.HasAnnotation("Npgsql:StorageParameter:fillfactor", 70);
                 });
 
             modelBuilder.Entity("McpIdentity.Migrations.Entities.IdempotentAnswer", b =>

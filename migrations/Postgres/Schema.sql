@@ -450,3 +450,14 @@ CREATE INDEX "IX_AuditEntries_ClientId_Event_At" ON "AuditEntries" ("ClientId", 
 INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
 VALUES ('20261130053007_NarrowAuditIndex', '10.0.15');
 
+DROP INDEX "IX_Grants_ExpiresAt";
+
+ALTER TABLE "Grants" SET (fillfactor=70);
+
+ALTER TABLE "Grants" ADD "ExpiresOn" timestamp with time zone NOT NULL DEFAULT TIMESTAMPTZ '1970-01-01T00:00:00+00:00';
+
+CREATE INDEX "IX_Grants_ExpiresOn" ON "Grants" ("ExpiresOn");
+
+INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
+VALUES ('20261130092122_GrantsByDay', '10.0.15');
+

@@ -425,3 +425,12 @@ CREATE INDEX "IX_AuditEntries_ClientId_Event_At" ON "AuditEntries" ("ClientId", 
 INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
 VALUES ('20261130052958_NarrowAuditIndex', '10.0.15');
 
+DROP INDEX "IX_Grants_ExpiresAt";
+
+ALTER TABLE "Grants" ADD "ExpiresOn" INTEGER NOT NULL DEFAULT 621355968000000000;
+
+CREATE INDEX "IX_Grants_ExpiresOn" ON "Grants" ("ExpiresOn");
+
+INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
+VALUES ('20261130092046_GrantsByDay', '10.0.15');
+

@@ -378,6 +378,11 @@ namespace McpIdentity.Migrations.Sqlite
                     b.Property<long>("ExpiresAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long>("ExpiresOn")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(621355968000000000L);
+
                     b.Property<int>("Generation")
                         .HasColumnType("INTEGER");
 
@@ -405,7 +410,7 @@ namespace McpIdentity.Migrations.Sqlite
 
                     b.HasIndex("ClientId");
 
-                    b.HasIndex("ExpiresAt");
+                    b.HasIndex("ExpiresOn");
 
                     b.HasIndex("SessionId");
 

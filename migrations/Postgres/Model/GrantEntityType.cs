@@ -20,7 +20,7 @@ namespace McpIdentity.Migrations.Postgres
                 "McpIdentity.Migrations.Entities.Grant",
                 typeof(Grant),
                 baseEntityType,
-                propertyCount: 10,
+                propertyCount: 11,
                 unnamedIndexCount: 4,
                 keyCount: 1);
 
@@ -56,6 +56,16 @@ namespace McpIdentity.Migrations.Postgres
                 fieldInfo: typeof(Grant).GetField("<ExpiresAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 sentinel: new DateTimeOffset(new DateTime(1, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
             expiresAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+
+            var expiresOn = runtimeEntityType.AddProperty(
+                "ExpiresOn",
+                typeof(DateTimeOffset),
+                propertyInfo: typeof(Grant).GetProperty("ExpiresOn", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Grant).GetField("<ExpiresOn>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueGenerated: ValueGenerated.OnAdd,
+                sentinel: new DateTimeOffset(new DateTime(1, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
+            expiresOn.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            expiresOn.AddAnnotation("Relational:DefaultValue", new DateTimeOffset(new DateTime(1970, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
 
             var generation = runtimeEntityType.AddProperty(
                 "Generation",
@@ -112,7 +122,7 @@ namespace McpIdentity.Migrations.Postgres
                 new[] { clientId });
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { expiresAt });
+                new[] { expiresOn });
 
             var index1 = runtimeEntityType.AddIndex(
                 new[] { sessionId });

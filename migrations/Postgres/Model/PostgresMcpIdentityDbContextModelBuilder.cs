@@ -12,7 +12,7 @@ namespace McpIdentity.Migrations.Postgres
     public partial class PostgresMcpIdentityDbContextModel
     {
         private PostgresMcpIdentityDbContextModel()
-            : base(skipDetectChanges: false, modelId: new Guid("2ef1efc1-1778-42c0-859b-cd172cc02a09"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("fdc5707d-fa20-4d7f-87b3-7fb005ec3a84"), entityTypeCount: 26)
         {
         }
 

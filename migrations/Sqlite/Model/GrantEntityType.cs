@@ -19,7 +19,7 @@ namespace McpIdentity.Migrations.Sqlite
                 "McpIdentity.Migrations.Entities.Grant",
                 typeof(Grant),
                 baseEntityType,
-                propertyCount: 10,
+                propertyCount: 11,
                 unnamedIndexCount: 4,
                 keyCount: 1);
 
@@ -53,6 +53,16 @@ namespace McpIdentity.Migrations.Sqlite
                 fieldInfo: typeof(Grant).GetField("<ExpiresAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 valueConverter: new SqliteMcpIdentityDbContext.UtcTicksConverter());
             expiresAt.SetSentinelFromProviderValue(0L);
+
+            var expiresOn = runtimeEntityType.AddProperty(
+                "ExpiresOn",
+                typeof(DateTimeOffset),
+                propertyInfo: typeof(Grant).GetProperty("ExpiresOn", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Grant).GetField("<ExpiresOn>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueGenerated: ValueGenerated.OnAdd,
+                valueConverter: new SqliteMcpIdentityDbContext.UtcTicksConverter());
+            expiresOn.SetSentinelFromProviderValue(0L);
+            expiresOn.AddAnnotation("Relational:DefaultValue", new DateTimeOffset(new DateTime(1970, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
 
             var generation = runtimeEntityType.AddProperty(
                 "Generation",
@@ -105,7 +115,7 @@ namespace McpIdentity.Migrations.Sqlite
                 new[] { clientId });
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { expiresAt });
+                new[] { expiresOn });
 
             var index1 = runtimeEntityType.AddIndex(
                 new[] { sessionId });

@@ -11,7 +11,7 @@ namespace McpIdentity.Migrations.Sqlite
     public partial class SqliteMcpIdentityDbContextModel
     {
         private SqliteMcpIdentityDbContextModel()
-            : base(skipDetectChanges: false, modelId: new Guid("b38fcbb2-6bd5-4894-8b30-8cee56cb5af1"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("52462ee0-c793-4f7f-94c5-d46f80bc46ab"), entityTypeCount: 26)
         {
         }
 
