@@ -147,9 +147,9 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     {
         await _ending.CancelAsync();
         await _trying;
-        if (_connection is { } open)
+        if (IsConfigured)
         {
-            await CloseAsync(open);
+            await CloseAsync();
         }
 
         _opening.Dispose();
@@ -158,7 +158,7 @@ internal sealed partial class RedisConnection(IOptions<OAuthServerOptions> optio
     }
 
     // Not in its place: whoever has no Redis would load its client to end.
-    private static ValueTask CloseAsync(ConnectionMultiplexer connection) => connection.DisposeAsync();
+    private ValueTask CloseAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task<ConnectionMultiplexer> OpenAsync()
     {

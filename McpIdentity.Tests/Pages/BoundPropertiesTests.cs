@@ -10,10 +10,21 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Pages;
 
-/// <summary>What of a page's model a request may set, as MVC knows it of a running server (<see cref="BoundProperties"/>).</summary>
+/// <summary>When MVC of a running server describes a page (<see cref="LatePages"/>), and what of its model a request may set (<see cref="BoundProperties"/>).</summary>
 [Parallelizable(ParallelScope.All)]
 internal sealed class BoundPropertiesTests
 {
+    [Test]
+    public async Task No_page_is_described_before_it_is_asked_for()
+    {
+        await using var server = await TestServer.StartAsync();
+
+        var pages = server.Services.GetRequiredService<IActionDescriptorCollectionProvider>().ActionDescriptors.Items;
+
+        Assert.That(pages, Has.Count.GreaterThan(30).And.All.InstanceOf<PageActionDescriptor>());
+        Assert.That(pages, Has.None.InstanceOf<CompiledPageActionDescriptor>());
+    }
+
     [Test]
     public async Task Of_every_page_exactly_what_a_request_may_set_is_bound()
     {
