@@ -33,9 +33,8 @@ internal static class Gateway
     {
         await using var upstream = await StartUpstreamAsync();
         var url = new Uri(upstream.Urls.First() + "/mcp");
-        // The security log is on, as in Production: a line for every call.
         await using var server = await ServerUnderTest.StartAsync(
-            program, Directory.CreateDirectory(Path.Combine(folder, "gateway")).FullName, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Mcp:SecurityLogging:Enabled=true", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
+            program, Directory.CreateDirectory(Path.Combine(folder, "gateway")).FullName, Program.FreePort(), null, $"--Gateway:Servers:notes:Url={url}", "--Gateway:Servers:notes:MaxStreamsPerCaller=10000", "--Policy:Rules:0:Tools=other", "--Policy:Rules:0:Effect=deny", "--Policy:Rules:1:Effect=allow");
         await using var proxy = await StartYarpAsync(folder, url);
         using var wire = new Wire(server.Address);
         var client = await Client.RegisterServiceAsync(wire);

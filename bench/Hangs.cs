@@ -37,7 +37,7 @@ internal static class Hangs
         await using var database = options.UsePostgres ? await PostgresServer.StartAsync(Program.FreePort()) : null;
         await using var server = await ServerUnderTest.StartAsync(
             program, folder, Program.FreePort(), database,
-            ["--Mcp:SecurityLogging:Enabled=true", "--Logging:LogLevel:Microsoft.AspNetCore=Debug"], before: "mkfifo unread; exec 3<>unread >&3 2>&3");
+            ["--Logging:LogLevel:Microsoft.AspNetCore=Debug"], before: "mkfifo unread; exec 3<>unread >&3 2>&3");
         using var wire = new Wire(server.Address);
         await using var campaign = await Campaign.StartAsync(wire);
         await campaign.AnswerAsync(100 * options.Rounds);

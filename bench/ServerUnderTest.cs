@@ -62,9 +62,9 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     public static string SqliteFileIn(string folder) => Path.Combine(folder, "bench.db");
 
-    /// <summary>The words of its command line, for the server and for verbs that look at it.</summary>
+    /// <summary>The words of its command line, for the server and for verbs that look at it. The security log is on, as in Production.</summary>
     public static string[] Settings(string folder, int port, PostgresServer? database) =>
-        ["--environment=Development", $"--Server:Port={port}", .. Client.OfOperator, .. Storage(folder, database)];
+        ["--environment=Development", $"--Server:Port={port}", "--Mcp:SecurityLogging:Enabled=true", .. Client.OfOperator, .. Storage(folder, database)];
 
     private static string[] Storage(string folder, PostgresServer? database) => database is null
         ? [$"--Database:ConnectionString={SqliteIn(folder)}"]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Text;
 
@@ -32,8 +33,17 @@ internal sealed class ListQuery(string select)
     /// <summary>Only rows that have one of these texts.</summary>
     /// <param name="column">As it stands in the statement.</param>
     /// <param name="values">The texts; none: no row.</param>
-    public ListQuery WhereIn(string column, IReadOnlyCollection<string> values) => Where(values.Count == 0 ? $"1 = 0"
-        : FormattableStringFactory.Create($"{column} IN ({string.Join(", ", values.Select((_, i) => $"{{{i}}}"))})", [.. values]));
+    public ListQuery WhereIn(string column, IReadOnlyList<string> values)
+    {
+        if (values.Count == 0)
+        {
+            return Where($"1 = 0");
+        }
+
+        // A power of two of them, the last one several times: a statement for each number would push the others from what is prepared.
+        string[] all = [.. values, .. Enumerable.Repeat(values[^1], (int)BitOperations.RoundUpToPowerOf2((uint)values.Count) - values.Count)];
+        return Where(FormattableStringFactory.Create($"{column} IN ({string.Join(", ", all.Select((_, i) => $"{{{i}}}"))})", [.. all]));
+    }
 
     /// <summary>What comes after the conditions: the order, and how many.</summary>
     public ListQuery Then(FormattableString end) => Then(end, "");

@@ -139,7 +139,7 @@ internal static class PersistenceSetup
         }
     }
 
-    /// <summary>For a process that answers no requests: the same of all its statements.</summary>
+    /// <summary>For a process that answers no requests, of all its statements that are prepared: what <see cref="AllowLongStatements(McpIdentityDbContext)"/> allows those of EF Core.</summary>
     /// <param name="services">Of which nothing has asked the database yet.</param>
     public static void AllowLongStatements(this IServiceProvider services) => services.GetService<PostgresConnections>()?.AllowLongStatements();
 

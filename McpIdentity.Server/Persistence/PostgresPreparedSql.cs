@@ -23,18 +23,19 @@ internal sealed class PostgresPreparedSql(PostgresConnections connections) : Pre
             return await row.ReadAsync(CancellationToken.None) ? read(row) : null;
         }).WaitAsync(Patience, cancellationToken);
 
+    // With the token: one that takes long is taken back, for it would go on in the database when whoever asked is gone.
     public override async Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken) =>
         await RunAsync(await ConnectAsync(cancellationToken), sql, values, async command =>
         {
             var all = new List<T>();
-            await using var rows = await command.ExecuteReaderAsync(CancellationToken.None);
-            while (await rows.ReadAsync(CancellationToken.None))
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken);
+            while (await rows.ReadAsync(cancellationToken))
             {
                 all.Add(read(rows));
             }
 
             return all;
-        }).WaitAsync(cancellationToken);
+        });
 
     public override async Task<int> WriteAsync(string sql, params object?[] values) =>
         await RunAsync(await ConnectAsync(CancellationToken.None), sql, values, command => command.ExecuteNonQueryAsync()).WaitAsync(Patience);

@@ -9,7 +9,7 @@ namespace McpIdentity.Server.Persistence;
 /// </summary>
 internal abstract class PreparedSql
 {
-    /// <param name="sql">A constant; its parameters are <c>$1</c>, <c>$2</c> and so on, and its names are quoted.</param>
+    /// <param name="sql">A constant, or of a <see cref="ListQuery"/>; its parameters are <c>$1</c>, <c>$2</c> and so on, and its names are quoted.</param>
     /// <param name="values">Byte arrays, strings, numbers, moments in UTC, and nulls.</param>
     /// <param name="read">Reads the row.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -17,8 +17,12 @@ internal abstract class PreparedSql
     public abstract ValueTask<T?> ReadAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
         where T : class;
 
-    /// <summary>All rows. For a start and for what follows the database beside requests: nothing ends the wait but the bound of a statement, and the token.</summary>
+    /// <summary>All rows: for a start, for what follows the database beside requests, and for what people look through.</summary>
     /// <inheritdoc cref="ReadAsync"/>
+    /// <param name="sql">As of <see cref="ReadAsync"/>.</param>
+    /// <param name="values">As of <see cref="ReadAsync"/>.</param>
+    /// <param name="read">Reads a row.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
     public abstract Task<List<T>> ListAsync<T>(string sql, object?[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
     /// <summary>All rows of a list whose conditions somebody chose.</summary>

@@ -17,8 +17,10 @@ internal sealed class SqlitePreparedSql(string connectionString, SqliteWriter wr
         Task.FromResult(Read(sql, values, row =>
         {
             var all = new List<T>();
+            cancellationToken.ThrowIfCancellationRequested(); // here too, for a list in parts asks for each
             while (row.Read())
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 all.Add(read(row));
             }
 

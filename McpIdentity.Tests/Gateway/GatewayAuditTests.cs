@@ -131,14 +131,14 @@ internal sealed class GatewayAuditTests
             await CallAsync("dead", "left-alone", "gateway_call", "warning", "upstream_unavailable");
 
             var first = CallAsync("busy", "waits", "gateway_call", "success", null);
-            await asked.WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.That(await asked.WaitAsync(TimeSpan.FromMinutes(1)));
             await CallAsync("busy", "too-many", "gateway_call", "warning", "upstream_busy");
             release.SetResult();
             await first;
 
             using var leaving = new CancellationTokenSource();
             var left = SendAsync(server, "/mcp/notes", tokens["notes"], """{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"never"}}""", null, leaving.Token);
-            await asked.WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.That(await asked.WaitAsync(TimeSpan.FromMinutes(1)));
             await leaving.CancelAsync();
             await Assert.ThrowsAsync<TaskCanceledException>(async () => await left);
             expected.Add(("notes", "never", "gateway_call", "warning", "cancelled"));
@@ -150,7 +150,7 @@ internal sealed class GatewayAuditTests
 
             using (var stream = await SendAsync(server, "/mcp/fails", tokens["fails"], null, null))
             {
-                await asked.WaitAsync(TimeSpan.FromMinutes(1));
+                Assert.That(await asked.WaitAsync(TimeSpan.FromMinutes(1)));
                 server.Clock.Advance(TimeSpan.FromHours(2));
                 await Assert.ThrowsAsync<HttpRequestException>(async () => await stream.Content.ReadAsStringAsync());
                 expected.Add(("fails", "GET", "gateway_call", "warning", "ended"));

@@ -48,9 +48,7 @@ internal sealed class UpstreamLimitTests
         for (var round = 0; round < 3; round++)
         {
             using var leaving = new CancellationTokenSource();
-            var first = SendAsync(name, method, alice, "waits", leaving.Token);
-            await Of(_arrived, name).WaitAsync(TimeSpan.FromMinutes(1));
-
+            var first = await WaitingAsync(name, method, alice, leaving.Token);
             using var second = await SendAsync(name, method, alice, "at-once");
             using var others = await SendAsync(name, method, anotherApp, "at-once");
             using var theirs = await SendAsync(name, method, bob, "at-once");
@@ -80,15 +78,34 @@ internal sealed class UpstreamLimitTests
         for (var i = 0; i < 20; i++)
         {
             using var leaving = new CancellationTokenSource();
-            var call = SendAsync("leaving", "POST", alice, "waits", leaving.Token);
-            await Of(_arrived, "leaving").WaitAsync(TimeSpan.FromMinutes(1));
+            var call = await WaitingAsync("leaving", "POST", alice, leaving.Token);
             await leaving.CancelAsync();
             await Assert.CatchAsync<OperationCanceledException>(async () => (await call).Dispose());
-            await Of(_gone, "leaving").WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.That(await Of(_gone, "leaving").WaitAsync(TimeSpan.FromMinutes(1)), "the server behind hears of it");
         }
 
         using var answer = await SendAsync("leaving", "POST", bob, "at-once");
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), await answer.Content.ReadAsStringAsync());
+    }
+
+    // A place is free a moment after the answer of who had it: until then whoever comes is refused.
+    private async Task<Task<HttpResponseMessage>> WaitingAsync(string name, string method, string token, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var call = SendAsync(name, method, token, "waits", cancel);
+            using var refused = new CancellationTokenSource();
+            var arrives = Of(_arrived, name).WaitAsync(TimeSpan.FromMinutes(1), refused.Token);
+            if (await Task.WhenAny(call, arrives) == arrives)
+            {
+                Assert.That(await arrives, "it arrives at the server behind");
+                return call;
+            }
+
+            await refused.CancelAsync();
+            using var answer = await call;
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        }
     }
 
     private Task<HttpResponseMessage> SendAsync(string name, string method, string token, string what, CancellationToken cancel = default)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using McpIdentity.Server.Pages;
 using McpIdentity.Tests.Support;
@@ -17,12 +18,16 @@ internal sealed class BoundPropertiesTests
     [Test]
     public async Task No_page_is_described_before_it_is_asked_for()
     {
-        await using var server = await TestServer.StartAsync();
+        var described = new Described();
+        await using var server = await TestServer.StartAsync(builder => builder.Services.AddSingleton<IPageApplicationModelProvider>(described));
+        Assert.That(server.Services.GetRequiredService<IActionDescriptorCollectionProvider>().ActionDescriptors.Items, Has.Count.GreaterThan(30), "their addresses are known");
+        Assert.That(described.Pages, Is.Empty);
 
-        var pages = server.Services.GetRequiredService<IActionDescriptorCollectionProvider>().ActionDescriptors.Items;
-
-        Assert.That(pages, Has.Count.GreaterThan(30).And.All.InstanceOf<PageActionDescriptor>());
-        Assert.That(pages, Has.None.InstanceOf<CompiledPageActionDescriptor>());
+        foreach (var _ in (string[])["once", "and not again"])
+        {
+            using var page = await server.Http.GetAsync("/account/apps");
+            Assert.That(described.Pages, Is.EqualTo(["/account/apps"]));
+        }
     }
 
     [Test]
@@ -51,6 +56,20 @@ internal sealed class BoundPropertiesTests
 
         Assert.That(properties.Where(property => parts.CreatePropertyModel(property) is not null), Is.EquivalentTo(properties.Where(IsForRequests)));
         Assert.That(properties.Where(IsForRequests).Count(), Is.GreaterThan(20).And.LessThan(properties.Count / 4));
+    }
+
+    private sealed class Described : IPageApplicationModelProvider
+    {
+        public ConcurrentQueue<string> Pages { get; } = [];
+
+        public int Order => int.MaxValue;
+
+        public void OnProvidersExecuting(PageApplicationModelProviderContext context) => Pages.Enqueue("/" + context.ActionDescriptor.AttributeRouteInfo!.Template);
+
+        public void OnProvidersExecuted(PageApplicationModelProviderContext context)
+        {
+            // What is made of it is not looked at.
+        }
     }
 
     private static PropertyInfo[] PropertiesOf(Type model) => model.GetProperties(BindingFlags.Instance | BindingFlags.Public);

@@ -18,6 +18,9 @@ internal sealed partial class WordsTests
     // In files that have texts for people too: of the security log, and a command to be copied.
     private static readonly string[] ForPrograms = ["only these tools: {0}", "claude mcp add --transport http mcpidentity {0}", "signed in with {0}", "{0} by {1}: {2}"];
 
+    // The console is in English (docs/console.md), and so is what operators hear; what is kept there with its parts are statements.
+    private static readonly string[] WithoutLanguages = ["AdminPages", "Administration", "Persistence"];
+
     private static IEnumerable<string> Languages => PageLanguage.All.Except(["en"]);
 
     [TestCaseSource(nameof(Languages))]
@@ -52,9 +55,9 @@ internal sealed partial class WordsTests
 
     private static string[] PartsOf(string text) => [.. Placeholder.Matches(text).Select(match => match.Value).Distinct()];
 
-    // In pages and models; and what a model keeps as a FormattableString, to be said where it is shown. The console is in English (docs/console.md).
+    // In pages and models; and what a model keeps as a FormattableString, to be said where it is shown.
     private static IEnumerable<string> OfFiles() => Indexed.Matches(Sources.Value).Select(match => match.Groups["text"].Value)
-        .Concat(Files().Where(file => !file.Contains("AdminPages", StringComparison.Ordinal)).Select(File.ReadAllText).Where(source => Keeps.IsMatch(source)).SelectMany(source => Interpolated.Matches(source))
+        .Concat(Files().Where(file => !WithoutLanguages.Contains(RoomOf(file))).Select(File.ReadAllText).Where(source => Keeps.IsMatch(source)).SelectMany(source => Interpolated.Matches(source))
             .Select(match => Numbered(match.Groups["text"].Value)).Where(text => text.Contains(' ') && !text.Contains('<')).Except(ForPrograms));
 
     // {provider.DisplayName} becomes {0}, as the compiler has it.
@@ -71,7 +74,9 @@ internal sealed partial class WordsTests
     private static string ReadSources() => string.Join('\n', Files().Select(File.ReadAllText));
 
     private static IEnumerable<string> Files() => Directory.EnumerateFiles(Server, "*.cs*", SearchOption.AllDirectories)
-        .Where(file => Path.GetRelativePath(Server, file).Split(Path.DirectorySeparatorChar)[0] is not ("obj" or "bin"));
+        .Where(file => RoomOf(file) is not ("obj" or "bin"));
+
+    private static string RoomOf(string file) => Path.GetRelativePath(Server, file).Split(Path.DirectorySeparatorChar)[0];
 
     // The errors that people are shown, each of its ways of saying it.
     private static IEnumerable<string> OfErrors()

@@ -21,6 +21,9 @@ namespace McpIdentity.Migrations.Sqlite
                 nullable: false,
                 defaultValue: 621355968000000000L);
 
+            // The ticks of a day, from midnight: pruning, behind which writes wait, would else look at every grant of before, each time.
+            migrationBuilder.Sql("""UPDATE "Grants" SET "ExpiresOn" = "ExpiresAt" - "ExpiresAt" % 864000000000;""");
+
             migrationBuilder.CreateIndex(
                 name: "IX_Grants_ExpiresOn",
                 table: "Grants",

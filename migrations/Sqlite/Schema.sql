@@ -429,6 +429,8 @@ DROP INDEX "IX_Grants_ExpiresAt";
 
 ALTER TABLE "Grants" ADD "ExpiresOn" INTEGER NOT NULL DEFAULT 621355968000000000;
 
+UPDATE "Grants" SET "ExpiresOn" = "ExpiresAt" - "ExpiresAt" % 864000000000;
+
 CREATE INDEX "IX_Grants_ExpiresOn" ON "Grants" ("ExpiresOn");
 
 INSERT INTO "__EFMigrationsHistory" ("MigrationId", "ProductVersion")
