@@ -8,7 +8,7 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>
 /// Of the properties of a page's model MVC looks only at those that a request may set. Of each it would describe the type with all that
-/// it is made of, and every model has those of <see cref="PageModel"/>: half of what the first request for a page waits for.
+/// it is made of, and every model has those of <see cref="PageModel"/>: the first request for a page would wait for it.
 /// </summary>
 internal sealed class BoundProperties(IPageApplicationModelPartsProvider all) : IPageApplicationModelPartsProvider
 {

@@ -7,7 +7,7 @@ namespace McpIdentity.Server.Pages;
 
 /// <summary>
 /// A page is described with its handlers and properties when it is first asked for. MVC describes all of them at the start, which is a
-/// tenth of it; its other way, for pages that are compiled while the server runs, knows their addresses alone. Here the endpoint
+/// twentieth of it; its other way, for pages that are compiled while the server runs, knows their addresses alone. Here the endpoint
 /// that has what the page's model says of it takes the place of the one that was found by its address.
 /// </summary>
 internal sealed class LatePages(PageLoader loader) : MatcherPolicy, IEndpointSelectorPolicy
