@@ -12,7 +12,7 @@ namespace McpIdentity.Server.Tokens;
 /// then moved from generation to generation by compare-and-swap, so that of two requests with one token, on one node or on
 /// two, exactly one spends it.
 /// </summary>
-internal sealed class Grants : IDisposable
+internal sealed partial class Grants : IDisposable
 {
     private const string Insert = """
         INSERT INTO "Grants" ("Id", "UserId", "ClientId", "SessionId", "Generation", "RotatedAt", "ExpiresAt", "ExpiresOn", "CreatedAt", "ProtectedClaims")
@@ -24,12 +24,11 @@ internal sealed class Grants : IDisposable
         FROM "Grants" WHERE "Id" = $1
         """;
 
-    // A token is written only after its row was moved on to it, so that a row is never behind a token, unless the database was
-    // put back to an earlier state: then "<=" lets the row catch up. It falls behind no token that it has passed. No index has a column
-    // that changes at each refresh (ExpiresOn changes by the day).
+    // From the generation that the row is known or taken to have; where it has another, nothing happens. No index has a column that
+    // changes at each refresh (ExpiresOn changes by the day).
     private const string Spend = """
         UPDATE "Grants" SET "Generation" = $1, "RotatedAt" = $2, "ExpiresAt" = $3, "ExpiresOn" = $4
-        WHERE "Id" = $5 AND "Generation" <= $6 AND "RevokedAt" IS NULL
+        WHERE "Id" = $5 AND "Generation" = $6 AND "RevokedAt" IS NULL
         """;
 
     private const int MaxKnown = 4_000;
@@ -39,10 +38,11 @@ internal sealed class Grants : IDisposable
     private readonly PreparedSql _sql;
     private readonly TimeProvider _time;
     private readonly OAuthServerOptions _options;
+    private readonly ILogger<Grants> _logger;
 
-    public Grants(PreparedSql sql, RevocationList revocations, TimeProvider time, IOptions<OAuthServerOptions> options)
+    public Grants(PreparedSql sql, RevocationList revocations, TimeProvider time, IOptions<OAuthServerOptions> options, ILogger<Grants> logger)
     {
-        (_sql, _time, _options) = (sql, time, options.Value);
+        (_sql, _time, _options, _logger) = (sql, time, options.Value, logger);
         revocations.Added += (kind, target) =>
         {
             if (kind == RevocationKind.Grant)
@@ -65,11 +65,14 @@ internal sealed class Grants : IDisposable
     }
 
     /// <summary>
-    /// The grant of a token that is to be spent. What this node wrote last of it will do where that is the token's own generation: the
-    /// spending moves the row on from there or not at all, and then the row is read, whoever has moved or ended it meanwhile.
+    /// The grant of a token that is to be spent. What this node wrote last of it will do, whichever node has moved the row on since: what
+    /// it began with stays, and by its MAC the token is one that a row was moved on to. The spending moves the row on from there or not at
+    /// all, and then the row is read, whoever has moved or ended it meanwhile.
     /// </summary>
     public ValueTask<Grant?> FindToSpendAsync(byte[] id, int generation, CancellationToken cancellationToken) =>
-        _known.TryGetValue(Grant.NameOf(id), out Grant? known) && known!.Generation == generation ? new(known) : FindAsync(id, cancellationToken);
+        _known.TryGetValue(Grant.NameOf(id), out Grant? known) && known!.Generation <= generation && known.ExpiresAt > _time.GetUtcNow()
+            ? new(known.Generation == generation ? known : MovedOn(known, generation, known.RotatedAt, known.ExpiresAt))
+            : FindAsync(id, cancellationToken);
 
     public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => _sql.ReadAsync(Select, [id], row => new Grant
     {
@@ -88,23 +91,36 @@ internal sealed class Grants : IDisposable
     /// <summary>
     /// Moves the grant on from a code or refresh token: the one place that decides whether a token is good once more. Of two
     /// requests with one token, on one node or on two, one is told <see cref="Spending.Spent"/>. One that is newer than its row
-    /// (<see cref="PresentedToken.IsAheadOfRow"/>) is no reuse: nobody is accused of what our database has forgotten.
+    /// is no reuse: a token is written only after its row was moved on to it, so that our database has forgotten it (it was restored from a
+    /// backup, or a standby that was behind was promoted: docs/backup.md, "Backup and restore"), and nobody is accused of that. The row
+    /// catches up, and falls behind no token that it has passed.
     /// </summary>
     /// <param name="presented">Of a request in which everything else is right.</param>
     /// <param name="goesOn">A refresh token follows; else the grant is over when the access token is.</param>
     /// <param name="cancellationToken">Ends the reading; what is written is not called back.</param>
     public async Task<Spending> SpendAsync(PresentedToken presented, bool goesOn, CancellationToken cancellationToken)
     {
-        var (grant, generation) = presented;
-        if (grant.Generation > generation)
+        var generation = presented.Generation;
+        // Another request may have been faster; then the row says what it left.
+        for (Grant? grant = presented.Grant; grant is { RevokedAt: null }; grant = await FindAsync(grant.Id, cancellationToken))
         {
-            return Judge(grant, generation);
+            if (grant.Generation > generation)
+            {
+                return Judge(grant, generation);
+            }
+
+            if (await TrySpendAsync(grant, generation, goesOn))
+            {
+                if (grant.Generation < generation)
+                {
+                    RowMovedOn(Grant.NameOf(grant.Id), generation, grant.Generation);
+                }
+
+                return Spending.Spent;
+            }
         }
 
-        // Another request may have been faster; then the row says what it left.
-        return await TrySpendAsync(grant, generation, goesOn) ? Spending.Spent
-            : await FindAsync(grant.Id, cancellationToken) is { RevokedAt: null } now ? Judge(now, generation)
-            : Spending.Ended;
+        return Spending.Ended;
     }
 
     // The answer to the first request may have been lost, or two tabs of one client refreshed at once
@@ -123,29 +139,31 @@ internal sealed class Grants : IDisposable
         var slides = now + (goesOn ? _options.RefreshTokenLifetime : _options.AccessTokenLifetime);
         var ends = grant.CreatedAt + _options.RefreshTokenFamilyLifetime;
         var until = slides < ends ? slides : ends;
-        if (await _sql.WriteAsync(Spend, generation + 1, now, until, Grant.DayOf(until), grant.Id, generation) != 1)
+        if (await _sql.WriteAsync(Spend, generation + 1, now, until, Grant.DayOf(until), grant.Id, grant.Generation) != 1)
         {
             return false;
         }
 
         if (goesOn)
         {
-            Remember(new Grant
-            {
-                Id = grant.Id,
-                UserId = grant.UserId,
-                ClientId = grant.ClientId,
-                SessionId = grant.SessionId,
-                Generation = generation + 1,
-                RotatedAt = now,
-                ExpiresAt = until,
-                CreatedAt = grant.CreatedAt,
-                ProtectedClaims = grant.ProtectedClaims,
-            });
+            Remember(MovedOn(grant, generation + 1, now, until));
         }
 
         return true;
     }
+
+    private static Grant MovedOn(Grant grant, int generation, DateTimeOffset rotated, DateTimeOffset expires) => new()
+    {
+        Id = grant.Id,
+        UserId = grant.UserId,
+        ClientId = grant.ClientId,
+        SessionId = grant.SessionId,
+        Generation = generation,
+        RotatedAt = rotated,
+        ExpiresAt = expires,
+        CreatedAt = grant.CreatedAt,
+        ProtectedClaims = grant.ProtectedClaims,
+    };
 
     /// <summary>As a new process begins: with nothing in memory.</summary>
     internal void ForgetAll() => _known.Clear();
@@ -155,4 +173,7 @@ internal sealed class Grants : IDisposable
     // As long as its access token is good, and a while longer: then its client comes again.
     private void Remember(Grant grant) =>
         _known.Set(Grant.NameOf(grant.Id), grant, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = _options.AccessTokenLifetime * 1.25 });
+
+    [LoggerMessage(1205, LogLevel.Warning, "Grant {GrantId} goes on from its token number {Generation}: the database knew of number {Known} only, as after a restore.")]
+    private partial void RowMovedOn(string grantId, int generation, int known);
 }

@@ -33,9 +33,6 @@ internal sealed partial class SpendGrantTokens(Grants grants, Revocations revoca
             case Spending.Ended:
                 context.Reject(Errors.InvalidGrant, "The grant has ended.");
                 break;
-            case Spending.Spent when presented.IsAheadOfRow:
-                RowMovedOn(Grant.NameOf(presented.Grant.Id), presented.Generation, presented.Grant.Generation);
-                break;
             default:
                 break; // The tokens follow.
         }
@@ -54,9 +51,6 @@ internal sealed partial class SpendGrantTokens(Grants grants, Revocations revoca
             GrantId = Grant.NameOf(grant.Id),
         });
     }
-
-    [LoggerMessage(1205, LogLevel.Warning, "Grant {GrantId} goes on from its token number {Generation}: the database knew of number {Known} only, as after a restore.")]
-    private partial void RowMovedOn(string grantId, int generation, int known);
 
     [LoggerMessage(1201, LogLevel.Warning, "Grant {GrantId} was revoked: its token number {Generation} (0 is the code) was used twice.")]
     private partial void GrantRevoked(string grantId, int generation);

@@ -22,8 +22,9 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         "authorize: SELECT SignInSessions, SELECT RememberedConsents, INSERT Grants",
         "code redemption: UPDATE Grants",
         "refresh: UPDATE Grants",
-        "code redemption on another node: SELECT Grants, UPDATE Grants",
-        "refresh on another node: SELECT Grants, UPDATE Grants",
+        "code redemption on a node that does not know the grant: SELECT Grants, UPDATE Grants",
+        "refresh on a node that does not know the grant: SELECT Grants, UPDATE Grants",
+        "refresh after another node's: UPDATE Grants",
         "introspection:",
         "ten calls of /mcp:",
         "registration: INSERT OpenIddictApplications",
@@ -37,6 +38,7 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         var asked = new DatabaseStatements();
         string[] settings = isOnPostgres ? [$"Database:Url={PostgresServer.UrlOf(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync())}"] : [];
         await using var server = await TestServer.StartAsync(asked.ListenIn, settings);
+        await using var other = await TestServer.StartAsync($"Server:PublicBaseUrl={server.BaseUrl}", server.Settings.Last(setting => setting.StartsWith("--Database:", StringComparison.Ordinal))[2..]);
         var service = await OAuthClient.RegisterServiceAsync(server);
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var alice = new Person(server);
@@ -51,10 +53,12 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         await RowAsync("client credentials", () => OkAsync(service.TokenAsync(("grant_type", "client_credentials"))));
         await RowAsync("authorize", async () => code = await client.AuthorizeAsync(alice));
         await RowAsync("code redemption", () => OkAsync(client.RedeemAsync(code)));
-        await RowAsync("refresh", RefreshAsync);
+        await RowAsync("refresh", () => RefreshAsync());
         code = await client.AuthorizeAsync(alice);
-        await RowAsync("code redemption on another node", () => OkAsync(client.RedeemAsync(code)), asAnotherNode: true);
-        await RowAsync("refresh on another node", RefreshAsync, asAnotherNode: true);
+        await RowAsync("code redemption on a node that does not know the grant", () => OkAsync(client.RedeemAsync(code)), asAnotherNode: true);
+        await RowAsync("refresh on a node that does not know the grant", () => RefreshAsync(), asAnotherNode: true);
+        await RefreshAsync(other);
+        await RowAsync("refresh after another node's", () => RefreshAsync());
         await RowAsync("introspection", () => OkAsync(service.PostAsync("/oauth/introspect", ("token", tokens.Text("access_token")))));
         await RowAsync("ten calls of /mcp", async () =>
         {
@@ -81,9 +85,9 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
             found.Add($"{name}: {string.Join(", ", asked.Take())}".TrimEnd());
         }
 
-        async Task<JsonElement> RefreshAsync()
+        async Task<JsonElement> RefreshAsync(TestServer? at = null)
         {
-            using var answer = await client.RefreshAsync(tokens.Text("refresh_token")!);
+            using var answer = await client.At((at ?? server).Http).RefreshAsync(tokens.Text("refresh_token")!);
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             return tokens = await answer.JsonAsync();
         }
