@@ -31,12 +31,11 @@ namespace McpIdentity.Server;
 /// <summary>The table of contents: each line is a subject with a folder of its own.</summary>
 internal static class Program
 {
-    /// <summary>The server with everything in it, not yet started.</summary>
+    /// <summary>The server with everything in it and no address yet: what a verb works with, and what <see cref="PrepareAsync"/> makes ready to serve.</summary>
     /// <param name="settings">Configuration in the form <c>--Section:Key=value</c>; it wins over every other source.</param>
     /// <param name="configure">Changes to make before the server is built: a clock, in tests.</param>
-    /// <param name="serves">Whether it is to answer requests: a verb has the same parts, and no addresses.</param>
     /// <exception cref="ConfigurationProblems.InvalidConfigurationException">With all that is wrong.</exception>
-    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null, bool serves = true)
+    public static WebApplication Build(string[] settings, Action<WebApplicationBuilder>? configure = null)
     {
         var problems = new ConfigurationProblems();
         var builder = Configure(settings, problems);
@@ -79,11 +78,12 @@ internal static class Program
         problems.ThrowIfAny(app.Services);
         app.LogStart(problems);
         app.Services.PutServersInForce();
-        if (!serves)
-        {
-            return app;
-        }
+        return app;
+    }
 
+    /// <summary>What happens to a request, and the addresses. Nothing of it asks the database.</summary>
+    public static void Map(WebApplication app)
+    {
         app.UseDraining();
         app.UseTrustedProxies();
         app.UseErrorHandling();
@@ -121,7 +121,6 @@ internal static class Program
         app.MapGateway();
         app.MapAdminApi();
         app.MapConsole();
-        return app;
     }
 
     /// <summary>The settings of every source, before anything is made of them.</summary>
@@ -135,29 +134,40 @@ internal static class Program
         return builder;
     }
 
-    /// <summary>What must be true before the first request: the schema, one encryption key on all servers, the keys, the sessions, the configured clients, the revocations, the servers behind this one and their tools, the policy.</summary>
+    /// <summary>
+    /// What must be true before the first request: the addresses, the schema, one encryption key on all servers, the keys, the sessions,
+    /// the configured clients, the revocations, the servers behind this one and their tools, the policy.
+    /// </summary>
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
-        var applied = await app.Services.MigrateOnStartAsync(cancellationToken);
+        var mapped = Task.Run(() => Map(app), CancellationToken.None); // on another core
+        var prepared = PrepareStorageAsync(app.Services, cancellationToken);
+        await await Task.WhenAny(mapped, prepared); // what is wrong with an address is said while the database is away, too
+        await mapped;
+        return await prepared;
+    }
+
+    private static async Task<IReadOnlyList<string>> PrepareStorageAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var applied = await services.MigrateOnStartAsync(cancellationToken);
         foreach (var step in (Func<Task>[])
         [
-            () => app.Services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken),
-            () => app.Services.LoadKeysAsync(cancellationToken),
-            () => app.Services.MakeFirstCookieKeyAsync(cancellationToken),
-            () => app.Services.OpenSessionsAsync(cancellationToken),
-            () => app.Services.ApplyStaticClientsAsync(cancellationToken),
-            () => app.Services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
-            () => app.Services.LoadStoredServersAsync(cancellationToken),
-            () => app.Services.LoadToolCatalogueAsync(cancellationToken),
-            () => app.Services.LoadPolicyAsync(cancellationToken), // after the servers that its rules name
+            () => services.GetRequiredService<NodeRegister>().JoinAsync(cancellationToken),
+            () => services.LoadKeysAsync(cancellationToken),
+            () => services.MakeFirstCookieKeyAsync(cancellationToken),
+            () => services.OpenSessionsAsync(cancellationToken),
+            () => services.ApplyStaticClientsAsync(cancellationToken),
+            () => services.GetRequiredService<RevocationFeed>().LoadAsync(cancellationToken),
+            () => services.LoadStoredServersAsync(cancellationToken),
+            () => services.LoadToolCatalogueAsync(cancellationToken),
+            () => services.LoadPolicyAsync(cancellationToken), // after the servers that its rules name
         ])
         {
-            await app.Services.TryStepAsync(step, cancellationToken);
+            await services.TryStepAsync(step, cancellationToken);
         }
 
-        app.Services.LimitConnections();
-
+        services.LimitConnections();
         return applied;
     }
 }

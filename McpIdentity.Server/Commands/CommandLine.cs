@@ -5,9 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using McpIdentity.Mcp.Audit;
 using McpIdentity.Server.Administration;
-using McpIdentity.Server.Hosting;
 using McpIdentity.Server.Housekeeping;
-using McpIdentity.Server.Operations;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Policy;
 using Microsoft.Extensions.Logging.Console;
@@ -18,10 +16,6 @@ namespace McpIdentity.Server.Commands;
 internal static class CommandLine
 {
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(10);
-
-    // After SIGTERM or Ctrl-C. System.CommandLine would end the process after two seconds, in the middle of what Draining is
-    // finishing; whoever sends the signal has a limit of their own.
-    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
 
     /// <summary>Of a verb that goes on until it is told to end: that it does so is not said every few seconds.</summary>
     public static readonly Option<bool> Follow = new("--follow", "-f") { Description = "Goes on with what comes, until Ctrl-C." };
@@ -60,51 +54,15 @@ internal static class CommandLine
     /// <summary>With all verbs, for whoever asks what there is.</summary>
     internal static RootCommand Root => field ??= With(Verbs.Values);
 
-    /// <summary>The process begins here; what it serves is <see cref="Program"/>'s.</summary>
-    public static async Task<int> Main(string[] args)
+    /// <summary>Does what the words say.</summary>
+    /// <param name="words">As they stand after the name of the program.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> InvokeAsync(string[] words, CancellationToken cancellationToken)
     {
-        // No verb means serve; whatever begins with a dash is a setting, and settings are the configuration's to read.
-        var isVerb = args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "--help" or "-h" or "-?" or "--version");
-        var serves = !isVerb || args[0] == "serve";
-        if (serves && ConnectionLimit.Refusal is { } refusal)
-        {
-            await Console.Error.WriteLineAsync(refusal);
-            return ExitCode.Failed;
-        }
-
-        if (!serves)
-        {
-            PrintedText.Install(); // what a server says is its log, which is cleaned as it is written
-        }
-
-        try
-        {
-            // A verb that is named needs no other beside it: to make them all takes longer than some of them.
-            string[] words = isVerb ? args : ["serve", .. args];
-            var parsed = (Verbs.TryGetValue(words[0], out var verb) ? With([verb]) : Root).Parse(words);
-            var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = EndsWithin });
-            return parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
-        }
-        catch (OperationCanceledException exception) when (exception.InnerException is not TimeoutException)
-        {
-            await Console.Error.WriteLineAsync("Interrupted before it was done.");
-            return ExitCode.Interrupted;
-        }
-        catch (VerbFailure failure)
-        {
-            await Console.Error.WriteLineAsync(failure.Message);
-            return failure.ExitCode;
-        }
-        catch (Exception exception)
-        {
-            await Console.Error.WriteLineAsync(Failures.Describe(exception));
-            if (IsDebugging)
-            {
-                await Console.Error.WriteLineAsync(exception.ToString());
-            }
-
-            return Failures.IsAway(exception) ? ExitCode.Unavailable : ExitCode.Failed;
-        }
+        // A verb that is named needs no other beside it: to make them all takes longer than some of them.
+        var parsed = (Verbs.TryGetValue(words[0], out var verb) ? With([verb]) : Root).Parse(words);
+        var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellationToken);
+        return parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
     }
 
     private static RootCommand With(IEnumerable<Lazy<Command>> verbs)
@@ -121,8 +79,6 @@ internal static class CommandLine
 
     /// <summary>Whether nothing is to be said beside the answer.</summary>
     public static bool IsQuiet(ParseResult parsed) => parsed.GetValue(Quiet);
-
-    private static bool IsDebugging => Environment.GetEnvironmentVariable("LOG_LEVEL")?.Trim().ToUpperInvariant() is "DEBUG" or "TRACE";
 
     /// <summary>A verb that reads settings from whatever it does not know itself.</summary>
     /// <param name="example">What <c>--help</c> shows of its use.</param>
@@ -161,14 +117,7 @@ internal static class CommandLine
                 return ExitCode.Usage;
             }
 
-            try
-            {
-                return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                throw new OperationCanceledException(cancellationToken); // of a statement that was called back Npgsql says that its time was over
-            }
+            return await run(parsed, [.. parsed.UnmatchedTokens], cancellationToken);
         });
         return verb;
     }
@@ -293,14 +242,13 @@ internal static class CommandLine
 
     /// <summary>The parts of the server for a verb. Standard output belongs to its result: what is logged goes to standard error, and is little.</summary>
     /// <param name="settings">As of <see cref="Program.Build"/>.</param>
-    /// <param name="serves">As of <see cref="Program.Build"/>: for a verb that says whether a server would start.</param>
-    public static WebApplication Build(string[] settings, bool serves = false) => Program.Build(settings, builder =>
+    public static WebApplication Build(string[] settings) => Program.Build(settings, builder =>
     {
         builder.Services.Configure<ConsoleLoggerOptions>(console => (console.LogToStandardErrorThreshold, console.FormatterName) = (LogLevel.Trace, console.FormatterName ?? ConsoleFormatterNames.Simple));
         builder.Services.Configure<SimpleConsoleFormatterOptions>(console => console.ColorBehavior = LoggerColorBehavior.Disabled); // there is none in what a verb says (docs/cli.md, "Conventions")
         builder.Logging.AddFilter<ConsoleLoggerProvider>((category, level) =>
             (level >= LogLevel.Warning && category != typeof(PolicyInForce).FullName) || category == typeof(Pruning).FullName); // what is odd about a policy its verbs say
-    }, serves);
+    });
 
     /// <summary>Writes down what this verb did.</summary>
     /// <returns>Whether the database took it.</returns>

@@ -38,7 +38,8 @@ internal static class ConfigCommand
     private static Command Validate() => CommandLine.Verb(
         "validate", "Says whether the server would start with these settings, without asking database and network.", "config validate", async (_, settings, _) =>
         {
-            await using var app = CommandLine.Build(settings, serves: true);
+            await using var app = CommandLine.Build(settings);
+            Program.Map(app);
             Console.WriteLine("The configuration is valid.");
             return 0;
         }, onlyHere: OnlyHere);

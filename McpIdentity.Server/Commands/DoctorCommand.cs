@@ -78,7 +78,8 @@ internal static class DoctorCommand
         WebApplication app;
         try
         {
-            app = CommandLine.Build(settings, serves: true);
+            app = CommandLine.Build(settings);
+            Program.Map(app);
         }
         catch (ConfigurationProblems.InvalidConfigurationException exception)
         {

@@ -15,7 +15,13 @@ namespace McpIdentity.Server.Commands;
 /// <summary><c>serve</c>: runs the server until it is told to stop.</summary>
 internal static class ServeCommand
 {
-    public static Command Create() => CommandLine.Verb("serve", "Runs the server (the default).", "serve --Server:Port=9000", async (_, settings, cancellationToken) =>
+    public static Command Create() => CommandLine.Verb(
+        "serve", "Runs the server (the default).", "serve --Server:Port=9000", (_, settings, cancellationToken) => RunAsync(settings, cancellationToken), onlyHere: "it is the server of this machine");
+
+    /// <summary>Runs the server until it is told to end.</summary>
+    /// <param name="settings">As of <see cref="Program.Build"/>.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] settings, CancellationToken cancellationToken)
     {
         using var output = ConsoleOutput.Install();
         await using var app = Program.Build(settings, builder =>
@@ -39,8 +45,8 @@ internal static class ServeCommand
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         await app.DrainAndStopAsync(cancellationToken);
         await app.EndTelemetryExportAsync();
-        return 0;
-    }, onlyHere: "it is the server of this machine");
+        return ExitCode.Ok;
+    }
 
     // Type=notify of systemd: who is started after this service finds it serving. Not by the package's own lifetime, which would end the process its way.
     [MethodImpl(MethodImplOptions.NoInlining)] // elsewhere its assembly is not loaded

@@ -283,7 +283,7 @@ internal sealed class AuditChainTests
         await using (var before = await TestServer.StartAsync(database, "Audit:Node=gone"))
         {
             await before.Services.GetRequiredService<AuditTrail>().WriteAsync(SecurityEvent.Success("before"));
-            Assert.That(await CommandLine.Main(["servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp", .. before.Settings, "--Audit:Node=one"]), Is.Zero);
+            Assert.That(await EntryPoint.Main(["servers", "add", "notes", "--url", "http://127.0.0.1:9/mcp", .. before.Settings, "--Audit:Node=one"]), Is.Zero);
         }
 
         await using var after = await TestServer.StartAsync(database, "Audit:Node=one", $"OAuth:EncryptionKey={Next}", "OAuth:PreviousEncryptionKeys:0=a test key of more than thirty-two characters");

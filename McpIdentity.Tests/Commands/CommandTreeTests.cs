@@ -69,11 +69,11 @@ internal sealed partial class CommandTreeTests
     {
         foreach (var (path, verb) in Verbs)
         {
-            Assert.That(await CommandLine.Main([.. path.Split(' '), "--help"]), Is.Zero, path);
-            Assert.That(await CommandLine.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => "bash"), "--no-such-option"]), Is.EqualTo(ExitCode.Usage), path);
+            Assert.That(await EntryPoint.Main([.. path.Split(' '), "--help"]), Is.Zero, path);
+            Assert.That(await EntryPoint.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => "bash"), "--no-such-option"]), Is.EqualTo(ExitCode.Usage), path);
         }
 
-        Assert.That(await CommandLine.Main(["clinets", "list"]), Is.EqualTo(ExitCode.Usage));
+        Assert.That(await EntryPoint.Main(["clinets", "list"]), Is.EqualTo(ExitCode.Usage));
         var (exitCode, output) = await ServerProcess.RunAsync(new ServerStart { Arguments = ["prune", "--dryrun"] });
         Assert.That(exitCode, Is.EqualTo(ExitCode.Usage), output);
         Assert.That(output, Does.Contain("--dryrun is no option of prune").And.Contain("Did you mean --dry-run?").And.Contain("'prune --help'"));
@@ -99,7 +99,7 @@ internal sealed partial class CommandTreeTests
     {
         foreach (var (path, verb) in Verbs.Where(verb => verb.Verb.Arguments.Count > 0))
         {
-            Assert.That(await CommandLine.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => ""), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" })]), Is.EqualTo(ExitCode.Usage), path);
+            Assert.That(await EntryPoint.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => ""), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" })]), Is.EqualTo(ExitCode.Usage), path);
         }
     }
 

@@ -89,7 +89,7 @@ internal sealed partial class RemoteCommandTests
         Assert.That(local.Select(verb => verb.Path), Is.SupersetOf((string[])["serve", "migrate", "backup", "prune", "keygen", "config show", "restored", "admin grant", "admin setup-link"]));
         foreach (var (path, verb) in local)
         {
-            Assert.That(await CommandLine.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => "bash"), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" }), "--server", "https://id.example.org"]), Is.EqualTo(ExitCode.Usage), path);
+            Assert.That(await EntryPoint.Main([.. path.Split(' '), .. verb.Arguments.Select(_ => "bash"), .. verb.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "x" }), "--server", "https://id.example.org"]), Is.EqualTo(ExitCode.Usage), path);
         }
 
         foreach (var verb in (string[])["audit verify --accept", "token mint --i-know", "doctor --url https://id.example.org", "doctor --offline"])

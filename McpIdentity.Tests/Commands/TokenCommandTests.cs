@@ -95,14 +95,14 @@ internal sealed class TokenCommandTests
     [TestCase(2, "token", "mint", "--ttl", "soon"), TestCase(2, "token", "mint", "--ttl", "0"), TestCase(2, "token", "mint", "--ttl", "2h"), TestCase(2, "token", "mint", "--ttl", "-5m")]
     [TestCase(4, "token", "mint", "--kind", "jwt")]
     public async Task A_mistake_is_told_by_the_exit_code(int exitCode, params string[] arguments) => Assert.That(
-        await CommandLine.Main(arguments.Length < 2 || arguments[1] != "mint"
+        await EntryPoint.Main(arguments.Length < 2 || arguments[1] != "mint"
             ? arguments
             : [.. arguments, "--environment=Development", "--OAuth:EncryptionKey=a test key of more than thirty-two characters"]),
         Is.EqualTo(exitCode));
 
     [TestCase("Staging", 4), TestCase("Staging", 0, "--i-know"), TestCase("Development", 0), TestCase("Development", 0, "--ttl", "90s", "--audience", "elsewhere")]
     public async Task Outside_development_it_must_be_said_aloud(string environment, int exitCode, params string[] options) => Assert.That(
-        await CommandLine.Main([
+        await EntryPoint.Main([
             "token", "mint", "--kind", "jwt", .. options, $"--environment={environment}", "--Jwt:Secret=a-secret-of-this-test-that-is-long-enough", "--Jwt:Issuer=your-service",
             "--OAuth:EncryptionKey=a test key of more than thirty-two characters"]),
         Is.EqualTo(exitCode));

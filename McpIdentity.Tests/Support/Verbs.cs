@@ -15,7 +15,7 @@ internal static class Verbs
         // NUnit gives each test a standard output of its own.
         var result = TestExecutionContext.CurrentContext.CurrentResult;
         var before = result.Output.Length;
-        var exitCode = await CommandLine.Main(arguments);
+        var exitCode = await EntryPoint.Main(arguments);
         return (exitCode, result.Output[before..]);
     }
 
