@@ -70,6 +70,7 @@ install_and_build() {
     has redis-server || packages+=(redis-server)
     has nginx || packages+=(nginx)
     has ip || packages+=(iproute2)
+    has script || packages+=(bsdutils)
 
     step "Tools"
     dotnet --version
@@ -79,7 +80,7 @@ install_and_build() {
     if [ "${#packages[@]}" -gt 0 ]; then
         echo "by apt-get, on this machine: ${packages[*]}, and what they depend on"
     else
-        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis, nginx and ip are here"
+        echo "by apt-get: nothing; Chromium, PostgreSQL, PgBouncer, Redis, nginx, ip and script are here"
     fi
     echo "by npm ci, in McpIdentity.Tests/McpClients/typescript/node_modules: the test clients and the MCP conformance suite of its"
     echo "    package-lock.json, and a Node 22 for two of them (npm warns that this Node is too old for them)"

@@ -51,7 +51,7 @@ internal static class EntryPoint
         }
     }
 
-    // What no verb could have an option for: a server that is given nothing else starts without a parser.
+    // What no verb could have as an option (--Section:Key=value): a server that is given nothing else starts without a parser.
     private static bool IsPlainSetting(string word) =>
         word.StartsWith("--", StringComparison.Ordinal) && word.IndexOf(':', StringComparison.Ordinal) is var colon and > 2 && word.IndexOf('=', StringComparison.Ordinal) > colon;
 

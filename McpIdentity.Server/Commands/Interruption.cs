@@ -5,19 +5,19 @@ namespace McpIdentity.Server.Commands;
 /// <summary>SIGTERM and Ctrl-C: whatever is at work is told, and ends in order.</summary>
 internal static class Interruption
 {
-    // In the middle of what Draining finishes nothing is cut off; whoever sends the signal has a limit of their own.
-    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(1);
+    // Beyond the longest of Server:DrainSeconds and what Draining finishes then; whoever sends the signal has a limit of their own.
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(6);
 
     /// <summary>Runs what a process is there for.</summary>
     /// <param name="run">Given what the signal cancels; returns the exit code.</param>
-    /// <returns>That exit code, or <see cref="ExitCode.Interrupted"/> where a minute after the signal it still runs.</returns>
+    /// <returns>That exit code, or <see cref="ExitCode.Interrupted"/> where six minutes after the signal it still runs.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted.</exception>
     public static async Task<int> RunAsync(Func<CancellationToken, Task<int>> run)
     {
-        using var asked = new CancellationTokenSource();
+        var asked = new CancellationTokenSource(); // never disposed: a signal may be on its way when all is done
         using var terminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Tell);
         using var manager = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Tell);
-        var running = run(asked.Token);
+        var running = Task.Run(() => run(asked.Token)); // what does not wait for anything can be told too
         try
         {
             return await Task.WhenAny(running, LateAsync(asked.Token)) == running ? await running : ExitCode.Interrupted;
@@ -29,7 +29,8 @@ internal static class Interruption
 
         void Tell(PosixSignalContext signal)
         {
-            signal.Cancel = true; // the process's own end, in the middle of a sentence
+            // The process's own end, in the middle of a sentence; but at a question nothing has begun, and the line that it waits for cannot be called back.
+            signal.Cancel = !Confirmation.IsAsking;
             asked.Cancel();
         }
     }

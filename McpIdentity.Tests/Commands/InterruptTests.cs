@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using McpIdentity.Server.Commands;
 using McpIdentity.Tests.Audit;
 using McpIdentity.Tests.Support;
@@ -55,6 +56,24 @@ internal sealed class InterruptTests
         Assert.That(await search.StopAsync(ChildProcess.Interrupt), Is.EqualTo(ExitCode.Interrupted), search.Output);
         Assert.That(search.Output.Trim(), Does.EndWith("Interrupted before it was done."));
         await Until.TrueAsync(async () => await AskAsync(watch, StatementsThatWait) == 0, "the statement has ended");
+    }
+
+    [Test]
+    public async Task At_a_question_a_verb_ends_at_once_and_nothing_was_done()
+    {
+        await using var server = await TestServer.StartAsync();
+        var client = await OAuthClient.RegisterPublicAsync(server);
+        using var folder = new TemporaryFolder();
+        var verb = string.Join(' ', ((string[])["exec", "dotnet", ServerProcess.AssemblyPath, "clients", "delete", client.ClientId, .. server.Settings]).Select(word => $"'{word}'"));
+        await File.WriteAllTextAsync(folder.File("verb.sh"), $"echo $$ > {folder.File("pid")}; {verb}");
+        // A terminal at which nobody types: script(1) makes one, and what it reads from has no end.
+        await using var terminal = ChildProcess.Start("sh", ["-c", "mkfifo typed && exec script --quiet --return --flush --command 'sh verb.sh' said 0<>typed"], folder.Path, new Dictionary<string, string?>());
+        await terminal.WaitUntilAsync(async _ => File.Exists(folder.File("said")) && (await File.ReadAllTextAsync(folder.File("said"))).Contains("[y/N]", StringComparison.Ordinal), "the question");
+
+        using var signal = Process.Start("kill", ["-INT", (await File.ReadAllTextAsync(folder.File("pid"))).Trim()]);
+
+        Assert.That(await terminal.WaitForExitAsync(), Is.EqualTo(ExitCode.Interrupted), terminal.Output);
+        Assert.That(await Verbs.DoAsync(server, "clients", "list"), Does.Contain(client.ClientId));
     }
 
     // A shell without job control lets what it starts in the background ignore SIGINT, and so all that this starts in turn.
