@@ -32,6 +32,7 @@ internal sealed partial class Grants : IDisposable
         """;
 
     private const int MaxKnown = 4_000;
+    private const double Turns = 4.25;
 
     // Rows as this node wrote them last. Never changed: a request may hold one.
     private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = MaxKnown });
@@ -69,10 +70,17 @@ internal sealed partial class Grants : IDisposable
     /// it began with stays, and by its MAC the token is one that a row was moved on to. The spending moves the row on from there or not at
     /// all, and then the row is read, whoever has moved or ended it meanwhile.
     /// </summary>
-    public ValueTask<Grant?> FindToSpendAsync(byte[] id, int generation, CancellationToken cancellationToken) =>
-        _known.TryGetValue(Grant.NameOf(id), out Grant? known) && known!.Generation <= generation && known.ExpiresAt > _time.GetUtcNow()
-            ? new(known.Generation == generation ? known : MovedOn(known, generation, known.RotatedAt, known.ExpiresAt))
-            : FindAsync(id, cancellationToken);
+    public ValueTask<Grant?> FindToSpendAsync(byte[] id, int generation, CancellationToken cancellationToken)
+    {
+        if (!_known.TryGetValue(Grant.NameOf(id), out Grant? known) || known!.Generation > generation)
+        {
+            return FindAsync(id, cancellationToken);
+        }
+
+        // The row was moved on to a refresh token later than what is known of it, and so is its end.
+        var taken = known.Generation == generation ? known : MovedOn(known, generation, known.RotatedAt, EndOf(known, known.RotatedAt + _options.RefreshTokenLifetime));
+        return taken.ExpiresAt > _time.GetUtcNow() ? new(taken) : FindAsync(id, cancellationToken);
+    }
 
     public ValueTask<Grant?> FindAsync(byte[] id, CancellationToken cancellationToken) => _sql.ReadAsync(Select, [id], row => new Grant
     {
@@ -136,9 +144,7 @@ internal sealed partial class Grants : IDisposable
     {
         _known.Remove(Grant.NameOf(grant.Id)); // until it is known what became of it
         var now = _time.GetUtcNow();
-        var slides = now + (goesOn ? _options.RefreshTokenLifetime : _options.AccessTokenLifetime);
-        var ends = grant.CreatedAt + _options.RefreshTokenFamilyLifetime;
-        var until = slides < ends ? slides : ends;
+        var until = EndOf(grant, now + (goesOn ? _options.RefreshTokenLifetime : _options.AccessTokenLifetime));
         if (await _sql.WriteAsync(Spend, generation + 1, now, until, Grant.DayOf(until), grant.Id, grant.Generation) != 1)
         {
             return false;
@@ -150,6 +156,12 @@ internal sealed partial class Grants : IDisposable
         }
 
         return true;
+    }
+
+    private DateTimeOffset EndOf(Grant grant, DateTimeOffset slides)
+    {
+        var ends = grant.CreatedAt + _options.RefreshTokenFamilyLifetime;
+        return slides < ends ? slides : ends;
     }
 
     private static Grant MovedOn(Grant grant, int generation, DateTimeOffset rotated, DateTimeOffset expires) => new()
@@ -170,9 +182,9 @@ internal sealed partial class Grants : IDisposable
 
     public void Dispose() => _known.Dispose();
 
-    // As long as its access token is good, and a while longer: then its client comes again.
+    // Its client comes again when its access token is over, to any of the nodes.
     private void Remember(Grant grant) =>
-        _known.Set(Grant.NameOf(grant.Id), grant, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = _options.AccessTokenLifetime * 1.25 });
+        _known.Set(Grant.NameOf(grant.Id), grant, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = _options.AccessTokenLifetime * Turns });
 
     [LoggerMessage(1205, LogLevel.Warning, "Grant {GrantId} goes on from its token number {Generation}: the database knew of number {Known} only, as after a restore.")]
     private partial void RowMovedOn(string grantId, int generation, int known);

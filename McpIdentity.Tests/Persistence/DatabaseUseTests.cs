@@ -30,6 +30,7 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         "registration: INSERT OpenIddictApplications",
         "registration of a client with a secret: INSERT OpenIddictApplications",
         "a client that this node does not know yet: SELECT OpenIddictApplications",
+        "two minutes after another node has redeemed the code, the first refresh: SELECT OpenIddictApplications, SELECT SignInSessions, UPDATE Grants",
     ];
 
     [Test]
@@ -70,6 +71,15 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         await RowAsync("registration", () => OAuthClient.RegisterPublicAsync(server));
         await RowAsync("registration of a client with a secret", async () => service = await OAuthClient.RegisterServiceAsync(server));
         await RowAsync("a client that this node does not know yet", () => OkAsync(service.TokenAsync(("grant_type", "client_credentials"))));
+
+        code = await client.AuthorizeAsync(alice);
+        using (var there = await client.At(other.Http).RedeemAsync(code))
+        {
+            tokens = await there.JsonAsync();
+        }
+
+        server.Clock.Advance(TimeSpan.FromMinutes(2));
+        await RowAsync("two minutes after another node has redeemed the code, the first refresh", () => RefreshAsync());
 
         Assert.That(found, Is.EqualTo(Expected));
 
