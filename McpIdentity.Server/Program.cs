@@ -141,11 +141,21 @@ internal static class Program
     /// <returns>The migrations that were applied.</returns>
     public static async Task<IReadOnlyList<string>> PrepareAsync(WebApplication app, CancellationToken cancellationToken)
     {
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var mapped = Task.Run(() => Map(app), CancellationToken.None); // on another core
-        var prepared = PrepareStorageAsync(app.Services, cancellationToken);
-        await await Task.WhenAny(mapped, prepared); // what is wrong with an address is said while the database is away, too
-        await mapped;
-        return await prepared;
+        var prepared = PrepareStorageAsync(app.Services, failed.Token);
+        try
+        {
+            await await Task.WhenAny(mapped, prepared); // what is wrong with an address is said while the database is away, too
+            await mapped;
+            return await prepared;
+        }
+        catch
+        {
+            await failed.CancelAsync();
+            await Task.WhenAll(mapped, prepared).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // both work with what is disposed now
+            throw;
+        }
     }
 
     private static async Task<IReadOnlyList<string>> PrepareStorageAsync(IServiceProvider services, CancellationToken cancellationToken)
