@@ -68,7 +68,7 @@ internal sealed class InterruptTests
         await File.WriteAllTextAsync(folder.File("verb.sh"), $"echo $$ > {folder.File("pid")}; {verb}");
         // A terminal at which nobody types: script(1) makes one, and what it reads from has no end.
         await using var terminal = ChildProcess.Start("sh", ["-c", "mkfifo typed && exec script --quiet --return --flush --command 'sh verb.sh' said 0<>typed"], folder.Path, new Dictionary<string, string?>());
-        await terminal.WaitUntilAsync(async _ => File.Exists(folder.File("said")) && (await File.ReadAllTextAsync(folder.File("said"))).Contains("[y/N]", StringComparison.Ordinal), "the question");
+        await terminal.WaitUntilAsync(async cancellationToken => File.Exists(folder.File("said")) && (await File.ReadAllTextAsync(folder.File("said"), cancellationToken)).Contains("[y/N]", StringComparison.Ordinal), "the question");
 
         using var signal = Process.Start("kill", ["-INT", (await File.ReadAllTextAsync(folder.File("pid"))).Trim()]);
 
