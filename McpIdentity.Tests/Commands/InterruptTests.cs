@@ -11,6 +11,9 @@ namespace McpIdentity.Tests.Commands;
 [Parallelizable(ParallelScope.All)]
 internal sealed class InterruptTests
 {
+    // A shell without job control lets what it starts in the background ignore SIGINT, and so all that this starts in turn.
+    private static readonly string[] Interruptible = ["env", "--default-signal=INT", "dotnet", ServerProcess.AssemblyPath];
+
     private const string StatementsThatWait = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'""";
 
     [Test]
@@ -64,7 +67,7 @@ internal sealed class InterruptTests
         await using var server = await TestServer.StartAsync();
         var client = await OAuthClient.RegisterPublicAsync(server);
         using var folder = new TemporaryFolder();
-        var verb = string.Join(' ', ((string[])["exec", "dotnet", ServerProcess.AssemblyPath, "clients", "delete", client.ClientId, .. server.Settings]).Select(word => $"'{word}'"));
+        var verb = string.Join(' ', ((string[])["exec", .. Interruptible, "clients", "delete", client.ClientId, .. server.Settings]).Select(word => $"'{word}'"));
         await File.WriteAllTextAsync(folder.File("verb.sh"), $"echo $$ > {folder.File("pid")}; {verb}");
         // A terminal at which nobody types: script(1) makes one, and what it reads from has no end.
         await using var terminal = ChildProcess.Start("sh", ["-c", "mkfifo typed && exec script --quiet --return --flush --command 'sh verb.sh' said 0<>typed"], folder.Path, new Dictionary<string, string?>());
@@ -76,9 +79,8 @@ internal sealed class InterruptTests
         Assert.That(await Verbs.DoAsync(server, "clients", "list"), Does.Contain(client.ClientId));
     }
 
-    // A shell without job control lets what it starts in the background ignore SIGINT, and so all that this starts in turn.
     private static ChildProcess Start(TemporaryFolder folder, string verb, string[] settings) => ChildProcess.Start(
-        "env", ["--default-signal=INT", "dotnet", ServerProcess.AssemblyPath, .. verb.Split(' '), .. settings], folder.Path, new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = null, ["DOTNET_ENVIRONMENT"] = null });
+        Interruptible[0], [.. Interruptible[1..], .. verb.Split(' '), .. settings], folder.Path, new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = null, ["DOTNET_ENVIRONMENT"] = null });
 
     private static async Task<long> AskAsync(NpgsqlConnection connection, string sql)
     {
