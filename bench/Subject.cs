@@ -2,7 +2,7 @@ namespace McpIdentity.Bench;
 
 /// <summary>One column: a server that runs on the server's core, or two, with the store.</summary>
 /// <param name="name">The column's title.</param>
-/// <param name="wires">Where it answers: lanes take them in turn.</param>
+/// <param name="wires">Where it answers: they are taken in turn.</param>
 /// <param name="trees">Its processes first, then its store's: all count.</param>
 /// <param name="parts">What ends with it.</param>
 internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyList<ProcessTree> trees, params IReadOnlyList<IAsyncDisposable> parts) : IAsyncDisposable
@@ -10,6 +10,8 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     private const int BurstsOfPeer = 20;
 
     private IReadOnlyList<Func<Task>> _lanes = [];
+
+    private int _turn;
 
     /// <summary>That of its processes which is a database.</summary>
     private ProcessTree? Store { get; init; }
@@ -66,7 +68,7 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
     /// <param name="name">The column's title.</param>
     /// <param name="program">The server's program file.</param>
     /// <param name="folder">Where they get a folder.</param>
-    /// <param name="areNodes">They share a database, and each request goes to the other one in turn, whatever came before it; else each has a database and lanes of its own.</param>
+    /// <param name="areNodes">They share a database, and each request goes to the other one in turn, whatever came before it; else each has a database of its own, and a lane has a chain at each.</param>
     public static async Task<Subject> StartTwoAsync(string name, string program, string folder, bool areNodes)
     {
         Console.Error.WriteLine($"starting {name}");
@@ -97,11 +99,23 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
         var lanes = new List<Func<Task>>();
         for (var lane = 0; lane < Connections; lane++)
         {
-            lanes.Add(await prepareLane(wires[lane % wires.Count]));
+            lanes.Add(await InTurnAsync(prepareLane));
         }
 
         _lanes = lanes;
         await (IsPeer ? Load.WarmUpAsync(lanes, trees, fewest: BurstsOfPeer) : Load.WarmUpAsync(lanes, trees));
+    }
+
+    // Where there are two, whichever lane is next goes to the other one, as a wire with two servers sends: what that costs is none of what nodes share.
+    private async Task<Func<Task>> InTurnAsync(Func<Wire, Task<Func<Task>>> prepareLane)
+    {
+        var ofEach = new List<Func<Task>>();
+        foreach (var wire in wires)
+        {
+            ofEach.Add(await prepareLane(wire));
+        }
+
+        return () => ofEach[(int)((uint)Interlocked.Increment(ref _turn) % ofEach.Count)]();
     }
 
     public Task<Figures> MeasureAsync(TimeSpan duration) => Load.MeasureAsync(_lanes, trees, Store, duration);

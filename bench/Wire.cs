@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace McpIdentity.Bench;
 
-/// <summary>Plain HTTP over as many keep-alive connections as there are lanes; no cookie jar, no redirects, little work of its own.</summary>
+/// <summary>Plain HTTP over keep-alive connections, as many as lanes send at once; no cookie jar, no redirects, little work of its own.</summary>
 /// <param name="servers">Where they listen: each request goes to the next of them, as from a balancer.</param>
 /// <param name="issuer">Under which address clients know them.</param>
 internal sealed class Wire(IReadOnlyList<Uri> servers, Uri issuer) : IDisposable
@@ -15,7 +15,7 @@ internal sealed class Wire(IReadOnlyList<Uri> servers, Uri issuer) : IDisposable
         AllowAutoRedirect = false,
         UseCookies = false,
         UseProxy = false,
-        MaxConnectionsPerServer = servers.Count * Load.Connections,
+        MaxConnectionsPerServer = 2 * Load.Connections, // as many lanes as two servers have
         ActivityHeadersPropagator = null,
     });
 
