@@ -71,6 +71,10 @@ internal sealed class ClientRows(
             cancellationToken);
     }
 
-    private async ValueTask<object?[]> ValuesAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken) =>
-        ClientStatements.ValuesOf(await ((ClientManager)clients).MakeAsync(descriptor, secret, cancellationToken), time.GetUtcNow(), waits);
+    private async ValueTask<object?[]> ValuesAsync(ClientDescriptor descriptor, string? secret, bool waits, CancellationToken cancellationToken)
+    {
+        var (client, now) = (await ((ClientManager)clients).MakeAsync(descriptor, secret, cancellationToken), time.GetUtcNow());
+        client.Id = Guid.CreateVersion7(now).ToString(); // new rows stand together at the end of its index, where random ones write a page of it each
+        return ClientStatements.ValuesOf(client, now, waits);
+    }
 }
