@@ -54,9 +54,10 @@ internal sealed class TraceActs(McpIdentityDbContext db, PreparedSql sql, TimePr
         var clients = await OperatorNames.ClientsAsync(sql, wanted, cancellationToken);
         if (clients.Count == 0 && wanted.Contains('.', StringComparison.Ordinal) && !wanted.Contains('@', StringComparison.Ordinal))
         {
-            // By the host of its document, or of where its answers go.
-            clients = await db.Clients.Where(client => client.ClientId!.Contains("//" + wanted) || client.RedirectUris!.Contains("//" + wanted)).OrderByDescending(client => client.Id).Take(MaxClients)
-                .Select(client => client.ClientId!).ToListAsync(cancellationToken);
+            // By the host of its document, or of where its answers go; of many those that were here last.
+            clients = await db.Clients.Where(client => client.ClientId!.Contains("//" + wanted) || client.RedirectUris!.Contains("//" + wanted))
+                .OrderByDescending(client => EF.Property<DateTimeOffset?>(client, ClientColumns.LastUsedAt) ?? EF.Property<DateTimeOffset?>(client, ClientColumns.RegisteredAt) ?? DateTimeOffset.UnixEpoch)
+                .Take(MaxClients).Select(client => client.ClientId!).ToListAsync(cancellationToken);
         }
 
         if (clients.Count > 0)

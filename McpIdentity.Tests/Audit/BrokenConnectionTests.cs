@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using McpIdentity.Migrations;
 using McpIdentity.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace McpIdentity.Tests.Audit;
 
@@ -213,6 +216,38 @@ internal sealed class BrokenConnectionTests(int nodes)
         if (finding == "wrong_audience")
         {
             Assert.That(last.Text("says"), Does.Contain($"{_first.BaseUrl}/mcp/notes").And.Contain($"{_first.BaseUrl}/mcp."));
+        }
+    }
+
+    [Test]
+    public async Task Of_many_clients_of_one_name_and_host_the_last_ones_are_looked_at()
+    {
+        var metadata = new { redirect_uris = new[] { $"https://crowd-{nodes}.example/callback" }, client_name = "Crowd", token_endpoint_auth_method = "none" };
+        var first = await OAuthClient.RegisterAsync(_first, metadata);
+        await using (var scope = _first.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            var copied = await db.Clients.AsNoTracking().SingleAsync(client => client.ClientId == first.ClientId);
+            for (var old = 0; old < 60; old++)
+            {
+                // Before all others by their identifiers, and behind all others by their keys.
+                (copied.Id, copied.ClientId) = ($"ffff{old:00}", $"!{old:00}-{nodes}");
+                db.Entry(copied).State = EntityState.Added;
+                db.Entry(copied).Property(ClientColumns.RegisteredAt).CurrentValue = _first.Clock.GetUtcNow().AddDays(-2);
+                await db.SaveChangesAsync();
+                db.ChangeTracker.Clear();
+            }
+        }
+
+        var last = await OAuthClient.RegisterAsync(_first, metadata);
+        using var bob = new Person(_first, "bob") { Decision = "deny" };
+        await bob.AuthorizeAsync(last.AuthorizeUrl());
+
+        foreach (var called in new[] { "Crowd", $"crowd-{nodes}.example" })
+        {
+            JsonElement found = default;
+            await Until.TrueAsync(async () => (found = await TraceAsync(called)).Text("diagnosis") == "denied", $"{called}: {found}");
+            Assert.That(found.Text("client_id"), Is.EqualTo(last.ClientId), called);
         }
     }
 

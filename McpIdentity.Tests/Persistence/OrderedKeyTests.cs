@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace McpIdentity.Tests.Persistence;
 
 /// <summary>
-/// Rows that requests make have keys that begin with their moment (RFC 9562 §5.7), so that new ones stand together in the index, however full the table is
+/// Rows of grants, and of clients that register themselves, have keys that begin with their moment (RFC 9562 §5.7), so that new ones stand together in the index, however full the table is
 /// (docs/benchmarks.md, "A full store").
 /// </summary>
 [Category("Storage")]
