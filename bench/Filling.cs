@@ -39,7 +39,7 @@ internal static class Filling
         var random = database is null ? "lower(hex(randomblob(16)))" : "md5(random()::text || i)";
         await CopyAsync(connection, "OpenIddictApplications", $"\"OpenIddictApplications\" WHERE \"ClientId\" = '{client.Id}'", clients, new()
         {
-            ["Id"] = random,
+            ["Id"] = $"{hex} || substr({random}, 1, 16)", // in the order of their time, as a server names them
             ["ClientId"] = "'filled-' || i",
             ["ConcurrencyToken"] = random,
         });
@@ -50,7 +50,7 @@ internal static class Filling
             ["SessionId"] = random,
             ["ClientId"] = $"'filled-' || (i % {clients})",
         });
-        // By one flow, grant and request each, in the order of their time, as a server names them.
+        // By one flow, grant and request each, in order too.
         await CopyAsync(connection, "AuditEntries", issued, grants, new()
         {
             ["Id"] = null, // the database counts them

@@ -106,7 +106,7 @@ internal sealed class Subject(string name, IReadOnlyList<Wire> wires, IReadOnlyL
         await (IsPeer ? Load.WarmUpAsync(lanes, trees, fewest: BurstsOfPeer) : Load.WarmUpAsync(lanes, trees));
     }
 
-    // Where there are two, whichever lane is next goes to the other one, as a wire with two servers sends: what that costs is none of what nodes share.
+    // Where there are two, whichever lane is next goes to the other one with its next operation, as a wire with two servers does with each request: what that costs is none of what nodes share.
     private async Task<Func<Task>> InTurnAsync(Func<Wire, Task<Func<Task>>> prepareLane)
     {
         var ofEach = new List<Func<Task>>();
@@ -163,9 +163,11 @@ internal sealed class Series(IReadOnlyList<Figures> slices)
         var slices = subjects.Select(_ => new List<Figures>()).ToList();
         for (var round = 0; round < duration / slice; round++)
         {
-            // Whoever comes second finds the core as the first has left it.
-            foreach (var turn in Enumerable.Range(0, subjects.Count).Select(turn => round % 2 == 0 ? turn : subjects.Count - 1 - turn))
+            // Whoever comes second finds the core as the first has left it: each comes first as often, and on the way there and back.
+            var (first, step) = (round / 2, round % 2 == 0 ? 1 : subjects.Count - 1);
+            for (var next = 0; next < subjects.Count; next++)
             {
+                var turn = (first + (next * step)) % subjects.Count;
                 slices[turn].Add(await subjects[turn].MeasureAsync(slice));
             }
         }
