@@ -1,3 +1,5 @@
+using McpIdentity.Server.Persistence;
+
 namespace McpIdentity.Server.Administration;
 
 /// <summary>
@@ -64,7 +66,7 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, IL
         {
             if (!HasFailed)
             {
-                KeptSetup.CouldNotBeFoundOut(log, typeof(T).Name, exception);
+                KeptSetup.CouldNotBeFoundOut(log, StorageFaults.LevelOf(exception), typeof(T).Name, exception);
             }
 
             HasFailed = true;
@@ -85,6 +87,6 @@ internal static partial class KeptSetup
         services.AddSingleton(provider => new Kept<T>(
             provider.GetRequiredService<IServiceScopeFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Kept<T>>>(), goodFor, ask));
 
-    [LoggerMessage(1911, LogLevel.Error, "What the console shows of {What} could not be found out.")]
-    public static partial void CouldNotBeFoundOut(ILogger log, string what, Exception exception);
+    [LoggerMessage(EventId = 1911, Message = "What the console shows of {What} could not be found out.")]
+    public static partial void CouldNotBeFoundOut(ILogger log, LogLevel level, string what, Exception exception);
 }

@@ -327,7 +327,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         var problem = $"{root.GetType().Name}: {root.Message.ReplaceLineEndings(" ")}";
         if (_problem is null)
         {
-            CannotWrite(problem, _options.WhenUnavailable);
+            CannotWrite(StorageFaults.LevelOf(exception), problem, _options.WhenUnavailable);
         }
 
         _problem = problem;
@@ -338,8 +338,8 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     // With who waits for just this one, so that no other answers for it.
     private readonly record struct Waiting(SecurityEvent Event, TaskCompletionSource? Kept);
 
-    [LoggerMessage(2000, LogLevel.Error, "The audit cannot be written: {Problem} Rows wait in memory until it can; Audit:WhenUnavailable is {WhenUnavailable}.")]
-    private partial void CannotWrite(string problem, AuditUnavailable whenUnavailable);
+    [LoggerMessage(EventId = 2000, Message = "The audit cannot be written: {Problem} Rows wait in memory until it can; Audit:WhenUnavailable is {WhenUnavailable}.")]
+    private partial void CannotWrite(LogLevel level, string problem, AuditUnavailable whenUnavailable);
 
     [LoggerMessage(2001, LogLevel.Warning, "The audit can be written again.")]
     private partial void WritesAgain();

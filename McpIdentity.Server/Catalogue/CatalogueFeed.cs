@@ -54,7 +54,7 @@ internal sealed partial class CatalogueFeed : SignalledFeed
         _catalogue.Take(await ReadAsync(cancellationToken));
     }
 
-    protected override void Fails(Exception exception) => CannotRun(exception);
+    protected override void Fails(Exception exception) => CannotRun(StorageFaults.LevelOf(exception), exception);
 
     private static async Task<int> WriteAsync(McpIdentityDbContext db, IReadOnlyList<SeenTool> tools, CancellationToken cancellationToken)
     {
@@ -138,6 +138,6 @@ internal sealed partial class CatalogueFeed : SignalledFeed
         return CatalogueTool.TryRead(parsed.RootElement, out var tool) ? tool : null;
     }
 
-    [LoggerMessage(5101, LogLevel.Error, "The catalogue of tools cannot be read or written; it stays as it is known here, and is tried again as soon as the database answers.")]
-    private partial void CannotRun(Exception exception);
+    [LoggerMessage(EventId = 5101, Message = "The catalogue of tools cannot be read or written; it stays as it is known here, and is tried again as soon as the database answers.")]
+    private partial void CannotRun(LogLevel level, Exception exception);
 }

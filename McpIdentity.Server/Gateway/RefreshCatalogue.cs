@@ -46,7 +46,7 @@ internal sealed partial class RefreshCatalogue(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                CannotRefresh(exception);
+                CannotRefresh(StorageFaults.LevelOf(exception), exception);
             }
         }
     }
@@ -137,6 +137,6 @@ internal sealed partial class RefreshCatalogue(
     [LoggerMessage(5025, LogLevel.Information, "The MCP server '{Server}' says its tools again.")]
     private partial void Answers(string server);
 
-    [LoggerMessage(5026, LogLevel.Error, "What the MCP servers answered cannot be written down; it is tried again.")]
-    private partial void CannotRefresh(Exception exception);
+    [LoggerMessage(EventId = 5026, Message = "What the MCP servers answered cannot be written down; it is tried again.")]
+    private partial void CannotRefresh(LogLevel level, Exception exception);
 }

@@ -30,7 +30,7 @@ internal sealed partial class ServersFeed(
         }
     }
 
-    protected override void Fails(Exception exception) => CannotRead(exception);
+    protected override void Fails(Exception exception) => CannotRead(StorageFaults.LevelOf(exception), exception);
 
     private GatewayContact ReadContact(DbDataReader row) => new()
     {
@@ -84,6 +84,6 @@ internal sealed partial class ServersFeed(
     [LoggerMessage(5022, LogLevel.Error, "The stored MCP server '{Server}' is not served: {Problem}")]
     private partial void CannotServe(string server, string problem);
 
-    [LoggerMessage(5023, LogLevel.Error, "The stored MCP servers cannot be read; those in force stay so, and they are read again as soon as the database answers.")]
-    private partial void CannotRead(Exception exception);
+    [LoggerMessage(EventId = 5023, Message = "The stored MCP servers cannot be read; those in force stay so, and they are read again as soon as the database answers.")]
+    private partial void CannotRead(LogLevel level, Exception exception);
 }

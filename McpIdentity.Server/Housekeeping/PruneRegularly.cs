@@ -33,7 +33,7 @@ internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimePr
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                CannotPrune(exception);
+                CannotPrune(StorageFaults.LevelOf(exception), exception);
             }
         }
     }
@@ -54,6 +54,6 @@ internal sealed partial class PruneRegularly(IServiceScopeFactory scopes, TimePr
         }
     }
 
-    [LoggerMessage(1803, LogLevel.Error, "Expired data could not be pruned; it is tried again in an hour.")]
-    private partial void CannotPrune(Exception exception);
+    [LoggerMessage(EventId = 1803, Message = "Expired data could not be pruned; it is tried again in an hour.")]
+    private partial void CannotPrune(LogLevel level, Exception exception);
 }

@@ -1,3 +1,5 @@
+using McpIdentity.Server.Persistence;
+
 namespace McpIdentity.Server.Keys;
 
 /// <summary>
@@ -32,7 +34,7 @@ internal sealed partial class SigningKeyRotation(
             {
                 if (!failing)
                 {
-                    CannotRead(exception);
+                    CannotRead(StorageFaults.LevelOf(exception), exception);
                 }
 
                 failing = true;
@@ -40,6 +42,6 @@ internal sealed partial class SigningKeyRotation(
         }
     }
 
-    [LoggerMessage(1111, LogLevel.Error, "The signing keys cannot be read; those in force stay so, and they are read again as soon as the database answers.")]
-    private partial void CannotRead(Exception exception);
+    [LoggerMessage(EventId = 1111, Message = "The signing keys cannot be read; those in force stay so, and they are read again as soon as the database answers.")]
+    private partial void CannotRead(LogLevel level, Exception exception);
 }

@@ -29,6 +29,9 @@ internal static class StorageFaults
     private static bool IsOfFile(int code) =>
         code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN or SQLITE_CORRUPT or SQLITE_NOTADB;
 
+    /// <summary>How grave it is that work which no request waits for has failed, and is done again by itself: as what a request says of the same fault.</summary>
+    public static LogLevel LevelOf(Exception exception) => IsOne(exception) ? LogLevel.Warning : LogLevel.Error;
+
     /// <summary>Whether the server refuses us until an operator does something: to wait at the start would not help.</summary>
     public static bool IsRefusal(Exception exception) =>
         exception.GetBaseException() is PostgresException answer && IsOfClass(answer, "28", "3D");

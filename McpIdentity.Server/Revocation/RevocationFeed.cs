@@ -70,7 +70,7 @@ internal sealed partial class RevocationFeed(
             {
                 if (!failing)
                 {
-                    CannotRead(exception);
+                    CannotRead(StorageFaults.LevelOf(exception), exception);
                 }
 
                 failing = true;
@@ -81,6 +81,6 @@ internal sealed partial class RevocationFeed(
         await listening;
     }
 
-    [LoggerMessage(1202, LogLevel.Error, "Revocations of other nodes cannot be read; they are read again as soon as the database answers.")]
-    private partial void CannotRead(Exception exception);
+    [LoggerMessage(EventId = 1202, Message = "Revocations of other nodes cannot be read; they are read again as soon as the database answers.")]
+    private partial void CannotRead(LogLevel level, Exception exception);
 }

@@ -3,16 +3,20 @@ using Npgsql;
 
 namespace McpIdentity.Tests.Support;
 
-/// <summary>A private PostgreSQL on a loopback port, with its data in a temporary folder, fsync on and a password asked for, as in production.</summary>
+/// <summary>
+/// A private PostgreSQL on a loopback port, with its data in a temporary folder, fsync on and a password asked for, as in production.
+/// The shared one never loses its power, and does not wait for the disk: hundreds of databases are made there while others are asked, and
+/// a disk that is slow for two seconds would be a database that is away.
+/// </summary>
 internal sealed class PostgresServer : IAsyncDisposable
 {
-    // Of what has a meaning in a URL: DATABASE_URL has to escape it, and our reading of it to undo that.
     /// <summary>How many connections a server has for all, unless a test says otherwise.</summary>
     public const int MaxConnections = 500;
 
+    // Of what has a meaning in a URL: DATABASE_URL has to escape it, and our reading of it to undo that.
     private const string Password = "p@ss:w/rd%?";
 
-    private static readonly Lazy<Task<PostgresServer>> TheShared = new(() => StartAsync());
+    private static readonly Lazy<Task<PostgresServer>> TheShared = new(() => StartAsync("fsync=off"));
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-postgres-");
     private readonly string[] _settings;

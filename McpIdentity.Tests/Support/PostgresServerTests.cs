@@ -16,7 +16,7 @@ internal sealed class PostgresServerTests
         await AskAsync(first, "CREATE TABLE t (i int)");
 
         Assert.That(await AskAsync(second, "SELECT to_regclass('t')::text"), Is.EqualTo(DBNull.Value));
-        Assert.That(await AskAsync(second, "SHOW fsync"), Is.EqualTo("on"));
+        Assert.That(await AskAsync(second, "SHOW fsync"), Is.EqualTo("off"), "nobody cuts its power, and a slow disk is no fault of what is tested");
         Assert.That(PostgresServer.UrlOf(second), Does.Match(@"^postgres://postgres:[\w%]+@127\.0\.0\.1:\d+/test_\d+$"));
     }
 
@@ -34,6 +34,7 @@ internal sealed class PostgresServerTests
     {
         await using var server = await PostgresServer.StartAsync();
         var database = await server.CreateDatabaseAsync();
+        Assert.That(await AskAsync(database, "SHOW fsync"), Is.EqualTo("on"));
         await AskAsync(database, "CREATE TABLE t AS SELECT 1 AS i");
 
         await server.KillAsync();

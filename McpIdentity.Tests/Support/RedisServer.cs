@@ -2,17 +2,21 @@ using System.Net.Sockets;
 
 namespace McpIdentity.Tests.Support;
 
-/// <summary>A private Redis on a loopback port that writes every command to disk before it answers.</summary>
+/// <summary>
+/// A private Redis on a loopback port that writes every command to disk before it answers; the shared one, which nobody kills, keeps
+/// everything in memory, so that a slow disk is not a Redis that hangs.
+/// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly Lazy<Task<RedisServer>> TheShared = new(() => StartAsync());
+    private static readonly Lazy<Task<RedisServer>> TheShared = new(() => StartAsync(new RedisServer(password: null, tls: null, keeps: false)));
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mcpidentity-redis-");
     private readonly TlsCertificate? _tls;
+    private readonly bool _keeps;
     private ChildProcess? _process;
     private int _databases = -1;
 
-    private RedisServer(string? password, TlsCertificate? tls) => (Password, _tls) = (password, tls);
+    private RedisServer(string? password, TlsCertificate? tls, bool keeps) => (Password, _tls, _keeps) = (password, tls, keeps);
 
     public int Port { get; } = Ports.Next();
 
@@ -30,9 +34,10 @@ internal sealed class RedisServer : IAsyncDisposable
         return await TheShared.Value;
     }
 
-    public static async Task<RedisServer> StartAsync(string? password = null, TlsCertificate? tls = null)
+    public static Task<RedisServer> StartAsync(string? password = null, TlsCertificate? tls = null) => StartAsync(new RedisServer(password, tls, keeps: true));
+
+    private static async Task<RedisServer> StartAsync(RedisServer server)
     {
-        var server = new RedisServer(password, tls);
         try
         {
             await server.StartAgainAsync();
@@ -58,7 +63,7 @@ internal sealed class RedisServer : IAsyncDisposable
         string[] arguments =
         [
             "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder.FullName, "--databases", "1000",
-            "--save", "", "--appendonly", "yes", "--appendfsync", "always", .. Password is null ? (string[])[] : ["--requirepass", Password],
+            "--save", "", "--appendonly", _keeps ? "yes" : "no", "--appendfsync", "always", .. Password is null ? (string[])[] : ["--requirepass", Password],
             .. _tls is null ? (string[])[] : ["--tls-port", $"{TlsPort}", "--tls-cert-file", _tls.CertificateFile, "--tls-key-file", _tls.KeyFile, "--tls-auth-clients", "no", "--tls-ca-cert-file", _tls.CertificateFile],
         ];
         _process = ChildProcess.Start("redis-server", arguments, _folder.FullName);
