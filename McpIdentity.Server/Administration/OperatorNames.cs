@@ -13,19 +13,20 @@ internal static class OperatorNames
     private const string Clients = """SELECT "ClientId" FROM "OpenIddictApplications" WHERE """;
     private const string MaxListed = "10";
 
-    // Of the many registrations of one program, that of today is the one that is asked about.
-    private const string LastFirst = """ORDER BY COALESCE("LastUsedAt", "RegisteredAt") DESC NULLS LAST, "ClientId" """;
+    // Of the many registrations of one program, or the many people of one name, who was here last is the one that is asked about.
+    private const string LastClientsFirst = """ORDER BY COALESCE("LastUsedAt", "RegisteredAt") DESC NULLS LAST, "ClientId" """;
+    private const string LastUsersFirst = """ORDER BY p."LastSignInAt" DESC, p."Id" """;
 
     /// <summary>All people who can be meant, by identifier, e-mail address or name.</summary>
     public static async Task<List<User>> UsersAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
         StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.Text) is not { } text ? [] : await FirstFoundAsync(
-            sql, [(Users + "p.\"Id\" = $1", text), (Users + $"""lower(p."Email") = $1 ORDER BY p."Id" LIMIT {MaxListed}""", Lower(text)), (Users + $"""lower(p."Name") = $1 ORDER BY p."Id" LIMIT {MaxListed}""", Lower(text))],
+            sql, [(Users + "p.\"Id\" = $1", text), (Users + $"""lower(p."Email") = $1 {LastUsersFirst} LIMIT {MaxListed}""", Lower(text)), (Users + $"""lower(p."Name") = $1 {LastUsersFirst} LIMIT {MaxListed}""", Lower(text))],
             row => People.Read(sql, row, 0), cancellationToken);
 
     /// <summary>The <c>client_id</c> of all clients that can be meant, by that or by name.</summary>
     public static async Task<List<string>> ClientsAsync(PreparedSql sql, string wanted, CancellationToken cancellationToken) =>
         StorableText.ForComparison(wanted, McpIdentityDbContext.Lengths.ClientId) is not { } text ? [] : await FirstFoundAsync(
-            sql, [(Clients + "\"ClientId\" = $1", text), (Clients + $"""lower("DisplayName") = $1 {LastFirst} LIMIT {MaxListed}""", Lower(text))],
+            sql, [(Clients + "\"ClientId\" = $1", text), (Clients + $"""lower("DisplayName") = $1 {LastClientsFirst} LIMIT {MaxListed}""", Lower(text))],
             row => row.GetString(0), cancellationToken);
 
     /// <summary>The only person of that name.</summary>

@@ -251,6 +251,31 @@ internal sealed class BrokenConnectionTests(int nodes)
         }
     }
 
+    [Test]
+    public async Task Of_many_people_of_one_name_the_last_ones_are_looked_at()
+    {
+        var client = await RegisterAsync();
+        using var bob = new Person(_first, "bob") { Decision = "deny" };
+        await bob.AuthorizeAsync(client.AuthorizeUrl());
+        await using (var scope = _first.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<McpIdentityDbContext>();
+            var copied = await db.Users.AsNoTracking().SingleAsync(user => user.ProviderSubject == "bob");
+            for (var old = 0; old < 20; old++)
+            {
+                // Before everybody else by their identifiers.
+                (copied.Id, copied.ProviderSubject, copied.Email, copied.LastSignInAt) = ($"!{old:00}", $"old-{old}", null, _first.Clock.GetUtcNow().AddDays(-2));
+                db.Entry(copied).State = EntityState.Added;
+                await db.SaveChangesAsync();
+                db.ChangeTracker.Clear();
+            }
+        }
+
+        JsonElement found = default;
+        await Until.TrueAsync(async () => (found = await TraceAsync("bob example")).Text("client_id") == client.ClientId, $"{client.ClientId}: {found}");
+        Assert.That(found.Text("diagnosis"), Is.EqualTo("denied"));
+    }
+
     private async Task<JsonElement> TraceAsync(string target) => JsonDocument.Parse(await Verbs.DoAsync(_first, "trace", target, "-o", "json")).RootElement[0];
 
     private Task<OAuthClient> RegisterAsync() => RegisterAtAsync(_second.Http);

@@ -6,6 +6,8 @@ namespace McpIdentity.Tests.Support;
 /// <summary>Somebody at a browser without JavaScript who signs in where asked and decides on the consent page.</summary>
 internal sealed class Person : IDisposable
 {
+    private const int MostPages = 20;
+
     /// <param name="server">Whose pages are opened.</param>
     /// <param name="username">The demo user; or, at the stand-in Google, the e-mail address.</param>
     /// <param name="provider">The origin of the provider to sign in at, besides the server's own.</param>
@@ -59,8 +61,9 @@ internal sealed class Person : IDisposable
     public async Task<Uri> LeaveAsync(string url)
     {
         var page = await Browser.GetAsync(url);
-        while (!page.IsOutside)
+        for (var pages = 0; !page.IsOutside; pages++)
         {
+            Assert.That(pages, Is.LessThan(MostPages), $"It does not end: {page}: {page.Document?.Body?.TextContent}");
             PagesSeen.Add(page.Address.AbsolutePath);
             foreach (var box in page.Document?.QuerySelectorAll("input[type=checkbox]").Where(box => Ticked.Contains(box.GetAttribute("value"))) ?? [])
             {
