@@ -17,7 +17,7 @@ internal sealed class VerifiedTokens<T>(TimeProvider time) : IDisposable
     private const int MaxEntries = 10_000;
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(5);
 
-    private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = MaxEntries });
+    private readonly MemoryCache _cache = BoundedCache.Of(MaxEntries, time);
 
     public T? Find(in TokenHash token) =>
         _cache.TryGetValue(token, out Entry? entry) && entry!.Until > time.GetUtcNow() ? entry.Read : null;

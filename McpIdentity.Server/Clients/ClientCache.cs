@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
@@ -26,15 +27,19 @@ internal sealed class ClientCache(
 
         private int _forgotten;
 
-        public Entries(RevocationList revocations) => revocations.Added += (kind, target) =>
+        public Entries(RevocationList revocations, TimeProvider time)
         {
-            if (kind == RevocationKind.Client)
+            Clients = BoundedCache.Of(10_000, time);
+            revocations.Added += (kind, target) =>
             {
-                Forget(target);
-            }
-        };
+                if (kind == RevocationKind.Client)
+                {
+                    Forget(target);
+                }
+            };
+        }
 
-        public MemoryCache Clients { get; } = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+        public MemoryCache Clients { get; }
 
         /// <summary>How often something was forgotten: what was read before may be out of date.</summary>
         public int Forgotten => Volatile.Read(ref _forgotten);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using McpIdentity.Mcp;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace McpIdentity.Server.Clients;
@@ -9,12 +10,12 @@ namespace McpIdentity.Server.Clients;
 /// not with every token. What is kept is an HMAC under a key that nobody else has and that ends with the process; a wrong
 /// secret is never in it, and costs the slow hash each time.
 /// </summary>
-internal sealed class ProvenSecrets : IDisposable
+internal sealed class ProvenSecrets(TimeProvider time) : IDisposable
 {
     private const int MaxClients = 10_000;
 
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
-    private readonly MemoryCache _proven = new(new MemoryCacheOptions { SizeLimit = MaxClients });
+    private readonly MemoryCache _proven = BoundedCache.Of(MaxClients, time);
     private long _derivations;
 
     /// <summary>How often the slow hash was reckoned.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -18,7 +19,7 @@ internal sealed class Authorities(AuthorityHttp http, ResourceDiscovery discover
     // For all requests that it takes to find one.
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(20);
 
-    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 1_000 });
+    private readonly MemoryCache _known = BoundedCache.Of(1_000, time);
     private readonly ConcurrentDictionary<UpstreamOptions, Task<Known>> _finding = new();
 
     /// <summary>The one at which people connect their accounts: that of <c>Upstream:Issuer</c>, else the first of those that the server names.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
@@ -25,7 +26,7 @@ internal sealed class OwnClients(
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly MemoryCache _registering = new(new MemoryCacheOptions { SizeLimit = 1_000 });
+    private readonly MemoryCache _registering = BoundedCache.Of(1_000, time);
     private readonly Lock _asking = new();
 
     /// <summary>

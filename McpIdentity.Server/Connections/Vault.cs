@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Keys;
@@ -22,7 +23,7 @@ internal sealed partial class Vault(
 
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(1);
 
-    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private readonly MemoryCache _known = BoundedCache.Of(10_000, time);
     private int _changes;
 
     /// <returns>The access token that this node remembers; null where it has to be looked up.</returns>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;
@@ -26,7 +27,7 @@ internal sealed class IdentityTokens(SigningKeyRing keys, PublicAddress address,
 
     private static readonly JsonWebTokenHandler Handler = new() { SetDefaultTimesOnTokenCreation = false };
 
-    private readonly MemoryCache _made = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private readonly MemoryCache _made = BoundedCache.Of(10_000, time);
 
     /// <param name="server">Who reads it.</param>
     /// <param name="caller">Who calls; null for this server itself.</param>

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using McpIdentity.Mcp.Credentials;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;
@@ -25,7 +26,7 @@ internal sealed class TokenExchange(IdentityTokens identities, TimeProvider time
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan UsualLifetime = TimeSpan.FromMinutes(5); // RFC 6749 §5.1: expires_in is optional
 
-    private readonly MemoryCache _tokens = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private readonly MemoryCache _tokens = BoundedCache.Of(10_000, time);
     private readonly Lock _asking = new();
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })

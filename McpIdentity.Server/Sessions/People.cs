@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using Microsoft.Extensions.Caching.Memory;
@@ -24,7 +25,7 @@ internal sealed class People(PreparedSql sql, TimeProvider time) : IDisposable
     // A new name or group shows after it; a disabled or deleted person's tokens end by revocation.
     private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
 
-    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+    private readonly MemoryCache _known = BoundedCache.Of(10_000, time);
     private readonly Outage _outage = new();
 
     /// <returns>Null for a client that speaks for itself, and for somebody who was deleted.</returns>

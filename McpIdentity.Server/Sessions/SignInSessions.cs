@@ -23,7 +23,7 @@ internal sealed partial class SignInSessions(
     // For what no feed tells: a store that was emptied, a row that somebody deleted.
     private static readonly TimeSpan RecheckAfter = TimeSpan.FromMinutes(1);
 
-    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = MaxKnown });
+    private readonly MemoryCache _known = BoundedCache.Of(MaxKnown, time);
     private readonly Outage _outage = new();
 
     public ValueTask<bool> IsAliveAsync(McpTokenIdentity token, CancellationToken ct) =>

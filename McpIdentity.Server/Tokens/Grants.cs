@@ -1,3 +1,4 @@
+using McpIdentity.Mcp;
 using McpIdentity.Migrations.Entities;
 using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Revocation;
@@ -35,7 +36,7 @@ internal sealed partial class Grants : IDisposable
     private const double Turns = 4.25;
 
     // Rows as this node wrote them last. Never changed: a request may hold one.
-    private readonly MemoryCache _known = new(new MemoryCacheOptions { SizeLimit = MaxKnown });
+    private readonly MemoryCache _known;
     private readonly PreparedSql _sql;
     private readonly TimeProvider _time;
     private readonly OAuthServerOptions _options;
@@ -43,7 +44,7 @@ internal sealed partial class Grants : IDisposable
 
     public Grants(PreparedSql sql, RevocationList revocations, TimeProvider time, IOptions<OAuthServerOptions> options, ILogger<Grants> logger)
     {
-        (_sql, _time, _options, _logger) = (sql, time, options.Value, logger);
+        (_sql, _time, _options, _logger, _known) = (sql, time, options.Value, logger, BoundedCache.Of(MaxKnown, time));
         revocations.Added += (kind, target) =>
         {
             if (kind == RevocationKind.Grant)

@@ -31,6 +31,7 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
         "registration of a client with a secret: INSERT OpenIddictApplications",
         "a client that this node does not know yet: SELECT OpenIddictApplications",
         "two hours after another node has redeemed the code, the first refresh: SELECT OpenIddictApplications, SELECT SignInSessions, UPDATE Grants",
+        "five hours after that: SELECT OpenIddictApplications, SELECT Grants, SELECT SignInSessions, UPDATE Grants",
     ];
 
     [Test]
@@ -80,6 +81,8 @@ internal sealed class DatabaseUseTests(bool isOnPostgres)
 
         server.Clock.Advance(TimeSpan.FromHours(2));
         await RowAsync("two hours after another node has redeemed the code, the first refresh", () => RefreshAsync());
+        server.Clock.Advance(TimeSpan.FromHours(5));
+        await RowAsync("five hours after that", () => RefreshAsync());
 
         Assert.That(found, Is.EqualTo(Expected));
 

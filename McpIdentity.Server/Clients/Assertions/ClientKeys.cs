@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using McpIdentity.Mcp.IssuerKeys;
+using McpIdentity.Mcp;
 using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Persistence;
@@ -42,8 +43,8 @@ internal sealed partial class ClientKeys(
         """;
 
     // Parsed keys by the text that they stand in, and readings by client.
-    private readonly MemoryCache _parsed = new(new MemoryCacheOptions { SizeLimit = MaxRemembered });
-    private readonly MemoryCache _readings = new(new MemoryCacheOptions { SizeLimit = MaxRemembered });
+    private readonly MemoryCache _parsed = BoundedCache.Of(MaxRemembered, time);
+    private readonly MemoryCache _readings = BoundedCache.Of(MaxRemembered, time);
     private readonly Lock _lock = new();
 
     /// <summary>Says where a client's keys are.</summary>
