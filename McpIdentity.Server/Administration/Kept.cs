@@ -18,6 +18,7 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, IL
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
     private readonly Lock _turn = new();
+    private readonly ToldFault _fault = new();
     private Task<Answer>? _asked;
 
     /// <summary>What was found last; null: nothing yet.</summary>
@@ -60,13 +61,14 @@ internal sealed class Kept<T>(IServiceScopeFactory scopes, TimeProvider time, IL
             await using var scope = scopes.CreateAsyncScope();
             var found = await ask(scope.ServiceProvider, end.Token);
             HasFailed = false;
+            _fault.Works();
             return Last = new Answer(found, time.GetUtcNow());
         }
         catch (Exception exception)
         {
-            if (!HasFailed)
+            if (_fault.IsNew(exception, out var level))
             {
-                KeptSetup.CouldNotBeFoundOut(log, StorageFaults.LevelOf(exception), typeof(T).Name, exception);
+                KeptSetup.CouldNotBeFoundOut(log, level, typeof(T).Name, exception);
             }
 
             HasFailed = true;

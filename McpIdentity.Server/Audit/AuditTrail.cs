@@ -31,6 +31,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     private readonly CallSums _calls;
     private readonly SemaphoreSlim _hurry = new(0);
     private readonly SemaphoreSlim _turn = new(1);
+    private readonly ToldFault _fault = new();
     private readonly CancellationTokenSource _ends = new();
     private ITimer? _sums;
     private Task _writing = Task.CompletedTask;
@@ -262,6 +263,7 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
         if (_problem is not null)
         {
             _problem = null;
+            _fault.Works();
             WritesAgain();
         }
 
@@ -325,9 +327,9 @@ internal sealed partial class AuditTrail : ISecurityEventListener, IHostedServic
     {
         var root = exception.GetBaseException();
         var problem = $"{root.GetType().Name}: {root.Message.ReplaceLineEndings(" ")}";
-        if (_problem is null)
+        if (_fault.IsNew(exception, out var level))
         {
-            CannotWrite(StorageFaults.LevelOf(exception), problem, _options.WhenUnavailable);
+            CannotWrite(level, problem, _options.WhenUnavailable);
         }
 
         _problem = problem;

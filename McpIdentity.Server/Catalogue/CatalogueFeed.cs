@@ -54,7 +54,7 @@ internal sealed partial class CatalogueFeed : SignalledFeed
         _catalogue.Take(await ReadAsync(cancellationToken));
     }
 
-    protected override void Fails(Exception exception) => CannotRun(StorageFaults.LevelOf(exception), exception);
+    protected override void Fails(LogLevel level, Exception exception) => CannotRun(level, exception);
 
     private static async Task<int> WriteAsync(McpIdentityDbContext db, IReadOnlyList<SeenTool> tools, CancellationToken cancellationToken)
     {

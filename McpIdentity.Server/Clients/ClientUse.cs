@@ -20,6 +20,7 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
 
     private readonly ConcurrentDictionary<string, DateTimeOffset> _stamped = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _waiting = new();
+    private readonly ToldFault _fault = new();
 
     /// <summary>Says that a token or code was issued to the client.</summary>
     public void Touch(string clientId)
@@ -83,13 +84,21 @@ internal sealed partial class ClientUse(IServiceScopeFactory scopes, TimeProvide
         try
         {
             await WriteAsync(cancellationToken);
+            _fault.Works();
         }
-        catch (Exception exception) when (StorageFaults.IsOne(exception) || exception is DbUpdateException or OperationCanceledException)
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested)
         {
-            CannotStamp(exception.Message);
+            CannotStamp(LogLevel.Warning, exception.Message);
+        }
+        catch (Exception exception)
+        {
+            if (_fault.IsNew(exception, out var level))
+            {
+                CannotStamp(level, exception.Message);
+            }
         }
     }
 
-    [LoggerMessage(1010, LogLevel.Warning, "When clients were last used could not be written; it is tried again. {Reason}")]
-    private partial void CannotStamp(string reason);
+    [LoggerMessage(EventId = 1010, Message = "When clients were last used could not be written; it is tried again. {Reason}")]
+    private partial void CannotStamp(LogLevel level, string reason);
 }

@@ -252,8 +252,8 @@ internal sealed partial class ConnectionsFeed(Vault vault, RevocationSignals sig
         return Task.CompletedTask;
     }
 
-    protected override void Fails(Exception exception) => CannotForget(exception);
+    protected override void Fails(LogLevel level, Exception exception) => CannotForget(level, exception);
 
-    [LoggerMessage(5042, LogLevel.Warning, "What is remembered of people's connections cannot be dropped.")]
-    private partial void CannotForget(Exception exception);
+    [LoggerMessage(EventId = 5042, Message = "What is remembered of people's connections cannot be dropped.")]
+    private partial void CannotForget(LogLevel level, Exception exception);
 }

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Server.Keys;
 using McpIdentity.Server.Policy;
 using McpIdentity.Server.Protocol;

@@ -37,16 +37,21 @@ internal sealed partial class RefreshCatalogue(
         await using var timer = time.CreateTimer(_ => wake.Writer.TryWrite(true), null, TimeSpan.Zero, RetryAfter);
         using var changes = ChangeToken.OnChange(() => servers.Changed, () => wake.Writer.TryWrite(true));
         var isFirst = true;
+        var fault = new ToldFault();
         await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
                 await RunAsync(isFirst, stoppingToken);
                 isFirst = false;
+                fault.Works();
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                CannotRefresh(StorageFaults.LevelOf(exception), exception);
+                if (fault.IsNew(exception, out var level))
+                {
+                    CannotRefresh(level, exception);
+                }
             }
         }
     }

@@ -30,7 +30,7 @@ internal sealed partial class ServersFeed(
         }
     }
 
-    protected override void Fails(Exception exception) => CannotRead(StorageFaults.LevelOf(exception), exception);
+    protected override void Fails(LogLevel level, Exception exception) => CannotRead(level, exception);
 
     private GatewayContact ReadContact(DbDataReader row) => new()
     {

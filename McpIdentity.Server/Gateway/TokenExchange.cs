@@ -1,8 +1,8 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using McpIdentity.Mcp.Credentials;
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.Credentials;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Settings;
 using Microsoft.Extensions.Caching.Memory;

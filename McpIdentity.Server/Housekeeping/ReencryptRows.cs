@@ -4,6 +4,7 @@ using McpIdentity.Server.Audit;
 using McpIdentity.Server.Connections;
 using McpIdentity.Server.Gateway;
 using McpIdentity.Server.Keys;
+using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Sessions;
 using McpIdentity.Server.Tokens;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
@@ -28,16 +29,22 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var fault = new ToldFault();
         while (keys.HasPrevious)
         {
             try
             {
                 await RunAsync(stoppingToken);
+                fault.Works();
                 await Task.Delay(Interval, time, stoppingToken);
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Failed(exception);
+                if (fault.IsNew(exception, out var level))
+                {
+                    Failed(level, exception);
+                }
+
                 await Task.Delay(RetryAfter, time, stoppingToken);
             }
         }
@@ -121,6 +128,6 @@ internal sealed partial class ReencryptRows(EncryptionKeys keys, IServiceScopeFa
     [LoggerMessage(1103, LogLevel.Information, "{Count} rows were written again under the current encryption key ({Fingerprint}).")]
     private partial void Done(int count, string fingerprint);
 
-    [LoggerMessage(1104, LogLevel.Warning, "Rows under a previous encryption key could not be written again; it is tried again in a minute.")]
-    private partial void Failed(Exception exception);
+    [LoggerMessage(EventId = 1104, Message = "Rows under a previous encryption key could not be written again; it is tried again in a minute.")]
+    private partial void Failed(LogLevel level, Exception exception);
 }

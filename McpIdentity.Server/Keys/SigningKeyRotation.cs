@@ -21,23 +21,21 @@ internal sealed partial class SigningKeyRotation(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        var failing = false;
+        var fault = new ToldFault();
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
                 ring.Update(await scope.ServiceProvider.GetRequiredService<SigningKeyStore>().RotateIfDueAsync(stoppingToken), time.GetUtcNow());
-                failing = false;
+                fault.Works();
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                if (!failing)
+                if (fault.IsNew(exception, out var level))
                 {
-                    CannotRead(StorageFaults.LevelOf(exception), exception);
+                    CannotRead(level, exception);
                 }
-
-                failing = true;
             }
         }
     }

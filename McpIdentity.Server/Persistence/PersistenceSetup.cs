@@ -48,6 +48,7 @@ internal static class PersistenceSetup
     // That each model has its migration says a test, once: EF Core would build the model once more to find out.
     private static void LogNoErrors(WarningsConfigurationBuilder warnings) => warnings.Log(
         (RelationalEventId.ConnectionError, LogLevel.Debug), (RelationalEventId.CommandError, LogLevel.Debug),
+        (RelationalEventId.TransactionError, LogLevel.Debug),
         (CoreEventId.QueryIterationFailed, LogLevel.Debug), (CoreEventId.SaveChangesFailed, LogLevel.Debug))
         .Ignore(RelationalEventId.PendingModelChangesWarning);
 

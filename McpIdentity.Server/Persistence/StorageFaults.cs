@@ -29,12 +29,17 @@ internal static class StorageFaults
     private static bool IsOfFile(int code) =>
         code is SQLITE_BUSY or SQLITE_LOCKED or SQLITE_READONLY or SQLITE_IOERR or SQLITE_FULL or SQLITE_CANTOPEN or SQLITE_CORRUPT or SQLITE_NOTADB;
 
-    /// <summary>How grave it is that work which no request waits for has failed, and is done again by itself: as what a request says of the same fault.</summary>
-    public static LogLevel LevelOf(Exception exception) => IsOne(exception) ? LogLevel.Warning : LogLevel.Error;
+    /// <summary>
+    /// How grave it is that work which no request waits for has failed, and is done again by itself: a database or Redis that is away or slow
+    /// is a warning, as it is for a request; what an operator has to mend, or we, is an error.
+    /// </summary>
+    public static LogLevel LevelOf(Exception exception) => IsOne(exception) && !IsRefusal(exception) && !IsDamage(exception) ? LogLevel.Warning : LogLevel.Error;
 
     /// <summary>Whether the server refuses us until an operator does something: to wait at the start would not help.</summary>
     public static bool IsRefusal(Exception exception) =>
         exception.GetBaseException() is PostgresException answer && IsOfClass(answer, "28", "3D");
+
+    private static bool IsDamage(Exception exception) => exception.GetBaseException() is SqliteException { SqliteErrorCode: SQLITE_CORRUPT or SQLITE_NOTADB };
 
     /// <summary>Whether a row was not written because one with the same key is there.</summary>
     public static bool IsTaken(Exception exception) =>

@@ -23,7 +23,7 @@ internal sealed partial class PolicyFeed(PolicyInForce inForce, RevocationSignal
         }
     }
 
-    protected override void Fails(Exception exception) => CannotRead(StorageFaults.LevelOf(exception), exception);
+    protected override void Fails(LogLevel level, Exception exception) => CannotRead(level, exception);
 
     [LoggerMessage(EventId = 1905, Message = "The stored policy cannot be read; what is in force stays so, and it is read again as soon as the database answers.")]
     private partial void CannotRead(LogLevel level, Exception exception);

@@ -58,22 +58,21 @@ internal sealed partial class RevocationFeed(
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         await using var timer = time.CreateTimer(_ => wake.Writer.TryWrite(true), null, Interval, Interval);
         var listening = signals.ListenAsync(() => wake.Writer.TryWrite(true), stoppingToken);
-        var failing = false;
+        var fault = new ToldFault();
         await foreach (var _ in wake.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
                 await LoadAsync(stoppingToken);
-                failing = false;
+                fault.Works();
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                if (!failing)
+                if (fault.IsNew(exception, out var level))
                 {
-                    CannotRead(StorageFaults.LevelOf(exception), exception);
+                    CannotRead(level, exception);
                 }
 
-                failing = true;
                 ReadAllAgain();
             }
         }

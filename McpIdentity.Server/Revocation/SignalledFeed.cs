@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using McpIdentity.Server.Persistence;
 
 namespace McpIdentity.Server.Revocation;
 
@@ -55,27 +56,25 @@ internal abstract class SignalledFeed(string signal, RevocationSignals signals, 
 
     protected abstract Task RunAsync(CancellationToken cancellationToken);
 
-    /// <summary>It failed, and did not before.</summary>
-    protected abstract void Fails(Exception exception);
+    /// <summary>It failed, and did not before, or not so gravely.</summary>
+    protected abstract void Fails(LogLevel level, Exception exception);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var failing = false;
+        var fault = new ToldFault();
         await foreach (var _ in _wake.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
                 await LoadAsync(stoppingToken);
-                failing = false;
+                fault.Works();
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                if (!failing)
+                if (fault.IsNew(exception, out var level))
                 {
-                    Fails(exception);
+                    Fails(level, exception);
                 }
-
-                failing = true;
             }
         }
     }

@@ -3,13 +3,13 @@ using McpIdentity.Tests.Support;
 
 namespace McpIdentity.Tests.Architecture;
 
-/// <summary>What the servers do by time they do by <see cref="TimeProvider"/>, which a test moves (docs/architecture.md, "What a request asks of the database").</summary>
+/// <summary>What is told, kept or forgotten by a time of day goes by <see cref="TimeProvider"/>, which a test moves. How long something waits for a network, a database or the end of a process may go by the machine's.</summary>
 [Category("Architecture")]
 [Parallelizable(ParallelScope.All)]
 internal sealed partial class ClockTests
 {
     [TestCase("McpIdentity.Server"), TestCase("McpIdentity.Mcp")]
-    public void Nothing_asks_the_clock_of_the_machine_by_itself(string project)
+    public void No_time_of_day_and_no_age_is_that_of_the_machine(string project)
     {
         var asking = Directory.EnumerateFiles(Repository.PathOf(project), "*.cs", SearchOption.AllDirectories)
             .Where(file => !Path.GetRelativePath(Repository.PathOf(project), file).StartsWith("obj", StringComparison.Ordinal))

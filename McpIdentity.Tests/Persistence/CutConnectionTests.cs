@@ -3,6 +3,7 @@ using McpIdentity.Server.Persistence;
 using McpIdentity.Server.Tokens;
 using McpIdentity.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace McpIdentity.Tests.Persistence;
@@ -22,6 +23,7 @@ internal sealed class CutConnectionTests
 
     private FaultyProxy _proxy = null!;
     private TestServer _server = null!;
+    private readonly RecordedLog _log = new();
 
     [OneTimeSetUp]
     public async Task StartAsync()
@@ -31,13 +33,17 @@ internal sealed class CutConnectionTests
         _proxy = new FaultyProxy(database.Port);
         database.Port = _proxy.Port;
         // The audit commits when it likes, over the same proxy: the COMMIT that is cut would be its own now and then.
-        _server = await TestServer.StartAsync("Database:Provider=Postgres", $"Database:ConnectionString={database.ConnectionString}", "Audit:Enabled=false");
+        _server = await TestServer.StartAsync(builder => builder.Logging.AddProvider(_log), "Database:Provider=Postgres", $"Database:ConnectionString={database.ConnectionString}", "Audit:Enabled=false");
     }
+
+    [TearDown]
+    public void NoLibraryCallsItAnError() => Assert.That(_log.Lines, Has.None.StartsWith("Error "));
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
         await _server.DisposeAsync();
+        _log.Dispose();
         await _proxy.DisposeAsync();
     }
 

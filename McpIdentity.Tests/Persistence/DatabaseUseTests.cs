@@ -7,8 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace McpIdentity.Tests.Persistence;
 
 /// <summary>
-/// What the requests that are asked most ask of the database (docs/architecture.md, "What a request asks of the database"): a query more is seen here. The
-/// clock stands still, so that nothing else asks.
+/// What the requests that are asked most ask of the database (docs/architecture.md, "What a request asks of the database"): a query more is seen here. What
+/// asks beside the requests is not counted.
 /// </summary>
 [TestFixture(false)]
 [TestFixture(true, Category = "Postgres")]

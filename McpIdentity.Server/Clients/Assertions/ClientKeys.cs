@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Mcp;
+using McpIdentity.Mcp.IssuerKeys;
 using McpIdentity.Server.Clients.Documents;
 using McpIdentity.Server.Outbound;
 using McpIdentity.Server.Persistence;
